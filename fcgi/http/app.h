@@ -1,0 +1,45 @@
+/*
+ * app.h: what a handler is given beside request and answer: the process (configuration, database,
+ * caches) and the caller whom the gate has identified.
+ */
+#ifndef DROVER_HTTP_APP_H
+#define DROVER_HTTP_APP_H
+
+#include "base/conf.h"
+#include "http/req.h"
+#include "http/resp.h"
+
+struct db_pool;
+struct batch;
+struct trust;
+
+/* One per process, shared by its threads. */
+struct app {
+    const struct conf *conf;
+    struct db_pool *pool; /* for units outside the hot path */
+    struct batch *batch;  /* the hot path's connection (mdm only, NULL elsewhere) */
+    struct trust *trust;  /* device CAs, refreshed by route/gate.c */
+};
+
+enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };
+
+/* Who is asking; filled by the gate, lives as long as the request. */
+struct caller {
+    /* GATE_DEVICE: a certificate whose chain, key usage and signature hold. */
+    enum identity_source source;
+    uint8_t cert_sha256[32];
+    struct bytes cert_der;
+    int64_t cert_not_after; /* microseconds; an expired certificate gets here (see expired) */
+    bool expired;           /* past not_after: only a bound enrollment may renew with it */
+    /* GATE_API */
+    const char *key_name;
+    int64_t key_id;
+    const char *scopes;
+    /* GATE_CONSOLE */
+    const char *admin;
+};
+
+typedef void handler_fn(struct app *app, struct req *req, const struct caller *caller,
+                        struct resp *resp);
+
+#endif

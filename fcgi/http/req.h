@@ -1,0 +1,60 @@
+/*
+ * req.h: one HTTP request as the programs see it. http/req.c reads it from FastCGI, once, under
+ * the ceilings; handlers see this struct and nothing of libfcgi.
+ */
+#ifndef DROVER_HTTP_REQ_H
+#define DROVER_HTTP_REQ_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum method {
+    METHOD_GET = 1,
+    METHOD_HEAD = 2,
+    METHOD_POST = 4,
+    METHOD_PUT = 8,
+    METHOD_DELETE = 16,
+    METHOD_PATCH = 32,
+    METHOD_OTHER = 64
+};
+#define METHOD_ANY 127
+
+struct req {
+    enum method method;
+    const char *path;         /* as sent (SCRIPT_NAME + PATH_INFO or REQUEST_URI), still escaped,
+                               * without the query; begins with '/' */
+    const char *query;        /* raw, "" when absent */
+    const char *content_type; /* "" when absent */
+    struct bytes body;        /* whole; NULL until route_run has admitted its length */
+    int64_t content_length;   /* as declared; -1 when absent */
+    const char *remote_addr;  /* the peer of the web server */
+    bool https;
+    const char *host;
+    char id[17];              /* random, in every log line and in the X-Request-Id answer */
+    int64_t start;            /* clock_mono() at its beginning */
+    int64_t now;              /* clock_now() at its beginning */
+    struct arena *arena;      /* everything of this request */
+    /* Server variables and headers: value or NULL. "SSL_CLIENT_CERT", "HTTP_MDM_SIGNATURE". */
+    const char *(*var)(const struct req *r, const char *name);
+    void *env_;
+};
+
+static inline const char *req_var(const struct req *r, const char *name)
+{
+    return r->var(r, name);
+}
+
+/* The value of the first query parameter of that name, decoded into the arena; NULL when absent.
+ * INVALID escapes count as absent. */
+const char *req_query(struct req *r, const char *name);
+/* Every parameter in order; fn returns false to stop. */
+void req_query_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
+                    void *arg);
+/* A field of an application/x-www-form-urlencoded body; NULL when absent. */
+const char *req_form(struct req *r, const char *name);
+/* A cookie's value; NULL when absent. */
+const char *req_cookie(struct req *r, const char *name);
+/* The media type without parameters, lower case. */
+const char *req_media_type(struct req *r);
+
+#endif

@@ -1,0 +1,28 @@
+/* resp.h: the answer to a request, whole before the first octet is sent. */
+#ifndef DROVER_HTTP_RESP_H
+#define DROVER_HTTP_RESP_H
+
+#include "base/buf.h"
+
+struct resp {
+    int status;               /* 200 unless set */
+    const char *content_type; /* NULL: no body is described */
+    struct buf body;
+    struct buf headers; /* "Name: value\r\n" lines */
+    bool secret;        /* the body holds a secret: wiped after it was sent */
+    bool no_body;       /* status and nothing else, not even a type: a device's bare 401, 403 */
+    char note[160];     /* why, for the access log; never sent */
+};
+
+/* An answer of text/plain with one line, ended by a newline. */
+void resp_text(struct resp *p, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* A status without a body, and why (for the log). */
+void resp_bare(struct resp *p, int status, const char *why_fmt, ...) PRINTF_LIKE(3, 4);
+/* Adds a header; control characters in the value are left out. */
+void resp_header(struct resp *p, const char *name, const char *value);
+/* {"error": "text"} as JSON (NanoMDM's form). */
+void resp_json_error(struct resp *p, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* 302 or 303 to a path of this host; anything that is not a plain local path goes to "/". */
+void resp_redirect(struct resp *p, int status, const char *path);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * route.h: THE url table (routes.c) and what enforces it (route.c). A row names method, path,
+ * gate, handler, body ceiling and content types; nothing reaches a handler that its row forbids.
+ */
+#ifndef DROVER_ROUTE_ROUTE_H
+#define DROVER_ROUTE_ROUTE_H
+
+#include "http/app.h"
+
+enum program { PROGRAM_MDM = 1, PROGRAM_CONSOLE = 2 };
+
+enum gate {
+    GATE_OPEN,    /* anybody */
+    GATE_DEVICE,  /* a device's certificate, by variable, signature or trusted proxy */
+    GATE_API,     /* an API key, HTTP Basic */
+    GATE_CONSOLE  /* a signed-in administrator */
+};
+
+struct route {
+    int programs;       /* PROGRAM_* that answer it */
+    int methods;        /* METHOD_* */
+    const char *path;   /* exact, or a prefix when it ends in '*' */
+    enum gate gate;
+    handler_fn *handler;
+    size_t body_max;    /* 0: no body */
+    const char *types;  /* allowed media types, space-separated; NULL: any */
+    const char *scope;  /* GATE_API: the scope the key must have; NULL: any key */
+};
+
+extern const struct route routes[];
+extern const size_t routes_n;
+
+/* Finds the row, enforces it, lets the gate identify the caller, calls the handler. 404, 405 (with
+ * Allow), 411, 413, 415 and the gate's refusals are answered here. read_body is called once the
+ * declared length was admitted. */
+void route_run(struct app *app, enum program program, struct req *req, struct resp *resp,
+               enum outcome (*read_body)(struct req *req, size_t max, struct err *err));
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * db.h: one connection to MariaDB: prepared statements, transactions, outcomes. The only user of
+ * mysql.h is db.c; SQL text stands in store/ only, one file per noun.
+ *
+ * A statement is a static `struct sql`; its address is the key under which a connection keeps it
+ * prepared. Arguments are `struct val`; results are rows of `struct val` in an arena.
+ *
+ *     static const struct sql FIND = {"enrollment_find", "SELECT id FROM enrollment WHERE ident=?"};
+ *     struct rows r;
+ *     enum outcome o = db_select(db, &FIND, (struct val[]){val_str(ident)}, 1, arena, &r, err);
+ */
+#ifndef DROVER_STORE_DB_H
+#define DROVER_STORE_DB_H
+
+#include "base/arena.h"
+#include "base/conf.h"
+
+enum val_type { VAL_NULL, VAL_INT, VAL_STR, VAL_BIN };
+
+/* A value: an argument or a column. Text is UTF-8 (utf8mb4), NUL-terminated in results. */
+struct val {
+    enum val_type type;
+    bool secret;  /* never in a log */
+    int64_t i;    /* VAL_INT */
+    const char *s; /* VAL_STR and VAL_BIN: n octets */
+    size_t n;
+};
+
+static inline struct val val_null(void)
+{
+    return (struct val){.type = VAL_NULL};
+}
+static inline struct val val_int(int64_t i)
+{
+    return (struct val){.type = VAL_INT, .i = i};
+}
+/* NULL becomes SQL NULL. */
+static inline struct val val_str(const char *s)
+{
+    return s ? (struct val){.type = VAL_STR, .s = s, .n = strlen(s)} : val_null();
+}
+static inline struct val val_strn(const char *s, size_t n)
+{
+    return s ? (struct val){.type = VAL_STR, .s = s, .n = n} : val_null();
+}
+/* A NULL pointer becomes SQL NULL. */
+static inline struct val val_bin(struct bytes b)
+{
+    return b.p ? (struct val){.type = VAL_BIN, .s = (const char *)b.p, .n = b.n} : val_null();
+}
+static inline struct val val_secret(struct bytes b)
+{
+    struct val v = val_bin(b);
+    v.secret = true;
+    return v;
+}
+static inline bool val_is_null(const struct val *v)
+{
+    return v->type == VAL_NULL;
+}
+static inline struct bytes val_bytes(const struct val *v)
+{
+    return bytes_of(v->s, v->n);
+}
+
+/* A statement. `text` may hold one "%IN%", which db_select_in() replaces by a list of
+ * placeholders; `tuple` is then how many values one element has (0 and 1: "?", 2: "(?,?)"). */
+struct sql {
+    const char *name; /* for logs */
+    const char *text;
+    unsigned tuple;
+};
+
+struct rows {
+    size_t n;
+    size_t cols;
+    struct val *v; /* n * cols, row by row */
+};
+
+static inline struct val *row_at(const struct rows *r, size_t row, size_t col)
+{
+    return &r->v[row * r->cols + col];
+}
+
+/* Whose account a connection uses. */
+enum db_role { DB_MDM, DB_CONSOLE, DB_AGENT, DB_OWNER };
+
+struct db;
+
+/* Makes the handle; connects at the first use. conf must outlive it. */
+enum outcome db_new(const struct conf *conf, enum db_role role, struct db **out,
+                    struct err *err) MUST_USE;
+void db_free(struct db **db);
+/* Connects now if not connected. UNAVAILABLE: no host of the list answers. */
+enum outcome db_ping(struct db *db, struct err *err) MUST_USE;
+
+/* Outside db_unit() a statement is its own transaction. Each returns:
+ * OK; CONFLICT (duplicate key); INVALID (a foreign key or CHECK refuses it, data too long);
+ * UNAVAILABLE (connection lost, server away, and, inside a unit, deadlock, lock timeout,
+ * certification failure: db_unit() runs the unit again); ERROR. */
+enum outcome db_select(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
+                       struct arena *a, struct rows *out, struct err *err) MUST_USE;
+/* sql->text with %IN% widened to n elements (rounded up to a power of two, the last repeated):
+ * `before` arguments stand before the list, `list` has n * tuple values, `after` follow. n >= 1. */
+enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
+                          size_t nbefore, const struct val *list, size_t n,
+                          const struct val *after, size_t nafter, struct arena *a,
+                          struct rows *out, struct err *err) MUST_USE;
+/* affected may be NULL; counts rows matched and changed as the server does (found rows). */
+enum outcome db_exec(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
+                     uint64_t *affected, struct err *err) MUST_USE;
+/* One INSERT, UPDATE or DELETE for n rows of nargs values, array-bound in one round trip. All
+ * rows of a column have the same type, or are NULL. n may be 0 (nothing is sent). */
+enum outcome db_exec_many(struct db *db, const struct sql *sql, const struct val *args,
+                          size_t nargs, size_t n, uint64_t *affected, struct err *err) MUST_USE;
+/* The AUTO_INCREMENT value of the last db_exec. */
+int64_t db_insert_id(struct db *db);
+
+/* A unit of work: fn runs inside one transaction (READ COMMITTED), committed when it returns OK,
+ * rolled back for any other outcome. Deadlock, lock timeout, Galera certification failure and a
+ * lost connection run it again, up to 5 times with growing pauses; so fn has no effect but its
+ * writes and what it puts in arg, which it must set afresh at each run. Units do not nest. */
+typedef enum outcome db_unit_fn(struct db *db, void *arg, struct err *err);
+#define db_unit(db, fn, arg, err) db_unit_at((db), (fn), (arg), (err), __FILE__, __LINE__)
+enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err,
+                        const char *file, int line) MUST_USE;
+
+/* How many round trips this connection has made; tests count with it. */
+uint64_t db_round_trips(const struct db *db);
+
+/* A pool of at most `max` connections of one role, for the threads of a process. */
+struct db_pool;
+enum outcome db_pool_new(const struct conf *conf, enum db_role role, size_t max,
+                         struct db_pool **out, struct err *err) MUST_USE;
+void db_pool_free(struct db_pool **p);
+/* Takes a connection, waiting up to the configured time-out. UNAVAILABLE when none came free. */
+enum outcome db_pool_take(struct db_pool *p, struct db **out, struct err *err) MUST_USE;
+void db_pool_give(struct db_pool *p, struct db **db);
+
+#endif
