@@ -1,0 +1,191 @@
+/*
+ * seal.c: secrets at rest.
+ *
+ * A sealed value is: 1 octet version (1), 32 octets ephemeral X25519 public key, the ciphertext,
+ * 16 octets GCM tag. Key and nonce come from HKDF-SHA256 over the shared secret, salted with both
+ * public keys, with the label as info; the header and the label are authenticated as well. Each
+ * value has its own ephemeral key, so a nonce never serves twice.
+ */
+#include <stdio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include "base/limits.h"
+#include "wire/ossl.h"
+#include "wire/seal.h"
+
+#define SEAL_VERSION 1
+#define TAG_LEN 16
+#define HEAD_LEN (1 + SEAL_KEY_LEN)
+#define AES_LEN 32
+#define NONCE_LEN 12
+#define OKM_LEN (AES_LEN + NONCE_LEN)
+
+static enum outcome pair_of(EVP_PKEY *k, struct seal_pair *out, struct err *err)
+{
+    size_t pub = SEAL_KEY_LEN;
+    size_t priv = SEAL_KEY_LEN;
+    if (!k || !EVP_PKEY_get_raw_public_key(k, out->pub, &pub) ||
+        !EVP_PKEY_get_raw_private_key(k, out->priv, &priv))
+        return err_ossl(err, ERROR, "cannot make an X25519 key");
+    return OK;
+}
+
+enum outcome seal_pair_new(struct seal_pair *out, struct err *err)
+{
+    EVP_PKEY *k = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    enum outcome o = pair_of(k, out, err);
+    EVP_PKEY_free(k);
+    return o;
+}
+
+static bool derive(EVP_PKEY *mine, EVP_PKEY *theirs, uint8_t shared[SEAL_KEY_LEN])
+{
+    size_t n = SEAL_KEY_LEN;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(mine, NULL);
+    bool ok = ctx && EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_derive_set_peer(ctx, theirs) > 0 &&
+              EVP_PKEY_derive(ctx, shared, &n) > 0 && n == SEAL_KEY_LEN;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+static bool hkdf(const uint8_t shared[SEAL_KEY_LEN], const uint8_t salt[2 * SEAL_KEY_LEN],
+                 const char *label, uint8_t okm[OKM_LEN])
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)shared, SEAL_KEY_LEN),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, 2 * SEAL_KEY_LEN),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)label, strlen(label)),
+        OSSL_PARAM_construct_end()};
+    bool ok = ctx && EVP_KDF_derive(ctx, okm, OKM_LEN, params) > 0;
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return ok;
+}
+
+/* okm from our private half and the other's public half; the salt is ephemeral || recipient. */
+static enum outcome agree(EVP_PKEY *mine, const uint8_t peer[SEAL_KEY_LEN],
+                          const uint8_t ephemeral[SEAL_KEY_LEN],
+                          const uint8_t recipient[SEAL_KEY_LEN], const char *label,
+                          uint8_t okm[OKM_LEN], struct err *err)
+{
+    uint8_t shared[SEAL_KEY_LEN];
+    uint8_t salt[2 * SEAL_KEY_LEN];
+    memcpy(salt, ephemeral, SEAL_KEY_LEN);
+    memcpy(salt + SEAL_KEY_LEN, recipient, SEAL_KEY_LEN);
+    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, SEAL_KEY_LEN);
+    enum outcome o = OK;
+    if (!mine || !theirs || !derive(mine, theirs, shared) || !hkdf(shared, salt, label, okm))
+        o = err_ossl(err, DENIED, "no key can be agreed on");
+    EVP_PKEY_free(theirs);
+    OPENSSL_cleanse(shared, sizeof shared);
+    return o;
+}
+
+static bool gcm(bool encrypt, const uint8_t okm[OKM_LEN], const uint8_t head[HEAD_LEN],
+                const char *label, struct bytes in, uint8_t *out, uint8_t tag[TAG_LEN])
+{
+    int n = 0;
+    int on = encrypt ? 1 : 0;
+    uint8_t unused[TAG_LEN];
+    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+    bool ok = c && EVP_CipherInit_ex(c, EVP_aes_256_gcm(), NULL, okm, okm + AES_LEN, on) &&
+              EVP_CipherUpdate(c, NULL, &n, head, HEAD_LEN) &&
+              EVP_CipherUpdate(c, NULL, &n, (const uint8_t *)label, (int)strlen(label));
+    if (ok && !encrypt)
+        ok = EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag);
+    if (ok && in.n)
+        ok = EVP_CipherUpdate(c, out, &n, in.p, (int)in.n);
+    ok = ok && EVP_CipherFinal_ex(c, unused, &n) > 0;
+    if (ok && encrypt)
+        ok = EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag);
+    EVP_CIPHER_CTX_free(c);
+    return ok;
+}
+
+enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes secret,
+                  struct buf *out, struct err *err)
+{
+    if (secret.n > LIM_SECRET)
+        return err_set(err, INVALID, "a secret of %zu octets, at most %u are kept", secret.n,
+                       LIM_SECRET);
+    struct seal_pair eph = {0};
+    uint8_t okm[OKM_LEN];
+    uint8_t head[HEAD_LEN] = {SEAL_VERSION};
+    uint8_t tag[TAG_LEN];
+    EVP_PKEY *mine = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    enum outcome o = pair_of(mine, &eph, err);
+    if (o == OK)
+        o = agree(mine, pub, eph.pub, pub, label, okm, err);
+    if (o != OK)
+        goto out;
+    memcpy(head + 1, eph.pub, SEAL_KEY_LEN);
+    uint8_t *room = (uint8_t *)buf_room(out, HEAD_LEN + secret.n + TAG_LEN);
+    if (!room) {
+        o = err_set(err, ERROR, "no room for a sealed secret of %zu octets", secret.n);
+        goto out;
+    }
+    memcpy(room, head, HEAD_LEN);
+    if (!gcm(true, okm, head, label, secret, room + HEAD_LEN, tag)) {
+        o = err_ossl(err, ERROR, "cannot encrypt");
+        goto out;
+    }
+    memcpy(room + HEAD_LEN + secret.n, tag, TAG_LEN);
+    buf_grew(out, HEAD_LEN + secret.n + TAG_LEN);
+out:
+    EVP_PKEY_free(mine);
+    OPENSSL_cleanse(&eph, sizeof eph);
+    OPENSSL_cleanse(okm, sizeof okm);
+    return o;
+}
+
+enum outcome seal_open(const struct seal_pair *pair, const char *label, struct bytes sealed,
+                       struct buf *out, struct err *err)
+{
+    if (sealed.n < HEAD_LEN + TAG_LEN || sealed.n > LIM_SECRET + HEAD_LEN + TAG_LEN ||
+        sealed.p[0] != SEAL_VERSION)
+        return err_set(err, DENIED, "these %zu octets are no sealed secret", sealed.n);
+    uint8_t okm[OKM_LEN];
+    uint8_t tag[TAG_LEN];
+    size_t n = sealed.n - HEAD_LEN - TAG_LEN;
+    memcpy(tag, sealed.p + HEAD_LEN + n, TAG_LEN);
+    EVP_PKEY *mine = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, pair->priv, SEAL_KEY_LEN);
+    enum outcome o = agree(mine, sealed.p + 1, sealed.p + 1, pair->pub, label, okm, err);
+    if (o != OK)
+        goto out;
+    uint8_t *room = (uint8_t *)buf_room(out, n + 1);
+    if (!room) {
+        o = err_set(err, ERROR, "no room for a secret of %zu octets", n);
+    } else if (!gcm(false, okm, sealed.p, label, bytes_of(sealed.p + HEAD_LEN, n), room, tag)) {
+        OPENSSL_cleanse(room, n);
+        o = err_ossl(err, DENIED, "sealed to another key, for another label, or altered");
+    } else {
+        buf_grew(out, n);
+    }
+out:
+    EVP_PKEY_free(mine);
+    OPENSSL_cleanse(okm, sizeof okm);
+    return o;
+}
+
+enum outcome seal_public_load(const char *signer_dir, uint8_t pub[SEAL_KEY_LEN], struct err *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/seal.pub", signer_dir);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ERROR, "the path of the signer's folder is too long");
+    FILE *f = fopen(path, "rbe");
+    if (!f)
+        return err_set(err, ERROR, "%s: %m (made by \"droverctl ca init\")", path);
+    uint8_t read[SEAL_KEY_LEN + 1];
+    size_t got = fread(read, 1, sizeof read, f);
+    fclose(f);
+    if (got != SEAL_KEY_LEN)
+        return err_set(err, ERROR, "%s: %zu octets, a key has %d", path, got, SEAL_KEY_LEN);
+    memcpy(pub, read, SEAL_KEY_LEN);
+    return OK;
+}

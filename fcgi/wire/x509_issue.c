@@ -1,0 +1,156 @@
+/* x509_issue.c: making certificates (RFC 5280). */
+#include <limits.h>
+#include <stdio.h>
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include "base/clock.h"
+#include "wire/ossl.h"
+
+#define SERIAL_BITS 127 /* positive, unguessable, 16 octets (RFC 5280 4.1.2.2 allows 20) */
+#define SAN_TEXT_MAX 4096
+
+static bool set_serial(X509 *x)
+{
+    BIGNUM *bn = BN_new();
+    bool ok = bn && BN_rand(bn, SERIAL_BITS, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
+              BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x));
+    BN_free(bn);
+    return ok;
+}
+
+static bool name_field(X509_NAME *name, int nid, const char *value)
+{
+    return !value || !*value ||
+           X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1,
+                                      -1, 0);
+}
+
+static bool set_subject(X509 *x, const struct cert_profile *p)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+    return name_field(name, NID_userId, p->topic) &&
+           name_field(name, NID_commonName, p->common_name) &&
+           name_field(name, NID_organizationName, p->organization);
+}
+
+static bool ext(X509 *x, X509V3_CTX *ctx, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_nconf_nid(NULL, ctx, nid, value);
+    bool ok = e && X509_add_ext(x, e, -1);
+    X509_EXTENSION_free(e);
+    return ok;
+}
+
+static bool ext_usage(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
+{
+    char text[32];
+    if (p->ca) {
+        snprintf(text, sizeof text, "critical,CA:TRUE,pathlen:%d", p->path_len);
+        return ext(x, ctx, NID_basic_constraints,
+                   p->path_len < 0 ? "critical,CA:TRUE" : text) &&
+               ext(x, ctx, NID_key_usage, "critical,keyCertSign,cRLSign");
+    }
+    /* keyEncipherment is for keys that encrypt: an EC key only signs here */
+    bool rsa = EVP_PKEY_is_a(X509_get0_pubkey(x), "RSA");
+    return ext(x, ctx, NID_basic_constraints, "critical,CA:FALSE") &&
+           ext(x, ctx, NID_key_usage,
+               rsa ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature");
+}
+
+static bool ext_purposes(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
+{
+    char text[80];
+    snprintf(text, sizeof text, "%s%s%s%s", p->client_auth ? ",clientAuth" : "",
+             p->server_auth ? ",serverAuth" : "", p->code_signing ? ",codeSigning" : "",
+             p->email_protection ? ",emailProtection" : "");
+    return !text[0] || ext(x, ctx, NID_ext_key_usage, text + 1);
+}
+
+/* OpenSSL's text form takes a comma as a separator: a name with one would become two. */
+static bool ext_names(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
+{
+    char text[SAN_TEXT_MAX] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < p->nsan; i++) {
+        int n = snprintf(text + at, sizeof text - at, "%s%s", i ? "," : "", p->san[i]);
+        if (n < 0 || (size_t)n >= sizeof text - at || strpbrk(p->san[i], ",\n"))
+            return false;
+        at += (size_t)n;
+    }
+    return !at || ext(x, ctx, NID_subject_alt_name, text);
+}
+
+/* The digest a CA's key signs with: as strong as the key, none for Ed25519. */
+static const EVP_MD *issuer_digest(EVP_PKEY *k)
+{
+    if (EVP_PKEY_is_a(k, "ED25519"))
+        return NULL;
+    return EVP_PKEY_is_a(k, "EC") && EVP_PKEY_get_bits(k) >= 384 ? EVP_sha384() : EVP_sha256();
+}
+
+static EVP_PKEY *subject_pubkey(struct bytes csr_der, const struct pkey *key, X509_REQ **req)
+{
+    if (csr_der.n == 0)
+        return key ? key->k : NULL;
+    const unsigned char *p = csr_der.p;
+    *req = csr_der.n <= LONG_MAX ? d2i_X509_REQ(NULL, &p, (long)csr_der.n) : NULL;
+    return *req ? X509_REQ_get0_pubkey(*req) : NULL;
+}
+
+static enum outcome fill_and_sign(X509 *x, X509 *issuer, const struct cert_profile *p,
+                                  EVP_PKEY *subject, EVP_PKEY *issuer_key, struct err *err)
+{
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, issuer ? issuer : x, x, NULL, NULL, 0);
+    X509V3_set_ctx_nodb(&ctx);
+    if (!X509_set_version(x, X509_VERSION_3) || !set_serial(x) || !set_subject(x, p) ||
+        !X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x)) ||
+        !ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(p->not_before / SECOND_US)) ||
+        !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(p->not_after / SECOND_US)) ||
+        !X509_set_pubkey(x, subject))
+        return err_ossl(err, INVALID, "the certificate's fields are refused");
+    if (!ext_usage(x, &ctx, p) || !ext_purposes(x, &ctx, p) || !ext_names(x, &ctx, p) ||
+        !ext(x, &ctx, NID_subject_key_identifier, "hash") ||
+        !ext(x, &ctx, NID_authority_key_identifier, "keyid"))
+        return err_ossl(err, INVALID, "the certificate's extensions are refused");
+    if (X509_sign(x, issuer_key, issuer_digest(issuer_key)) <= 0)
+        return err_ossl(err, ERROR, "cannot sign the certificate");
+    return OK;
+}
+
+enum outcome cert_issue(const struct cert_profile *p, struct bytes csr_der,
+                        const struct pkey *subject_key, struct bytes issuer_der,
+                        const struct pkey *issuer_key, struct buf *der, struct err *err)
+{
+    enum outcome o = ERROR;
+    X509_REQ *req = NULL;
+    X509 *issuer = NULL;
+    unsigned char *out = NULL;
+    X509 *x = X509_new();
+    EVP_PKEY *subject = subject_pubkey(csr_der, subject_key, &req);
+    if (!x || !subject) {
+        o = err_ossl(err, INVALID, "no key to certify");
+        goto out;
+    }
+    if (issuer_der.n && !(issuer = ossl_cert(issuer_der, err))) {
+        o = INVALID;
+        goto out;
+    }
+    o = fill_and_sign(x, issuer, p, subject, issuer_key->k, err);
+    if (o != OK)
+        goto out;
+    int n = i2d_X509(x, &out);
+    if (n > 0)
+        buf_add(der, out, (size_t)n);
+    if (n <= 0 || buf_failed(der))
+        o = err_ossl(err, ERROR, "cannot encode the certificate");
+out:
+    OPENSSL_free(out);
+    X509_free(issuer);
+    X509_REQ_free(req);
+    X509_free(x);
+    ERR_clear_error();
+    return o;
+}
