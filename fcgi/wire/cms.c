@@ -8,8 +8,8 @@
 CMS_ContentInfo *cms_parse(struct bytes der, int nid, struct err *err)
 {
     const unsigned char *p = der.p;
-    CMS_ContentInfo *c = der.n && der.n <= INT_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)der.n)
-                                                   : NULL;
+    CMS_ContentInfo *c =
+        der.n && der.n <= INT_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)der.n) : NULL;
     if (!c) {
         err_ossl(err, INVALID, "no CMS message in these %zu octets", der.n);
     } else if (p != der.p + der.n) {
@@ -43,8 +43,9 @@ static CMS_SignerInfo *only_signer(CMS_ContentInfo *c, struct err *err)
     case NID_sha512:
         return si;
     default:
-        err_set(err, INVALID, "the message is signed with a digest other than SHA-1, SHA-256, "
-                              "SHA-384 or SHA-512");
+        err_set(err, INVALID,
+                "the message is signed with a digest other than SHA-1, SHA-256, "
+                "SHA-384 or SHA-512");
         return NULL;
     }
 }
@@ -114,8 +115,8 @@ enum outcome cms_verify_detached(struct arena *a, struct bytes cms, struct bytes
         return INVALID;
     if (has_content(c))
         o = err_set(err, INVALID, "the signature carries a content of its own");
-    else if (body.n > INT_MAX || !(bio = BIO_new_mem_buf(body.n ? body.p : (const void *)"",
-                                                         (int)body.n)))
+    else if (body.n > INT_MAX ||
+             !(bio = BIO_new_mem_buf(body.n ? body.p : (const void *)"", (int)body.n)))
         o = err_ossl(err, ERROR, "out of memory");
     else
         o = cms_check(a, c, bio, NULL, signer, chain, nchain, err);
@@ -232,8 +233,7 @@ enum outcome cms_decrypt(struct bytes cms, struct bytes recipient_der, const str
     if (!x)
         goto out;
     /* With the certificate given, OpenSSL answers a wrong padding with a random key: no oracle. */
-    if (!(bio = BIO_new(BIO_s_secmem())) ||
-        CMS_decrypt(c, key->k, x, NULL, bio, CMS_BINARY) != 1)
+    if (!(bio = BIO_new(BIO_s_secmem())) || CMS_decrypt(c, key->k, x, NULL, bio, CMS_BINARY) != 1)
         o = err_ossl(err, DENIED, "the message cannot be decrypted with this key");
     else
         o = ossl_bio_take(bio, out, err);

@@ -8,8 +8,8 @@
 #include <openssl/x509v3.h>
 #include "wire/ossl.h"
 
-enum outcome err_ossl_at(struct err *e, enum outcome o, const char *file, int line,
-                         const char *fmt, ...)
+enum outcome err_ossl_at(struct err *e, enum outcome o, const char *file, int line, const char *fmt,
+                         ...)
 {
     char text[300];
     va_list ap;

@@ -14,8 +14,8 @@ struct pkey {
 /* Fills err with the text and, after it, what OpenSSL's error queue says first; empties the queue.
  * Returns o. */
 #define err_ossl(e, o, ...) err_ossl_at((e), (o), __FILE__, __LINE__, __VA_ARGS__)
-enum outcome err_ossl_at(struct err *e, enum outcome o, const char *file, int line,
-                         const char *fmt, ...) PRINTF_LIKE(5, 6);
+enum outcome err_ossl_at(struct err *e, enum outcome o, const char *file, int line, const char *fmt,
+                         ...) PRINTF_LIKE(5, 6);
 
 /* Decodes one DER certificate, the whole of b; NULL (INVALID in err) otherwise. */
 X509 *ossl_cert(struct bytes b, struct err *err) MUST_USE;

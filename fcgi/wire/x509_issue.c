@@ -48,8 +48,7 @@ static bool ext_usage(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
     char text[32];
     if (p->ca) {
         snprintf(text, sizeof text, "critical,CA:TRUE,pathlen:%d", p->path_len);
-        return ext(x, ctx, NID_basic_constraints,
-                   p->path_len < 0 ? "critical,CA:TRUE" : text) &&
+        return ext(x, ctx, NID_basic_constraints, p->path_len < 0 ? "critical,CA:TRUE" : text) &&
                ext(x, ctx, NID_key_usage, "critical,keyCertSign,cRLSign");
     }
     /* keyEncipherment is for keys that encrypt: an EC key only signs here */

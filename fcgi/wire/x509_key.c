@@ -134,8 +134,7 @@ static enum outcome csr_san(struct arena *a, X509_REQ *req, struct csr_info *out
     return o;
 }
 
-static enum outcome csr_challenge(struct arena *a, X509_REQ *req, const char **out,
-                                  struct err *err)
+static enum outcome csr_challenge(struct arena *a, X509_REQ *req, const char **out, struct err *err)
 {
     *out = "";
     int at = X509_REQ_get_attr_by_NID(req, NID_pkcs9_challengePassword, -1);
