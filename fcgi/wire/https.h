@@ -1,7 +1,8 @@
 /*
  * https.h: the one HTTP client, on libcurl's multi interface: HTTP/2 where offered, TLS verified,
  * client certificates from memory. Used by the agent (outgoing services) and by the simulators.
- * A handle belongs to one thread.
+ * A handle belongs to one thread. No redirects are followed, no proxy is taken from the
+ * environment, nothing is decompressed; names and connections get at most ten seconds.
  */
 #ifndef DROVER_WIRE_HTTPS_H
 #define DROVER_WIRE_HTTPS_H
@@ -25,13 +26,14 @@ struct https_request {
     const struct https_tls *tls; /* kept by reference */
     int64_t timeout_ms;
     size_t answer_max;          /* octets of body kept; more fails the request */
-    bool http2_only;            /* one connection, many streams; no fall-back to HTTP/1.1 */
+    bool http2_only;            /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
     void *arg;
 };
 
 struct https_answer {
     enum outcome outcome; /* OK: an answer came, whatever its status; UNAVAILABLE: no connection,
-                           * time-out, reset; DENIED: the TLS handshake failed */
+                           * time-out, reset; DENIED: TLS failed (a certificate, theirs or ours);
+                           * INVALID: a body longer than answer_max, a malformed URL */
     int status;
     struct bytes body;      /* valid inside the callback */
     const char *error;      /* libcurl's words when not OK */
@@ -42,16 +44,23 @@ struct https_answer {
 };
 typedef void https_done_fn(const struct https_answer *answer);
 
-/* max_connections: per host; streams: concurrent requests on one HTTP/2 connection. */
+/* max_connections: per host; streams: concurrent requests on one HTTP/2 connection, unless the
+ * server allows fewer. Client certificates do not share a connection: a handle with one connection
+ * is for one certificate. */
 enum outcome https_new(size_t max_connections, size_t streams, struct https **out,
                        struct err *err) MUST_USE;
+/* Requests in flight are dropped; their done is not called. */
 void https_free(struct https **h);
-/* Queues a request; done is called from https_run. */
+/* Queues a request; done is called from https_run, and may itself call https_send. */
 enum outcome https_send(struct https *h, const struct https_request *r, https_done_fn *done,
                         struct err *err) MUST_USE;
 /* Works for at most timeout_ms, or until every request is done; returns how many are in flight. */
 size_t https_run(struct https *h, int timeout_ms);
-/* One request, waited for; the body and headers are copied into a. */
+/* Makes the https_run that another thread is in, or its next one, return soon. The one call that
+ * any thread may make. */
+void https_wake(struct https *h);
+/* One request, waited for; the body is copied into a. The outcome and the words of err are those
+ * of struct https_answer. Other requests in flight go on meanwhile. */
 enum outcome https_once(struct https *h, const struct https_request *r, struct arena *a,
                         int *status, struct bytes *body, struct err *err) MUST_USE;
 

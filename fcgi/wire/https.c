@@ -1,0 +1,390 @@
+/* https.c: the HTTP client: see https.h. The only user of libcurl. */
+#include "wire/https.h"
+#include "base/clock.h"
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define CONNECT_MS 10000
+#define IDLE_CONNECTION_S 3600L /* Apple asks that connections are kept */
+#define UNACKED_MS 20000        /* octets nobody acknowledges for so long end a connection */
+#define SPARE_MAX 512           /* finished easy handles kept for the next requests */
+#define SPARE_BODY 65536        /* a larger body buffer is freed */
+
+struct job {
+    CURL *easy;
+    struct job *prev, *next; /* in flight, or spare (next only) */
+    struct curl_slist *headers;
+    https_done_fn *done;
+    void *arg;
+    struct buf body;
+    bool too_long;
+    char error[CURL_ERROR_SIZE];
+};
+
+struct https {
+    CURLM *multi;
+    struct job *flying, *spare;
+    size_t nflying, nspare;
+    atomic_bool woken;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_ready;
+
+static void curl_start(void)
+{
+    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+enum outcome https_new(size_t max_connections, size_t streams, struct https **out, struct err *err)
+{
+    *out = NULL;
+    pthread_once(&curl_once, curl_start);
+    struct https *h = curl_ready == CURLE_OK ? calloc(1, sizeof *h) : NULL;
+    if (!h || !(h->multi = curl_multi_init())) {
+        free(h);
+        return err_set(err, ERROR, "https: libcurl does not start");
+    }
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)max_connections);
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections * 4);
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)streams);
+    *out = h;
+    return OK;
+}
+
+static void job_free(struct job *j)
+{
+    curl_easy_cleanup(j->easy);
+    curl_slist_free_all(j->headers);
+    buf_free(&j->body);
+    free(j);
+}
+
+void https_free(struct https **h)
+{
+    if (!h || !*h)
+        return;
+    struct job *j;
+    while ((j = (*h)->flying)) {
+        (*h)->flying = j->next;
+        curl_multi_remove_handle((*h)->multi, j->easy);
+        job_free(j);
+    }
+    while ((j = (*h)->spare)) {
+        (*h)->spare = j->next;
+        job_free(j);
+    }
+    curl_multi_cleanup((*h)->multi);
+    free(*h);
+    *h = NULL;
+}
+
+static struct job *job_take(struct https *h)
+{
+    struct job *j = h->spare;
+    if (j) {
+        h->spare = j->next;
+        h->nspare--;
+        return j;
+    }
+    j = calloc(1, sizeof *j);
+    if (j && !(j->easy = curl_easy_init())) {
+        free(j);
+        j = NULL;
+    }
+    return j;
+}
+
+/* Keeps the handle for another request, without anything of this one. */
+static void job_give(struct https *h, struct job *j)
+{
+    curl_slist_free_all(j->headers);
+    j->headers = NULL;
+    curl_easy_reset(j->easy);
+    if (h->nspare >= SPARE_MAX) {
+        job_free(j);
+        return;
+    }
+    if (j->body.cap > SPARE_BODY)
+        buf_free(&j->body);
+    j->next = h->spare;
+    h->spare = j;
+    h->nspare++;
+}
+
+static size_t body_write(char *p, size_t size, size_t n, void *arg)
+{
+    struct job *j = arg;
+    buf_add(&j->body, p, size * n);
+    j->too_long = buf_failed(&j->body);
+    return j->too_long ? 0 : size * n;
+}
+
+/* A peer that vanished without a word is noticed by the kernel, not by every request's time-out. */
+static int socket_setup(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    unsigned ms = UNACKED_MS;
+    (void)arg;
+    (void)purpose;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    return CURL_SOCKOPT_OK;
+}
+
+static bool header_is(const char *line, const char *name)
+{
+    size_t n = strlen(name);
+    return strncasecmp(line, name, n) == 0 && line[n] == ':';
+}
+
+/* The request's headers, less what libcurl would add unasked. False: out of memory. */
+static bool headers_build(struct job *j, const struct https_request *r)
+{
+    bool typed = false, ok = true;
+    for (size_t i = 0; i < r->nheaders && ok; i++) {
+        struct curl_slist *l = curl_slist_append(j->headers, r->headers[i]);
+        ok = l != NULL;
+        j->headers = l ? l : j->headers;
+        typed = typed || header_is(r->headers[i], "Content-Type");
+    }
+    static const char *const none[] = {"Expect:", "Content-Type:"};
+    for (size_t i = 0; i < (typed ? 1 : 2) && ok; i++) {
+        struct curl_slist *l = curl_slist_append(j->headers, none[i]);
+        ok = l != NULL;
+        j->headers = l ? l : j->headers;
+    }
+    return ok;
+}
+
+#define SET(option, value) (ok = ok && curl_easy_setopt(j->easy, option, value) == CURLE_OK)
+
+static bool method_set(struct job *j, const struct https_request *r)
+{
+    bool ok = true;
+    if (strcmp(r->method, "HEAD") == 0) {
+        SET(CURLOPT_NOBODY, 1L);
+        return ok;
+    }
+    if (r->body.n > 0 || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDS, r->body.n ? (const char *)r->body.p : "");
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+    }
+    if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "POST") != 0)
+        SET(CURLOPT_CUSTOMREQUEST, r->method);
+    return ok;
+}
+
+static bool tls_set(struct job *j, const struct https_tls *t)
+{
+    bool ok = true;
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (t && t->ca_file && *t->ca_file)
+        SET(CURLOPT_CAINFO, t->ca_file);
+    if (t && t->client_cert.n > 0) {
+        struct curl_blob cert = {(void *)t->client_cert.p, t->client_cert.n, CURL_BLOB_NOCOPY};
+        struct curl_blob key = {(void *)t->client_key.p, t->client_key.n, CURL_BLOB_NOCOPY};
+        SET(CURLOPT_SSLCERTTYPE, "PEM");
+        SET(CURLOPT_SSLKEYTYPE, "PEM");
+        SET(CURLOPT_SSLCERT_BLOB, &cert);
+        SET(CURLOPT_SSLKEY_BLOB, &key);
+    }
+    return ok;
+}
+
+static bool job_set(struct job *j, const struct https_request *r)
+{
+    bool ok = headers_build(j, r);
+    int64_t connect_ms = r->timeout_ms < CONNECT_MS ? r->timeout_ms : CONNECT_MS;
+    SET(CURLOPT_PRIVATE, j);
+    SET(CURLOPT_ERRORBUFFER, j->error);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, r->http2_only ? "https" : "https,http");
+    SET(CURLOPT_URL, r->url);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION,
+        (long)(r->http2_only ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS));
+    SET(CURLOPT_PIPEWAIT, r->http2_only ? 1L : 0L);
+    SET(CURLOPT_USERAGENT, "drover/" DROVER_VERSION);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    SET(CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+    SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
+    SET(CURLOPT_SOCKOPTFUNCTION, socket_setup);
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_WRITEFUNCTION, body_write);
+    SET(CURLOPT_WRITEDATA, j);
+    SET(CURLOPT_HTTPHEADER, j->headers);
+    return ok && method_set(j, r) && tls_set(j, r->tls);
+}
+
+enum outcome https_send(struct https *h, const struct https_request *r, https_done_fn *done,
+                        struct err *err)
+{
+    struct job *j = job_take(h);
+    if (!j)
+        return err_set(err, ERROR, "https: out of memory");
+    j->done = done;
+    j->arg = r->arg;
+    j->too_long = false;
+    j->error[0] = '\0';
+    buf_clear(&j->body);
+    j->body.max = r->answer_max;
+    if (!job_set(j, r) || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
+        job_give(h, j);
+        return err_set(err, ERROR, "https: libcurl refuses the request to %s", r->url);
+    }
+    j->prev = NULL;
+    j->next = h->flying;
+    if (h->flying)
+        h->flying->prev = j;
+    h->flying = j;
+    h->nflying++;
+    return OK;
+}
+
+static const char *header_get(const struct https_answer *a, const char *name)
+{
+    struct curl_header *found;
+    const struct job *j = a->priv_;
+    return curl_easy_header(j->easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value
+                                                                                     : NULL;
+}
+
+static bool error_has(const struct job *j, const char *word)
+{
+    return strstr(j->error, word) != NULL;
+}
+
+/* libcurl's result as an outcome. TLS 1.3 tells a client that its certificate is refused after
+ * the handshake, as an alert that libcurl sees when it reads. */
+static enum outcome outcome_of(const struct job *j, CURLcode c)
+{
+    switch (c) {
+    case CURLE_OK:
+        return OK;
+    case CURLE_SSL_CONNECT_ERROR:
+        return error_has(j, "SYSCALL") || error_has(j, "reset") ? UNAVAILABLE : DENIED;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        return error_has(j, "alert") ? DENIED : UNAVAILABLE;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CLIENTCERT:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return DENIED;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return INVALID;
+    case CURLE_WRITE_ERROR:
+        return j->too_long ? INVALID : UNAVAILABLE;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+        return ERROR;
+    default:
+        return UNAVAILABLE;
+    }
+}
+
+static void job_finish(struct https *h, struct job *j, CURLcode c)
+{
+    struct https_answer a = {
+        .outcome = outcome_of(j, c), .header = header_get, .priv_ = j, .arg = j->arg};
+    long status = 0;
+    if (a.outcome == OK) {
+        curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
+        a.status = (int)status;
+        a.body = buf_bytes(&j->body);
+    } else {
+        a.error = j->too_long ? "the answer is longer than allowed"
+                              : (*j->error ? j->error : curl_easy_strerror(c));
+    }
+    curl_multi_remove_handle(h->multi, j->easy);
+    if (j->prev)
+        j->prev->next = j->next;
+    else
+        h->flying = j->next;
+    if (j->next)
+        j->next->prev = j->prev;
+    h->nflying--;
+    j->done(&a);
+    job_give(h, j);
+}
+
+size_t https_run(struct https *h, int timeout_ms)
+{
+    int64_t end = clock_mono() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        int running, left;
+        struct job *j;
+        CURLMsg *m;
+        if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+            return h->nflying;
+        while ((m = curl_multi_info_read(h->multi, &left))) {
+            CURLcode c = m->data.result;
+            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &j);
+            job_finish(h, j, c);
+        }
+        int64_t rest = (end - clock_mono()) / 1000;
+        if (h->nflying == 0 || rest <= 0 || atomic_exchange(&h->woken, false))
+            return h->nflying;
+        curl_multi_poll(h->multi, NULL, 0, (int)rest, NULL);
+    }
+}
+
+void https_wake(struct https *h)
+{
+    atomic_store(&h->woken, true);
+    curl_multi_wakeup(h->multi);
+}
+
+struct once {
+    struct arena *a;
+    struct bytes body;
+    enum outcome outcome;
+    struct err *err;
+    int status;
+    bool done;
+};
+
+static void once_done(const struct https_answer *answer)
+{
+    struct once *o = answer->arg;
+    o->done = true;
+    o->outcome = answer->outcome;
+    o->status = answer->status;
+    if (answer->outcome != OK) {
+        err_set(o->err, answer->outcome, "%s", answer->error);
+        return;
+    }
+    o->body = arena_bytes(o->a, answer->body);
+    if (answer->body.n > 0 && !o->body.p)
+        o->outcome = err_set(o->err, ERROR, "https: out of memory");
+}
+
+enum outcome https_once(struct https *h, const struct https_request *r, struct arena *a,
+                        int *status, struct bytes *body, struct err *err)
+{
+    struct once once = {.a = a, .err = err};
+    struct https_request copy = *r;
+    copy.arg = &once;
+    enum outcome o = https_send(h, &copy, once_done, err);
+    if (o != OK)
+        return o;
+    while (!once.done)
+        https_run(h, 50);
+    *status = once.status;
+    *body = once.body;
+    return once.outcome;
+}
