@@ -11,14 +11,16 @@
 
 struct db_pool;
 struct batch;
-struct trust;
+struct gate;
+struct trust_set;
 
 /* One per process, shared by its threads. */
 struct app {
     const struct conf *conf;
     struct db_pool *pool; /* for units outside the hot path */
     struct batch *batch;  /* the hot path's connection (mdm only, NULL elsewhere) */
-    struct trust *trust;  /* device CAs, refreshed by route/gate.c */
+    struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
+    struct gate *gate;       /* what route/gate.c remembers */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };
@@ -28,7 +30,7 @@ struct caller {
     /* GATE_DEVICE: a certificate whose chain, key usage and signature hold. */
     enum identity_source source;
     uint8_t cert_sha256[32];
-    struct bytes cert_der;
+    struct bytes cert_text; /* as it came: PEM, RFC 9440, or DER; read it with caller_cert() */
     int64_t cert_not_after; /* microseconds; an expired certificate gets here (see expired) */
     bool expired;           /* past not_after: only a bound enrollment may renew with it */
     /* GATE_API */
@@ -38,6 +40,11 @@ struct caller {
     /* GATE_CONSOLE */
     const char *admin;
 };
+
+/* The certificate of GATE_DEVICE as DER, in the request's arena. It is decoded at each call: a poll
+ * needs the fingerprint alone. ERROR: memory. */
+enum outcome caller_cert(const struct caller *caller, struct req *req, struct bytes *der,
+                         struct err *err) MUST_USE;
 
 typedef void handler_fn(struct app *app, struct req *req, const struct caller *caller,
                         struct resp *resp);
