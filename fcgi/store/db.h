@@ -5,7 +5,8 @@
  * A statement is a static `struct sql`; its address is the key under which a connection keeps it
  * prepared. Arguments are `struct val`; results are rows of `struct val` in an arena.
  *
- *     static const struct sql FIND = {"enrollment_find", "SELECT id FROM enrollment WHERE ident=?"};
+ *     static const struct sql FIND = {.name = "enrollment_find",
+ *                                     .text = "SELECT id FROM enrollment WHERE ident=?"};
  *     struct rows r;
  *     enum outcome o = db_select(db, &FIND, (struct val[]){val_str(ident)}, 1, arena, &r, err);
  */

@@ -1,0 +1,295 @@
+/* account.c: the statements of administrators and API keys. */
+#include "store/account.h"
+
+#include <ctype.h>
+
+#include "base/clock.h"
+#include "store/audit.h"
+#include "wire/encode.h"
+
+static const struct sql ADMIN_ADD = {
+    .name = "admin_add",
+    .text = "INSERT INTO admin (name, password_hash, created_at) VALUES (?, ?, ?)"};
+static const struct sql ADMIN_PASSWORD = {
+    .name = "admin_password_set", .text = "UPDATE admin SET password_hash = ? WHERE name = ?"};
+static const struct sql ADMIN_DISABLE = {
+    .name = "admin_disable",
+    .text = "UPDATE admin SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) "
+            "WHERE name = ?"};
+static const struct sql ADMIN_FIND = {
+    .name = "admin_find",
+    .text = "SELECT id, name, password_hash, role, created_at, disabled_at FROM admin "
+            "WHERE name = ?"};
+static const struct sql ADMIN_LIST = {
+    .name = "admin_list",
+    .text = "SELECT id, name, '', role, created_at, disabled_at FROM admin ORDER BY name"};
+
+#define APIKEY_COLUMNS                                                                             \
+    "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at"
+static const struct sql APIKEY_NEW = {
+    .name = "apikey_new",
+    .text = "INSERT INTO apikey (name, sha256, scopes, created_at, created_by, expires_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)"};
+static const struct sql APIKEY_FIND = {
+    .name = "apikey_find", .text = "SELECT " APIKEY_COLUMNS " FROM apikey WHERE sha256 = ?"};
+static const struct sql APIKEY_LIST = {
+    .name = "apikey_list", .text = "SELECT " APIKEY_COLUMNS " FROM apikey ORDER BY name"};
+static const struct sql APIKEY_USED = {.name = "apikey_used",
+                                       .text = "UPDATE apikey SET last_used_at = ? WHERE id = ?"};
+static const struct sql APIKEY_REVOKE = {
+    .name = "apikey_revoke",
+    .text = "UPDATE apikey SET revoked_at = COALESCE(revoked_at, ?) WHERE name = ?"};
+
+static int64_t int_or_0(const struct val *v)
+{
+    return val_is_null(v) ? 0 : v->i;
+}
+
+static enum outcome name_check(const char *name, struct err *err)
+{
+    size_t n = strlen(name);
+    if (n == 0 || n > ACCOUNT_NAME_MAX)
+        return err_set(err, INVALID, "a name has 1 to %d octets", ACCOUNT_NAME_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (iscntrl((unsigned char)name[i]) || name[i] == ':')
+            return err_set(err, INVALID, "a name holds neither control characters nor a colon");
+    return OK;
+}
+
+static enum outcome password_hash_checked(const char *password, char hash[PASSWORD_HASH_MAX],
+                                          struct err *err)
+{
+    size_t n = strlen(password);
+    if (n < ADMIN_PASSWORD_MIN || n > ADMIN_PASSWORD_MAX)
+        return err_set(err, INVALID, "a password has %d to %d octets", ADMIN_PASSWORD_MIN,
+                       ADMIN_PASSWORD_MAX);
+    return password_hash(password, hash, err);
+}
+
+/* A change of one account with its audit entry, as one unit of work. */
+struct change {
+    const struct sql *sql;
+    struct val args[6];
+    size_t nargs;
+    const char *by, *action, *name, *detail;
+};
+
+static enum outcome change_unit(struct db *db, void *arg, struct err *err)
+{
+    struct change *c = arg;
+    uint64_t rows;
+    enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
+    if (o == CONFLICT)
+        return err_set(err, CONFLICT, "the name \"%s\" is taken", c->name);
+    if (o == OK && rows == 0)
+        return err_set(err, NOT_FOUND, "there is no \"%s\"", c->name);
+    return o == OK ? audit_add(db, c->by, c->action, c->name, c->detail, err) : o;
+}
+
+enum outcome admin_add(struct db *db, const char *name, const char *password, const char *by,
+                       struct err *err)
+{
+    char hash[PASSWORD_HASH_MAX];
+    enum outcome o = name_check(name, err);
+    if (o == OK)
+        o = password_hash_checked(password, hash, err);
+    if (o != OK)
+        return o;
+    struct change c = {.sql = &ADMIN_ADD,
+                       .args = {val_str(name), val_secret(bytes_str(hash)), val_int(clock_now())},
+                       .nargs = 3,
+                       .by = by,
+                       .action = "admin.add",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}
+
+enum outcome admin_password_set(struct db *db, const char *name, const char *password,
+                                const char *by, struct err *err)
+{
+    char hash[PASSWORD_HASH_MAX];
+    enum outcome o = password_hash_checked(password, hash, err);
+    if (o != OK)
+        return o;
+    struct change c = {.sql = &ADMIN_PASSWORD,
+                       .args = {val_secret(bytes_str(hash)), val_str(name)},
+                       .nargs = 2,
+                       .by = by,
+                       .action = "admin.password",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}
+
+enum outcome admin_disable(struct db *db, const char *name, bool disable, const char *by,
+                           struct err *err)
+{
+    struct change c = {.sql = &ADMIN_DISABLE,
+                       .args = {val_int(disable), val_int(clock_now()), val_str(name)},
+                       .nargs = 3,
+                       .by = by,
+                       .action = disable ? "admin.disable" : "admin.enable",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}
+
+static void admin_from_row(const struct rows *r, size_t i, struct admin *out)
+{
+    *out = (struct admin){.id = row_at(r, i, 0)->i,
+                          .name = row_at(r, i, 1)->s,
+                          .password_hash = row_at(r, i, 2)->s,
+                          .role = row_at(r, i, 3)->s,
+                          .created_at = row_at(r, i, 4)->i,
+                          .disabled_at = int_or_0(row_at(r, i, 5))};
+}
+
+enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
+                        struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &ADMIN_FIND, (struct val[]){val_str(name)}, 1, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no administrator of this name");
+    if (o == OK)
+        admin_from_row(&r, 0, out);
+    return o;
+}
+
+enum outcome admin_list(struct db *db, struct arena *a, struct admin **out, size_t *n,
+                        struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &ADMIN_LIST, NULL, 0, a, &r, err);
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        admin_from_row(&r, *n, &(*out)[*n]);
+    return OK;
+}
+
+static bool scopes_valid(const char *s)
+{
+    bool word = false;
+    if (strcmp(s, "*") == 0)
+        return true;
+    if (strlen(s) > APIKEY_SCOPES_MAX)
+        return false;
+    for (; *s; s++) {
+        if (*s == ' ' && !word)
+            return false;
+        word = *s != ' ';
+        if (word && !isalnum((unsigned char)*s) && !strchr("._-", *s))
+            return false;
+    }
+    return word;
+}
+
+enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
+                        const char *by, char key[APIKEY_LEN + 1], struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    int64_t now = clock_now();
+    key[0] = '\0';
+    enum outcome o = name_check(name, err);
+    if (o != OK)
+        return o;
+    if (!scopes_valid(scopes))
+        return err_set(err, INVALID,
+                       "scopes are words of letters, digits, '.', '_' and '-' with "
+                       "single spaces between them, or \"*\"");
+    if (expires_at && expires_at <= now)
+        return err_set(err, INVALID, "the key would have expired already");
+    secret_new(APIKEY_LEN / 2, key);
+    sha256(bytes_str(key), sum);
+    struct change c = {.sql = &APIKEY_NEW,
+                       .args = {val_str(name), val_secret(bytes_of(sum, sizeof sum)),
+                                val_str(scopes), val_int(now), val_str(by),
+                                expires_at ? val_int(expires_at) : val_null()},
+                       .nargs = 6,
+                       .by = by,
+                       .action = "apikey.add",
+                       .name = name,
+                       .detail = scopes};
+    o = db_unit(db, change_unit, &c, err);
+    if (o != OK)
+        secret_wipe(key, APIKEY_LEN);
+    return o;
+}
+
+static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)
+{
+    *out = (struct apikey){.id = row_at(r, i, 0)->i,
+                           .name = row_at(r, i, 1)->s,
+                           .scopes = row_at(r, i, 2)->s,
+                           .created_at = row_at(r, i, 3)->i,
+                           .created_by = row_at(r, i, 4)->s,
+                           .expires_at = int_or_0(row_at(r, i, 5)),
+                           .revoked_at = int_or_0(row_at(r, i, 6)),
+                           .last_used_at = int_or_0(row_at(r, i, 7))};
+}
+
+enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,
+                         struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    int64_t now = clock_now();
+    struct rows r;
+    sha256(bytes_str(key), sum);
+    enum outcome o = db_select(
+        db, &APIKEY_FIND, (struct val[]){val_secret(bytes_of(sum, sizeof sum))}, 1, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0)
+        return err_set(err, NOT_FOUND, "no such API key");
+    apikey_from_row(&r, 0, out);
+    if (out->revoked_at)
+        return err_set(err, DENIED, "the API key \"%s\" was revoked", out->name);
+    if (out->expires_at && out->expires_at <= now)
+        return err_set(err, DENIED, "the API key \"%s\" has expired", out->name);
+    if (now - out->last_used_at < HOUR_US)
+        return OK;
+    return db_exec(db, &APIKEY_USED, (struct val[]){val_int(now), val_int(out->id)}, 2, NULL, err);
+}
+
+bool apikey_allows(const struct apikey *k, const char *scope)
+{
+    size_t n = strlen(scope);
+    for (const char *s = k->scopes; *s;) {
+        size_t len = strcspn(s, " ");
+        if ((len == 1 && *s == '*') || (len == n && memcmp(s, scope, n) == 0))
+            return true;
+        s += len;
+        s += *s == ' ';
+    }
+    return false;
+}
+
+enum outcome apikey_list(struct db *db, struct arena *a, struct apikey **out, size_t *n,
+                         struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &APIKEY_LIST, NULL, 0, a, &r, err);
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        apikey_from_row(&r, *n, &(*out)[*n]);
+    return OK;
+}
+
+enum outcome apikey_revoke(struct db *db, const char *name, const char *by, struct err *err)
+{
+    struct change c = {.sql = &APIKEY_REVOKE,
+                       .args = {val_int(clock_now()), val_str(name)},
+                       .nargs = 2,
+                       .by = by,
+                       .action = "apikey.revoke",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}

@@ -1,0 +1,13 @@
+/* audit.h: who did what. Entries are only added. */
+#ifndef DROVER_STORE_AUDIT_H
+#define DROVER_STORE_AUDIT_H
+
+#include "store/db.h"
+
+/* Adds an entry; inside a unit of work it is part of it. actor: a person, API key, rule or device
+ * (at most 128 characters). action: "area.verb". subject: to what (at most 255 characters).
+ * detail: the rest as key=value, or NULL; never a secret. Longer actor and subject are cut. */
+enum outcome audit_add(struct db *db, const char *actor, const char *action, const char *subject,
+                       const char *detail, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,97 @@
+/* invitation.c: the statements of invitations. */
+#include "store/invitation.h"
+
+#include "base/clock.h"
+#include "wire/encode.h"
+
+static const struct sql NEW = {
+    .name = "invitation_new",
+    .text = "INSERT INTO invitation (token_sha256, note, uses_max, created_at, "
+            "created_by, expires_at) VALUES (?, ?, ?, ?, ?, ?)"};
+static const struct sql FIND = {
+    .name = "invitation_find",
+    .text = "SELECT id, note, uses_max, uses, created_at, expires_at, created_by "
+            "FROM invitation WHERE token_sha256 = ?"};
+static const struct sql USE = {.name = "invitation_consume",
+                               .text =
+                                   "UPDATE invitation SET uses = uses + 1, used_at = ? "
+                                   "WHERE token_sha256 = ? AND uses < uses_max AND expires_at > ?"};
+
+enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, int64_t expires_at,
+                            const char *by, char token[INVITATION_TOKEN_LEN + 1], struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    int64_t now = clock_now();
+    token[0] = '\0';
+    if (uses_max < 1 || uses_max > INVITATION_USES_MAX)
+        return err_set(err, INVALID, "an invitation works 1 to %d times", INVITATION_USES_MAX);
+    if (expires_at <= now)
+        return err_set(err, INVALID, "the invitation would have expired already");
+    secret_new(INVITATION_TOKEN_LEN / 2, token);
+    sha256(bytes_str(token), sum);
+    return db_exec(db, &NEW,
+                   (struct val[]){val_bin(bytes_of(sum, sizeof sum)), val_str(note),
+                                  val_int(uses_max), val_int(now), val_str(by),
+                                  val_int(expires_at)},
+                   6, NULL, err);
+}
+
+/* Reads the row into out and judges it. */
+static enum outcome row_find(struct db *db, const uint8_t sum[SHA256_LEN], struct arena *a,
+                             struct invitation *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &FIND, (struct val[]){val_bin(bytes_of(sum, SHA256_LEN))}, 1, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0)
+        return err_set(err, NOT_FOUND, "no such invitation");
+    *out = (struct invitation){.id = row_at(&r, 0, 0)->i,
+                               .note = row_at(&r, 0, 1)->s,
+                               .uses_max = row_at(&r, 0, 2)->i,
+                               .uses = row_at(&r, 0, 3)->i,
+                               .created_at = row_at(&r, 0, 4)->i,
+                               .expires_at = row_at(&r, 0, 5)->i,
+                               .created_by = row_at(&r, 0, 6)->s};
+    return OK;
+}
+
+static enum outcome judge(const struct invitation *i, struct err *err)
+{
+    char when[CLOCK_TEXT_MAX];
+    if (i->expires_at <= clock_now())
+        return err_set(err, DENIED, "the invitation expired at %s",
+                       clock_rfc3339(i->expires_at, false, when));
+    if (i->uses >= i->uses_max)
+        return err_set(err, DENIED, "the invitation has been used %lld times, which is all",
+                       (long long)i->uses);
+    return OK;
+}
+
+enum outcome invitation_find(struct db *db, const char *token, struct arena *a,
+                             struct invitation *out, struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    sha256(bytes_str(token), sum);
+    enum outcome o = row_find(db, sum, a, out, err);
+    return o == OK ? judge(out, err) : o;
+}
+
+enum outcome invitation_consume(struct db *db, const char *token, struct arena *a,
+                                struct invitation *out, struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    int64_t now = clock_now();
+    uint64_t used;
+    sha256(bytes_str(token), sum);
+    struct val key = val_bin(bytes_of(sum, sizeof sum));
+    enum outcome o =
+        db_exec(db, &USE, (struct val[]){val_int(now), key, val_int(now)}, 3, &used, err);
+    if (o == OK)
+        o = row_find(db, sum, a, out, err);
+    if (o != OK || used)
+        return o;
+    o = judge(out, err);
+    return o == OK ? err_set(err, DENIED, "the invitation is used up") : o;
+}

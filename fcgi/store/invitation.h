@@ -1,0 +1,37 @@
+/*
+ * invitation.h: links to the enrolment profile. An invitation is a random token that works a
+ * number of times and until a moment; only its SHA-256 is stored.
+ */
+#ifndef DROVER_STORE_INVITATION_H
+#define DROVER_STORE_INVITATION_H
+
+#include "store/db.h"
+
+#define INVITATION_TOKEN_LEN 48 /* hexadecimal digits */
+#define INVITATION_USES_MAX 1000000
+#define INVITATION_NOTE_MAX 255 /* characters */
+
+struct invitation {
+    int64_t id;
+    const char *note; /* for whom; "" when nothing was said */
+    int64_t uses_max, uses;
+    int64_t created_at, expires_at; /* microseconds since 1970 */
+    const char *created_by;
+};
+
+/* Makes one that works uses_max times (1 to INVITATION_USES_MAX) until expires_at. token is shown
+ * once and not stored. by: the administrator who makes it. INVALID: a number out of range, or a
+ * note that is too long. */
+enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, int64_t expires_at,
+                            const char *by, char token[INVITATION_TOKEN_LEN + 1],
+                            struct err *err) MUST_USE;
+/* Looks at one without using it. OK; NOT_FOUND: no such token; DENIED: it has expired or is used
+ * up, err says which. out is filled for OK and DENIED; its strings are in a. */
+enum outcome invitation_find(struct db *db, const char *token, struct arena *a,
+                             struct invitation *out, struct err *err) MUST_USE;
+/* Uses it once; of two callers at the last use one is DENIED. Outcomes as invitation_find(). out
+ * tells the state after the use. Runs inside the caller's unit of work or as its own. */
+enum outcome invitation_consume(struct db *db, const char *token, struct arena *a,
+                                struct invitation *out, struct err *err) MUST_USE;
+
+#endif
