@@ -14,14 +14,19 @@ enum sign_role { SIGN_MDM, SIGN_CONSOLE, SIGN_AGENT, SIGN_CTL };
 /* Set once per process before the first call; copies the folder. */
 void sign_client_setup(const char *run_dir, enum sign_role role);
 
-/* SCEP (RFC 8894): the signer decrypts the pkcsPKIEnvelope with the RA/CA key. */
+/* SCEP (RFC 8894): the signer decrypts the pkcsPKIEnvelope with the RA key. INVALID and DENIED as
+ * scep_envelope_open() (wire/scepmsg.h). *plain is a PKCS#10 request with its challengePassword:
+ * the caller's arena is to be wiped. */
 enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct bytes *plain,
                             const char **cipher, struct err *err) MUST_USE;
-/* Issues a device identity for csr: an end entity, clientAuth, never a CA. *cert_der in a. */
+/* Issues a device identity for csr: an end entity, clientAuth, never a CA; nothing of the request
+ * but its key is taken over. INVALID: the key is neither RSA of 2048 (or [scep] min_rsa) to 4096
+ * bits nor P-256 or P-384, the name is none, or the validity is past [scep] validity_days; an end
+ * past the CA's own is cut to that. *cert_der in a. */
 enum outcome sign_issue_identity(struct arena *a, struct bytes csr_der, const char *common_name,
                                  int64_t not_before, int64_t not_after, struct bytes *cert_der,
                                  struct err *err) MUST_USE;
-/* Signs a SCEP CertRep: `attrs` is the signed-attributes request of scep/ (see scep_reply). */
+/* Signs a SCEP CertRep with the RA key. INVALID as scep_reply_write(). */
 struct scep_reply {
     const char *transaction_id;
     struct bytes recipient_nonce; /* the request's senderNonce */
@@ -30,20 +35,36 @@ struct scep_reply {
     struct bytes issued_der;      /* with success: goes into a degenerate SignedData, */
     struct bytes recipient_der;   /* encrypted to this certificate (the request's signer) */
     const char *cipher;           /* "AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC" */
-    const char *digest;           /* "SHA1", "SHA256", "SHA512" */
+    const char *digest;           /* "SHA1", "SHA256", "SHA384", "SHA512" */
 };
 enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, struct bytes *der,
                              struct err *err) MUST_USE;
 /* A configuration profile as signed CMS. */
 enum outcome sign_profile(struct arena *a, struct bytes profile, struct bytes *der,
                           struct err *err) MUST_USE;
-/* Opens a sealed secret. purpose decides who may: "BootstrapToken" the mdm role, "PushKey" the
- * agent; "UnlockToken" takes a ticket (see proc/signer.c) and the mdm role. The answer is the
- * caller's to wipe (buf_wipe). */
+/* Opens a sealed secret; it was sealed with the label "PURPOSE:OWNER". purpose decides who may:
+ * "BootstrapToken" the mdm role, "PushKey" the agent; "UnlockToken" the mdm role with the ticket
+ * that was made for the command (see proc/signer_ticket.c) and that command's CommandUUID. Other
+ * purposes take an empty ticket and "". NOT_FOUND: no such ticket, ended or expired. The answer is
+ * the caller's to wipe (buf_wipe). */
 enum outcome sign_unseal(const char *purpose, const char *owner, struct bytes sealed,
-                         struct bytes ticket, struct buf *out, struct err *err) MUST_USE;
-/* The certificates that devices and administrators may see, as DER: "ca", "ra" (scep
- * encryption/signature certificate when separate), "profile". NOT_FOUND when there is none. */
+                         struct bytes ticket, const char *command_uuid, struct buf *out,
+                         struct err *err) MUST_USE;
+
+/* A ticket to open purpose ("UnlockToken") of owner once the command command_uuid is delivered.
+ * For the console and ctl roles, at the moment an authorised person or key approved the command:
+ * reason names them, for the signer's log. expires: microseconds, at most 90 days ahead. It is
+ * good for that owner and that command only, however often the command is delivered again. */
+#define SIGN_TICKET_LEN 32
+enum outcome sign_ticket(const char *purpose, const char *owner, const char *command_uuid,
+                         const char *reason, int64_t expires, uint8_t ticket[SIGN_TICKET_LEN],
+                         struct err *err) MUST_USE;
+/* The command has its final status (mdm), or was cancelled (console, ctl): the ticket is void. OK
+ * also when it is void already. */
+enum outcome sign_ticket_end(struct bytes ticket, struct err *err) MUST_USE;
+
+/* The certificates that devices and administrators may see, as DER: "ca", "ra" (what SCEP
+ * requests are encrypted to and replies signed with), "profile". NOT_FOUND: another name. */
 enum outcome sign_certificate(struct arena *a, const char *which, struct bytes *der,
                               struct err *err) MUST_USE;
 /* Is the signer there? Its version in a. */
