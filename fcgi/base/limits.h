@@ -8,27 +8,30 @@
 #define LIM_MB (1024u * 1024u)
 
 /* requests */
-#define LIM_BODY_CHECKIN (256u * LIM_KB)  /* a check-in message */
-#define LIM_BODY_CONNECT (16u * LIM_MB)   /* a command report; profile and app lists are long */
-#define LIM_BODY_SCEP (64u * LIM_KB)      /* a PKIMessage */
-#define LIM_BODY_API (16u * LIM_MB)       /* a raw command, NanoMDM's own ceiling */
-#define LIM_BODY_FORM (64u * LIM_KB)      /* a form of the console */
-#define LIM_RESPONSE (32u * LIM_MB)       /* any answer */
-#define LIM_PATH 8192u                    /* decoded path; the ids of /v1/push stand in it */
-#define LIM_QUERY 131072u                 /* the query string; a SCEP GET carries its message */
+#define LIM_BODY_CHECKIN (256u * LIM_KB)    /* a check-in message */
+#define LIM_BODY_CONNECT (16u * LIM_MB)     /* a command report; profile and app lists are long */
+#define LIM_BODY_SCEP (64u * LIM_KB)        /* a PKIMessage */
+#define LIM_BODY_API (16u * LIM_MB)         /* a raw command, NanoMDM's own ceiling */
+#define LIM_BODY_FORM (64u * LIM_KB)        /* a form of the console */
+#define LIM_RESPONSE (32u * LIM_MB)         /* any answer */
+#define LIM_PATH 8192u                      /* decoded path; the ids of /v1/push stand in it */
+#define LIM_QUERY 131072u                   /* the query string; a SCEP GET carries its message */
 #define LIM_HEADER_SIGNATURE (32u * LIM_KB) /* Mdm-Signature */
-#define LIM_HEADER_CERT (16u * LIM_KB)    /* Client-Cert, PEM in a variable */
-#define LIM_ARENA_REQUEST (48u * LIM_MB)  /* all that one request allocates */
+#define LIM_HEADER_CERT (16u * LIM_KB)      /* Client-Cert, PEM in a variable */
+#define LIM_ARENA_REQUEST (48u * LIM_MB)    /* all that one request allocates */
 
 /* property lists */
-#define LIM_PLIST_DEPTH 64u               /* containers inside containers */
-#define LIM_PLIST_NODES 200000u           /* values after shared references are expanded */
+#define LIM_PLIST_DEPTH 64u             /* containers inside containers */
+#define LIM_PLIST_NODES 200000u         /* keys and values, shared references expanded */
+#define LIM_PLIST_OCTETS (32u * LIM_MB) /* of all strings and data, shared ones counted each time  \
+                                         */
+#define LIM_PLIST_KEYS 2048u            /* keys of one dictionary */
 
 /* JSON */
 #define LIM_JSON_DEPTH 64u
 
 /* identifiers */
-#define LIM_IDENT 255u     /* an enrollment id, in bytes of UTF-8 */
+#define LIM_IDENT 255u /* an enrollment id, in bytes of UTF-8 */
 #define LIM_UDID 128u
 #define LIM_COMMAND_UUID 128u
 #define LIM_TOPIC 255u
@@ -38,8 +41,8 @@
 #define LIM_IDS 32767u            /* enrollments in one call of the HTTP API */
 
 /* lists */
-#define LIM_PAGE 500u   /* rows of a page of the HTTP API */
-#define LIM_BATCH 64u   /* units of work in one batch */
+#define LIM_PAGE 500u /* rows of a page of the HTTP API */
+#define LIM_BATCH 64u /* units of work in one batch */
 #define LIM_LOG_LINE 4096u
 
 #endif

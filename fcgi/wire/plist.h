@@ -4,7 +4,11 @@
  * Parsing first walks the raw octets: containers deeper than LIM_PLIST_DEPTH, more than
  * LIM_PLIST_NODES values once shared references of a binary list are expanded, a reference cycle,
  * truncation, a document type other than Apple's or any entity declaration are refused as INVALID
- * before libplist sees them (libplist 2.2.0 expands shared references and recurses).
+ * before libplist sees them (libplist 2.2.0 expands shared references and recurses). The whole list
+ * of checks, and why each, is in plist_guard_xml.c and plist_guard_bin.c. A string of a parsed tree
+ * is UTF-8 without a NUL; it may hold other control characters.
+ *
+ * A tree belongs to one thread at a time.
  */
 #ifndef DROVER_WIRE_PLIST_H
 #define DROVER_WIRE_PLIST_H
@@ -38,22 +42,23 @@ const char *pl_type_name(enum pl_type t);
 /* Readers: NULL nodes and wrong types give the "absent" result. Pointers live as long as the
  * tree. */
 pl pl_get(pl dict, const char *key);
-const char *pl_str(pl node);                    /* UTF-8, or NULL */
+const char *pl_str(pl node); /* UTF-8, or NULL */
 const char *pl_get_str(pl dict, const char *key);
 bool pl_get_data(pl dict, const char *key, struct bytes *out); /* false: absent or no data */
 bool pl_data(pl node, struct bytes *out);
 bool pl_get_bool(pl dict, const char *key, bool *out);
 bool pl_bool(pl node, bool *out);
 bool pl_get_int(pl dict, const char *key, int64_t *out);
-bool pl_int(pl node, int64_t *out);
-bool pl_real(pl node, double *out);
-bool pl_date(pl node, int64_t *unix_us);
+bool pl_int(pl node, int64_t *out);      /* false also past INT64_MAX */
+bool pl_real(pl node, double *out);      /* false also for infinity and NaN; an integer is none */
+bool pl_date(pl node, int64_t *unix_us); /* years 1 to 9999, microseconds */
 size_t pl_size(pl array_or_dict);
 pl pl_at(pl array, size_t i);
 /* Walks a dictionary: calls fn for each entry until it returns false. */
 void pl_each(pl dict, bool (*fn)(const char *key, pl value, void *arg), void *arg);
 
-/* Builders. A node given to pl_set or pl_append belongs to its container from then on. */
+/* Builders. A node given to pl_set or pl_append belongs to its container from then on; it is freed
+ * at once when that is NULL or of the wrong type. Octets of s that are no UTF-8 become U+FFFD. */
 pl pl_new_dict(void);
 pl pl_new_array(void);
 pl pl_new_str(const char *s);
@@ -71,7 +76,8 @@ void pl_set_data(pl dict, const char *key, struct bytes b);
 void pl_append(pl array, pl value);
 void pl_remove(pl dict, const char *key);
 
-/* Adds the XML form, or the binary form, to out. ERROR: out's ceiling or memory. */
+/* Adds the XML form, or the binary form, to out. ERROR: out's ceiling or memory. Characters that
+ * XML cannot hold are written as U+FFFD in the XML form, a carriage return as &#13;. */
 enum outcome pl_to_xml(pl node, struct buf *out) MUST_USE;
 enum outcome pl_to_binary(pl node, struct buf *out) MUST_USE;
 
