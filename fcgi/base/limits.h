@@ -21,14 +21,16 @@
 #define LIM_ARENA_REQUEST (48u * LIM_MB)    /* all that one request allocates */
 
 /* property lists */
-#define LIM_PLIST_DEPTH 64u             /* containers inside containers */
-#define LIM_PLIST_NODES 200000u         /* keys and values, shared references expanded */
-#define LIM_PLIST_OCTETS (32u * LIM_MB) /* of all strings and data, shared ones counted each time  \
-                                         */
-#define LIM_PLIST_KEYS 2048u            /* keys of one dictionary */
+#define LIM_PLIST_DEPTH 64u     /* containers inside containers */
+#define LIM_PLIST_NODES 200000u /* keys and values, shared references expanded */
+#define LIM_PLIST_OCTETS                                                                           \
+    (32u * LIM_MB)           /* of all strings and data, shared ones counted each time             \
+                              */
+#define LIM_PLIST_KEYS 2048u /* keys of one dictionary */
 
 /* JSON */
 #define LIM_JSON_DEPTH 64u
+#define LIM_JSON_NODES 200000u /* values */
 
 /* identifiers */
 #define LIM_IDENT 255u /* an enrollment id, in bytes of UTF-8 */

@@ -10,7 +10,9 @@ typedef void *js;
 
 enum js_type { JS_NONE, JS_NULL, JS_BOOL, JS_INT, JS_REAL, JS_STRING, JS_ARRAY, JS_OBJECT };
 
-/* Parses UTF-8 JSON text, duplicates of a key refused. INVALID with line and column. */
+/* Parses UTF-8 JSON text (RFC 8259), a value of any type. INVALID with line and column: no JSON, a
+ * key twice in an object, an escaped NUL, a number out of range, deeper than LIM_JSON_DEPTH, more
+ * than LIM_JSON_NODES values. */
 enum outcome js_parse(struct bytes text, js *root, struct err *err) MUST_USE;
 void js_free(js *root);
 enum js_type js_type_of(js v);
@@ -24,11 +26,12 @@ size_t js_size(js array_or_object);
 js js_at(js array, size_t i);
 void js_each(js object, bool (*fn)(const char *key, js value, void *arg), void *arg);
 
+/* Builders. A value that is given where it cannot be (no container, no memory) is freed. */
 js js_object(void);
 js js_array(void);
 js js_new_str(const char *utf8); /* octets that are no UTF-8 become U+FFFD */
 js js_new_int(int64_t i);
-js js_new_real(double d);
+js js_new_real(double d); /* null for infinity and NaN, which JSON does not have */
 js js_new_bool(bool b);
 js js_null(void);
 void js_set(js object, const char *key, js value);
@@ -39,7 +42,9 @@ void js_set_bool(js object, const char *key, bool b);
 void js_append(js array, js value);
 
 /* Adds the text to out; tabs indents each level with a TAB (NanoMDM's form), otherwise compact.
- * Keys stand in the order in which they were set. */
+ * Keys stand in the order in which they were set; no line feed at the end. As Go's encoder does,
+ * "<", ">", "&", U+2028 and U+2029 are escaped in strings, so that the text may stand in HTML.
+ * ERROR: v is NULL, nested past twice LIM_JSON_DEPTH, out's ceiling. */
 enum outcome js_write(js v, bool tabs, struct buf *out) MUST_USE;
 
 #endif
