@@ -17,8 +17,8 @@ struct trust_set;
 /* One per process, shared by its threads. */
 struct app {
     const struct conf *conf;
-    struct db_pool *pool; /* for units outside the hot path */
-    struct batch *batch;  /* the hot path's connection (mdm only, NULL elsewhere) */
+    struct db_pool *pool;    /* for units outside the hot path */
+    struct batch *batch;     /* the hot path's connection (mdm only, NULL elsewhere) */
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gate *gate;       /* what route/gate.c remembers */
 };

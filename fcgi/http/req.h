@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#define REQ_ID_LEN 16
+
 enum method {
     METHOD_GET = 1,
     METHOD_HEAD = 2,
@@ -30,10 +32,10 @@ struct req {
     const char *remote_addr;  /* the peer of the web server */
     bool https;
     const char *host;
-    char id[17];              /* random, in every log line and in the X-Request-Id answer */
-    int64_t start;            /* clock_mono() at its beginning */
-    int64_t now;              /* clock_now() at its beginning */
-    struct arena *arena;      /* everything of this request */
+    char id[REQ_ID_LEN + 1]; /* random, in every log line and in the X-Request-Id answer */
+    int64_t start;           /* clock_mono() at its beginning */
+    int64_t now;             /* clock_now() at its beginning */
+    struct arena *arena;     /* everything of this request */
     /* Server variables and headers: value or NULL. "SSL_CLIENT_CERT", "HTTP_MDM_SIGNATURE". */
     const char *(*var)(const struct req *r, const char *name);
     void *env_;
@@ -56,5 +58,25 @@ const char *req_form(struct req *r, const char *name);
 const char *req_cookie(struct req *r, const char *name);
 /* The media type without parameters, lower case. */
 const char *req_media_type(struct req *r);
+
+/* Where a body comes from: read() gives up to n octets at p and returns how many; fewer than asked
+ * for only at the end, and *cut says whether that end came too early (connection lost). */
+struct req_source {
+    size_t (*read)(void *from, void *p, size_t n, bool *cut);
+    void *from;
+};
+/* Makes the request of a set of CGI variables (RFC 3875, "name=value", ended by NULL; they and
+ * src outlive it). Everything else is in a. INVALID: a variable that cannot be (no path, a path
+ * past LIM_PATH, a query past LIM_QUERY, a length that is no number); ERROR: memory. *out is set
+ * in the INVALID case too, as far as it could be read, so that the refusal can be logged. */
+enum outcome req_new(struct arena *a, char *const *vars, struct req_source src, struct req **out,
+                     struct err *err) MUST_USE;
+/* Reads the body, at most max octets. A length that was not declared (chunked transfer, as
+ * lighttpd and Apache pass it on when they do not gather it first) is admitted up to max.
+ * INVALID: shorter or longer than declared; DENIED: longer than max; UNAVAILABLE: the connection
+ * ended within it; ERROR: memory. */
+enum outcome req_read_body(struct req *r, size_t max, struct err *err) MUST_USE;
+/* Was everything that the web server sent taken from src? */
+bool req_drained(const struct req *r);
 
 #endif

@@ -3,6 +3,7 @@
 #define DROVER_HTTP_RESP_H
 
 #include "base/buf.h"
+#include "http/req.h"
 
 struct resp {
     int status;               /* 200 unless set */
@@ -13,6 +14,16 @@ struct resp {
     bool no_body;       /* status and nothing else, not even a type: a device's bare 401, 403 */
     char note[160];     /* why, for the access log; never sent */
 };
+
+void resp_init(struct resp *p);
+/* Frees; a secret body is wiped. */
+void resp_free(struct resp *p);
+/* The CGI header (RFC 3875 section 6.2) of the finished answer, empty line included: status, type,
+ * length, X-Request-Id and, unless the handler set one, Cache-Control: no-store. An answer that
+ * grew past its ceiling becomes a bare 500. */
+void resp_head(struct resp *p, const struct req *r, struct buf *out);
+/* The octets of the body to send after it: none for HEAD and for statuses without one. */
+struct bytes resp_payload(const struct resp *p, const struct req *r);
 
 /* An answer of text/plain with one line, ended by a newline. */
 void resp_text(struct resp *p, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);

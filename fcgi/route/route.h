@@ -31,9 +31,8 @@ extern const struct route routes[];
 extern const size_t routes_n;
 
 /* Finds the row, enforces it, lets the gate identify the caller, calls the handler. 404, 405 (with
- * Allow), 411, 413, 415 and the gate's refusals are answered here. read_body is called once the
- * declared length was admitted. */
-void route_run(struct app *app, enum program program, struct req *req, struct resp *resp,
-               enum outcome (*read_body)(struct req *req, size_t max, struct err *err));
+ * Allow), 413, 415 and the gate's refusals are answered here. The body is read once the declared
+ * length was admitted and the gate has seen what it can see without it. */
+void route_run(struct app *app, enum program program, struct req *req, struct resp *resp);
 
 #endif

@@ -1,0 +1,46 @@
+/*
+ * trust.h: the CAs whose device certificates are believed: Drover's own, which the signer tells,
+ * and those of table trust_ca. A process keeps them as a trust_set, made anew when the counter
+ * 'trust' in table site has moved.
+ */
+#ifndef DROVER_STORE_TRUST_H
+#define DROVER_STORE_TRUST_H
+
+#include "store/db.h"
+#include "wire/x509.h"
+
+struct trust_ca {
+    struct bytes der;
+    uint8_t sha256[CERT_SHA256_LEN];
+    const char *subject;
+    int64_t not_after;
+    int64_t added_at;
+    const char *added_by;
+};
+
+/* The table's rows, oldest first, in a. */
+enum outcome trust_ca_list(struct db *db, struct arena *a, struct trust_ca **out, size_t *n,
+                           struct err *err) MUST_USE;
+/* Adds a CA and raises the counter, audited. by: who does it. INVALID: no CA certificate;
+ * CONFLICT: it is trusted already. */
+enum outcome trust_ca_add(struct db *db, struct bytes der, const char *by,
+                          struct err *err) MUST_USE;
+/* NOT_FOUND: none with that digest. */
+enum outcome trust_ca_remove(struct db *db, const uint8_t sha256[CERT_SHA256_LEN], const char *by,
+                             struct err *err) MUST_USE;
+
+/* Safe for use by many threads. */
+struct trust_set;
+struct trust_set *trust_set_new(void);
+void trust_set_free(struct trust_set **t);
+/* Makes the set anew if the counter moved or it was never made; needs sign_client_setup(). When
+ * the database or the signer is away the old set stays and the outcome says so. */
+enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *err) MUST_USE;
+/* Rises at each new set; 0: never made. */
+uint64_t trust_set_generation(struct trust_set *t);
+/* trust_check() against the present set. UNAVAILABLE: there is none yet. */
+enum outcome trust_set_check(struct trust_set *t, struct bytes der, const struct bytes *chain,
+                             size_t nchain, int64_t now, enum trust_verdict *verdict,
+                             const char **why, struct err *err) MUST_USE;
+
+#endif
