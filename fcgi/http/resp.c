@@ -92,6 +92,14 @@ void resp_bare(struct resp *p, int status, const char *why_fmt, ...)
     va_end(ap);
 }
 
+void resp_note(struct resp *p, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(p->note, sizeof p->note, fmt, ap);
+    va_end(ap);
+}
+
 void resp_json_error(struct resp *p, int status, const char *fmt, ...)
 {
     struct buf text = BUF_INIT(LIM_KB);

@@ -29,6 +29,8 @@ struct bytes resp_payload(const struct resp *p, const struct req *r);
 void resp_text(struct resp *p, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* A status without a body, and why (for the log). */
 void resp_bare(struct resp *p, int status, const char *why_fmt, ...) PRINTF_LIKE(3, 4);
+/* Why, for the access log, beside an answer that says something else or nothing. */
+void resp_note(struct resp *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds a header; control characters in the value are left out. */
 void resp_header(struct resp *p, const char *name, const char *value);
 /* {"error": "text"} as JSON (NanoMDM's form). */

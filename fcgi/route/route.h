@@ -10,21 +10,21 @@
 enum program { PROGRAM_MDM = 1, PROGRAM_CONSOLE = 2 };
 
 enum gate {
-    GATE_OPEN,    /* anybody */
-    GATE_DEVICE,  /* a device's certificate, by variable, signature or trusted proxy */
-    GATE_API,     /* an API key, HTTP Basic */
-    GATE_CONSOLE  /* a signed-in administrator */
+    GATE_OPEN,   /* anybody */
+    GATE_DEVICE, /* a device's certificate, by variable, signature or trusted proxy */
+    GATE_API,    /* an API key, HTTP Basic */
+    GATE_CONSOLE /* a signed-in administrator */
 };
 
 struct route {
-    int programs;       /* PROGRAM_* that answer it */
-    int methods;        /* METHOD_* */
-    const char *path;   /* exact, or a prefix when it ends in '*' */
+    int programs;     /* PROGRAM_* that answer it */
+    int methods;      /* METHOD_* */
+    const char *path; /* exact, or a prefix when it ends in '*' */
     enum gate gate;
     handler_fn *handler;
-    size_t body_max;    /* 0: no body */
-    const char *types;  /* allowed media types, space-separated; NULL: any */
-    const char *scope;  /* GATE_API: the scope the key must have; NULL: any key */
+    size_t body_max;   /* 0: no body */
+    const char *types; /* allowed media types, space-separated; NULL: any */
+    const char *scope; /* GATE_API: the scope the key must have; NULL: any key */
 };
 
 extern const struct route routes[];

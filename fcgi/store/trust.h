@@ -34,7 +34,8 @@ struct trust_set;
 struct trust_set *trust_set_new(void);
 void trust_set_free(struct trust_set **t);
 /* Makes the set anew if the counter moved or it was never made; needs sign_client_setup(). When
- * the database or the signer is away the old set stays and the outcome says so. */
+ * the database or the signer is away the old set stays and the outcome says so. One thread at a
+ * time calls it. */
 enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *err) MUST_USE;
 /* Rises at each new set; 0: never made. */
 uint64_t trust_set_generation(struct trust_set *t);

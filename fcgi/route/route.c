@@ -1,0 +1,127 @@
+/* route.c: finds the row of a request and enforces it, in this order: path, method, length, type,
+ * what the gate can see, body, the rest of the gate, handler. */
+#include "route/route.h"
+
+#include <stdio.h>
+
+#include "route/gate.h"
+
+static const struct {
+    enum method method;
+    const char *name;
+} NAMES[] = {{METHOD_GET, "GET"}, {METHOD_HEAD, "HEAD"},     {METHOD_POST, "POST"},
+             {METHOD_PUT, "PUT"}, {METHOD_DELETE, "DELETE"}, {METHOD_PATCH, "PATCH"}};
+
+/* A row that allows GET answers HEAD: http/resp.c leaves the body out. */
+static int row_methods(const struct route *row)
+{
+    return row->methods & METHOD_GET ? row->methods | METHOD_HEAD : row->methods;
+}
+
+static bool path_matches(const char *pattern, const char *path)
+{
+    size_t n = strlen(pattern);
+    if (n && pattern[n - 1] == '*')
+        return strncmp(pattern, path, n - 1) == 0;
+    return strcmp(pattern, path) == 0;
+}
+
+/* The first row of path and method. NULL: none; *allowed then has the methods of that path. */
+static const struct route *find_row(enum program program, const struct req *req, int *allowed)
+{
+    *allowed = 0;
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (!(row->programs & (int)program) || !path_matches(row->path, req->path))
+            continue;
+        if (row_methods(row) & (int)req->method)
+            return row;
+        *allowed |= row_methods(row);
+    }
+    return NULL;
+}
+
+static void answer_405(struct resp *resp, int allowed)
+{
+    char list[64];
+    size_t n = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (allowed & (int)NAMES[i].method)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", NAMES[i].name);
+    resp_text(resp, 405, "Method not allowed; allowed: %s", list);
+    resp_header(resp, "Allow", list);
+}
+
+static bool type_allowed(const struct route *row, struct req *req)
+{
+    const char *type = req_media_type(req);
+    size_t n = strlen(type);
+    if (!row->types || !(req->method & (METHOD_POST | METHOD_PUT | METHOD_PATCH)))
+        return true;
+    for (const char *p = row->types; n && *p; p += strspn(p, " ")) {
+        size_t word = strcspn(p, " ");
+        if (word == n && strncmp(p, type, n) == 0)
+            return true;
+        p += word;
+    }
+    return false;
+}
+
+static bool admit_length(const struct route *row, const struct req *req, struct resp *resp)
+{
+    if (req->content_length < 0 || (uint64_t)req->content_length <= row->body_max)
+        return true;
+    resp_text(resp, 413, "The body has %lld bytes; at most %zu are taken here.",
+              (long long)req->content_length, row->body_max);
+    return false;
+}
+
+static bool take_body(const struct route *row, struct req *req, struct resp *resp)
+{
+    struct err err = {.outcome = OK};
+    switch (req_read_body(req, row->body_max, &err)) {
+    case OK:
+        return true;
+    case DENIED:
+        resp_text(resp, 413, "The body is too long; at most %zu bytes are taken here.",
+                  row->body_max);
+        break;
+    case INVALID:
+        resp_text(resp, 400, "The body is broken: %s.", err.msg);
+        break;
+    case UNAVAILABLE:
+        resp_text(resp, 408, "The body did not come: %s.", err.msg);
+        break;
+    default:
+        resp_bare(resp, 500, "%s", err.msg);
+        return false;
+    }
+    resp_note(resp, "%s", err.msg);
+    return false;
+}
+
+void route_run(struct app *app, enum program program, struct req *req, struct resp *resp)
+{
+    int allowed;
+    struct caller caller = {.source = IDENTITY_NONE};
+    const struct route *row = find_row(program, req, &allowed);
+    if (!row && !allowed) {
+        resp_text(resp, 404, "Not found");
+        return;
+    }
+    if (!row) {
+        answer_405(resp, allowed);
+        return;
+    }
+    if (!admit_length(row, req, resp))
+        return;
+    if (!type_allowed(row, req)) {
+        resp_text(resp, 415, "Unsupported content type; expected: %s", row->types);
+        return;
+    }
+    if (!gate_enter(app, row, req, &caller, resp) || !take_body(row, req, resp) ||
+        !gate_admit(app, row, req, &caller, resp))
+        return;
+    row->handler(app, req, &caller, resp);
+}

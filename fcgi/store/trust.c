@@ -1,0 +1,226 @@
+/* trust.c: table trust_ca, and the set a process believes in. */
+#include "store/trust.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/audit.h"
+#include "wire/encode.h"
+#include "wire/sign.h"
+
+#define REFRESH_ARENA (4u * LIM_MB)
+
+static const struct sql TRUST_VERSION = {.name = "trust_version",
+                                         .text = "SELECT version FROM site WHERE name = 'trust'"};
+static const struct sql TRUST_MOVED = {
+    .name = "trust_moved", .text = "UPDATE site SET version = version + 1 WHERE name = 'trust'"};
+static const struct sql TRUST_LIST = {
+    .name = "trust_ca_list",
+    .text = "SELECT sha256, der, subject, not_after, added_at, added_by FROM trust_ca "
+            "ORDER BY added_at, sha256"};
+static const struct sql TRUST_ADD = {
+    .name = "trust_ca_add",
+    .text = "INSERT INTO trust_ca (sha256, der, subject, not_after, added_at, added_by) "
+            "VALUES (?, ?, ?, ?, ?, ?)"};
+static const struct sql TRUST_REMOVE = {.name = "trust_ca_remove",
+                                        .text = "DELETE FROM trust_ca WHERE sha256 = ?"};
+
+struct trust_set {
+    pthread_rwlock_t lock;
+    struct trust *trust; /* NULL until it was made once */
+    int64_t version;
+    uint64_t generation;
+};
+
+enum outcome trust_ca_list(struct db *db, struct arena *a, struct trust_ca **out, size_t *n,
+                           struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &TRUST_LIST, NULL, 0, a, &r, err);
+    *n = 0;
+    *out = NULL;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "no memory for the trusted CAs");
+    for (size_t i = 0; i < r.n; i++) {
+        struct trust_ca *c = &(*out)[i];
+        if (row_at(&r, i, 0)->n != CERT_SHA256_LEN)
+            return err_set(err, ERROR, "trust_ca holds a digest of the wrong length");
+        memcpy(c->sha256, row_at(&r, i, 0)->s, CERT_SHA256_LEN);
+        c->der = val_bytes(row_at(&r, i, 1));
+        c->subject = row_at(&r, i, 2)->s;
+        c->not_after = row_at(&r, i, 3)->i;
+        c->added_at = row_at(&r, i, 4)->i;
+        c->added_by = row_at(&r, i, 5)->s;
+    }
+    *n = r.n;
+    return OK;
+}
+
+/* One change of the table, with the counter and the audit entry. */
+struct change {
+    const struct sql *sql;
+    struct val args[6];
+    size_t nargs;
+    const char *by, *action, *digest;
+};
+
+static enum outcome change_unit(struct db *db, void *arg, struct err *err)
+{
+    struct change *c = arg;
+    uint64_t rows;
+    enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
+    if (o == CONFLICT)
+        return err_set(err, CONFLICT, "the CA %s is trusted already", c->digest);
+    if (o == OK && rows == 0)
+        return err_set(err, NOT_FOUND, "no CA %s is trusted", c->digest);
+    if (o == OK)
+        o = db_exec(db, &TRUST_MOVED, NULL, 0, NULL, err);
+    return o == OK ? audit_add(db, c->by, c->action, c->digest, NULL, err) : o;
+}
+
+enum outcome trust_ca_add(struct db *db, struct bytes der, const char *by, struct err *err)
+{
+    struct cert_info info;
+    char digest[SHA256_HEX_LEN + 1];
+    struct trust *probe = NULL;
+    enum outcome o;
+    struct arena *a = arena_new(REFRESH_ARENA);
+    if (!a)
+        return err_set(err, ERROR, "out of memory");
+    o = cert_info_read(a, der, &info, err);
+    if (o == OK)
+        o = trust_new(&probe, err);
+    if (o == OK)
+        o = trust_add(probe, der, err); /* refuses what is no CA */
+    if (o != OK)
+        goto out;
+    hex_encode(bytes_of(info.sha256, sizeof info.sha256), digest);
+    struct change c = {.sql = &TRUST_ADD,
+                       .args = {val_bin(bytes_of(info.sha256, sizeof info.sha256)), val_bin(der),
+                                val_str(info.subject), val_int(info.not_after),
+                                val_int(clock_now()), val_str(by)},
+                       .nargs = 6,
+                       .by = by,
+                       .action = "ca.trust",
+                       .digest = digest};
+    o = db_unit(db, change_unit, &c, err);
+out:
+    trust_free(&probe);
+    arena_free(&a);
+    return o;
+}
+
+enum outcome trust_ca_remove(struct db *db, const uint8_t sha256[CERT_SHA256_LEN], const char *by,
+                             struct err *err)
+{
+    char digest[SHA256_HEX_LEN + 1];
+    hex_encode(bytes_of(sha256, CERT_SHA256_LEN), digest);
+    struct change c = {.sql = &TRUST_REMOVE,
+                       .args = {val_bin(bytes_of(sha256, CERT_SHA256_LEN))},
+                       .nargs = 1,
+                       .by = by,
+                       .action = "ca.distrust",
+                       .digest = digest};
+    return db_unit(db, change_unit, &c, err);
+}
+
+struct trust_set *trust_set_new(void)
+{
+    struct trust_set *t = calloc(1, sizeof *t);
+    if (t)
+        pthread_rwlock_init(&t->lock, NULL);
+    return t;
+}
+
+void trust_set_free(struct trust_set **t)
+{
+    if (!*t)
+        return;
+    trust_free(&(*t)->trust);
+    pthread_rwlock_destroy(&(*t)->lock);
+    free(*t);
+    *t = NULL;
+}
+
+static enum outcome trust_set_make(struct db *db, struct arena *a, struct trust **out,
+                                   struct err *err)
+{
+    struct bytes own;
+    struct trust_ca *list;
+    size_t n;
+    struct trust *t = NULL;
+    enum outcome o = trust_new(&t, err);
+    bool has_own = false;
+    if (o == OK && (o = sign_certificate(a, "ca", &own, err)) == OK) {
+        has_own = true;
+        o = trust_add(t, own, err);
+    }
+    if (o == OK || o == NOT_FOUND)
+        o = trust_ca_list(db, a, &list, &n, err);
+    if (o == OK && n == 0 && !has_own)
+        o = err_set(err, UNAVAILABLE, "no CA is trusted: run droverctl ca");
+    for (size_t i = 0; o == OK && i < n; i++)
+        if ((o = trust_add(t, list[i].der, err)) != OK)
+            err_prefix(err, "trusted CA \"%s\"", list[i].subject);
+    if (o != OK)
+        trust_free(&t);
+    *out = t;
+    return o;
+}
+
+enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *err)
+{
+    struct rows r;
+    struct trust *fresh = NULL;
+    struct arena *a = arena_new(REFRESH_ARENA);
+    if (!a)
+        return err_set(err, ERROR, "out of memory");
+    enum outcome o = db_select(db, &TRUST_VERSION, NULL, 0, a, &r, err);
+    if (o == OK && r.n != 1)
+        o = err_set(err, ERROR, "table site has no row 'trust': run droverctl migrate");
+    if (o != OK)
+        goto out;
+    int64_t version = row_at(&r, 0, 0)->i;
+    if (trust_set_generation(t) && version == t->version) /* only this function writes version */
+        goto out;
+    o = trust_set_make(db, a, &fresh, err);
+    if (o != OK)
+        goto out;
+    pthread_rwlock_wrlock(&t->lock);
+    struct trust *old = t->trust;
+    t->trust = fresh;
+    t->version = version;
+    t->generation++;
+    pthread_rwlock_unlock(&t->lock);
+    trust_free(&old);
+out:
+    arena_free(&a);
+    return o;
+}
+
+uint64_t trust_set_generation(struct trust_set *t)
+{
+    pthread_rwlock_rdlock(&t->lock);
+    uint64_t g = t->generation;
+    pthread_rwlock_unlock(&t->lock);
+    return g;
+}
+
+enum outcome trust_set_check(struct trust_set *t, struct bytes der, const struct bytes *chain,
+                             size_t nchain, int64_t now, enum trust_verdict *verdict,
+                             const char **why, struct err *err)
+{
+    enum outcome o = OK;
+    pthread_rwlock_rdlock(&t->lock);
+    if (t->trust)
+        *verdict = trust_check(t->trust, der, chain, nchain, now, why);
+    else
+        o = err_set(err, UNAVAILABLE, "the trusted CAs could not be read yet");
+    pthread_rwlock_unlock(&t->lock);
+    return o;
+}
