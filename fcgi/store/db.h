@@ -21,8 +21,8 @@ enum val_type { VAL_NULL, VAL_INT, VAL_STR, VAL_BIN };
 /* A value: an argument or a column. Text is UTF-8 (utf8mb4), NUL-terminated in results. */
 struct val {
     enum val_type type;
-    bool secret;  /* never in a log */
-    int64_t i;    /* VAL_INT */
+    bool secret;   /* never in a log */
+    int64_t i;     /* VAL_INT */
     const char *s; /* VAL_STR and VAL_BIN: n octets */
     size_t n;
 };
@@ -104,9 +104,9 @@ enum outcome db_select(struct db *db, const struct sql *sql, const struct val *a
 /* sql->text with %IN% widened to n elements (rounded up to a power of two, the last repeated):
  * `before` arguments stand before the list, `list` has n * tuple values, `after` follow. n >= 1. */
 enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
-                          size_t nbefore, const struct val *list, size_t n,
-                          const struct val *after, size_t nafter, struct arena *a,
-                          struct rows *out, struct err *err) MUST_USE;
+                          size_t nbefore, const struct val *list, size_t n, const struct val *after,
+                          size_t nafter, struct arena *a, struct rows *out,
+                          struct err *err) MUST_USE;
 /* affected may be NULL; counts rows matched and changed as the server does (found rows). */
 enum outcome db_exec(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
                      uint64_t *affected, struct err *err) MUST_USE;
@@ -123,8 +123,19 @@ int64_t db_insert_id(struct db *db);
  * writes and what it puts in arg, which it must set afresh at each run. Units do not nest. */
 typedef enum outcome db_unit_fn(struct db *db, void *arg, struct err *err);
 #define db_unit(db, fn, arg, err) db_unit_at((db), (fn), (arg), (err), __FILE__, __LINE__)
-enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err,
-                        const char *file, int line) MUST_USE;
+enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err, const char *file,
+                        int line) MUST_USE;
+
+/* Runs one statement that is only known as text (a line of a schema file), on the text protocol;
+ * rows it gives are thrown away. Never run twice. name: what it is called in messages. Outcomes as
+ * db_exec(); besides, CONFLICT when what it makes exists, NOT_FOUND when what it drops or revokes
+ * does not. */
+enum outcome db_run(struct db *db, const char *name, const char *text, struct err *err) MUST_USE;
+/* Takes the server's lock of this name (GET_LOCK; one for each database), waiting up to wait_s
+ * seconds. CONFLICT: somebody else holds it. From then on a lost connection, and the lock with it,
+ * is not made again: everything is UNAVAILABLE until db_unlock(). */
+enum outcome db_lock(struct db *db, const char *name, int64_t wait_s, struct err *err) MUST_USE;
+void db_unlock(struct db *db, const char *name);
 
 /* How many round trips this connection has made; tests count with it. */
 uint64_t db_round_trips(const struct db *db);

@@ -14,7 +14,8 @@ enum outcome migrate_run(struct db *db, const char *dir, bool dry_run, int *appl
                          struct err *err) MUST_USE;
 /* The version the database has; 0 when it is empty. */
 enum outcome migrate_version(struct db *db, int *version, struct err *err) MUST_USE;
-/* Runs a file of GRANT statements (sql/grants.sql) with @db@, @mdm@, @console@, @agent@ replaced. */
+/* Runs a file of GRANT statements (sql/grants.sql) with @db@, @mdm@, @console@, @agent@ replaced.
+ */
 enum outcome migrate_grants(struct db *db, const char *path, const struct conf *conf,
                             struct err *err) MUST_USE;
 

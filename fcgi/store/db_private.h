@@ -1,0 +1,121 @@
+/*
+ * db_private.h: what the db*.c files share. Only they include this header and mysql.h.
+ *
+ * What is worth knowing before changing them:
+ * - A result is read row by row from the network buffer straight into the caller's arena; string
+ *   columns are bound with no buffer at all, so that the length is known before memory is taken
+ *   (mysql_stmt_fetch_column copies then).
+ * - Before a statement outside a unit the socket is asked, without waiting, whether the server has
+ *   closed it. That finds nearly every dead connection before a write is sent over it, so that
+ *   "uncertain" stays rare.
+ * - A unit in which the server has already rolled back (deadlock, lost connection) is doomed:
+ *   further statements of it are refused here, because the server would run them one by one in
+ *   transactions of their own.
+ */
+#ifndef DROVER_STORE_DB_PRIVATE_H
+#define DROVER_STORE_DB_PRIVATE_H
+
+#include <mysql.h>
+
+#include "store/db.h"
+
+#define STMT_BUCKETS 64        /* a power of two */
+#define PLACEHOLDERS_MAX 65535 /* the protocol counts them in 16 bits */
+#define PACKET_SLACK 1024      /* octets of a packet, for what is not a value */
+#define NUMBER_TEXT_MAX 72     /* DECIMAL has 65 digits, a sign and a point */
+
+enum column_kind { COLUMN_INT, COLUMN_TEXT, COLUMN_STR, COLUMN_BIN };
+
+struct column {
+    enum enum_field_types type; /* what the server said when the column was bound */
+    enum column_kind kind;
+    my_bool null, error;
+    unsigned long len;
+    long long i;
+    char text[NUMBER_TEXT_MAX]; /* COLUMN_TEXT: decimals, floating point numbers, times */
+};
+
+struct stmt {
+    const struct sql *sql;
+    size_t in; /* elements of its %IN% list, 0 without */
+    MYSQL_STMT *h;
+    struct stmt *next; /* in its bucket */
+    uint64_t used;
+    bool read; /* a SELECT: running it twice is harmless */
+    size_t nparams, ncols;
+    MYSQL_BIND *param, *result;
+    struct column *col;
+};
+
+/* What became of the unit that is open. */
+enum doom { DOOM_NONE, DOOM_AGAIN, DOOM_ABORT };
+
+struct db {
+    const struct conf *conf;
+    enum db_role role;
+    MYSQL *my;     /* NULL when not connected */
+    size_t target; /* of the connection list: the last that answered */
+    size_t packet_max;
+    bool in_unit;
+    bool locked; /* holds a named lock: it would be lost with the connection */
+    enum doom doom;
+    struct err doom_err;
+    int64_t insert_id;
+    uint64_t trips;
+    uint64_t ticks; /* counts uses, for the oldest statement */
+    size_t nstmts;
+    struct stmt *bucket[STMT_BUCKETS];
+    char *scratch; /* columns of an array binding */
+    size_t scratch_cap;
+};
+
+/* A call: one statement with its arguments, and where its result goes. */
+struct call {
+    const struct sql *sql;
+    size_t in;
+    const struct val *args; /* nrows * nargs values */
+    size_t nargs;
+    size_t nrows;        /* 1, or more for an array */
+    bool secret;         /* an argument is one: no message of the server is shown */
+    struct arena *arena; /* with rows: a result is expected */
+    struct rows *rows;
+    uint64_t affected;
+};
+
+/* db_fail.c: what an error number of the server or the library means. */
+enum fail {
+    FAIL_OTHER,
+    FAIL_CONFLICT,
+    FAIL_MISSING,
+    FAIL_INVALID,
+    FAIL_LOST,  /* the connection is of no use any more; another host may serve */
+    FAIL_AGAIN, /* the server rolled back; the same again may succeed */
+    FAIL_AWAY,  /* the server cannot at the moment */
+    FAIL_STALE  /* the prepared statement is of no use any more */
+};
+enum fail db_fail_of(unsigned code);
+/* Fills err with name, number, message (not if secret: the server quotes values in some) and
+ * advice; returns the outcome that the number means. */
+enum outcome db_fail_report(const char *name, unsigned code, const char *msg, bool secret,
+                            struct err *err);
+
+/* db_conn.c: the connection. db_conn_ready() finds a closed one and connects again, except inside
+ * a unit of work and while a named lock is held. */
+enum outcome db_conn_ready(struct db *db, struct err *err) MUST_USE;
+void db_conn_close(struct db *db);
+/* Sends text and reads the first answer; a result is left to be read. */
+bool db_conn_query(struct db *db, const char *text);
+
+/* db_stmt.c: prepared statements. *code is the number of the server's or the library's error, 0
+ * for faults of ours. */
+enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct stmt **out,
+                         unsigned *code, struct err *err) MUST_USE;
+void db_stmt_drop(struct db *db, struct stmt *st);
+void db_stmt_drop_all(struct db *db);
+/* Binds, sends, and reads the whole answer. */
+enum outcome db_stmt_execute(struct db *db, struct stmt *st, struct call *c, unsigned *code,
+                             struct err *err) MUST_USE;
+/* Gives memory back that a large array took. */
+void db_stmt_trim(struct db *db);
+
+#endif
