@@ -118,27 +118,54 @@ static void line_pair(struct line *l, const char *key, const char *value)
         line_quoted(l, value);
 }
 
-static void line_begin(struct line *l, enum log_level level, const char *event)
+/* "TIME LEVEL PROGRAM[PID] event=EVENT"; level may be NULL. */
+static void line_head(struct line *l, const char *level, const char *program, const char *event)
 {
     char when[CLOCK_TEXT_MAX], pid[24];
-    l->n = 0;
-    if (!log_to_syslog) {
-        line_str(l, clock_rfc3339(clock_now(), true, when));
+    line_str(l, clock_rfc3339(clock_now(), true, when));
+    line_put(l, " ", 1);
+    if (level) {
+        line_str(l, level);
         line_put(l, " ", 1);
-        line_str(l, level_names[level]);
-        line_put(l, " ", 1);
-        line_str(l, log_program);
-        snprintf(pid, sizeof pid, "[%d] ", (int)getpid());
-        line_str(l, pid);
     }
+    line_str(l, program);
+    snprintf(pid, sizeof pid, "[%d] ", (int)getpid());
+    line_str(l, pid);
     line_str(l, "event=");
     line_str(l, event);
+}
+
+static void line_begin(struct line *l, enum log_level level, const char *event)
+{
+    l->n = 0;
+    if (log_to_syslog) {
+        line_str(l, "event=");
+        line_str(l, event);
+    } else {
+        line_head(l, level_names[level], log_program, event);
+    }
     if (context.request[0])
         line_pair(l, "req", context.request);
     if (context.enrollment[0])
         line_pair(l, "enrollment", context.enrollment);
     if (context.command[0])
         line_pair(l, "command", context.command);
+}
+
+/* Ends the line and writes it to fd. False when not all of it was taken. */
+static bool line_write(struct line *l, int fd)
+{
+    l->text[l->n++] = '\n';
+    size_t done = 0;
+    while (done < l->n) {
+        ssize_t w = write(fd, l->text + done, l->n - done);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w <= 0)
+            return false;
+        done += (size_t)w;
+    }
+    return true;
 }
 
 static void line_end(struct line *l, enum log_level level)
@@ -148,16 +175,8 @@ static void line_end(struct line *l, enum log_level level)
         syslog(level_syslog[level], "%s", l->text);
         return;
     }
-    l->text[l->n++] = '\n';
-    size_t done = 0;
-    while (done < l->n) {
-        ssize_t w = write(log_fd, l->text + done, l->n - done);
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w <= 0)
-            return; /* a full disk must not stop the service, and there is nobody to tell */
-        done += (size_t)w;
-    }
+    /* a full disk must not stop the service, and there is nobody to tell */
+    (void)line_write(l, log_fd);
 }
 
 static int log_open_file(const char *path)
@@ -310,4 +329,71 @@ void log_err(enum log_level level, const char *event, const struct err *err)
         snprintf(at, sizeof at, "%s:%d", err->file, err->line);
     log_event(level, event, "outcome", outcome_name(err->outcome), "msg", err->msg, "at",
               at[0] ? at : NULL, NULL);
+}
+
+struct journal {
+    int fd;
+    const char *program;
+    char path[];
+};
+
+static int journal_open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+}
+
+enum outcome journal_open(const char *path, const char *program, struct journal **out,
+                          struct err *err)
+{
+    *out = NULL;
+    int fd = journal_open_file(path);
+    if (fd < 0)
+        return err_set(err, ERROR, "cannot open the log %s: %s", path, strerror(errno));
+    struct journal *j = malloc(sizeof *j + strlen(path) + 1);
+    if (!j) {
+        close(fd);
+        return err_set(err, ERROR, "out of memory");
+    }
+    j->fd = fd;
+    j->program = program;
+    strcpy(j->path, path);
+    *out = j;
+    return OK;
+}
+
+enum outcome journal_event(struct journal *j, const char *event, ...)
+{
+    struct line l = {.n = 0};
+    line_head(&l, NULL, j->program, event);
+    va_list ap;
+    va_start(ap, event);
+    const char *key;
+    while ((key = va_arg(ap, const char *))) {
+        const char *value = va_arg(ap, const char *);
+        if (value)
+            line_pair(&l, key, value);
+    }
+    va_end(ap);
+    return line_write(&l, j->fd) ? OK : ERROR;
+}
+
+void journal_reopen(struct journal *j)
+{
+    int fd = journal_open_file(j->path);
+    if (fd < 0) {
+        log_msg(LOG_LEVEL_ERROR, "log.reopen", "cannot open %s: %s; going on with the old file",
+                j->path, strerror(errno));
+        return;
+    }
+    dup3(fd, j->fd, O_CLOEXEC); /* under the same number: another thread may be writing */
+    close(fd);
+}
+
+void journal_close(struct journal **j)
+{
+    if (!*j)
+        return;
+    close((*j)->fd);
+    free(*j);
+    *j = NULL;
 }

@@ -41,4 +41,17 @@ void log_msg(enum log_level level, const char *event, const char *fmt, ...) PRIN
 /* One line for a failure: outcome, message, file:line of err. */
 void log_err(enum log_level level, const char *event, const struct err *err);
 
+/* A journal: a file of its own, in the same form as the log but without level and thread context,
+ * for lines that must not be lost: the caller learns when one could not be written. Created 0600.
+ * Safe for many threads. */
+struct journal;
+enum outcome journal_open(const char *path, const char *program, struct journal **out,
+                          struct err *err) MUST_USE;
+/* As log_event(). ERROR: the line is not in the file. */
+enum outcome journal_event(struct journal *j, const char *event, ...)
+    __attribute__((sentinel)) MUST_USE;
+/* Opens the path again (after rotation); goes on with the old file when it cannot. */
+void journal_reopen(struct journal *j);
+void journal_close(struct journal **j);
+
 #endif
