@@ -12,13 +12,13 @@ struct cert_info {
     const char *subject;             /* RFC 2253, UTF-8 */
     const char *common_name;         /* "" when absent */
     const char *issuer;
-    const char *serial;              /* lower-case hexadecimal, no leading zeros */
-    int64_t not_before, not_after;   /* microseconds since 1970 */
-    const char *topic;               /* the subject's UID attribute (push certificates), "" when absent */
+    const char *serial;            /* lower-case hexadecimal, no leading zeros */
+    int64_t not_before, not_after; /* microseconds since 1970 */
+    const char *topic; /* the subject's UID attribute (push certificates), "" when absent */
     bool is_ca;
-    bool client_auth;                /* extended key usage allows it, or is absent */
+    bool client_auth; /* extended key usage allows it, or is absent */
     int key_bits;
-    const char *key_type;            /* "RSA", "EC", "Ed25519" */
+    const char *key_type;                /* "RSA", "EC", "Ed25519" */
     uint8_t key_sha256[CERT_SHA256_LEN]; /* of the SubjectPublicKeyInfo */
 };
 
@@ -39,8 +39,15 @@ void trust_free(struct trust **t);
 enum outcome trust_add(struct trust *t, struct bytes der, struct err *err) MUST_USE;
 /* Adds a CRL (DER); from then on certificates of that issuer are checked against it. */
 enum outcome trust_add_crl(struct trust *t, struct bytes der, struct err *err) MUST_USE;
-enum trust_verdict { TRUST_GOOD, TRUST_EXPIRED, TRUST_NOT_YET, TRUST_REVOKED, TRUST_UNKNOWN_CA,
-                     TRUST_WRONG_USAGE, TRUST_BROKEN };
+enum trust_verdict {
+    TRUST_GOOD,
+    TRUST_EXPIRED,
+    TRUST_NOT_YET,
+    TRUST_REVOKED,
+    TRUST_UNKNOWN_CA,
+    TRUST_WRONG_USAGE,
+    TRUST_BROKEN
+};
 /* Chain, validity, key usage (clientAuth), CRLs. chain: further untrusted DER certificates.
  * now: microseconds. TRUST_EXPIRED only when everything else holds. why: a literal. */
 enum trust_verdict trust_check(const struct trust *t, struct bytes der, const struct bytes *chain,
@@ -55,10 +62,13 @@ enum outcome pkey_to_pem(const struct pkey *k, struct buf *out, struct err *err)
 /* OK when the certificate holds this key, CONFLICT when another. */
 enum outcome pkey_matches(const struct pkey *k, struct bytes cert_der, struct err *err) MUST_USE;
 void pkey_free(struct pkey **k);
+/* From now on this process keeps the numbers of private keys in memory that is locked where the
+ * system allows it, left out of core files and wiped when freed. Once, before the first key. */
+void pkey_guard_memory(void);
 
 struct csr_info {
     const char *subject, *common_name;
-    const char *challenge;           /* challengePassword, "" when absent */
+    const char *challenge; /* challengePassword, "" when absent */
     const char *key_type;
     int key_bits;
     uint8_t key_sha256[CERT_SHA256_LEN];
@@ -76,8 +86,8 @@ enum outcome csr_new(const struct pkey *k, const char *common_name, const char *
 struct cert_profile {
     const char *common_name, *organization;
     int64_t not_before, not_after;
-    bool ca;          /* basicConstraints CA, keyCertSign; otherwise an end entity */
-    int path_len;     /* with ca; -1 is none */
+    bool ca;      /* basicConstraints CA, keyCertSign; otherwise an end entity */
+    int path_len; /* with ca; -1 is none */
     bool client_auth, server_auth, code_signing, email_protection;
     const char *const *san; /* "DNS:name", "IP:address" */
     size_t nsan;

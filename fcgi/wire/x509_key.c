@@ -8,6 +8,8 @@
 #include <openssl/x509v3.h>
 #include "wire/ossl.h"
 
+#define SECURE_HEAP (512u * 1024u)
+#define SECURE_LEAST 32
 #define PKEY_PEM_MAX (16u * 1024u)
 #define CSR_RSA_BITS_MAX 8192 /* checking a signature of a larger key is work for nothing */
 
@@ -88,6 +90,12 @@ void pkey_free(struct pkey **k)
     EVP_PKEY_free((*k)->k);
     free(*k);
     *k = NULL;
+}
+
+void pkey_guard_memory(void)
+{
+    /* Answers 2 when the memory could not be locked (RLIMIT_MEMLOCK): it is used all the same. */
+    CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
 }
 
 static enum outcome san_text(struct arena *a, const GENERAL_NAME *g, const char **out,
