@@ -204,7 +204,8 @@ CREATE TABLE unknown_device (
   decided_by VARCHAR(128) NULL COMMENT 'by whom or by which rule',
   decided_why VARCHAR(255) NULL COMMENT 'the reason given',
   PRIMARY KEY (id),
-  UNIQUE KEY ident (ident, cert_sha256),
+  UNIQUE KEY ident (cert_sha256, ident),
+  KEY of_ident (ident),
   KEY last_seen (last_seen_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='devices with a valid certificate that the database does not know';
 
