@@ -1,0 +1,411 @@
+/* test_migrate.c: schema files, from splitting them to a run that is cut off; grants. */
+#include "testdb.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "store/migrate.h"
+#include "store/script.h"
+
+#define SQL(n, t) static const struct sql n = {.name = #n, .text = (t)}
+#define DATABASE "drover_test_migrate"
+
+static const struct conf *conf;
+static struct arena *arena;
+static struct db *db;
+static struct err err;
+static char dir[] = "/tmp/drover-migrate-XXXXXX";
+static int applied;
+
+static void file_write(const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+}
+
+static int64_t select_int(const char *text)
+{
+    struct sql sql = {.name = "select_int", .text = text};
+    struct db *d = NULL; /* the statement's address is a local one */
+    struct rows r;
+    assert_ok(db_new(conf, DB_OWNER, &d, &err), err);
+    assert_ok(db_select(d, &sql, NULL, 0, arena, &r, &err), err);
+    db_free(&d);
+    return row_at(&r, 0, 0)->i;
+}
+
+static int version(void)
+{
+    int v = -1;
+    assert_ok(migrate_version(db, &v, &err), err);
+    return v;
+}
+
+static int each_setup(void **state)
+{
+    (void)state;
+    arena_reset(arena);
+    testdb_shell("rm -rf %s/*", dir);
+    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
+    assert_ok(db_run(db, "r", "DROP DATABASE " DATABASE, &err), err);
+    assert_ok(db_run(db, "r", "CREATE DATABASE " DATABASE, &err), err);
+    assert_ok(db_run(db, "r", "USE " DATABASE, &err), err);
+    return 0;
+}
+
+static int each_teardown(void **state)
+{
+    (void)state;
+    db_free(&db);
+    return 0;
+}
+
+static enum outcome run(void)
+{
+    return migrate_run(db, dir, false, &applied, &err);
+}
+
+/* --- splitting ------------------------------------------------------------------------------- */
+
+static struct script_statement *split(const char *text, int *n, enum outcome want)
+{
+    struct script_statement *st = NULL;
+    char path[256];
+    file_write("split.sql", text);
+    snprintf(path, sizeof path, "%s/split.sql", dir);
+    assert_outcome(script_read(path, "split.sql", arena, &st, n, &err), want, err);
+    return st;
+}
+
+static void statements_are_split(void **state)
+{
+    (void)state;
+    int n;
+    struct script_statement *st =
+        split("-- a; comment\n"
+              "CREATE TABLE a (s CHAR(9) DEFAULT 'x;''y\\';' COMMENT \";\");;\n"
+              "# another; one\n"
+              "/* and; a\n third */ INSERT /* inner; */ INTO `a;b``` VALUES (1) -- it's\n"
+              ";\n ; SELECT 1--1; SELECT /*M!100100 2; */ ;\n",
+              &n, OK);
+    assert_int_equal(n, 5);
+    assert_string_equal(st[0].text, "CREATE TABLE a (s CHAR(9) DEFAULT 'x;''y\\';' COMMENT \";\")");
+    assert_int_equal(st[0].line, 2);
+    assert_string_equal(st[1].text, "INSERT   INTO `a;b``` VALUES (1)");
+    assert_int_equal(st[1].line, 5);
+    assert_string_equal(st[2].text, "SELECT 1--1");
+    assert_int_equal(st[2].line, 7);
+    /* A semicolon in a comment that MariaDB executes ends the statement: it is one for it too. */
+    assert_string_equal(st[3].text, "SELECT /*M!100100 2");
+    assert_string_equal(st[4].text, "*/");
+}
+
+static void files_that_cannot_be_split(void **state)
+{
+    (void)state;
+    int n;
+    split("", &n, OK);
+    assert_int_equal(n, 0);
+    split("-- only a comment", &n, OK);
+    assert_int_equal(n, 0);
+    split("SELECT 1; SELECT 2", &n, INVALID);
+    assert_non_null(strstr(err.msg, "split.sql:1"));
+    split("SELECT 1;\nSELECT 'x;", &n, INVALID);
+    assert_non_null(strstr(err.msg, "split.sql:2"));
+    struct script_statement *st;
+    assert_outcome(script_read("/nonexistent/x.sql", "x.sql", arena, &st, &n, &err), NOT_FOUND,
+                   err);
+    assert_outcome(script_read("/dev/null", "x.sql", arena, &st, &n, &err), INVALID, err);
+    testdb_shell("head -c 10 /dev/zero >%s/nul.sql; truncate -s 5M %s/long.sql", dir, dir);
+    char path[256];
+    snprintf(path, sizeof path, "%s/nul.sql", dir);
+    assert_outcome(script_read(path, "x.sql", arena, &st, &n, &err), INVALID, err);
+    snprintf(path, sizeof path, "%s/long.sql", dir);
+    assert_outcome(script_read(path, "x.sql", arena, &st, &n, &err), INVALID, err);
+}
+
+/* --- runs ------------------------------------------------------------------------------------ */
+
+static void files_are_applied_in_order_once(void **state)
+{
+    (void)state;
+    assert_int_equal(version(), 0);
+    file_write("0002-more.sql", "ALTER TABLE a ADD n INT NOT NULL DEFAULT 3;");
+    file_write("0001-first.sql", "CREATE TABLE a (id INT PRIMARY KEY);\n"
+                                 "INSERT INTO a (id) VALUES (1), (2);\n");
+    file_write("README", "not a schema file");
+    assert_ok(migrate_run(db, dir, true, &applied, &err), err);
+    assert_int_equal(applied, 2);
+    assert_int_equal(version(), 0);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM information_schema.tables "
+                                "WHERE table_schema = '" DATABASE "'"),
+                     0);
+    assert_ok(run(), err);
+    assert_int_equal(applied, 2);
+    assert_int_equal(version(), 2);
+    assert_int_equal(select_int("SELECT SUM(n) FROM a"), 6);
+    assert_ok(run(), err);
+    assert_int_equal(applied, 0);
+    file_write("0003-last.sql", "UPDATE a SET n = 5;");
+    assert_ok(run(), err);
+    assert_int_equal(applied, 1);
+    assert_int_equal(version(), 3);
+    assert_int_equal(select_int("SELECT SUM(n) FROM a"), 10);
+}
+
+static void folders_that_are_refused(void **state)
+{
+    (void)state;
+    assert_outcome(run(), NOT_FOUND, err); /* no file */
+    file_write("0002-b.sql", "SELECT 1;");
+    assert_outcome(run(), INVALID, err);
+    assert_non_null(strstr(err.msg, "0001 is missing"));
+    file_write("0001-a.sql", "SELECT 1;");
+    file_write("0001-b.sql", "SELECT 1;");
+    assert_outcome(run(), INVALID, err);
+    testdb_shell("rm %s/0001-b.sql", dir);
+    file_write("3-c.sql", "SELECT 1;");
+    assert_outcome(run(), INVALID, err);
+    testdb_shell("rm %s/3-c.sql", dir);
+    file_write("0003-c.sql", "-- nothing\n");
+    assert_outcome(run(), INVALID, err);
+    assert_outcome(migrate_run(db, "/nonexistent", false, &applied, &err), NOT_FOUND, err);
+    assert_int_equal(version(), 0); /* nothing was begun */
+    testdb_shell("rm %s/0003-c.sql", dir);
+    assert_ok(run(), err);
+    testdb_shell("rm %s/0002-b.sql", dir);
+    assert_outcome(run(), INVALID, err);
+    assert_non_null(strstr(err.msg, "newer"));
+}
+
+static void a_changed_file_is_refused(void **state)
+{
+    (void)state;
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\n");
+    assert_ok(run(), err);
+    file_write("0001-a.sql", "-- now with a comment\nCREATE TABLE a (id INT);\n"
+                             "INSERT INTO a VALUES (1);\n");
+    assert_ok(run(), err);
+    file_write("0002-b.sql", "INSERT INTO a VALUES (7);");
+    file_write("0001-a.sql", "CREATE TABLE a (id BIGINT);\nINSERT INTO a VALUES (1);\n");
+    assert_outcome(run(), INVALID, err);
+    assert_non_null(strstr(err.msg, "0001-a.sql"));
+    file_write("0001-a.sql",
+               "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);\n");
+    assert_outcome(run(), INVALID, err);
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\n");
+    assert_outcome(run(), INVALID, err);
+    assert_int_equal(select_int("SELECT SUM(id) FROM a"), 1); /* nor was 0002 begun */
+}
+
+static void a_failing_statement_is_mended_and_the_run_goes_on(void **state)
+{
+    (void)state;
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\n"
+                             "CREATE TABLE b (id WHATEVER);\nINSERT INTO a VALUES (2);\n");
+    assert_outcome(run(), ERROR, err);
+    assert_non_null(strstr(err.msg, "line 3"));
+    assert_int_equal(applied, 0);
+    assert_int_equal(version(), 0);
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (9);\n"
+                             "CREATE TABLE b (id INT);\nINSERT INTO a VALUES (2);\n");
+    assert_outcome(run(), INVALID, err); /* what was done must stand */
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\n"
+                             "CREATE TABLE b (id INT);\nINSERT INTO a VALUES (2);\n");
+    assert_ok(run(), err);
+    assert_int_equal(select_int("SELECT SUM(id) FROM a"), 3);
+    assert_int_equal(version(), 1);
+}
+
+/* Ends the migration's connection while its slow statement runs. */
+static void *cut_off(void *arg)
+{
+    (void)arg;
+    SQL(FIND, "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(3)%' "
+              "AND info NOT LIKE '%processlist%' AND db = '" DATABASE "'");
+    struct arena *a = arena_new(LIM_MB);
+    struct db *d = NULL;
+    struct rows r;
+    struct err e;
+    char text[64];
+    if (!a || db_new(conf, DB_OWNER, &d, &e) != OK)
+        abort();
+    for (int i = 0; i < 50; i++) {
+        usleep(50000);
+        if (db_select(d, &FIND, NULL, 0, a, &r, &e) != OK)
+            abort();
+        if (r.n == 0)
+            continue;
+        snprintf(text, sizeof text, "KILL %lld", (long long)row_at(&r, 0, 0)->i);
+        if (db_run(d, "kill", text, &e) != OK)
+            abort();
+        break;
+    }
+    db_free(&d);
+    arena_free(&a);
+    return NULL;
+}
+
+static void a_run_that_is_cut_off_goes_on(void **state)
+{
+    (void)state;
+    pthread_t t;
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nINSERT INTO a VALUES (1);\n"
+                             "CREATE TABLE slow AS SELECT SLEEP(3);\nINSERT INTO a VALUES (2);\n");
+    assert_int_equal(pthread_create(&t, NULL, cut_off, NULL), 0);
+    assert_outcome(run(), UNAVAILABLE, err);
+    pthread_join(t, NULL);
+    assert_int_equal(select_int("SELECT SUM(id) FROM a"), 1);
+    assert_int_equal(version(), 0);
+    assert_ok(run(), err);
+    assert_int_equal(applied, 1);
+    assert_int_equal(select_int("SELECT SUM(id) FROM a"), 3);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM slow"), 1);
+}
+
+/* The process dies between a statement and its mark. */
+static void a_statement_done_but_not_marked(void **state)
+{
+    (void)state;
+    file_write("0001-a.sql", "CREATE TABLE a (id INT);\nALTER TABLE a ADD n INT;\n"
+                             "CREATE TABLE b (id INT);\nALTER TABLE a DROP n;\nDROP TABLE b;\n"
+                             "ALTER TABLE a ADD KEY k (id);\nINSERT INTO a VALUES (1);\n");
+    assert_ok(run(), err);
+    SQL(REWIND, "UPDATE schema_migration SET done = ?, checksum = (SELECT ?), applied_at = NULL, "
+                "begun = ? WHERE version = 1");
+    SQL(SUM, "SELECT SHA2(?, 256)");
+    static const char *const done[] = {"", "CREATE TABLE a (id INT);\n",
+                                       "CREATE TABLE a (id INT);\nALTER TABLE a ADD n INT;\n"};
+    struct rows r;
+    for (int i = 0; i < 3; i++) {
+        /* back to the state after statement i + 1, whose mark is missing */
+        assert_ok(db_run(db, "r", "DROP TABLE a", &err), err);
+        assert_ok(db_run(db, "r", "DROP TABLE IF EXISTS b", &err), err);
+        assert_ok(
+            db_run(db, "r", i ? "CREATE TABLE a (id INT, n INT)" : "CREATE TABLE a (id INT)", &err),
+            err);
+        if (i == 2)
+            assert_ok(db_run(db, "r", "CREATE TABLE b (id INT)", &err), err);
+        assert_ok(db_select(db, &SUM, (struct val[]){val_str(done[i])}, 1, arena, &r, &err), err);
+        struct val v[] = {val_int(i), i ? *row_at(&r, 0, 0) : val_str(""), val_int(i + 1)};
+        assert_ok(db_exec(db, &REWIND, v, 3, NULL, &err), err);
+        assert_ok(run(), err);
+        assert_int_equal(select_int("SELECT COUNT(*) FROM a"), 1);
+        assert_int_equal(version(), 1);
+    }
+    /* Without the mark before it, "exists already" is a failure. */
+    assert_ok(
+        db_exec(db, &REWIND, (struct val[]){val_int(0), val_str(""), val_int(0)}, 3, NULL, &err),
+        err);
+    assert_outcome(run(), CONFLICT, err);
+}
+
+struct migrator {
+    enum outcome o;
+    int applied;
+    struct err e;
+};
+
+static void *migrator_main(void *arg)
+{
+    struct migrator *m = arg;
+    struct db *d = NULL;
+    m->o = db_new(conf, DB_OWNER, &d, &m->e);
+    if (m->o == OK)
+        m->o = migrate_run(d, dir, false, &m->applied, &m->e);
+    db_free(&d);
+    return NULL;
+}
+
+static void two_migrators_at_once(void **state)
+{
+    (void)state;
+    struct migrator m[3] = {{0}};
+    pthread_t t[3];
+    file_write("0001-a.sql",
+               "CREATE TABLE a (id INT);\nDO SLEEP(0.5);\nINSERT INTO a VALUES (1);\n");
+    file_write("0002-b.sql", "INSERT INTO a VALUES (10);\n");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, migrator_main, &m[i]), 0);
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    for (int i = 0; i < 3; i++)
+        assert_ok(m[i].o, m[i].e);
+    assert_int_equal(m[0].applied + m[1].applied + m[2].applied, 2);
+    assert_int_equal(select_int("SELECT SUM(id) FROM a"), 11);
+}
+
+static void the_schema_of_this_program(void **state)
+{
+    (void)state;
+    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    assert_int_equal(applied, SCHEMA_VERSION);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM information_schema.columns "
+                                "WHERE table_schema = '" DATABASE "' AND column_comment = ''"),
+                     0); /* every column says what it is */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM information_schema.tables t WHERE "
+                                "table_schema = '" DATABASE "' AND NOT EXISTS (SELECT 1 FROM "
+                                "information_schema.statistics s WHERE s.table_schema = "
+                                "t.table_schema AND s.table_name = t.table_name AND "
+                                "s.index_name = 'PRIMARY')"),
+                     0); /* Galera wants a primary key everywhere */
+}
+
+/* --- grants ---------------------------------------------------------------------------------- */
+
+static void grants_are_given(void **state)
+{
+    (void)state;
+    char path[256];
+    struct db *mdm = NULL;
+    struct rows r;
+    SQL(READ, "SELECT id FROM a");
+    SQL(WRITE, "INSERT INTO a VALUES (1)");
+    assert_ok(db_run(db, "r", "CREATE TABLE a (id INT)", &err), err);
+    snprintf(path, sizeof path, "%s/grants.sql", dir);
+    file_write("grants.sql", "GRANT SELECT ON @db@.a TO @mdm@, @agent@;\n"
+                             "REVOKE DELETE ON @db@.a FROM @console@;\n");
+    assert_ok(migrate_grants(db, path, conf, &err), err);
+    assert_ok(migrate_grants(db, path, conf, &err), err);
+    assert_ok(db_new(conf, DB_MDM, &mdm, &err), err);
+    assert_ok(db_select(mdm, &READ, NULL, 0, arena, &r, &err), err);
+    assert_outcome(db_exec(mdm, &WRITE, NULL, 0, NULL, &err), ERROR, err);
+    assert_non_null(strstr(err.msg, "droverctl grants"));
+    file_write("grants.sql",
+               "REVOKE SELECT ON @db@.a FROM @mdm@;\n\nGRANT SELECT ON @db@.nix TO @mdm@;\n");
+    assert_outcome(migrate_grants(db, path, conf, &err), ERROR, err);
+    assert_non_null(strstr(err.msg, "grants.sql:3"));
+    assert_outcome(db_select(mdm, &READ, NULL, 0, arena, &r, &err), ERROR, err);
+    db_free(&mdm);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, each_setup, each_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(statements_are_split),
+        TEST(files_that_cannot_be_split),
+        TEST(files_are_applied_in_order_once),
+        TEST(folders_that_are_refused),
+        TEST(a_changed_file_is_refused),
+        TEST(a_failing_statement_is_mended_and_the_run_goes_on),
+        TEST(a_run_that_is_cut_off_goes_on),
+        TEST(a_statement_done_but_not_marked),
+        TEST(two_migrators_at_once),
+        TEST(the_schema_of_this_program),
+        TEST(grants_are_given),
+    };
+    conf = testdb_conf(TESTDB_DIR, DATABASE);
+    arena = arena_new(64 * LIM_MB);
+    if (!mkdtemp(dir))
+        return 1;
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    testdb_shell("rm -rf %s", dir);
+    return rc;
+}
