@@ -185,9 +185,9 @@ static enum outcome conn_open(struct db *db, size_t target, struct err *err)
     const char *user, *file, *item = NULL;
     char host[256] = "localhost", password[PASSWORD_MAX];
     unsigned port = 0;
-    bool tcp = !(c->db_socket[0] && target == 0);
+    bool tcp = c->db_hosts.n > 0; /* the socket is for a server on this machine alone */
     if (tcp) {
-        item = c->db_hosts.item[target - (c->db_socket[0] ? 1 : 0)];
+        item = c->db_hosts.item[target];
         if (!target_parse(item, host, sizeof host, &port))
             return err_set(err, ERROR, "[database] hosts: \"%s\" is no host:port", item);
         if (strcmp(host, "localhost") == 0) /* the library takes that for a socket */
@@ -219,7 +219,7 @@ static enum outcome conn_open(struct db *db, size_t target, struct err *err)
 static enum outcome conn_any(struct db *db, struct err *err)
 {
     const struct conf *c = db->conf;
-    size_t n = c->db_hosts.n + (c->db_socket[0] ? 1 : 0), first = db->target;
+    size_t n = c->db_hosts.n ? c->db_hosts.n : c->db_socket[0] != '\0', first = db->target;
     enum outcome worst = UNAVAILABLE;
     struct err e, kept = {.outcome = OK};
     if (n == 0)

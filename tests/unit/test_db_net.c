@@ -191,8 +191,8 @@ static void the_next_host_is_tried(void **state)
     char item[32];
     relay_start(&r);
     struct conf c = conf_relay(&r, item);
-    c.db_socket = "/nonexistent/mysqld.sock";
-    c.db_hosts = (struct conf_list){.item = {"127.0.0.1:1", item}, .n = 2};
+    c.db_socket = "/nonexistent/mysqld.sock"; /* not used when there are hosts */
+    c.db_hosts = (struct conf_list){.item = {"127.0.0.1:1", "[::1]:1", item}, .n = 3};
     struct db *d = connect_as(&c, DB_OWNER);
     assert_ok(db_ping(d, &err), err);
     assert_int_equal(r.lines, 1);
