@@ -134,8 +134,8 @@ static void make_radio(uint64_t seed, unsigned index, struct hardware *hw)
 
 void hw_make(uint64_t seed, unsigned index, enum hw_kind kind, struct hardware *hw)
 {
-    static const enum hw_kind mix[] = {HW_IPHONE, HW_MAC, HW_IPAD, HW_IPHONE, HW_MAC, HW_IPAD,
-                                       HW_IPHONE, HW_MAC, HW_IPAD, HW_APPLETV};
+    static const enum hw_kind mix[] = {HW_IPHONE, HW_MAC,    HW_IPAD, HW_IPHONE, HW_MAC,
+                                       HW_IPAD,   HW_IPHONE, HW_MAC,  HW_IPAD,   HW_APPLETV};
     memset(hw, 0, sizeof *hw);
     hw->kind = kind == HW_MIX ? mix[index % 10] : kind;
     uint8_t pick;

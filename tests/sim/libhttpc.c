@@ -1,4 +1,5 @@
-/* libhttpc.c: see libhttpc.h. Requests, answers and redirections; the octets go through libpipe.c. */
+/* libhttpc.c: see libhttpc.h. Requests, answers and redirections; the octets go through libpipe.c.
+ */
 #include "libhttpc.h"
 
 #include "base/clock.h"
@@ -21,29 +22,30 @@ enum phase { IDLE, OPENING, SENDING, READING };
 
 struct httpc_conn {
     struct httpc *h;
-    struct pipe *pipe;      /* NULL: not connected */
-    char origin[300];       /* what it is connected to: "https://host:port" */
+    struct pipe *pipe; /* NULL: not connected */
+    char origin[300];  /* what it is connected to: "https://host:port" */
+    uint64_t shown;    /* a hash of the certificate it was opened with */
     enum phase phase;
-    bool reused;            /* the present request goes over a connection that was used before */
+    bool reused; /* the present request goes over a connection that was used before */
     int redirects;
     struct loop_timer timer, start;
 
     char *method, *url, *headers;
-    struct buf body;        /* of the request */
+    struct buf body; /* of the request */
     uint8_t *cert, *key;
     size_t ncert, nkey;
     int64_t timeout_us;
     enum httpc_break breaking;
-    struct buf out;         /* head and body to send */
+    struct buf out; /* head and body to send */
     size_t sent;
 
-    struct buf in;          /* what has come */
-    size_t head_len;        /* octets of the head with its empty line; 0: not complete */
+    struct buf in;   /* what has come */
+    size_t head_len; /* octets of the head with its empty line; 0: not complete */
     int status;
-    int64_t length;         /* Content-Length; -1: none */
+    int64_t length; /* Content-Length; -1: none */
     bool chunked, close_after;
-    size_t chunk_pos;       /* in `in`: where the next chunk's size line begins */
-    struct buf answer;      /* de-chunked body */
+    size_t chunk_pos;  /* in `in`: where the next chunk's size line begins */
+    struct buf answer; /* de-chunked body */
     char content_type[128], location[2048];
     int retry_after;
 
@@ -112,22 +114,24 @@ void httpc_close(struct httpc_conn **cp)
 /* Tells the caller, who may send again or close: c is not touched afterwards. */
 static void finish(struct httpc_conn *c, enum outcome o, const char *error)
 {
-    struct buf in = c->in, answer = c->answer;
+    struct buf in = c->in, answer = c->answer, sent = c->body;
     struct bytes body = {0};
     if (o == OK)
-        body = c->chunked ? buf_bytes(&answer)
-                          : bytes_of(in.data + c->head_len, in.len - c->head_len);
+        body =
+            c->chunked ? buf_bytes(&answer) : bytes_of(in.data + c->head_len, in.len - c->head_len);
     char type[sizeof c->content_type], words[300];
     snprintf(type, sizeof type, "%s", c->content_type);
     snprintf(words, sizeof words, "%s", error ? error : "");
     struct httpc_result r = {.outcome = o,
                              .status = o == OK ? c->status : 0,
                              .body = body,
+                             .sent = buf_bytes(&sent),
                              .content_type = type,
                              .retry_after = o == OK ? c->retry_after : -1,
                              .error = words};
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
     c->answer = BUF_INIT(LIM_RESPONSE);
+    c->body = BUF_INIT(64 * LIM_MB);
     forget_request(c);
     loop_timer_end(c->h->loop, &c->timer);
     c->phase = IDLE;
@@ -138,6 +142,7 @@ static void finish(struct httpc_conn *c, enum outcome o, const char *error)
     c->fn(c->arg, &r);
     buf_free(&in);
     buf_free(&answer);
+    buf_free(&sent);
 }
 
 static void on_timeout(void *arg)
@@ -260,6 +265,15 @@ static void write_head(struct httpc_conn *c, const char *host, const char *port,
     buf_add(&c->out, c->body.data, c->body.len);
 }
 
+/* FNV-1a: tells one device's certificates apart, no more. */
+static uint64_t hash_of(const uint8_t *p, size_t n)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ p[i]) * 1099511628211u;
+    return h;
+}
+
 /* Starts, or starts again after a redirection or a stale connection, the request in c. */
 static void begin(struct httpc_conn *c)
 {
@@ -283,7 +297,8 @@ static void begin(struct httpc_conn *c)
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
     c->answer = BUF_INIT(LIM_RESPONSE);
     c->reused = c->pipe != NULL;
-    if (c->pipe && strcmp(origin, c->origin) != 0) {
+    uint64_t show = hash_of(c->cert, c->ncert);
+    if (c->pipe && (strcmp(origin, c->origin) != 0 || show != c->shown)) {
         pipe_free(&c->pipe);
         c->reused = false;
     }
@@ -299,6 +314,7 @@ static void begin(struct httpc_conn *c)
             return;
         }
         snprintf(c->origin, sizeof c->origin, "%s", origin);
+        c->shown = show;
         c->phase = OPENING;
     } else {
         c->phase = SENDING;

@@ -29,18 +29,20 @@ enum httpc_break {
 
 struct httpc_request {
     const char *method, *url;
-    const char *headers;       /* complete lines, each ended by CR LF; "" for none */
+    const char *headers; /* complete lines, each ended by CR LF; "" for none */
     struct bytes body;
-    struct bytes cert, key;    /* DER: client certificate and private key; empty for none */
-    int64_t timeout_us;        /* for connection, handshake and answer together */
+    struct bytes cert, key; /* DER: client certificate and private key; empty for none */
+    int64_t timeout_us;     /* for connection, handshake and answer together */
     enum httpc_break breaking;
 };
 
 struct httpc_result {
-    enum outcome outcome; /* OK: an answer came, whatever its status; UNAVAILABLE: none; DENIED:
-                           * the server's certificate was not accepted; INVALID: bad URL or answer */
+    enum outcome
+        outcome; /* OK: an answer came, whatever its status; UNAVAILABLE: none; DENIED:
+                  * the server's certificate was not accepted; INVALID: bad URL or answer */
     int status;
     struct bytes body;
+    struct bytes sent;        /* the request's body */
     const char *content_type; /* "" when absent */
     int retry_after;          /* seconds; -1 when absent */
     const char *error;        /* words, when not OK */
@@ -52,8 +54,8 @@ typedef void httpc_fn(void *arg, const struct httpc_result *r);
 /* Sends a request over *c, opening (NULL) or re-opening it as needed; everything is copied. Follows
  * up to five redirections with the same method and body. A kept connection that turns out to be
  * closed is opened again once. fn is always called later, from the loop. */
-void httpc_send(struct httpc *h, struct httpc_conn **c, const struct httpc_request *r,
-                httpc_fn *fn, void *arg);
+void httpc_send(struct httpc *h, struct httpc_conn **c, const struct httpc_request *r, httpc_fn *fn,
+                void *arg);
 /* Closes and forgets; a request in flight is dropped without its fn being called. */
 void httpc_close(struct httpc_conn **c);
 

@@ -17,7 +17,7 @@ enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 /* A descriptor that is waited for. Zero it before first use. */
 struct loop_watch {
     int fd;
-    int events;   /* what is waited for now; 0: not registered */
+    int events; /* what is waited for now; 0: not registered */
     void (*fn)(void *arg, int events);
     void *arg;
 };

@@ -133,8 +133,7 @@ static enum outcome read_profile(struct mobileconfig *c, struct err *err)
     enum outcome o = read_mdm(c, mdm, err);
     if (o != OK)
         return o;
-    pl identity =
-        find_payload(content, "PayloadUUID", pl_get_str(mdm, "IdentityCertificateUUID"));
+    pl identity = find_payload(content, "PayloadUUID", pl_get_str(mdm, "IdentityCertificateUUID"));
     if (!identity)
         return err_set(err, INVALID, "IdentityCertificateUUID names no payload of the profile");
     read_identity(c, identity);

@@ -21,21 +21,21 @@ void mdm_setup_free(struct mdm_setup **m);
 struct scep_payload {
     const char *url, *name, *challenge, *key_type;
     int64_t key_bits;
-    pl subject;        /* array of arrays of [attribute, value] pairs, or NULL */
-    pl alt_name;       /* SubjectAltName dictionary, or NULL */
+    pl subject;  /* array of arrays of [attribute, value] pairs, or NULL */
+    pl alt_name; /* SubjectAltName dictionary, or NULL */
     struct bytes ca_fingerprint;
     int64_t retries, retry_delay_s;
 };
 
 struct mobileconfig {
-    pl root;            /* everything below points into it */
+    pl root; /* everything below points into it */
     bool is_signed;
     const char *identifier, *uuid, *display_name;
     bool has_mdm, has_scep;
     struct scep_payload scep;
-    struct bytes pkcs12;    /* an identity in the profile instead of SCEP */
+    struct bytes pkcs12; /* an identity in the profile instead of SCEP */
     const char *pkcs12_password;
-    struct mdm_setup *mdm;  /* taken over by whoever sets it to NULL */
+    struct mdm_setup *mdm; /* taken over by whoever sets it to NULL */
 };
 
 /* Reads octets that may be a CMS message around the profile or the profile itself. INVALID says

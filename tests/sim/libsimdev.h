@@ -1,0 +1,297 @@
+/*
+ * libsimdev.h: the simulated devices: what each is and holds, and the jobs it has to do. The parts:
+ *
+ *   libsimdev.c    the fleet, jobs, who may talk now, back-off
+ *   libenrol.c     profile, SCEP, Authenticate, TokenUpdate
+ *   libcheckin.c   check-in messages and how a message is signed and sent
+ *   libexchange.c  from Idle to the empty answer
+ *   libanswer.c    what a command does and what is reported
+ *   libquery.c     the answers to questions (DeviceInformation and the like)
+ *   libscript.c    misbehaviour on demand
+ *   libkeep.c      the state folder
+ *   libapnsc.c     the simulated push service wakes a device
+ *   libcontrol.c   the control socket
+ */
+#ifndef DROVER_SIM_LIBSIMDEV_H
+#define DROVER_SIM_LIBSIMDEV_H
+
+#include "libhardware.h"
+#include "libhttpc.h"
+#include "libkeys.h"
+#include "libloop.h"
+#include "libmobileconfig.h"
+#include "libscript.h"
+#include <stdio.h>
+
+#define SIMDEV_USERS_MAX 8 /* user channels of one device */
+#define TOKEN_LEN 32
+#define HEARD_MAX 512 /* commands that a device remembers for the statistics */
+
+enum simdev_state {
+    SIMDEV_NEW,       /* never enrolled, or wiped */
+    SIMDEV_ENROLLING, /* a first enrolment is under way */
+    SIMDEV_ENROLLED,
+    SIMDEV_GONE,   /* MDM profile removed: checked out, or told to leave */
+    SIMDEV_ERASED, /* by EraseDevice */
+    SIMDEV_FAILED, /* enrolment refused; last_error says why */
+};
+const char *simdev_state_name(enum simdev_state s);
+
+struct identity {        /* malloc'ed */
+    uint8_t *cert, *key; /* DER */
+    size_t ncert, nkey;
+};
+void identity_free(struct identity *i);
+
+enum aftermath { AFTER_NOTHING, AFTER_ERASED, AFTER_LEFT };
+
+struct channel {      /* the device's own, or a user's */
+    char user_id[40]; /* "" on the device channel */
+    char short_name[64], long_name[80];
+    unsigned token_count; /* how often the token changed; token and magic follow from it */
+    bool enrolled;        /* its TokenUpdate was accepted */
+    bool awake;           /* a poll is among the jobs */
+    char *report;         /* a result that has not been delivered yet, serialised */
+    size_t nreport;
+    char report_uuid[160], report_status[24];
+    bool sent_idle;       /* what is under way is Idle, not the report */
+    bool twice, refused;  /* send the report once more; NotNow was said in this exchange */
+    enum aftermath after; /* what happens once the report is delivered */
+    enum httpc_break breaking;
+    int64_t late_us; /* the report waits so long */
+    unsigned polls;
+    struct simdev *device;   /* whose it is, for the timer */
+    struct loop_timer again; /* polls by itself: after NotNow, late answers, --poll */
+};
+
+struct installed { /* a profile: the dictionary of mobileconfig_summary(), as a binary list */
+    char *identifier;
+    uint8_t *summary;
+    size_t n;
+    struct installed *next;
+};
+
+struct app {
+    char *identifier;
+    bool managed;
+    struct app *next;
+};
+
+struct heard { /* a command that came, and what was made of it */
+    char *uuid, *type;
+    unsigned user; /* channel */
+    unsigned received, acknowledged, error, format_error, not_now;
+};
+
+enum job_kind {
+    JOB_ENROL,   /* whole enrolment from the profile */
+    JOB_REPLACE, /* the same over an existing one: new identity, Authenticate again */
+    JOB_MESSAGE, /* a check-in message of a channel */
+    JOB_POLL,    /* an exchange */
+    JOB_RAW,     /* octets given by the control socket */
+};
+enum message_kind {
+    MSG_AUTHENTICATE,
+    MSG_TOKEN_UPDATE,
+    MSG_CHECK_OUT,
+    MSG_SET_BOOTSTRAP,
+    MSG_GET_BOOTSTRAP,
+    MSG_USER_AUTHENTICATE,
+};
+
+struct job {
+    enum job_kind kind;
+    enum message_kind message;
+    unsigned channel;
+    unsigned tries;
+    bool leave;               /* the device is gone when this is done */
+    char *url, *content_type; /* JOB_RAW */
+    uint8_t *raw;
+    size_t nraw;
+    struct job *next;
+};
+
+struct enrolment; /* libenrol.c */
+struct exchange;  /* libexchange.c */
+
+struct simdev {
+    struct fleet *fleet;
+    unsigned index;
+    unsigned life; /* counts enrolments from scratch: another UnlockToken, other tokens */
+    struct hardware hw;
+    enum simdev_state state;
+    bool user_enrollment;
+    struct identity id;
+    struct mdm_setup *mdm; /* NULL: not enrolled */
+    struct channel channel[1 + SIMDEV_USERS_MAX];
+    unsigned nchannels;
+
+    struct installed *profiles;
+    struct app *apps;
+    bool passcode, locked, lost_mode, awaiting;
+    unsigned passcode_cleared, restarts;
+    char *device_name; /* set by Settings; NULL: the hardware's */
+
+    struct job *jobs; /* the first is under way or waits for its back-off */
+    bool running, queued;
+    struct simdev *next_ready;
+    struct loop_timer backoff;
+    struct httpc_conn *conn;
+    struct enrolment *enrolment;
+
+    char doing_uuid[160]; /* a command that takes its time */
+    struct heard *heard;
+    unsigned nheard;
+    unsigned pushes, stale_pushes, exchanges;
+    int last_status; /* HTTP */
+    char last_error[300];
+    char *last_body; /* of the last check-in answer, for the control socket */
+    size_t nlast_body;
+};
+
+struct fleet_options {
+    const char *enroll_url, *state_dir, *server; /* server: replaces the profile's hosts, or NULL */
+    enum hw_kind kind;
+    unsigned users, concurrency;
+    uint64_t seed;
+    unsigned binary_percent; /* messages sent as binary property lists */
+    bool sign, proxy_header, user_enrollment, user_authenticate, shared_ipad, scep_get, verbose;
+    bool sign_sha1;
+    int64_t poll_us, backoff_us, backoff_max_us, notnow_us, timeout_us;
+    unsigned tries; /* of an enrolment and of a check-in message */
+};
+
+struct fleet_stats {
+    uint64_t requests, failures, polls, commands, bytes_in, bytes_out;
+    uint64_t acknowledged, error, format_error, not_now, idle;
+    uint64_t status[600]; /* HTTP */
+};
+
+struct apnsc;
+struct control;
+struct fleet {
+    struct loop *loop;
+    struct httpc *http;
+    struct keys *keys;
+    struct script *script;
+    struct apnsc *apns;      /* or NULL */
+    struct control *control; /* or NULL */
+    FILE *trace;             /* or NULL */
+    struct fleet_options opt;
+    struct simdev **dev;
+    unsigned n, cap;
+    struct simdev *ready, **ready_tail;
+    unsigned active;
+    struct fleet_stats stats;
+};
+
+/* ---------------------------------------------------------------- libsimdev.c */
+
+/* k more devices, not enrolled, numbered on; false: out of memory. */
+bool fleet_grow(struct fleet *f, unsigned k);
+void fleet_free(struct fleet *f);
+
+/* Appends a job (malloc'ed by job_new, owned by the device from then on) and lets it run when
+ * its turn comes. */
+struct job *job_new(enum job_kind kind, unsigned channel);
+void simdev_do(struct simdev *d, struct job *j);
+/* A poll of a channel, unless one is waiting already. */
+void simdev_poll(struct simdev *d, unsigned channel);
+void simdev_message(struct simdev *d, enum message_kind m, unsigned channel);
+
+/* How a job ends: its part calls exactly one of these. */
+void job_done(struct simdev *d);
+/* Again after a back-off (retry_after seconds, or -1), or given up after `tries` (0: never). */
+void job_again(struct simdev *d, int retry_after, unsigned tries);
+
+/* The device loses its MDM profile and all that came with it. */
+void simdev_leave(struct simdev *d, enum simdev_state state);
+/* A wiped device: another life. Jobs are dropped. */
+void simdev_wipe(struct simdev *d);
+void simdev_error(struct simdev *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool simdev_idle(const struct simdev *d);
+
+void channel_token(const struct simdev *d, unsigned channel, uint8_t token[TOKEN_LEN]);
+void channel_magic(const struct simdev *d, unsigned channel, char magic[37]);
+/* The channel's poll timer, set to delay_us. */
+void channel_later(struct simdev *d, unsigned channel, int64_t delay_us);
+#define UNLOCK_TOKEN_LEN 1196
+void simdev_unlock_token(const struct simdev *d, uint8_t out[UNLOCK_TOKEN_LEN]);
+bool simdev_has_unlock_token(const struct simdev *d, const struct mdm_setup *m);
+#define BOOTSTRAP_TOKEN_LEN 64
+void simdev_bootstrap_token(const struct simdev *d, uint8_t out[BOOTSTRAP_TOKEN_LEN]);
+/* Users of the device per the options: Macs, and iPads when they are shared. */
+void simdev_users(struct simdev *d);
+
+/* ---------------------------------------------------------------- libcheckin.c */
+
+/* UDID or EnrollmentID and, on a user channel, the user's keys, as every message carries them. */
+void message_ids(const struct simdev *d, unsigned channel, pl dict);
+pl message_build(const struct simdev *d, const struct mdm_setup *m, enum message_kind kind,
+                 unsigned channel);
+/* As XML, or as a binary list for the share of the options. */
+bool message_serialise(struct fleet *f, pl dict, struct buf *out);
+/* Sends octets to url with the identity, in the way the options and the profile say. */
+void message_send(struct simdev *d, const struct identity *id, bool sign, const char *url,
+                  const char *content_type, struct bytes body, enum httpc_break breaking,
+                  httpc_fn *fn);
+void checkin_run(struct simdev *d);
+void raw_run(struct simdev *d);
+/* True when the answer tells the device to leave: 401, or 403 with com.apple.unrecognized.device.
+ */
+bool answer_ends_enrolment(const struct httpc_result *r);
+/* Writes the trace line and counts; every answer passes through it. */
+void message_seen(struct simdev *d, const char *url, const struct httpc_result *r);
+#define TYPE_CHECKIN "application/x-apple-aspen-mdm-checkin"
+#define TYPE_CONNECT "application/x-apple-aspen-mdm; charset=UTF-8"
+
+/* ---------------------------------------------------------------- libenrol.c */
+void enrol_run(struct simdev *d);
+void enrol_abandon(struct simdev *d);
+
+/* ---------------------------------------------------------------- libexchange.c */
+void exchange_run(struct simdev *d);
+/* Forgets a report that waits. */
+void exchange_forget(struct channel *c);
+struct heard *heard_of(struct simdev *d, const char *uuid, const char *type, unsigned channel);
+
+/* ---------------------------------------------------------------- libanswer.c */
+enum answer { ANS_ACKNOWLEDGED, ANS_ERROR, ANS_FORMAT_ERROR };
+/* Performs a command and adds its result's keys to report. */
+enum answer answer_command(struct simdev *d, unsigned channel, const char *type, pl command,
+                           pl report, enum aftermath *after);
+void answer_error(pl report, const char *domain, int64_t code, const char *text);
+void profile_install(struct simdev *d, const struct mobileconfig *m, bool managed);
+
+/* libquery.c: the questions; called through the table of libanswer.c. */
+enum answer query_device_information(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_security_info(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_profile_list(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_certificate_list(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_installed_apps(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_managed_apps(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_restrictions(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_users(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer query_empty_list(struct simdev *d, unsigned channel, pl command, pl report);
+
+/* ---------------------------------------------------------------- libkeep.c */
+/* Writes the device's file, when there is a state folder. */
+void keep_save(const struct simdev *d);
+/* Reads what the folder holds into the devices; further devices keep SIMDEV_NEW. */
+enum outcome keep_load(struct fleet *f, struct err *err) MUST_USE;
+
+/* ---------------------------------------------------------------- libapnsc.c */
+enum outcome apnsc_new(struct fleet *f, const char *socket, struct apnsc **out,
+                       struct err *err) MUST_USE;
+void apnsc_free(struct apnsc **a);
+/* Subscribes a channel's present token; call it after each accepted TokenUpdate. */
+void apnsc_subscribe(struct apnsc *a, struct simdev *d, unsigned channel);
+
+/* ---------------------------------------------------------------- libcontrol.c */
+enum outcome control_new(struct fleet *f, const char *socket, struct control **out,
+                         struct err *err) MUST_USE;
+void control_free(struct control **c);
+/* The device has nothing left to do. */
+void control_idle(struct control *c, struct simdev *d);
+
+#endif
