@@ -1,0 +1,146 @@
+/* process.c: pool, gate, trust set. */
+#include "proc/process.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "route/gate.h"
+#include "store/db.h"
+#include "store/trust.h"
+#include "wire/sign.h"
+
+#define REFRESH_S 5 /* a CA that was added or removed counts after this long at most */
+#define RETRY_S 1   /* while there is no set at all */
+#define FIRST_WAIT_S 2
+#define STOP_WAIT_S 1
+
+struct process {
+    struct app app;
+    pthread_t refresher;
+    bool has_refresher;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool tried, stop;
+};
+
+static struct timespec later(int seconds)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += seconds;
+    return t;
+}
+
+/* Refreshes once; logs a failure, and its end, once each. */
+static void refresh(struct process *p, bool *failing)
+{
+    struct db *db = NULL;
+    struct err err = {.outcome = OK};
+    enum outcome o = db_pool_take(p->app.pool, &db, &err);
+    if (o == OK)
+        o = trust_set_refresh(p->app.trust, db, &err);
+    db_pool_give(p->app.pool, &db);
+    if (o != OK && !*failing)
+        log_err(LOG_LEVEL_WARNING, "trust.refresh", &err);
+    if (o == OK && *failing)
+        log_msg(LOG_LEVEL_INFO, "trust.refresh", "the trusted CAs were read again");
+    *failing = o != OK;
+}
+
+static void *refresher(void *arg)
+{
+    struct process *p = arg;
+    bool failing = false;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stop) {
+        pthread_mutex_unlock(&p->lock);
+        refresh(p, &failing);
+        struct timespec until = later(trust_set_generation(p->app.trust) ? REFRESH_S : RETRY_S);
+        pthread_mutex_lock(&p->lock);
+        p->tried = true;
+        pthread_cond_broadcast(&p->changed);
+        while (!p->stop && pthread_cond_timedwait(&p->changed, &p->lock, &until) == 0)
+            ;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+static enum outcome refresher_start(struct process *p, struct err *err)
+{
+    struct timespec until = later(FIRST_WAIT_S);
+    p->app.trust = trust_set_new();
+    if (!p->app.trust)
+        return err_set(err, ERROR, "out of memory");
+    if (pthread_create(&p->refresher, NULL, refresher, p) != 0)
+        return err_set(err, ERROR, "cannot start the thread that reads the trusted CAs");
+    p->has_refresher = true;
+    pthread_mutex_lock(&p->lock);
+    while (!p->tried && pthread_cond_timedwait(&p->changed, &p->lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&p->lock);
+    return OK;
+}
+
+enum outcome process_open(const struct conf *conf, enum program program, struct process **out,
+                          struct err *err)
+{
+    bool mdm = program == PROGRAM_MDM;
+    const struct conf_pool *pool = mdm ? &conf->mdm : &conf->console;
+    pthread_condattr_t attr;
+    struct process *p = calloc(1, sizeof *p);
+    *out = NULL;
+    if (!p)
+        return err_set(err, ERROR, "out of memory");
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    p->app.conf = conf;
+    sign_client_setup(conf->run_dir, mdm ? SIGN_MDM : SIGN_CONSOLE);
+    enum outcome o =
+        db_pool_new(conf, mdm ? DB_MDM : DB_CONSOLE, (size_t)pool->threads + 1, &p->app.pool, err);
+    if (o == OK)
+        o = gate_new(conf, &p->app.gate, err);
+    if (o == OK && mdm)
+        o = refresher_start(p, err);
+    if (o == OK)
+        *out = p;
+    else
+        process_close(&p);
+    return o;
+}
+
+struct app *process_app(struct process *p)
+{
+    return &p->app;
+}
+
+void process_close(struct process **pp)
+{
+    struct process *p = *pp;
+    if (!p)
+        return;
+    if (p->has_refresher) {
+        struct timespec until;
+        pthread_mutex_lock(&p->lock);
+        p->stop = true;
+        pthread_cond_broadcast(&p->changed);
+        pthread_mutex_unlock(&p->lock);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += STOP_WAIT_S;
+        if (pthread_timedjoin_np(p->refresher, NULL, &until) != 0)
+            return; /* it waits for a database that is away; the process ends anyway */
+    }
+    gate_free(&p->app.gate);
+    trust_set_free(&p->app.trust);
+    db_pool_free(&p->app.pool);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+    *pp = NULL;
+}
