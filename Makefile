@@ -37,7 +37,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/ben
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all check lint unit e2e asan bench install clean help units
-all: $(B)/drover $(B)/droverctl $(SIM_BIN)
+all: $(B)/drover $(if $(wildcard fcgi/ctl.c),$(B)/droverctl) $(SIM_BIN)
 
 $(B)/libdrover.a: $(LIB_OBJ)
 	@rm -f $@

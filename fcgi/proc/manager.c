@@ -55,12 +55,13 @@ static int64_t grace(const struct manager *m)
 static void worker_process(struct manager *m, int ctl)
 {
     close(m->sigfd);
+    self_pidfile_forget();
     for (size_t i = 0; i < SEATS_MAX; i++) {
-        if (m->seat[i].cur.ctl >= 0)
-            close(m->seat[i].cur.ctl);
-        if (m->seat[i].next.ctl >= 0)
-            close(m->seat[i].next.ctl);
+        child_clear(&m->seat[i].cur);
+        child_clear(&m->seat[i].next);
     }
+    for (size_t i = 0; i < LEAVING_MAX; i++)
+        child_clear(&m->leaving[i]);
     enum worker_end end = worker_run(*m->conf, m->program, m->listen_fd, ctl);
     _exit(end == WORKER_FAILED ? 1 : 0);
 }

@@ -70,6 +70,13 @@ enum outcome self_pidfile(const char *run_dir, const char *name, struct err *err
     return OK;
 }
 
+void self_pidfile_forget(void)
+{
+    if (pidfile_fd >= 0)
+        close(pidfile_fd);
+    pidfile_fd = -1;
+}
+
 void self_pidfile_done(void)
 {
     if (pidfile_fd < 0)

@@ -15,6 +15,8 @@ void self_run(const char *command, const char *conf_path);
 /* Writes the process id to run_dir/NAME.pid and holds a lock on that file until the process ends.
  * CONFLICT: another process holds it; ERROR: the file cannot be written. */
 enum outcome self_pidfile(const char *run_dir, const char *name, struct err *err) MUST_USE;
+/* In a forked child: lets go of the lock, which would otherwise outlive the parent. */
+void self_pidfile_forget(void);
 /* Empties the pid file, as far as the rights go. */
 void self_pidfile_done(void);
 
