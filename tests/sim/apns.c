@@ -3,7 +3,9 @@
  * (apns-lighttpd.conf.in, started by apns-start), which speaks HTTP/2 and asks for the client
  * certificate.
  *
- *   apns --socket PATH --wake PATH [--threads N]
+ *   apns --socket PATH --wake PATH [--threads N] [--anonymous]
+ *
+ * --anonymous accepts pushes of any topic without a client certificate too: h2load has none.
  *
  * PUSHES, over TLS: POST /3/device/HEX with apns-topic (must be the UID of the client
  * certificate's subject), apns-push-type: mdm, apns-priority, apns-expiration, apns-id (each
@@ -59,6 +61,8 @@
 #define BODY_MAX 65536   /* read at most */
 #define PAYLOAD_MAX 4096 /* Apple's ceiling of a payload */
 #define CONTROL_MAX (4u * LIM_MB)
+
+static bool anonymous;
 
 static const char *param(const FCGX_Request *r, const char *name)
 {
@@ -135,7 +139,8 @@ static struct verdict request_check(const FCGX_Request *r, const struct buf *bod
         uuid_v4(p->apns_id);
     if (strcmp(param(r, "REQUEST_METHOD"), "POST") != 0)
         return refuse(405, "MethodNotAllowed");
-    if (strcmp(verify, "SUCCESS") != 0)
+    bool anon = anonymous && (!*verify || strcmp(verify, "NONE") == 0);
+    if (!anon && strcmp(verify, "SUCCESS") != 0)
         return refuse(403, strncmp(verify, "FAILED", 6) == 0 ? "BadCertificate"
                                                              : "MissingProviderToken");
     if (!token_of(param(r, "REQUEST_URI"), p->token))
@@ -146,7 +151,7 @@ static struct verdict request_check(const FCGX_Request *r, const struct buf *bod
         return refuse(400, "BadDeviceToken");
     if (!*p->topic)
         return refuse(400, "MissingTopic");
-    if (strcmp(p->topic, param(r, "SSL_CLIENT_S_DN_UID")) != 0)
+    if (!anon && strcmp(p->topic, param(r, "SSL_CLIENT_S_DN_UID")) != 0)
         return refuse(400, "TopicDisallowed");
     if (strcmp(type, "mdm") != 0)
         return refuse(400, "InvalidPushType");
@@ -245,7 +250,7 @@ static void *serve(void *arg)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: apns --socket PATH --wake PATH [--threads N]\n");
+    fprintf(stderr, "usage: apns --socket PATH --wake PATH [--threads N] [--anonymous]\n");
     return 2;
 }
 
@@ -254,6 +259,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"socket", required_argument, NULL, 's'},
                                             {"wake", required_argument, NULL, 'w'},
                                             {"threads", required_argument, NULL, 't'},
+                                            {"anonymous", no_argument, NULL, 'a'},
                                             {NULL, 0, NULL, 0}};
     const char *socket_path = NULL, *wake_path = NULL;
     int threads = 16, c;
@@ -264,6 +270,8 @@ int main(int argc, char **argv)
             wake_path = optarg;
         else if (c == 't')
             threads = atoi(optarg);
+        else if (c == 'a')
+            anonymous = true;
         else
             return usage();
     }
