@@ -1,20 +1,27 @@
-/* https.c: the HTTP client: see https.h. The only user of libcurl. */
+/*
+ * https.c: the HTTP client: see https.h. The only user of libcurl. libcurl tells which sockets it
+ * wants watched and when it wants to be called (curl_multi_socket_action); with curl_multi_perform
+ * each turn would cost a visit to every request, also to those that wait for a stream.
+ */
 #include "wire/https.h"
 #include "base/clock.h"
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECT_MS 10000
 #define IDLE_CONNECTION_S 3600L /* Apple asks that connections are kept */
 #define UNACKED_MS 20000        /* octets nobody acknowledges for so long end a connection */
-#define SPARE_MAX 512           /* finished easy handles kept for the next requests */
-#define SPARE_BODY 65536        /* a larger body buffer is freed */
+#define EVENTS 64
+#define SPARE_MAX 512    /* finished easy handles kept for the next requests */
+#define SPARE_BODY 65536 /* a larger body buffer is freed */
 
 struct job {
     CURL *easy;
@@ -31,7 +38,8 @@ struct https {
     CURLM *multi;
     struct job *flying, *spare;
     size_t nflying, nspare;
-    atomic_bool woken;
+    int epoll, wake; /* wake: an eventfd */
+    int64_t call_at; /* clock_mono() when libcurl wants to be called; -1: not at all */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -42,15 +50,56 @@ static void curl_start(void)
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* libcurl wants fd watched, or no longer. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+    struct https *h = arg;
+    struct epoll_event e = {.data.fd = fd};
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(h->epoll, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
+    }
+    e.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (known && epoll_ctl(h->epoll, EPOLL_CTL_MOD, fd, &e) == 0)
+        return 0;
+    curl_multi_assign(h->multi, fd, h); /* anything but NULL: known from now on */
+    return epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : -1;
+}
+
+static int on_timer(CURLM *multi, long ms, void *arg)
+{
+    struct https *h = arg;
+    (void)multi;
+    h->call_at = ms < 0 ? -1 : clock_mono() + (int64_t)ms * 1000;
+    return 0;
+}
+
+static bool descriptors_open(struct https *h)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+    h->epoll = epoll_create1(EPOLL_CLOEXEC);
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    e.data.fd = h->wake;
+    return h->epoll >= 0 && h->wake >= 0 && epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->wake, &e) == 0;
+}
+
 enum outcome https_new(size_t max_connections, size_t streams, struct https **out, struct err *err)
 {
     *out = NULL;
     pthread_once(&curl_once, curl_start);
     struct https *h = curl_ready == CURLE_OK ? calloc(1, sizeof *h) : NULL;
-    if (!h || !(h->multi = curl_multi_init())) {
-        free(h);
+    if (!h)
         return err_set(err, ERROR, "https: libcurl does not start");
+    h->call_at = -1;
+    if (!descriptors_open(h) || !(h->multi = curl_multi_init())) {
+        https_free(&h);
+        return err_set(err, ERROR, "https: no descriptor or memory for a client");
     }
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)max_connections);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections * 4);
@@ -81,7 +130,12 @@ void https_free(struct https **h)
         (*h)->spare = j->next;
         job_free(j);
     }
-    curl_multi_cleanup((*h)->multi);
+    if ((*h)->multi)
+        curl_multi_cleanup((*h)->multi);
+    if ((*h)->epoll >= 0)
+        close((*h)->epoll);
+    if ((*h)->wake >= 0)
+        close((*h)->wake);
     free(*h);
     *h = NULL;
 }
@@ -322,31 +376,68 @@ static void job_finish(struct https *h, struct job *j, CURLcode c)
     job_give(h, j);
 }
 
+/* Calls done for what is finished. */
+static void finish_all(struct https *h)
+{
+    CURLMsg *m;
+    int left;
+    while ((m = curl_multi_info_read(h->multi, &left))) {
+        struct job *j;
+        CURLcode c = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &j);
+        job_finish(h, j, c);
+    }
+}
+
+/* How long to wait for an event, milliseconds rounded up. */
+static int wait_ms(const struct https *h, int64_t now, int64_t end)
+{
+    int64_t until = h->call_at >= 0 && h->call_at < end ? h->call_at : end;
+    return until <= now ? 0 : (int)((until - now + 999) / 1000);
+}
+
+/* Waits for events and passes them on. True: https_wake() was called. */
+static bool turn(struct https *h, int64_t end)
+{
+    struct epoll_event e[EVENTS];
+    int running;
+    bool woken = false;
+    int n = epoll_wait(h->epoll, e, EVENTS, wait_ms(h, clock_mono(), end));
+    for (int i = 0; i < n; i++) {
+        uint64_t count;
+        if (e[i].data.fd == h->wake) {
+            woken = read(h->wake, &count, sizeof count) > 0;
+            continue;
+        }
+        int what = (e[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                   (e[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (e[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        curl_multi_socket_action(h->multi, e[i].data.fd, what, &running);
+    }
+    if (h->call_at >= 0 && clock_mono() >= h->call_at) {
+        h->call_at = -1;
+        curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    return woken;
+}
+
 size_t https_run(struct https *h, int timeout_ms)
 {
     int64_t end = clock_mono() + (int64_t)timeout_ms * 1000;
-    for (;;) {
-        int running, left;
-        struct job *j;
-        CURLMsg *m;
-        if (curl_multi_perform(h->multi, &running) != CURLM_OK)
-            return h->nflying;
-        while ((m = curl_multi_info_read(h->multi, &left))) {
-            CURLcode c = m->data.result;
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &j);
-            job_finish(h, j, c);
-        }
-        int64_t rest = (end - clock_mono()) / 1000;
-        if (h->nflying == 0 || rest <= 0 || atomic_exchange(&h->woken, false))
-            return h->nflying;
-        curl_multi_poll(h->multi, NULL, 0, (int)rest, NULL);
+    while (h->nflying > 0) {
+        bool woken = turn(h, end);
+        finish_all(h);
+        if (woken || clock_mono() >= end)
+            break;
     }
+    return h->nflying;
 }
 
 void https_wake(struct https *h)
 {
-    atomic_store(&h->woken, true);
-    curl_multi_wakeup(h->multi);
+    uint64_t one = 1;
+    if (write(h->wake, &one, sizeof one) < 0)
+        return; /* the counter is full: it is awake */
 }
 
 struct once {
