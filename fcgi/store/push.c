@@ -1,0 +1,350 @@
+/* push.c: the push outbox: see push.h. Rows are locked in the order of enrollment_id, always. */
+#include "store/push.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include <stdlib.h>
+#include <time.h>
+
+/* The database's clock in microseconds. */
+#define NOW_US "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
+#define CHUNK 1000 /* rows changed in one transaction when there are many */
+#define WAIT_STEP_MS 25
+#define WAIT_ARENA (64u * LIM_MB)
+#define REASON_MAX 128
+
+/* MariaDB assigns from left to right: what reads an old value stands before what changes it. */
+static const struct sql REQUEST = {
+    "push_request",
+    "INSERT INTO push (enrollment_id, state, due_at, wanted_at, expires_at, attempts, apns_id) "
+    "VALUES (?, 1, " NOW_US ", " NOW_US ", " NOW_US " + ?, 0, ?) "
+    "ON DUPLICATE KEY UPDATE "
+    "due_at = IF(state = 1 AND attempts > 0, due_at, VALUES(due_at)), "
+    "wanted_at = GREATEST(wanted_at + 1, VALUES(wanted_at)), expires_at = VALUES(expires_at), "
+    "apns_id = COALESCE(VALUES(apns_id), IF(state = 1, apns_id, NULL)), "
+    "attempts = IF(state = 1, attempts, 0), state = 1",
+    0};
+
+static int want_order(const void *a, const void *b)
+{
+    const struct push_want *x = a, *y = b;
+    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
+}
+
+enum outcome push_request(struct db *db, struct push_want *wants, size_t n, int64_t keep_s,
+                          struct err *err)
+{
+    struct val *v = n ? malloc(n * 3 * sizeof *v) : NULL;
+    if (n == 0)
+        return OK;
+    if (!v)
+        return err_set(err, ERROR, "push_request: out of memory");
+    qsort(wants, n, sizeof *wants, want_order);
+    for (size_t i = 0; i < n; i++) {
+        v[3 * i] = val_int(wants[i].enrollment_id);
+        v[3 * i + 1] = val_int(keep_s * SECOND_US);
+        v[3 * i + 2] = val_str(wants[i].apns_id);
+    }
+    enum outcome o = db_exec_many(db, &REQUEST, v, 3, n, NULL, err);
+    free(v);
+    return o;
+}
+
+static const struct sql REVIVE = {
+    "push_revive",
+    "UPDATE push SET state = 1, due_at = " NOW_US ", wanted_at = GREATEST(wanted_at + 1, " NOW_US
+    "), attempts = 0 WHERE enrollment_id = ? AND state <> 3 AND expires_at > " NOW_US
+    " AND (sent_at IS NULL OR sent_at < wanted_at)",
+    0};
+
+/* Runs a statement of one argument, an id, for n ids. */
+static enum outcome each_id(struct db *db, const struct sql *sql, const int64_t *ids, size_t n,
+                            uint64_t *affected, struct err *err)
+{
+    struct val *v = n ? malloc(n * sizeof *v) : NULL;
+    if (n == 0)
+        return OK;
+    if (!v)
+        return err_set(err, ERROR, "%s: out of memory", sql->name);
+    for (size_t i = 0; i < n; i++)
+        v[i] = val_int(ids[i]);
+    enum outcome o = db_exec_many(db, sql, v, 1, n, affected, err);
+    free(v);
+    return o;
+}
+
+enum outcome push_revive(struct db *db, const int64_t *enrollment_ids, size_t n, struct err *err)
+{
+    return each_id(db, &REVIVE, enrollment_ids, n, NULL, err);
+}
+
+static const struct sql READ = {
+    "push_read",
+    "SELECT enrollment_id, state, attempts, wanted_at, due_at, sent_at, last_status, apns_id, "
+    "last_reason FROM push WHERE enrollment_id IN (%IN%)",
+    1};
+
+static int64_t int_or(const struct val *v, int64_t otherwise)
+{
+    return val_is_null(v) ? otherwise : v->i;
+}
+
+static const char *str_or_empty(const struct val *v)
+{
+    return val_is_null(v) ? "" : v->s;
+}
+
+enum outcome push_read(struct db *db, const int64_t *enrollment_ids, size_t n, struct arena *a,
+                       struct push_row **out, size_t *nout, struct err *err)
+{
+    struct rows r;
+    *nout = 0;
+    *out = NULL;
+    if (n == 0)
+        return OK;
+    struct val *ids = arena_array(a, n, sizeof *ids);
+    if (!ids)
+        return err_set(err, ERROR, "push_read: out of memory");
+    for (size_t i = 0; i < n; i++)
+        ids[i] = val_int(enrollment_ids[i]);
+    enum outcome o = db_select_in(db, &READ, NULL, 0, ids, n, NULL, 0, a, &r, err);
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "push_read: out of memory");
+    for (size_t i = 0; i < r.n; i++) {
+        const struct val *v = row_at(&r, i, 0);
+        (*out)[i] = (struct push_row){.enrollment_id = v[0].i,
+                                      .state = (enum push_state)v[1].i,
+                                      .attempts = (int)v[2].i,
+                                      .wanted_at = v[3].i,
+                                      .due_at = v[4].i,
+                                      .sent_at = int_or(&v[5], 0),
+                                      .last_status = (int)int_or(&v[6], -1),
+                                      .apns_id = str_or_empty(&v[7]),
+                                      .reason = str_or_empty(&v[8])};
+    }
+    *nout = r.n;
+    return OK;
+}
+
+bool push_settled(const struct push_row *r)
+{
+    return r->state >= PUSH_SENT || r->attempts > 0;
+}
+
+static bool all_settled(const struct push_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!push_settled(&rows[i]))
+            return false;
+    return true;
+}
+
+enum outcome push_wait(struct db *db, const int64_t *enrollment_ids, size_t n, int timeout_ms,
+                       struct arena *a, struct push_row **out, size_t *nout, struct err *err)
+{
+    int64_t end = clock_mono() + (int64_t)timeout_ms * 1000;
+    struct arena *scratch = arena_new(WAIT_ARENA);
+    struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+    enum outcome o = scratch ? OK : err_set(err, ERROR, "push_wait: out of memory");
+    while (o == OK) {
+        o = push_read(db, enrollment_ids, n, scratch, out, nout, err);
+        if (o != OK || all_settled(*out, *nout) || clock_mono() >= end)
+            break;
+        arena_reset(scratch);
+        nanosleep(&step, NULL);
+    }
+    arena_free(&scratch);
+    *out = NULL;
+    *nout = 0;
+    return o == OK ? push_read(db, enrollment_ids, n, a, out, nout, err) : o;
+}
+
+/* LEFT JOINs: the outbox is read in the order of its index, and a row whose enrollment is gone is
+ * seen and given up. life.state 2 is current; enrollment.state 1 with a current life is a device
+ * that is being enrolled anew and still has the old one. */
+static const struct sql DUE = {
+    "push_due_read",
+    "SELECT p.enrollment_id, p.wanted_at, " NOW_US ", p.expires_at, p.attempts, p.apns_id, "
+    "e.state IN (1, 2) AND l.state = 2, l.id, l.topic, l.push_magic, l.push_token, l.token_at, "
+    "IF(l.push_dead_at IS NULL, NULL, COALESCE(l.push_dead_why, 'dead')) "
+    "FROM push p LEFT JOIN enrollment e ON e.id = p.enrollment_id "
+    "LEFT JOIN life l ON l.id = e.life_id "
+    "WHERE p.state = 1 AND p.due_at <= " NOW_US " ORDER BY p.due_at LIMIT ?",
+    0};
+
+enum outcome push_due_read(struct db *db, size_t max, struct arena *a, struct push_due **out,
+                           size_t *n, struct err *err)
+{
+    struct rows r;
+    *n = 0;
+    *out = NULL;
+    enum outcome o = db_select(db, &DUE, (struct val[]){val_int((int64_t)max)}, 1, a, &r, err);
+    if (o != OK || r.n == 0)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "push_due_read: out of memory");
+    for (size_t i = 0; i < r.n; i++) {
+        const struct val *v = row_at(&r, i, 0);
+        (*out)[i] = (struct push_due){.enrollment_id = v[0].i,
+                                      .wanted_at = v[1].i,
+                                      .now = v[2].i,
+                                      .expires_at = v[3].i,
+                                      .attempts = (int)v[4].i,
+                                      .apns_id = str_or_empty(&v[5]),
+                                      .enrolled = int_or(&v[6], 0) != 0,
+                                      .life_id = int_or(&v[7], 0),
+                                      .topic = str_or_empty(&v[8]),
+                                      .magic = str_or_empty(&v[9]),
+                                      .token = val_bytes(&v[10]),
+                                      .token_at = int_or(&v[11], 0),
+                                      .dead_why = str_or_empty(&v[12])};
+    }
+    *n = r.n;
+    return OK;
+}
+
+static const struct sql APPLY = {
+    "push_apply",
+    "UPDATE push SET state = ?, due_at = " NOW_US " + ?, attempts = attempts + ?, "
+    "apns_id = COALESCE(?, apns_id), sent_at = IF(state = 3, " NOW_US ", sent_at), "
+    "last_at = IF(? = 1, " NOW_US ", last_at), last_status = COALESCE(?, last_status), "
+    "last_reason = COALESCE(?, last_reason) "
+    "WHERE enrollment_id = ? AND wanted_at = ? AND state IN (1, 2)",
+    0};
+#define APPLY_ARGS 9
+
+static const struct sql DEAD_LIFE = {
+    "push_dead_life",
+    "UPDATE life SET push_dead_at = " NOW_US ", push_dead_why = ? "
+    "WHERE id = ? AND push_token = ? AND COALESCE(token_at, 0) = ?",
+    0};
+
+static void apply_args(const struct push_change *c, struct val *v)
+{
+    v[0] = val_int(c->state);
+    v[1] = val_int(c->delay_us);
+    v[2] = val_int(c->tried);
+    v[3] = val_str(c->apns_id);
+    v[4] = val_int(c->tried);
+    v[5] = c->tried ? val_int(c->status) : val_null();
+    v[6] = c->reason ? val_strn(c->reason, strnlen(c->reason, REASON_MAX)) : val_null();
+    v[7] = val_int(c->enrollment_id);
+    v[8] = val_int(c->wanted_at);
+}
+
+/* Marks the life's token dead; if it has a newer one, the change becomes a wish due now. */
+static enum outcome dead_apply(struct db *db, const struct push_change *c, struct val *v,
+                               struct err *err)
+{
+    uint64_t hit = 0;
+    if (!c->tried) /* it was marked before */
+        return OK;
+    enum outcome o =
+        db_exec(db, &DEAD_LIFE,
+                (struct val[]){val_strn(c->reason, strnlen(c->reason, 64)), val_int(c->life_id),
+                               val_bin(c->token), val_int(c->token_at)},
+                4, &hit, err);
+    if (o == OK && hit == 0) {
+        v[0] = val_int(PUSH_WANTED);
+        v[1] = val_int(0);
+    }
+    return o;
+}
+
+struct apply {
+    const struct push_change *changes;
+    size_t n;
+    struct val *args;
+};
+
+static enum outcome apply_unit(struct db *db, void *arg, struct err *err)
+{
+    struct apply *a = arg;
+    enum outcome o = OK;
+    for (size_t i = 0; i < a->n && o == OK; i++) {
+        apply_args(&a->changes[i], &a->args[APPLY_ARGS * i]);
+        if (a->changes[i].state == PUSH_DEAD)
+            o = dead_apply(db, &a->changes[i], &a->args[APPLY_ARGS * i], err);
+    }
+    return o == OK ? db_exec_many(db, &APPLY, a->args, APPLY_ARGS, a->n, NULL, err) : o;
+}
+
+static int change_order(const void *a, const void *b)
+{
+    const struct push_change *x = a, *y = b;
+    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
+}
+
+enum outcome push_apply(struct db *db, struct push_change *changes, size_t n, struct err *err)
+{
+    if (n == 0)
+        return OK;
+    qsort(changes, n, sizeof *changes, change_order);
+    struct apply a = {changes, n, malloc(n * APPLY_ARGS * sizeof(struct val))};
+    enum outcome o = a.args ? db_unit(db, apply_unit, &a, err)
+                            : err_set(err, ERROR, "push_apply: out of memory");
+    free(a.args);
+    return o;
+}
+
+static const struct sql CLAIMED = {
+    "push_claimed",
+    "SELECT enrollment_id FROM push WHERE state = 2 AND due_at < " NOW_US
+    " + ? ORDER BY due_at LIMIT ?",
+    0};
+static const struct sql RELEASE = {
+    "push_release",
+    "UPDATE push SET state = 1, due_at = " NOW_US " WHERE enrollment_id = ? AND state = 2", 0};
+static const struct sql OF_TOPIC = {
+    "push_of_topic",
+    "SELECT p.enrollment_id FROM push p JOIN enrollment e ON e.id = p.enrollment_id "
+    "JOIN life l ON l.id = e.life_id WHERE p.state = 1 AND p.due_at > " NOW_US
+    " AND l.topic = ? AND (p.attempts = 0 OR p.last_status IN (0, 400, 403)) LIMIT ?",
+    0};
+static const struct sql DUE_NOW = {
+    "push_due_now", "UPDATE push SET due_at = " NOW_US " WHERE enrollment_id = ? AND state = 1", 0};
+
+static int id_order(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Selects ids with find (whose last argument is a limit) and runs change for each, in chunks, until
+ * none is left. */
+static enum outcome in_chunks(struct db *db, const struct sql *find, struct val arg,
+                              const struct sql *change, uint64_t *changed, struct err *err)
+{
+    struct arena *a = arena_new(LIM_MB);
+    enum outcome o = a ? OK : err_set(err, ERROR, "%s: out of memory", find->name);
+    struct rows r = {.n = CHUNK};
+    *changed = 0;
+    while (o == OK && r.n == CHUNK) {
+        uint64_t hit = 0;
+        arena_reset(a);
+        o = db_select(db, find, (struct val[]){arg, val_int(CHUNK)}, 2, a, &r, err);
+        if (o != OK || r.n == 0)
+            break;
+        int64_t ids[CHUNK];
+        for (size_t i = 0; i < r.n; i++)
+            ids[i] = row_at(&r, i, 0)->i;
+        qsort(ids, r.n, sizeof ids[0], id_order);
+        o = each_id(db, change, ids, r.n, &hit, err);
+        *changed += hit;
+    }
+    arena_free(&a);
+    return o;
+}
+
+enum outcome push_release(struct db *db, bool stale_only, uint64_t *released, struct err *err)
+{
+    return in_chunks(db, &CLAIMED, val_int(stale_only ? 0 : 365 * DAY_US), &RELEASE, released, err);
+}
+
+enum outcome push_topic_due(struct db *db, const char *topic, uint64_t *changed, struct err *err)
+{
+    return in_chunks(db, &OF_TOPIC, val_str(topic), &DUE_NOW, changed, err);
+}
