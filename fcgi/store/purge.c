@@ -1,0 +1,35 @@
+/* purge.c: rows that have served their time: see purge.h. */
+#include "store/purge.h"
+#include "base/clock.h"
+
+#define CHUNK 1000
+#define CHUNKS_MAX 1000 /* the next run goes on */
+#define MONTH_US (30 * DAY_US)
+#define BEFORE "< CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) - ? LIMIT ?"
+
+static const struct {
+    struct sql sql;
+    int64_t keep_us;
+} PURGES[] = {
+    {{"purge_challenges", "DELETE FROM scep_challenge WHERE expires_at " BEFORE, 0}, MONTH_US},
+    {{"purge_transactions", "DELETE FROM scep_transaction WHERE created_at " BEFORE, 0},
+     3 * MONTH_US},
+    {{"purge_pushes", "DELETE FROM push WHERE state = 4 AND due_at " BEFORE, 0}, MONTH_US},
+};
+
+enum outcome purge_run(struct db *db, uint64_t *deleted, struct err *err)
+{
+    *deleted = 0;
+    for (size_t i = 0; i < sizeof PURGES / sizeof PURGES[0]; i++) {
+        uint64_t hit = CHUNK;
+        for (int chunk = 0; hit == CHUNK && chunk < CHUNKS_MAX; chunk++) {
+            enum outcome o =
+                db_exec(db, &PURGES[i].sql,
+                        (struct val[]){val_int(PURGES[i].keep_us), val_int(CHUNK)}, 2, &hit, err);
+            if (o != OK)
+                return o;
+            *deleted += hit;
+        }
+    }
+    return OK;
+}
