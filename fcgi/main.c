@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "proc/agent.h"
 #include "proc/manager.h"
 #include "proc/self.h"
 #include "proc/serve.h"
@@ -30,6 +31,11 @@ static int run_signer(struct conf **conf)
     return signer_main(*conf);
 }
 
+static int run_agent(struct conf **conf)
+{
+    return agent_main(*conf);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct conf **conf);
@@ -38,6 +44,7 @@ static const struct {
     {"serve", run_serve, "start and supervise all the programs below"},
     {"mdm", run_mdm, "FastCGI workers for devices"},
     {"console", run_console, "FastCGI workers for administrators and the HTTP API"},
+    {"agent", run_agent, "pushes and everything else that goes out; one per site works"},
     {"signer", run_signer, "the holder of keys"},
 };
 #define COMMANDS_N (sizeof COMMANDS / sizeof COMMANDS[0])

@@ -1,0 +1,235 @@
+/* agent.c: the agent: the lease, the timed jobs, and the push outbox: see agent.h. */
+#include "proc/agent.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "push/outbox.h"
+#include "store/lease.h"
+#include "store/purge.h"
+#include "store/push.h"
+#include "wire/sign.h"
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LEASE "agent"
+#define LEASE_US (10 * SECOND_US)
+#define LEASE_MARGIN_US (2 * SECOND_US) /* sending ends so long before the lease does */
+#define RENEW_US (2 * SECOND_US)
+#define ASK_US (SECOND_US) /* how often one without the lease asks for it */
+#define TURN_MS 200
+#define GRACE_MS 5000
+#define PAUSE_MIN_MS 100 /* after a failure; doubled up to PAUSE_MAX_MS */
+#define PAUSE_MAX_MS 2000
+
+struct agent {
+    const struct conf *conf;
+    struct db *db;
+    struct outbox *outbox;
+    char holder[128];
+    bool working;         /* it has the lease */
+    int64_t held_until;   /* clock_mono() */
+    int64_t next_renewal; /* clock_mono() */
+    int pause_ms;         /* 0: the last turn went well */
+};
+
+typedef enum outcome job_fn(struct agent *a, struct err *err);
+
+static enum outcome job_certificates(struct agent *a, struct err *err)
+{
+    return outbox_reload(a->outbox, err);
+}
+
+static enum outcome job_claims(struct agent *a, struct err *err)
+{
+    uint64_t n;
+    return push_release(a->db, true, &n, err);
+}
+
+static enum outcome job_purge(struct agent *a, struct err *err)
+{
+    uint64_t n = 0;
+    enum outcome o = purge_run(a->db, &n, err);
+    if (n > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.purged", "%llu rows", (unsigned long long)n);
+    return o;
+}
+
+/* The timed jobs; all run when the lease is taken. Pushes are no row: they go all the time. */
+static const struct job {
+    const char *name;
+    int64_t period_us;
+    job_fn *fn;
+} JOBS[] = {
+    {"certificates", SECOND_US, job_certificates},
+    {"claims", MINUTE_US, job_claims},
+    {"purge", HOUR_US, job_purge},
+};
+#define NJOBS (sizeof JOBS / sizeof JOBS[0])
+
+static int64_t next_run[NJOBS]; /* clock_mono() */
+
+static volatile sig_atomic_t stop_asked, reopen_asked;
+
+static void on_signal(int signal)
+{
+    if (signal == SIGHUP)
+        reopen_asked = 1;
+    else
+        stop_asked = 1;
+}
+
+static void signals_setup(void)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGTERM, &act, NULL);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
+    act.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &act, NULL);
+}
+
+static void holder_name(char *out, size_t size)
+{
+    char host[64] = "", word[UUID_LEN + 1];
+    gethostname(host, sizeof host - 1);
+    uuid_v4(word);
+    snprintf(out, size, "%s/%d/%s", host, (int)getpid(), word);
+}
+
+/* Anything may have been left by the one that had the lease before. */
+static enum outcome work_begin(struct agent *a, struct err *err)
+{
+    uint64_t n = 0;
+    enum outcome o = push_release(a->db, false, &n, err);
+    if (o != OK)
+        return o;
+    a->working = true;
+    for (size_t i = 0; i < NJOBS; i++)
+        next_run[i] = 0;
+    log_msg(LOG_LEVEL_INFO, "agent.working", "%llu pushes were left in flight by the one before",
+            (unsigned long long)n);
+    return OK;
+}
+
+static void work_end(struct agent *a, const char *why)
+{
+    outbox_send_until(a->outbox, 0);
+    a->working = false;
+    log_event(LOG_LEVEL_WARNING, "agent.lease_lost", "reason", why, NULL);
+}
+
+/* Takes or renews the lease when it is time. */
+static enum outcome lease_turn(struct agent *a, struct err *err)
+{
+    int64_t now = clock_mono();
+    bool held = false;
+    enum outcome o = OK;
+    if (now >= a->next_renewal) {
+        o = lease_hold(a->db, LEASE, a->holder, LEASE_US, &held, err);
+        a->next_renewal = now + (o == OK ? (held ? RENEW_US : ASK_US) : 0);
+        if (o == OK && held) {
+            a->held_until = now + LEASE_US - LEASE_MARGIN_US;
+            if (!a->working)
+                o = work_begin(a, err);
+            if (o == OK)
+                outbox_send_until(a->outbox, a->held_until);
+        } else if (o == OK && a->working) {
+            work_end(a, "another agent has it");
+        }
+    }
+    if (a->working && clock_mono() >= a->held_until)
+        work_end(a, "the database did not renew it in time");
+    return o;
+}
+
+static enum outcome jobs_turn(struct agent *a, struct err *err)
+{
+    for (size_t i = 0; i < NJOBS; i++) {
+        if (clock_mono() < next_run[i])
+            continue;
+        enum outcome o = JOBS[i].fn(a, err);
+        if (o != OK) {
+            err_prefix(err, "%s", JOBS[i].name);
+            return o;
+        }
+        next_run[i] = clock_mono() + JOBS[i].period_us;
+    }
+    return OK;
+}
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+static enum outcome turn(struct agent *a, struct err *err)
+{
+    enum outcome o = lease_turn(a, err);
+    if (o == OK && a->working)
+        o = jobs_turn(a, err);
+    if (o == OK && a->working)
+        o = outbox_turn(a->outbox, TURN_MS, err);
+    else if (o == OK)
+        sleep_ms(TURN_MS);
+    return o;
+}
+
+/* One line when the trouble begins or changes the message's kind, one when it is over; in between
+ * it waits, longer each time. */
+static void trouble(struct agent *a, enum outcome o, const struct err *err)
+{
+    if (o == OK) {
+        if (a->pause_ms > 0)
+            log_event(LOG_LEVEL_INFO, "agent.recovered", NULL);
+        a->pause_ms = 0;
+        return;
+    }
+    if (a->pause_ms == 0)
+        log_err(LOG_LEVEL_ERROR, "agent.failure", err);
+    a->pause_ms = a->pause_ms ? a->pause_ms * 2 : PAUSE_MIN_MS;
+    if (a->pause_ms > PAUSE_MAX_MS)
+        a->pause_ms = PAUSE_MAX_MS;
+    sleep_ms(a->pause_ms);
+}
+
+static void finish(struct agent *a)
+{
+    struct err err = {0};
+    if (outbox_stop(a->outbox, GRACE_MS, &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "agent.unrecorded", &err);
+    if (a->working && lease_release(a->db, LEASE, a->holder, &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "agent.lease", &err);
+    log_event(LOG_LEVEL_INFO, "agent.stopped", NULL);
+}
+
+int agent_main(const struct conf *conf)
+{
+    struct agent a = {.conf = conf};
+    struct err err = {0};
+    signals_setup();
+    sign_client_setup(conf->run_dir, SIGN_AGENT);
+    holder_name(a.holder, sizeof a.holder);
+    if (db_new(conf, DB_AGENT, &a.db, &err) != OK ||
+        outbox_new(conf, a.db, &a.outbox, &err) != OK) {
+        log_err(LOG_LEVEL_ERROR, "agent.start", &err);
+        db_free(&a.db);
+        return 1;
+    }
+    log_event(LOG_LEVEL_INFO, "agent.started", "holder", a.holder, NULL);
+    while (!stop_asked) {
+        if (reopen_asked) {
+            reopen_asked = 0;
+            log_reopen();
+        }
+        err = (struct err){0};
+        trouble(&a, turn(&a, &err), &err);
+    }
+    finish(&a);
+    outbox_free(&a.outbox);
+    db_free(&a.db);
+    return 0;
+}
