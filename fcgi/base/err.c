@@ -27,16 +27,18 @@ enum outcome err_prefix(struct err *e, const char *fmt, ...)
 {
     if (!e)
         return ERROR;
-    char old[sizeof e->msg];
-    memcpy(old, e->msg, sizeof old);
-    old[sizeof old - 1] = '\0';
-
+    char prefix[sizeof e->msg - 2];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+    vsnprintf(prefix, sizeof prefix, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof e->msg)
-        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+
+    /* the end of the old message makes room */
+    size_t n = strlen(prefix), keep = strnlen(e->msg, sizeof e->msg - 1 - n - 2);
+    memmove(e->msg + n + 2, e->msg, keep);
+    e->msg[n + 2 + keep] = '\0';
+    memcpy(e->msg, prefix, n);
+    memcpy(e->msg + n, ": ", 2);
     return e->outcome;
 }
 
