@@ -91,15 +91,8 @@ static struct bytes attribute_nonce(struct arena *a, CMS_SignerInfo *si, const c
     return arena_bytes(a, bytes_of(ASN1_STRING_get0_data(s), (size_t)n));
 }
 
-/* What both directions share of the outer layer. */
-struct outer {
-    int type;
-    const char *transaction_id, *digest;
-    struct bytes sender_nonce, signer_der, content;
-};
-
-static enum outcome outer_attributes(struct arena *a, CMS_ContentInfo *c, struct outer *out,
-                                     struct err *err)
+static enum outcome request_attributes(struct arena *a, CMS_ContentInfo *c,
+                                       struct scep_request *out, struct err *err)
 {
     CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(c), 0);
     X509_ALGOR *digest = NULL;
@@ -116,8 +109,7 @@ static enum outcome outer_attributes(struct arena *a, CMS_ContentInfo *c, struct
         return err_ossl(err, INVALID, "the PKIMessage has no messageType");
     if (!out->transaction_id)
         return err_ossl(err, INVALID,
-                        "the PKIMessage has no transactionID of 1 to %u printable "
-                        "characters",
+                        "the PKIMessage has no transactionID of 1 to %u printable characters",
                         SCEP_TRANSACTION_MAX);
     if (!out->sender_nonce.p)
         return err_ossl(err, INVALID, "the PKIMessage has no senderNonce of 1 to %d octets",
@@ -125,45 +117,34 @@ static enum outcome outer_attributes(struct arena *a, CMS_ContentInfo *c, struct
     return OK;
 }
 
-static enum outcome outer_check(struct arena *a, CMS_ContentInfo *c, struct outer *out,
-                                struct err *err)
+static enum outcome request_check(struct arena *a, CMS_ContentInfo *c, struct scep_request *out,
+                                  struct err *err)
 {
-    enum outcome o = outer_attributes(a, c, out, err);
+    enum outcome o = request_attributes(a, c, out, err);
     if (o != OK)
         return o;
     ASN1_OCTET_STRING **content = CMS_get0_content(c);
-    bool empty = !content || !*content; /* a failure is answered without content */
+    if (!content || !*content)
+        return err_set(err, INVALID, "the PKIMessage has no content");
+    out->enveloped = arena_bytes(
+        a, bytes_of(ASN1_STRING_get0_data(*content), (size_t)ASN1_STRING_length(*content)));
+    if (!out->enveloped.p)
+        return err_set(err, ERROR, "out of memory");
     struct bytes chain[SCEP_CERTS_MAX];
     size_t nchain = SCEP_CERTS_MAX;
-    BIO *body = empty ? BIO_new_mem_buf("", 0) : NULL;
-    o = cms_check(a, c, body, NULL, &out->signer_der, chain, &nchain, err);
-    BIO_free(body);
-    if (!empty) {
-        out->content = arena_bytes(
-            a, bytes_of(ASN1_STRING_get0_data(*content), (size_t)ASN1_STRING_length(*content)));
-        if (!out->content.p)
-            return err_set(err, ERROR, "out of memory");
-    }
-    return o;
+    return cms_check(a, c, NULL, NULL, &out->signer_der, chain, &nchain, err);
 }
 
 enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_request *out,
                                struct err *err)
 {
     *out = (struct scep_request){0};
-    struct outer outer = {0};
     CMS_ContentInfo *c = cms_parse(der, NID_pkcs7_signed, err);
     if (!c)
         return INVALID;
-    enum outcome o = outer_check(a, c, &outer, err);
+    enum outcome o = request_check(a, c, out, err);
     CMS_ContentInfo_free(c);
     ERR_clear_error();
-    out->type = outer.type;
-    out->transaction_id = outer.transaction_id;
-    out->sender_nonce = outer.sender_nonce;
-    out->digest = outer.digest;
-    out->signer_der = outer.signer_der;
-    out->enveloped = outer.content;
     return o;
 }
 
@@ -175,14 +156,17 @@ enum outcome scep_legacy_load(struct err *err)
     return OK;
 }
 
-/* The content encryption of an envelope, an index into ciphers[]; -1: none we know. OpenSSL's CMS
- * has no accessor for it, its PKCS#7 structure shows it. */
+#define NO_ENVELOPE (-2)
+
+/* The content encryption of an envelope, an index into ciphers[]; -1: none we know; or
+ * NO_ENVELOPE. OpenSSL's CMS has no accessor for it, its PKCS#7 structure shows it. */
 static int envelope_cipher(struct bytes enveloped)
 {
     const unsigned char *p = enveloped.p;
     PKCS7 *p7 = enveloped.n <= LONG_MAX ? d2i_PKCS7(NULL, &p, (long)enveloped.n) : NULL;
-    int found = -1;
+    int found = NO_ENVELOPE;
     if (p7 && PKCS7_type_is_enveloped(p7) && p7->d.enveloped && p7->d.enveloped->enc_data) {
+        found = -1;
         int nid = OBJ_obj2nid(p7->d.enveloped->enc_data->algorithm->algorithm);
         for (size_t i = 0; i < COUNT(ciphers); i++)
             if (ciphers[i].nid == nid)
@@ -199,10 +183,12 @@ enum outcome scep_envelope_open(struct bytes enveloped, struct bytes recipient_d
     *cipher = NULL;
     int at = envelope_cipher(enveloped);
     ERR_clear_error();
+    if (at == NO_ENVELOPE)
+        return err_set(err, DENIED, "the pkcsPKIEnvelope is none");
     if (at < 0)
         return err_set(err, INVALID,
-                       "the pkcsPKIEnvelope is none, or not encrypted with AES-CBC "
-                       "or DES-EDE3-CBC");
+                       "the pkcsPKIEnvelope is not encrypted with AES-CBC or "
+                       "DES-EDE3-CBC");
     if (ciphers[at].nid == NID_des_cbc && !allow_des)
         return err_set(err, INVALID,
                        "the pkcsPKIEnvelope is encrypted with single DES, which is "
@@ -238,32 +224,6 @@ enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *de
     return o;
 }
 
-enum outcome cms_certs_read(struct arena *a, struct bytes der, struct bytes *certs, size_t *n,
-                            struct err *err)
-{
-    size_t max = *n;
-    *n = 0;
-    CMS_ContentInfo *c = cms_parse(der, NID_pkcs7_signed, err);
-    if (!c)
-        return INVALID;
-    enum outcome o = OK;
-    STACK_OF(X509) *all = CMS_get1_certs(c);
-    int count = all ? sk_X509_num(all) : 0;
-    if (count == 0 || (size_t)count > max)
-        o = err_set(err, INVALID, "%d certificates in the message, 1 to %zu are wanted", count,
-                    max);
-    for (int i = 0; o == OK && i < count; i++) {
-        certs[i] = ossl_cert_der(a, sk_X509_value(all, i));
-        if (!certs[i].p)
-            o = err_set(err, ERROR, "out of memory");
-        else
-            *n = (size_t)i + 1;
-    }
-    sk_X509_pop_free(all, X509_free);
-    CMS_ContentInfo_free(c);
-    return o;
-}
-
 static bool put_attribute(CMS_SignerInfo *si, const char *oid, int type, const void *p, size_t n)
 {
     ASN1_OBJECT *obj = OBJ_txt2obj(oid, 1);
@@ -279,49 +239,41 @@ static bool put_number(CMS_SignerInfo *si, const char *oid, int value)
     return put_attribute(si, oid, V_ASN1_PRINTABLESTRING, text, (size_t)n);
 }
 
-/* What goes into the signed attributes of either direction. */
-struct attributes {
-    int type;
-    const char *transaction_id, *digest;
-    struct bytes sender_nonce, recipient_nonce; /* the latter: replies */
-    int status, fail_info;                      /* -1: left out */
-};
-
-static bool put_attributes(CMS_SignerInfo *si, const struct attributes *at)
+static bool put_attributes(CMS_SignerInfo *si, const struct scep_reply *r)
 {
-    return put_number(si, OID_MESSAGE_TYPE, at->type) &&
-           put_attribute(si, OID_TRANSACTION_ID, V_ASN1_PRINTABLESTRING, at->transaction_id,
-                         strlen(at->transaction_id)) &&
-           put_attribute(si, OID_SENDER_NONCE, V_ASN1_OCTET_STRING, at->sender_nonce.p,
-                         at->sender_nonce.n) &&
-           (!at->recipient_nonce.n ||
-            put_attribute(si, OID_RECIPIENT_NONCE, V_ASN1_OCTET_STRING, at->recipient_nonce.p,
-                          at->recipient_nonce.n)) &&
-           (at->status < 0 || put_number(si, OID_PKI_STATUS, at->status)) &&
-           (at->fail_info < 0 || put_number(si, OID_FAIL_INFO, at->fail_info));
+    uint8_t nonce[SCEP_NONCE_LEN];
+    random_bytes(nonce, sizeof nonce);
+    return put_number(si, OID_MESSAGE_TYPE, SCEP_CERT_REP) &&
+           put_attribute(si, OID_TRANSACTION_ID, V_ASN1_PRINTABLESTRING, r->transaction_id,
+                         strlen(r->transaction_id)) &&
+           put_attribute(si, OID_SENDER_NONCE, V_ASN1_OCTET_STRING, nonce, sizeof nonce) &&
+           put_attribute(si, OID_RECIPIENT_NONCE, V_ASN1_OCTET_STRING, r->recipient_nonce.p,
+                         r->recipient_nonce.n) &&
+           put_number(si, OID_PKI_STATUS, r->pki_status) &&
+           (r->pki_status != SCEP_FAILURE || put_number(si, OID_FAIL_INFO, r->fail_info));
 }
 
-/* The outer SignedData; without content when that is empty. */
-static enum outcome outer_write(const struct attributes *at, struct bytes content,
-                                struct bytes signer_der, const struct pkey *key, struct buf *der,
-                                struct err *err)
+/* The outer SignedData. Without success there is no content at all (section 3.3.2). */
+static enum outcome reply_sign(const struct scep_reply *r, struct bytes content,
+                               struct bytes signer_der, const struct pkey *key, struct buf *der,
+                               struct err *err)
 {
     enum outcome o = OK;
     BIO *bio = NULL;
     CMS_ContentInfo *c = NULL;
     CMS_SignerInfo *si = NULL;
-    const EVP_MD *md = digest_by_name(at->digest);
+    const EVP_MD *md = digest_by_name(r->digest);
     unsigned flags = CMS_BINARY | (content.n ? 0u : CMS_DETACHED);
     X509 *signer = ossl_cert(signer_der, err);
     if (!signer)
         return INVALID;
     if (!md)
-        o = err_set(err, INVALID, "a SCEP message cannot be signed with %s", at->digest);
+        o = err_set(err, INVALID, "a SCEP message cannot be signed with %s", r->digest);
     else if (content.n > INT_MAX ||
              !(bio = BIO_new_mem_buf(content.n ? content.p : (const void *)"", (int)content.n)) ||
              !(c = CMS_sign(NULL, NULL, NULL, NULL, flags | CMS_PARTIAL)) ||
              !(si = CMS_add1_signer(c, signer, key->k, md, flags | CMS_NOSMIMECAP)) ||
-             !put_attributes(si, at) || !CMS_final(c, bio, NULL, flags))
+             !put_attributes(si, r) || !CMS_final(c, bio, NULL, flags))
         o = err_ossl(err, ERROR, "cannot sign the SCEP message");
     else
         o = cms_write(c, der, err);
@@ -365,91 +317,12 @@ enum outcome scep_reply_write(const struct scep_reply *r, struct bytes ra_der,
         r->fail_info < 0 || r->fail_info > SCEP_BAD_CERT_ID)
         return err_set(err, INVALID, "pkiStatus %d with failInfo %d is no answer", r->pki_status,
                        r->fail_info);
-    uint8_t nonce[SCEP_NONCE_LEN];
-    random_bytes(nonce, sizeof nonce);
-    struct attributes at = {.type = SCEP_CERT_REP,
-                            .transaction_id = r->transaction_id,
-                            .digest = r->digest,
-                            .sender_nonce = bytes_of(nonce, sizeof nonce),
-                            .recipient_nonce = r->recipient_nonce,
-                            .status = r->pki_status,
-                            .fail_info = r->pki_status == SCEP_FAILURE ? r->fail_info : -1};
     struct buf content = BUF_INIT(LIM_BODY_SCEP);
     enum outcome o = OK;
     if (r->pki_status == SCEP_SUCCESS)
         o = reply_envelope(r, &content, err);
     if (o == OK)
-        o = outer_write(&at, buf_bytes(&content), ra_der, ra_key, der, err);
+        o = reply_sign(r, buf_bytes(&content), ra_der, ra_key, der, err);
     buf_free(&content);
-    return o;
-}
-
-enum outcome scep_request_write(const struct scep_client_request *r, struct buf *der,
-                                struct err *err)
-{
-    const EVP_CIPHER *cipher = cipher_by_name(r->cipher);
-    if (!cipher || !transaction_ok(r->transaction_id))
-        return err_set(err, INVALID, "no request with %s and transactionID \"%s\"", r->cipher,
-                       r->transaction_id);
-    struct attributes at = {.type = (int)r->type,
-                            .transaction_id = r->transaction_id,
-                            .digest = r->digest,
-                            .sender_nonce = bytes_of(r->nonce, sizeof r->nonce),
-                            .status = -1,
-                            .fail_info = -1};
-    struct buf content = BUF_INIT(LIM_BODY_SCEP);
-    enum outcome o = cms_encrypt_with(cipher, r->csr_der, r->ra_der, &content, err);
-    if (o == OK)
-        o = outer_write(&at, buf_bytes(&content), r->signer_der, r->key, der, err);
-    buf_free(&content);
-    return o;
-}
-
-static enum outcome reply_cert(struct arena *a, struct bytes enveloped, struct bytes signer_der,
-                               const struct pkey *key, struct scep_client_reply *out,
-                               struct err *err)
-{
-    struct buf plain = BUF_INIT(LIM_BODY_SCEP);
-    struct bytes certs[SCEP_CERTS_MAX];
-    size_t n = SCEP_CERTS_MAX;
-    int at = envelope_cipher(enveloped); /* -1 for an EC key's envelope: PKCS#7 has no such */
-    out->cipher = at < 0 ? "" : ciphers[at].name;
-    ERR_clear_error();
-    enum outcome o = cms_decrypt(enveloped, signer_der, key, &plain, err);
-    if (o == OK)
-        o = cms_certs_read(a, buf_bytes(&plain), certs, &n, err);
-    buf_free(&plain);
-    for (size_t i = 0; o == OK && i < n; i++)
-        if (pkey_matches(key, certs[i], NULL) == OK)
-            out->cert_der = certs[i];
-    ERR_clear_error();
-    return o;
-}
-
-enum outcome scep_reply_read(struct arena *a, struct bytes der, struct bytes signer_der,
-                             const struct pkey *key, struct scep_client_reply *out, struct err *err)
-{
-    *out = (struct scep_client_reply){0};
-    struct outer outer = {0};
-    CMS_ContentInfo *c = cms_parse(der, NID_pkcs7_signed, err);
-    if (!c)
-        return INVALID;
-    enum outcome o = outer_check(a, c, &outer, err);
-    if (o == OK) {
-        CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(c), 0);
-        out->status = attribute_number(a, si, OID_PKI_STATUS);
-        out->fail_info = attribute_number(a, si, OID_FAIL_INFO);
-        out->recipient_nonce = attribute_nonce(a, si, OID_RECIPIENT_NONCE);
-        out->transaction_id = outer.transaction_id;
-        out->sender_nonce = outer.sender_nonce;
-        out->digest = outer.digest;
-        out->signer_der = outer.signer_der;
-        if (outer.type != SCEP_CERT_REP || out->status < 0)
-            o = err_set(err, INVALID, "the message is no CertRep");
-    }
-    CMS_ContentInfo_free(c);
-    ERR_clear_error();
-    if (o == OK && out->status == SCEP_SUCCESS)
-        o = reply_cert(a, outer.content, signer_der, key, out, err);
     return o;
 }

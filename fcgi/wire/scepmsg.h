@@ -1,7 +1,6 @@
 /*
- * scepmsg.h: the messages of SCEP (RFC 8894 section 3), both sides of them: the server's workers
- * read requests, the signer opens envelopes and writes replies, a simulated device writes requests
- * and reads replies.
+ * scepmsg.h: the messages of SCEP (RFC 8894 section 3): the workers read requests, the signer opens
+ * envelopes and writes replies.
  */
 #ifndef DROVER_WIRE_SCEPMSG_H
 #define DROVER_WIRE_SCEPMSG_H
@@ -52,7 +51,7 @@ enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_re
 enum outcome scep_legacy_load(struct err *err) MUST_USE;
 /* Opens a pkcsPKIEnvelope with the key of recipient_der. *cipher: a literal, "AES-128-CBC",
  * "AES-192-CBC", "AES-256-CBC", "DES-EDE3-CBC" or, with allow_des, "DES-CBC". INVALID: another
- * algorithm (badAlg) or no envelope; DENIED: it cannot be decrypted with this key. */
+ * algorithm (badAlg); DENIED: no envelope, or it cannot be decrypted with this key. */
 enum outcome scep_envelope_open(struct bytes enveloped, struct bytes recipient_der,
                                 const struct pkey *key, bool allow_des, struct buf *plain,
                                 const char **cipher, struct err *err) MUST_USE;
@@ -64,39 +63,6 @@ enum outcome scep_reply_write(const struct scep_reply *reply, struct bytes ra_de
 /* Certificates alone (degenerate SignedData), as GetCACert and CertRep carry them. CMS keeps
  * them as a SET: the order is the encoding's, not the caller's. */
 enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *der,
-                             struct err *err) MUST_USE;
-/* *n: at most that many on entry. */
-enum outcome cms_certs_read(struct arena *a, struct bytes der, struct bytes *certs, size_t *n,
-                            struct err *err) MUST_USE;
-
-/* The client's side: a request for csr_der, encrypted to ra_der, signed by key with signer_der
- * (the self-signed certificate of a PKCSReq, the present identity of a RenewalReq). */
-struct scep_client_request {
-    enum scep_type type;
-    const char *transaction_id;
-    uint8_t nonce[SCEP_NONCE_LEN];
-    const char *cipher; /* as scep_envelope_open() names them */
-    const char *digest;
-    struct bytes csr_der;
-    struct bytes signer_der;
-    const struct pkey *key;
-    struct bytes ra_der;
-};
-enum outcome scep_request_write(const struct scep_client_request *r, struct buf *der,
-                                struct err *err) MUST_USE;
-struct scep_client_reply {
-    int status; /* SCEP_SUCCESS, SCEP_FAILURE, SCEP_PENDING */
-    int fail_info;
-    const char *transaction_id;
-    struct bytes sender_nonce, recipient_nonce;
-    const char *digest, *cipher; /* cipher: with success */
-    struct bytes cert_der;       /* with success: the issued certificate */
-    struct bytes signer_der;     /* who signed: compare it with GetCACert's answer */
-};
-/* Reads a CertRep and checks its signature; with success decrypts it with key of signer_der (the
- * request's). The signer of the reply is the caller's to judge. */
-enum outcome scep_reply_read(struct arena *a, struct bytes der, struct bytes signer_der,
-                             const struct pkey *key, struct scep_client_reply *out,
                              struct err *err) MUST_USE;
 
 #endif

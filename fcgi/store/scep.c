@@ -1,0 +1,206 @@
+/* scep.c: the statements of SCEP; see scep.h. */
+#include "store/scep.h"
+
+#include "base/clock.h"
+#include "store/audit.h"
+
+#include <stdio.h>
+
+#define SUBJECT_MAX 512
+
+static const struct sql CHALLENGE_NEW = {
+    .name = "scep_challenge_new",
+    .text = "INSERT INTO scep_challenge (sha256, created_at, expires_at, device_id, note) "
+            "VALUES (?, ?, ?, ?, ?)"};
+static const struct sql CHALLENGE_FIND = {
+    .name = "scep_challenge_find",
+    .text = "SELECT expires_at, used_at, transaction_id, device_id FROM scep_challenge "
+            "WHERE sha256 = ?"};
+static const struct sql CHALLENGE_USE = {
+    .name = "scep_challenge_use",
+    .text = "UPDATE scep_challenge SET used_at = ?, transaction_id = ? "
+            "WHERE sha256 = ? AND used_at IS NULL AND expires_at > ?"};
+static const struct sql ANSWERED = {.name = "scep_answered",
+                                    .text = "SELECT c.der, c.revoked_at FROM scep_transaction t "
+                                            "JOIN identity_cert c ON c.sha256 = t.cert_sha256 "
+                                            "WHERE t.transaction_sha256 = ? AND t.key_sha256 = ?"};
+static const struct sql TRANSACTION_NEW = {
+    .name = "scep_transaction_new",
+    .text = "INSERT INTO scep_transaction "
+            "(transaction_sha256, key_sha256, transaction_id, cert_sha256, created_at) "
+            "VALUES (?, ?, ?, ?, ?)"};
+static const struct sql IDENTITY_FIND = {.name = "scep_identity_find",
+                                         .text = "SELECT device_id, revoked_at FROM identity_cert "
+                                                 "WHERE sha256 = ? AND issued_at IS NOT NULL"};
+static const struct sql IDENTITY_NEW = {
+    .name = "scep_identity_new",
+    .text = "INSERT INTO identity_cert (sha256, der, serial, subject, key_sha256, not_before, "
+            "not_after, issued_at, renews_device_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+
+static struct val val_digest(const uint8_t sum[SHA256_LEN])
+{
+    return val_bin(bytes_of(sum, SHA256_LEN));
+}
+
+static struct val val_id(int64_t id)
+{
+    return id ? val_int(id) : val_null();
+}
+
+enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
+                                int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
+                                struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    secret_new(SCEP_CHALLENGE_LEN / 2, challenge);
+    sha256(bytes_str(challenge), sum);
+    return db_exec(db, &CHALLENGE_NEW,
+                   (struct val[]){val_digest(sum), val_int(clock_now()), val_int(expires_at),
+                                  val_id(device_id), val_str(note)},
+                   5, NULL, err);
+}
+
+/* Judges a challenge's row for a transaction; *device_id is the device it renews, or 0. */
+static enum outcome challenge_judge(struct db *db, const char *challenge,
+                                    const char *transaction_id, struct arena *a, int64_t *device_id,
+                                    struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    char when[CLOCK_TEXT_MAX];
+    struct rows r;
+    sha256(bytes_str(challenge), sum);
+    enum outcome o = db_select(db, &CHALLENGE_FIND, (struct val[]){val_digest(sum)}, 1, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0)
+        return err_set(err, DENIED, "nobody made this challenge");
+    *device_id = row_at(&r, 0, 3)->i;
+    bool used = !val_is_null(row_at(&r, 0, 1));
+    const struct val *by = row_at(&r, 0, 2);
+    if (used && !val_is_null(by) && strcmp(by->s, transaction_id) == 0)
+        return OK;
+    if (used)
+        return err_set(err, DENIED, "the challenge was used at %s by another transaction",
+                       clock_rfc3339(row_at(&r, 0, 1)->i, false, when));
+    if (row_at(&r, 0, 0)->i <= clock_now())
+        return err_set(err, DENIED, "the challenge expired at %s",
+                       clock_rfc3339(row_at(&r, 0, 0)->i, false, when));
+    return OK;
+}
+
+enum outcome scep_challenge_check(struct db *db, const char *challenge, const char *transaction_id,
+                                  struct arena *a, struct err *err)
+{
+    int64_t device_id;
+    return challenge_judge(db, challenge, transaction_id, a, &device_id, err);
+}
+
+enum outcome scep_answered(struct db *db, const char *transaction_id,
+                           const uint8_t key_sha256[SHA256_LEN], struct arena *a,
+                           struct bytes *cert_der, struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    struct rows r;
+    sha256(bytes_str(transaction_id), sum);
+    enum outcome o = db_select(
+        db, &ANSWERED, (struct val[]){val_digest(sum), val_digest(key_sha256)}, 2, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0 || val_is_null(row_at(&r, 0, 0)))
+        return err_set(err, NOT_FOUND, "no answer to this transaction and key");
+    if (!val_is_null(row_at(&r, 0, 1)))
+        return err_set(err, DENIED, "the certificate of this transaction has been revoked");
+    *cert_der = val_bytes(row_at(&r, 0, 0));
+    return OK;
+}
+
+enum outcome scep_identity_find(struct db *db, const uint8_t cert_sha256[SHA256_LEN],
+                                struct arena *a, struct scep_identity *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &IDENTITY_FIND, (struct val[]){val_digest(cert_sha256)}, 1, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0)
+        return err_set(err, NOT_FOUND, "this identity was not issued here");
+    *out = (struct scep_identity){.device_id = row_at(&r, 0, 0)->i,
+                                  .revoked = !val_is_null(row_at(&r, 0, 1))};
+    return OK;
+}
+
+struct record {
+    const struct scep_issue *issue;
+    struct arena *a;
+};
+
+/* Uses the challenge up. A challenge of the same transaction that was used a moment ago by another
+ * worker passes: the insert of the transaction then says CONFLICT. */
+static enum outcome challenge_use(struct db *db, const struct record *rec, int64_t *device_id,
+                                  struct err *err)
+{
+    const struct scep_issue *i = rec->issue;
+    uint8_t sum[SHA256_LEN];
+    int64_t now = clock_now();
+    sha256(bytes_str(i->challenge), sum);
+    enum outcome o = db_exec(
+        db, &CHALLENGE_USE,
+        (struct val[]){val_int(now), val_str(i->transaction_id), val_digest(sum), val_int(now)}, 4,
+        NULL, err);
+    if (o == OK)
+        o = challenge_judge(db, i->challenge, i->transaction_id, rec->a, device_id, err);
+    return o;
+}
+
+/* At most max octets of s, cut between characters. */
+static struct val val_cut(const char *s, size_t max)
+{
+    size_t n = strlen(s);
+    if (n > max)
+        for (n = max; n && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
+            ;
+    return val_strn(s, n);
+}
+
+static enum outcome identity_add(struct db *db, const struct scep_issue *i, int64_t device_id,
+                                 struct err *err)
+{
+    return db_exec(db, &IDENTITY_NEW,
+                   (struct val[]){val_digest(i->cert_sha256), val_bin(i->cert_der),
+                                  val_str(i->serial), val_cut(i->subject, SUBJECT_MAX),
+                                  val_digest(i->key_sha256), val_int(i->not_before),
+                                  val_int(i->not_after), val_int(clock_now()), val_id(device_id)},
+                   9, NULL, err);
+}
+
+static enum outcome record_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct record *rec = arg;
+    const struct scep_issue *i = rec->issue;
+    uint8_t sum[SHA256_LEN];
+    char detail[200];
+    int64_t device_id = i->renews_device_id;
+    enum outcome o = OK;
+    sha256(bytes_str(i->transaction_id), sum);
+    if (i->challenge)
+        o = challenge_use(db, rec, &device_id, err);
+    if (o == OK)
+        o = db_exec(db, &TRANSACTION_NEW,
+                    (struct val[]){val_digest(sum), val_digest(i->key_sha256),
+                                   val_str(i->transaction_id), val_digest(i->cert_sha256),
+                                   val_int(clock_now())},
+                    5, NULL, err);
+    if (o == OK)
+        o = identity_add(db, i, device_id, err);
+    if (o != OK)
+        return o;
+    snprintf(detail, sizeof detail, "serial=%s by=%s", i->serial, i->why);
+    return audit_add(db, "scep", "identity.issue", i->subject, detail, err);
+}
+
+enum outcome scep_issue_record(struct db *db, const struct scep_issue *issue, struct arena *a,
+                               struct err *err)
+{
+    struct record rec = {issue, a};
+    return db_unit(db, record_unit, &rec, err);
+}

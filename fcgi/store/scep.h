@@ -1,0 +1,57 @@
+/*
+ * scep.h: one-time challenges, identities that Drover issued, and the SCEP transactions they
+ * answered.
+ */
+#ifndef DROVER_STORE_SCEP_H
+#define DROVER_STORE_SCEP_H
+
+#include "store/db.h"
+#include "wire/encode.h"
+
+#define SCEP_CHALLENGE_LEN 48 /* hexadecimal digits */
+
+/* Makes a challenge that one request may use until expires_at. Only its SHA-256 is stored. note:
+ * what it was made for. device_id: enrollment.id of the device whose identity it renews; 0: none.
+ * Inside the caller's unit of work or as its own. */
+enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
+                                int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
+                                struct err *err) MUST_USE;
+/* Would it be accepted for that transaction? OK; DENIED: unknown, expired, or used by another. */
+enum outcome scep_challenge_check(struct db *db, const char *challenge, const char *transaction_id,
+                                  struct arena *a, struct err *err) MUST_USE;
+
+/* The certificate that a transaction and key were answered with before. NOT_FOUND; DENIED: it has
+ * been revoked since. */
+enum outcome scep_answered(struct db *db, const char *transaction_id,
+                           const uint8_t key_sha256[SHA256_LEN], struct arena *a,
+                           struct bytes *cert_der, struct err *err) MUST_USE;
+
+/* An identity that Drover issued. */
+struct scep_identity {
+    int64_t device_id; /* the device it is bound to; 0: none */
+    bool revoked;
+};
+/* By the certificate's SHA-256. NOT_FOUND: Drover issued no such certificate. */
+enum outcome scep_identity_find(struct db *db, const uint8_t cert_sha256[SHA256_LEN],
+                                struct arena *a, struct scep_identity *out,
+                                struct err *err) MUST_USE;
+
+/* A certificate that was made for a request and not yet given out. */
+struct scep_issue {
+    const char *transaction_id;
+    const char *challenge;    /* one-time challenge to use up; NULL: authorised otherwise */
+    const char *why;          /* for the audit: "challenge", "static challenge", "renewal" */
+    int64_t renews_device_id; /* a RenewalReq of this device's identity; 0: none */
+    struct bytes cert_der;
+    const char *serial, *subject;
+    uint8_t cert_sha256[SHA256_LEN], key_sha256[SHA256_LEN];
+    int64_t not_before, not_after;
+};
+/* Records it, uses up the challenge and writes the audit, all or nothing; afterwards it may be
+ * given out. CONFLICT: the same transaction and key were answered by another worker in the
+ * meantime: give that answer (scep_answered) and forget this one. DENIED: the challenge is used
+ * up, expired or unknown. */
+enum outcome scep_issue_record(struct db *db, const struct scep_issue *issue, struct arena *a,
+                               struct err *err) MUST_USE;
+
+#endif
