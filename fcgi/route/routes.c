@@ -6,11 +6,14 @@
 
 #include "base/limits.h"
 #include "route/health.h"
+#include "scep/scep.h"
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
 
 const struct route routes[] = {
     /* programs, methods, path, gate, handler, body_max, types, scope */
     {BOTH, METHOD_GET, "/healthz", GATE_OPEN, health_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/scep", GATE_OPEN, scep_handle, LIM_BODY_SCEP, NULL,
+     NULL},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];
