@@ -30,6 +30,10 @@ static const struct sql APIKEY_NEW = {
     .name = "apikey_new",
     .text = "INSERT INTO apikey (name, sha256, scopes, created_at, created_by, expires_at) "
             "VALUES (?, ?, ?, ?, ?, ?)"};
+static const struct sql APIKEY_SET = {
+    .name = "apikey_set",
+    .text = "UPDATE apikey SET sha256 = ?, scopes = ?, expires_at = ?, revoked_at = NULL "
+            "WHERE name = ?"};
 static const struct sql APIKEY_FIND = {
     .name = "apikey_find", .text = "SELECT " APIKEY_COLUMNS " FROM apikey WHERE sha256 = ?"};
 static const struct sql APIKEY_LIST = {
@@ -80,7 +84,7 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
     uint64_t rows;
     enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
     if (o == CONFLICT)
-        return err_set(err, CONFLICT, "the name \"%s\" is taken", c->name);
+        return err_set(err, CONFLICT, "\"%s\": the name, or the key, is taken", c->name);
     if (o == OK && rows == 0)
         return err_set(err, NOT_FOUND, "there is no \"%s\"", c->name);
     return o == OK ? audit_add(db, c->by, c->action, c->name, c->detail, err) : o;
@@ -187,12 +191,9 @@ static bool scopes_valid(const char *s)
     return word;
 }
 
-enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
-                        const char *by, char key[APIKEY_LEN + 1], struct err *err)
+static enum outcome apikey_check(const char *name, const char *scopes, int64_t expires_at,
+                                 struct err *err)
 {
-    uint8_t sum[SHA256_LEN];
-    int64_t now = clock_now();
-    key[0] = '\0';
     enum outcome o = name_check(name, err);
     if (o != OK)
         return o;
@@ -200,23 +201,69 @@ enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int
         return err_set(err, INVALID,
                        "scopes are words of letters, digits, '.', '_' and '-' with "
                        "single spaces between them, or \"*\"");
-    if (expires_at && expires_at <= now)
+    if (expires_at && expires_at <= clock_now())
         return err_set(err, INVALID, "the key would have expired already");
-    secret_new(APIKEY_LEN / 2, key);
+    return OK;
+}
+
+/* Adds the key of this digest. */
+static enum outcome apikey_insert(struct db *db, const char *name, const char *key,
+                                  const char *scopes, int64_t expires_at, const char *by,
+                                  struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
     sha256(bytes_str(key), sum);
     struct change c = {.sql = &APIKEY_NEW,
                        .args = {val_str(name), val_secret(bytes_of(sum, sizeof sum)),
-                                val_str(scopes), val_int(now), val_str(by),
+                                val_str(scopes), val_int(clock_now()), val_str(by),
                                 expires_at ? val_int(expires_at) : val_null()},
                        .nargs = 6,
                        .by = by,
                        .action = "apikey.add",
                        .name = name,
                        .detail = scopes};
-    o = db_unit(db, change_unit, &c, err);
+    return db_unit(db, change_unit, &c, err);
+}
+
+enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
+                        const char *by, char key[APIKEY_LEN + 1], struct err *err)
+{
+    key[0] = '\0';
+    enum outcome o = apikey_check(name, scopes, expires_at, err);
+    if (o != OK)
+        return o;
+    secret_new(APIKEY_LEN / 2, key);
+    o = apikey_insert(db, name, key, scopes, expires_at, by, err);
     if (o != OK)
         secret_wipe(key, APIKEY_LEN);
     return o;
+}
+
+enum outcome apikey_set(struct db *db, const char *name, const char *key, const char *scopes,
+                        int64_t expires_at, const char *by, struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    size_t n = strlen(key);
+    enum outcome o = apikey_check(name, scopes, expires_at, err);
+    if (o != OK)
+        return o;
+    if (n < APIKEY_GIVEN_MIN || n > APIKEY_GIVEN_MAX)
+        return err_set(err, INVALID, "a key has %d to %d octets", APIKEY_GIVEN_MIN,
+                       APIKEY_GIVEN_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (!isgraph((unsigned char)key[i]))
+            return err_set(err, INVALID, "a key holds printable ASCII characters only");
+    sha256(bytes_str(key), sum);
+    struct change c = {.sql = &APIKEY_SET,
+                       .args = {val_secret(bytes_of(sum, sizeof sum)), val_str(scopes),
+                                expires_at ? val_int(expires_at) : val_null(), val_str(name)},
+                       .nargs = 4,
+                       .by = by,
+                       .action = "apikey.set",
+                       .name = name,
+                       .detail = scopes};
+    o = db_unit(db, change_unit, &c, err);
+    return o == NOT_FOUND ? apikey_insert(db, name, key, scopes, expires_at, by, err) : o;
 }
 
 static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)

@@ -11,6 +11,8 @@
 #define ADMIN_PASSWORD_MIN 10
 #define ADMIN_PASSWORD_MAX 1024
 #define APIKEY_LEN 64 /* hexadecimal digits */
+#define APIKEY_GIVEN_MIN 32
+#define APIKEY_GIVEN_MAX 256
 #define APIKEY_SCOPES_MAX 255
 
 struct admin {
@@ -52,6 +54,10 @@ enum outcome admin_list(struct db *db, struct arena *a, struct admin **out, size
  * spaces, or "*". expires_at: 0 is never. CONFLICT: the name is taken. */
 enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
                         const char *by, char key[APIKEY_LEN + 1], struct err *err) MUST_USE;
+/* Stores a key that was made elsewhere (APIKEY_GIVEN_MIN to APIKEY_GIVEN_MAX printable octets),
+ * in place of the one of this name if there is one; a revoked name works again. */
+enum outcome apikey_set(struct db *db, const char *name, const char *key, const char *scopes,
+                        int64_t expires_at, const char *by, struct err *err) MUST_USE;
 /* Finds a key that came with a request and marks its use, true to an hour. NOT_FOUND: no such key;
  * DENIED: revoked or expired. */
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,

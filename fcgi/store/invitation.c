@@ -1,7 +1,10 @@
 /* invitation.c: the statements of invitations. */
 #include "store/invitation.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "store/audit.h"
 #include "wire/encode.h"
 
 static const struct sql NEW = {
@@ -17,6 +20,22 @@ static const struct sql USE = {.name = "invitation_consume",
                                    "UPDATE invitation SET uses = uses + 1, used_at = ? "
                                    "WHERE token_sha256 = ? AND uses < uses_max AND expires_at > ?"};
 
+struct made {
+    struct val args[6];
+    const char *by, *note;
+};
+
+static enum outcome new_unit(struct db *db, void *arg, struct err *err)
+{
+    struct made *m = arg;
+    char id[24];
+    enum outcome o = db_exec(db, &NEW, m->args, 6, NULL, err);
+    if (o != OK)
+        return o;
+    snprintf(id, sizeof id, "%lld", (long long)db_insert_id(db));
+    return audit_add(db, m->by, "invitation.new", id, m->note, err);
+}
+
 enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, int64_t expires_at,
                             const char *by, char token[INVITATION_TOKEN_LEN + 1], struct err *err)
 {
@@ -29,11 +48,11 @@ enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, i
         return err_set(err, INVALID, "the invitation would have expired already");
     secret_new(INVITATION_TOKEN_LEN / 2, token);
     sha256(bytes_str(token), sum);
-    return db_exec(db, &NEW,
-                   (struct val[]){val_bin(bytes_of(sum, sizeof sum)), val_str(note),
-                                  val_int(uses_max), val_int(now), val_str(by),
-                                  val_int(expires_at)},
-                   6, NULL, err);
+    struct made m = {.args = {val_bin(bytes_of(sum, sizeof sum)), val_str(note), val_int(uses_max),
+                              val_int(now), val_str(by), val_int(expires_at)},
+                     .by = by,
+                     .note = note};
+    return db_unit(db, new_unit, &m, err);
 }
 
 /* Reads the row into out and judges it. */

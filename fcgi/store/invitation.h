@@ -20,8 +20,8 @@ struct invitation {
 };
 
 /* Makes one that works uses_max times (1 to INVITATION_USES_MAX) until expires_at. token is shown
- * once and not stored. by: the administrator who makes it. INVALID: a number out of range, or a
- * note that is too long. */
+ * once and not stored. by: the administrator who makes it, for the audit log too. INVALID: a number
+ * out of range, or a note that is too long. */
 enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, int64_t expires_at,
                             const char *by, char token[INVITATION_TOKEN_LEN + 1],
                             struct err *err) MUST_USE;

@@ -1,0 +1,139 @@
+/* ctl.c: droverctl, the operator's command: its table of verbs. */
+#include "ctl/ctl.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+struct verb {
+    const char *name;
+    const char *usage; /* one line for each form */
+    const char *help;
+    ctl_fn *run; /* NULL: help itself */
+};
+
+static const struct verb verbs[] = {
+    {"help", "[VERB]", "show the verbs, or how one is called", NULL},
+    {"migrate", "[--dry-run] [--no-grants] [--sql DIR]",
+     "bring the database's schema, and the accounts' rights, to this version", ctl_migrate},
+    {"grants", "[--sql DIR]", "give the accounts their rights", ctl_grants},
+    {"admin",
+     "add NAME [--password-file FILE]\nset NAME [--password-file FILE]\ndisable NAME\n"
+     "enable NAME\nlist [--json]",
+     "administrators of the console; set adds one or gives another password", ctl_admin},
+    {"apikey",
+     "add NAME [--scopes WORDS] [--expires TIME]\n"
+     "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",
+     "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
+    {"invite", "[--uses N] [--expires TIME] [--note TEXT]",
+     "make a link to the enrolment profile (once, 7d)", ctl_invite},
+};
+#define VERBS (sizeof verbs / sizeof *verbs)
+
+static void usage_print(FILE *f, const struct verb *v)
+{
+    for (const char *s = v->usage; s;) {
+        int n = (int)strcspn(s, "\n");
+        fprintf(f, "%s droverctl [-c FILE] %s %.*s\n", s == v->usage ? "usage:" : "      ", v->name,
+                n, s);
+        s = s[n] ? s + n + 1 : NULL;
+    }
+}
+
+static const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int help(const char *name)
+{
+    const struct verb *v = name ? verb_find(name) : NULL;
+    if (name && !v)
+        return ctl_wrong("there is no verb \"%s\"; see droverctl help", name);
+    if (v) {
+        usage_print(stdout, v);
+        printf("%s\n", v->help);
+        return CTL_OK;
+    }
+    printf("usage: droverctl [-c FILE] VERB [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < VERBS; i++)
+        printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
+    printf("\nThe configuration is FILE, else $DROVER_CONF, else %s.\n", conf_path(NULL));
+    return CTL_OK;
+}
+
+/* "droverctl:" and the name of who is at the shell, also behind sudo. */
+static const char *actor(struct arena *a)
+{
+    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *pw = getpwuid(getuid());
+    if (sudo && *sudo)
+        return arena_fmt(a, "droverctl:%s", sudo);
+    return pw ? arena_fmt(a, "droverctl:%s", pw->pw_name)
+              : arena_fmt(a, "droverctl:uid %u", (unsigned)getuid());
+}
+
+static int verb_run(const struct verb *v, const char *file, int argc, char **argv)
+{
+    struct ctl c = {.arena = arena_new(256 * LIM_MB)};
+    struct conf *conf = NULL;
+    struct err err;
+    int status = CTL_FAILED;
+    if (!c.arena || !(c.actor = actor(c.arena))) {
+        fputs("droverctl: out of memory\n", stderr);
+        goto out;
+    }
+    if (log_open("stderr", LOG_LEVEL_WARNING, "droverctl", &err) != OK ||
+        conf_load(conf_path(file), &conf, &err) != OK) {
+        ctl_failed(&err);
+        goto out;
+    }
+    c.conf = conf;
+    status = v->run(&c, argc, argv);
+    if (status == CTL_USAGE)
+        usage_print(stderr, v);
+    if (fflush(stdout) != 0 && status == CTL_OK) {
+        perror("droverctl: standard output");
+        status = CTL_FAILED;
+    }
+out:
+    db_free(&c.db);
+    conf_free(&conf);
+    if (c.arena)
+        arena_wipe(c.arena);
+    arena_free(&c.arena);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = NULL;
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)
+            return help(NULL);
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("droverctl " DROVER_VERSION);
+            return CTL_OK;
+        }
+        if ((strcmp(argv[i], "-c") != 0 && strcmp(argv[i], "--config") != 0) || i + 1 == argc)
+            return ctl_wrong("\"%s\" is no option, or lacks its value; see droverctl help",
+                             argv[i]);
+        file = argv[++i];
+    }
+    if (i == argc) {
+        help(NULL);
+        return CTL_USAGE;
+    }
+    const struct verb *v = verb_find(argv[i]);
+    if (!v)
+        return ctl_wrong("there is no verb \"%s\"; see droverctl help", argv[i]);
+    return v->run ? verb_run(v, file, argc - i, argv + i) : help(argv[i + 1]);
+}

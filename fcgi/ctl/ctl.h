@@ -1,0 +1,65 @@
+/*
+ * ctl.h: what the verbs of droverctl share. A verb is a row of the table in fcgi/ctl.c and a
+ * function ctl_NAME() in a file of this folder. Its exit status is 0 (done), 1 (failed; one line on
+ * standard error says why) or 2 (called wrongly; its usage follows).
+ */
+#ifndef DROVER_CTL_CTL_H
+#define DROVER_CTL_CTL_H
+
+#include "store/db.h"
+
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+struct ctl {
+    const struct conf *conf; /* NULL for a verb that needs none */
+    struct arena *arena;     /* freed when the program ends */
+    const char *actor;       /* who is at the shell, for the audit log: "droverctl:alice" */
+    struct db *db;           /* see ctl_db() */
+};
+
+/* argv[0] is the verb. */
+typedef int ctl_fn(struct ctl *c, int argc, char **argv);
+
+ctl_fn ctl_migrate, ctl_grants; /* schema.c */
+ctl_fn ctl_admin, ctl_apikey;   /* account.c */
+ctl_fn ctl_invite;              /* invite.c */
+
+/* The database as its owner, connected now. On failure the message is out and *db is NULL. */
+bool ctl_db(struct ctl *c, struct db **db);
+
+/* "--name" (flag) or "--name VALUE" and "--name=VALUE" (value). */
+struct ctl_option {
+    const char *name; /* without the dashes */
+    bool *flag;
+    const char **value;
+};
+/* Sorts argv[1..] into options and at least min, at most max others, which go to rest (others stay
+ * NULL); "--" ends the options. Returns how many, or -1 with the message out: then the verb returns
+ * CTL_USAGE. */
+int ctl_args(int argc, char **argv, const struct ctl_option *options, size_t noptions,
+             const char **rest, int min, int max) MUST_USE;
+
+/* Prints err, or a message, on standard error and returns CTL_FAILED or CTL_USAGE. */
+int ctl_failed(const struct err *err);
+int ctl_wrong(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* "90s", "30m", "12h", "7d", "2w" in microseconds. False: none, zero, or more than 100 years. */
+bool ctl_duration(const char *text, int64_t *us);
+/* The first line of a file ("-": standard input), at most max octets, in the arena. */
+enum outcome ctl_secret_file(struct ctl *c, const char *path, size_t max, char **out,
+                             struct err *err) MUST_USE;
+/* Asks at the terminal, without echo, twice. UNAVAILABLE: there is no terminal. */
+enum outcome ctl_secret_prompt(struct ctl *c, const char *what, size_t max, char **out,
+                               struct err *err) MUST_USE;
+
+/* A list on standard output: aligned columns, or with json an array of objects. A time is in
+ * microseconds and printed as RFC 3339; NULL is "-" or null. Control characters are escaped. */
+enum ctl_kind { CTL_TEXT, CTL_INT, CTL_TIME };
+struct ctl_column {
+    const char *key; /* in JSON, lower case; the title is the same in upper case */
+    enum ctl_kind kind;
+};
+int ctl_list(struct ctl *c, bool json, const struct ctl_column *cols, size_t ncols,
+             const struct val *cells, size_t nrows);
+
+#endif
