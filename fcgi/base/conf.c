@@ -165,6 +165,9 @@ static const struct key keys[] = {
         "have devices sign every message (Mdm-Signature)"},
     {"enroll", "profile_chain", PATH, AT(profile_chain), "", .help =
         "PEM file of certificates to add to signed profiles"},
+    {"enroll", "certificates", PATH, AT(enroll_certificates), "", .help =
+        "PEM file of certificates that the enrolment profile installs: the root and intermediates "
+        "of this server's TLS certificate, where devices do not know them"},
 
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},

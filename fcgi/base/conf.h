@@ -87,6 +87,7 @@ struct conf {
     int64_t enroll_access_rights;
     bool enroll_sign_message;
     const char *profile_chain; /* PEM chain added to signed profiles */
+    const char *enroll_certificates; /* PEM file of certificates that the profile installs */
 
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */

@@ -122,7 +122,7 @@ static enum outcome pair_load(struct arena *keep, struct arena *scratch, const c
     if (o == OK)
         o = pkey_matches(out->key, out->cert, err);
     if (o != OK)
-        err_prefix(err, "%s of the signer (\"droverctl ca init\" makes it): ", name);
+        err_prefix(err, "%s of the signer (\"droverctl ca init\" makes it)", name);
     return o;
 }
 
@@ -144,7 +144,7 @@ static enum outcome seal_load(struct arena *scratch, const char *dir, struct sea
     if (o == OK)
         o = seal_open(out, "check", buf_bytes(&sealed), &opened, err);
     if (o != OK)
-        err_prefix(err, "%s/seal.key and seal.pub: ", dir);
+        err_prefix(err, "%s/seal.key and seal.pub", dir);
     buf_free(&sealed);
     buf_free(&opened);
     return o;
@@ -163,7 +163,7 @@ static enum outcome chain_load(const struct conf *conf, struct arena *scratch,
     if (o == OK)
         o = cert_from_pem(k->arena, pem, k->chain, SIGNER_CHAIN_MAX, &k->nchain, err);
     if (o != OK)
-        err_prefix(err, "[enroll] profile_chain: ");
+        err_prefix(err, "[enroll] profile_chain");
     return o;
 }
 

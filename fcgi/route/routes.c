@@ -5,6 +5,7 @@
 #include "route/route.h"
 
 #include "base/limits.h"
+#include "enrollment/profile.h"
 #include "route/health.h"
 #include "scep/scep.h"
 
@@ -15,5 +16,7 @@ const struct route routes[] = {
     {BOTH, METHOD_GET, "/healthz", GATE_OPEN, health_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/scep", GATE_OPEN, scep_handle, LIM_BODY_SCEP, NULL,
      NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/*", GATE_OPEN, enroll_handle, 0, NULL, NULL},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];

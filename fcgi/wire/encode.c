@@ -202,6 +202,12 @@ void sha256_hex(struct bytes b, char out[SHA256_HEX_LEN + 1])
     hex_encode(bytes_of(d, sizeof d), out);
 }
 
+void sha1(struct bytes b, uint8_t out[SHA1_LEN])
+{
+    if (!EVP_Digest(b.n ? b.p : (const void *)"", b.n, out, NULL, EVP_sha1(), NULL))
+        abort(); /* as above */
+}
+
 void hmac_sha256(struct bytes key, struct bytes msg, uint8_t out[SHA256_LEN])
 {
     static const uint8_t none[1];

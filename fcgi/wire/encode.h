@@ -27,6 +27,9 @@ void url_encode_add(struct buf *out, const char *s);
 
 void sha256(struct bytes b, uint8_t out[SHA256_LEN]);
 void sha256_hex(struct bytes b, char out[SHA256_HEX_LEN + 1]);
+#define SHA1_LEN 20
+/* For fingerprints in formats that know no other digest; never for anything that is signed. */
+void sha1(struct bytes b, uint8_t out[SHA1_LEN]);
 void hmac_sha256(struct bytes key, struct bytes msg, uint8_t out[SHA256_LEN]);
 
 /* Same octets, in a time that depends on the lengths alone. */
