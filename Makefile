@@ -33,7 +33,9 @@ SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 # A simulator is tests/sim/NAME.c with its own main; helpers it shares start with "lib".
 SIM_LIB := $(filter tests/sim/lib%,$(SIM_SRC))
 SIM_BIN := $(patsubst tests/sim/%.c,$(B)/%,$(filter-out $(SIM_LIB),$(SIM_SRC)))
-BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCH_LIB := $(filter tests/bench/lib%,$(BENCH_SRC))
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out $(BENCH_LIB),$(BENCH_SRC)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all check lint unit e2e asan bench install clean help units
@@ -49,7 +51,7 @@ $(B)/droverctl: $(B)/obj/fcgi/ctl.o $(B)/libdrover.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 $(SIM_BIN): $(B)/%: $(B)/obj/tests/sim/%.o $(SIM_LIB:%.c=$(B)/obj/%.o) $(B)/libdrover.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
-$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libdrover.a
+$(BENCH_BIN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(B)/obj/%.o) $(B)/libdrover.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libdrover.a
