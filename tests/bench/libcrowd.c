@@ -293,9 +293,9 @@ static enum outcome add_signature(const struct crowd *c, unsigned identity, stru
     return o;
 }
 
-enum outcome crowd_request(const struct crowd *c, const struct crowd_route *r,
-                           enum crowd_message m, unsigned device, unsigned identity,
-                           const char *uuid, unsigned serial, struct buf *out, struct err *err)
+enum outcome crowd_request(const struct crowd *c, const struct crowd_route *r, enum crowd_message m,
+                           unsigned device, unsigned identity, const char *uuid, unsigned serial,
+                           struct buf *out, struct err *err)
 {
     struct buf body = BUF_INIT(64 * LIM_KB);
     enum outcome o = OK;

@@ -120,8 +120,7 @@ void engine_free(struct engine **ep)
 static enum outcome lane_send(struct lane *l, struct err *err)
 {
     while (l->sent < l->request.n) {
-        ssize_t n =
-            send(l->fd, l->request.p + l->sent, l->request.n - l->sent, MSG_NOSIGNAL);
+        ssize_t n = send(l->fd, l->request.p + l->sent, l->request.n - l->sent, MSG_NOSIGNAL);
         if (n <= 0)
             return err_set(err, ERROR, "send: %s", strerror(errno));
         l->sent += (size_t)n;
@@ -201,11 +200,11 @@ static int lane_parse(struct lane *l, struct answer *a, bool *closes)
     return 1;
 }
 
-static void fault(struct engine *e, const char *fmt, int status, struct bytes body)
+static void fault(struct engine *e, const char *what, int status, struct bytes body)
 {
     if (e->errors++ == 0)
-        snprintf(e->first_error, sizeof e->first_error, fmt, status,
-                 (int)(body.n > 120 ? 120 : body.n), (const char *)body.p);
+        snprintf(e->first_error, sizeof e->first_error, "%s, status %d: %.*s", what, status,
+                 (int)(body.n > 120 ? 120 : body.n), body.n ? (const char *)body.p : "");
 }
 
 static enum outcome lane_event(struct engine *e, struct lane *l, struct err *err)
@@ -219,7 +218,7 @@ static enum outcome lane_event(struct engine *e, struct lane *l, struct err *err
         /* A kept connection that the server closes between two requests is opened again; one
          * that closes without answering its first request is a fault. */
         if (l->busy && (l->fresh || l->nin > 0))
-            fault(e, "connection closed, status %d%.*s", 0, (struct bytes){0});
+            fault(e, "connection closed", 0, (struct bytes){0});
         e->reconnects++;
         enum outcome o = lane_open(e, l, err);
         l->sent = l->nin = 0;
@@ -237,7 +236,7 @@ static enum outcome lane_event(struct engine *e, struct lane *l, struct err *err
     e->requests++;
     e->status[a.status > 0 && a.status < 600 ? a.status : 0]++;
     if (!e->work->done(e->work->arg, l->number, &a))
-        fault(e, "status %d: %.*s", a.status, a.body);
+        fault(e, "not the answer expected", a.status, a.body);
     if (e->limit && e->requests >= e->limit)
         e->ending = true;
     if (closes) {

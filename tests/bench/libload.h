@@ -1,4 +1,5 @@
-/* libload.h: the load generator's parts: requests over kept connections, and the devices' requests. */
+/* libload.h: the load generator's parts: requests over kept connections, and the devices' requests.
+ */
 #ifndef DROVER_BENCH_LIBLOAD_H
 #define DROVER_BENCH_LIBLOAD_H
 
@@ -49,9 +50,9 @@ void engine_free(struct engine **e);
  */
 struct crowd {
     unsigned devices, identities;
-    char **cert;          /* base64, by identity */
-    int *current;         /* identity, by device */
-    unsigned next;        /* the identity that the next enrolment uses */
+    char **cert;   /* base64, by identity */
+    int *current;  /* identity, by device */
+    unsigned next; /* the identity that the next enrolment uses */
     char dir[4000];
 };
 
@@ -65,15 +66,14 @@ void crowd_free(struct crowd **c);
 enum crowd_message { CROWD_IDLE, CROWD_AUTHENTICATE, CROWD_TOKEN_UPDATE, CROWD_ACKNOWLEDGED };
 /* Where and how requests go. */
 struct crowd_route {
-    const char *host;   /* for the Host header */
-    const char *path;   /* "/mdm", or with a prefix */
-    bool sign;          /* Mdm-Signature instead of Client-Cert */
+    const char *host; /* for the Host header */
+    const char *path; /* "/mdm", or with a prefix */
+    bool sign;        /* Mdm-Signature instead of Client-Cert */
 };
 /* Adds a complete HTTP request of a device with one of its identities. uuid: of the command, for
  * CROWD_ACKNOWLEDGED. serial: makes push tokens differ. */
-enum outcome crowd_request(const struct crowd *c, const struct crowd_route *r,
-                           enum crowd_message m, unsigned device, unsigned identity,
-                           const char *uuid, unsigned serial, struct buf *out,
-                           struct err *err) MUST_USE;
+enum outcome crowd_request(const struct crowd *c, const struct crowd_route *r, enum crowd_message m,
+                           unsigned device, unsigned identity, const char *uuid, unsigned serial,
+                           struct buf *out, struct err *err) MUST_USE;
 
 #endif

@@ -190,7 +190,8 @@ static bool next_cycle(void *arg, unsigned lane, struct bytes *r)
 static bool command_uuid(struct bytes body, char out[LIM_COMMAND_UUID + 1])
 {
     static const char key[] = "<key>CommandUUID</key>", open[] = "<string>";
-    const char *p = memmem(body.p, body.n, key, sizeof key - 1), *end = (const char *)body.p + body.n;
+    const char *p = memmem(body.p, body.n, key, sizeof key - 1),
+               *end = (const char *)body.p + body.n;
     if (p)
         p = memmem(p, (size_t)(end - p), open, sizeof open - 1);
     if (!p)
@@ -258,11 +259,11 @@ static void read_url(struct load *l)
 
 static void parse(struct load *l, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"crowd", 1, 0, 'c'},    {"devices", 1, 0, 'd'},     {"identities", 1, 0, 'i'},
-        {"url", 1, 0, 'u'},      {"refill", 1, 0, 'r'},      {"seconds", 1, 0, 's'},
-        {"requests", 1, 0, 'n'}, {"connections", 1, 0, 'k'}, {"body", 1, 0, 'b'},
-        {0, 0, 0, 0}};
+    static const struct option options[] = {{"crowd", 1, 0, 'c'},      {"devices", 1, 0, 'd'},
+                                            {"identities", 1, 0, 'i'}, {"url", 1, 0, 'u'},
+                                            {"refill", 1, 0, 'r'},     {"seconds", 1, 0, 's'},
+                                            {"requests", 1, 0, 'n'},   {"connections", 1, 0, 'k'},
+                                            {"body", 1, 0, 'b'},       {0, 0, 0, 0}};
     if (argc < 2)
         die("which mode? The head of tests/bench/load.c names them");
     while (l->mode < MODES && strcmp(mode_names[l->mode], argv[1]) != 0)
@@ -319,8 +320,8 @@ static void parse(struct load *l, int argc, char **argv)
 static struct work prepare(struct load *l)
 {
     struct work w = {.arg = l};
-    l->route = (struct crowd_route){
-        .host = l->authority, .path = l->path, .sign = l->mode == IDLE_SIGNED};
+    l->route =
+        (struct crowd_route){.host = l->authority, .path = l->path, .sign = l->mode == IDLE_SIGNED};
     switch (l->mode) {
     case GET:
         buf_fmt(&l->get, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", l->path, l->authority);
@@ -362,9 +363,9 @@ static int measure(struct load *l)
     struct work w = prepare(l);
     if (engine_new(l->host, l->port, l->connections, &e, &err) != OK)
         die(err.msg);
-    enum outcome o = l->mode == CYCLE ? run_cycles(l, e, &w, &err)
-                                      : engine_run(e, &w, l->mode == FIRST ? 0 : l->seconds,
-                                                   l->requests, &err);
+    enum outcome o = l->mode == CYCLE
+                         ? run_cycles(l, e, &w, &err)
+                         : engine_run(e, &w, l->mode == FIRST ? 0 : l->seconds, l->requests, &err);
     if (l->mode == FIRST)
         l->crowd->next = l->crowd->devices;
     if (o == OK && (l->mode == ENROL || l->mode == FIRST))
