@@ -495,10 +495,11 @@ static void check_whole(struct reading *r)
 static enum outcome read_file(struct reading *r)
 {
     int wrong = ini_parse_stream(on_line, r, on_key, r);
-    if (r->failed || wrong > 0) {
-        if (!r->failed)
-            (void)err_set(r->err, INVALID, "neither [section], key = value nor a comment");
-        (void)err_prefix(r->err, "%s:%d", r->path, r->failed ? r->line : wrong);
+    if (wrong > 0 && (!r->failed || wrong < r->line))
+        return err_set(r->err, INVALID, "%s:%d: neither [section], key = value nor a comment",
+                       r->path, wrong);
+    if (r->failed) {
+        (void)err_prefix(r->err, "%s:%d", r->path, r->line);
         return INVALID;
     }
     if (wrong < 0)
