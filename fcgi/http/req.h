@@ -76,7 +76,8 @@ enum outcome req_new(struct arena *a, char *const *vars, struct req_source src, 
  * INVALID: shorter or longer than declared; DENIED: longer than max; UNAVAILABLE: the connection
  * ended within it; ERROR: memory. */
 enum outcome req_read_body(struct req *r, size_t max, struct err *err) MUST_USE;
-/* Was everything that the web server sent taken from src? */
-bool req_drained(const struct req *r);
+/* Was everything that the web server sent taken from src? For a request without a declared body
+ * this looks whether the end is there. */
+bool req_drained(struct req *r);
 
 #endif

@@ -9,7 +9,6 @@
 #include "proc/worker.h"
 
 struct process;
-struct lane_private; /* worker.c */
 
 struct lane {
     struct worker *worker;
@@ -29,7 +28,6 @@ struct worker {
     int listen_fd;
     bool tcp;
     int manager_fd;
-    int wake_fd; /* eventfd, readable for ever once the worker drains */
     int done_fd; /* eventfd, readable when a lane has ended */
     atomic_bool draining;
     atomic_int alive; /* lanes that run */

@@ -64,7 +64,7 @@ enum outcome listen_open(const struct conf_pool *pool, int *out, struct err *err
     if (somebody_answers(&at))
         return err_set(err, CONFLICT, "a process answers on %s already", at.sun_path);
     unlink(tmp.sun_path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     mode_t mask = umask(0177);
     int bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&tmp, sizeof tmp);
     umask(mask);

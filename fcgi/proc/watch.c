@@ -81,13 +81,10 @@ static const char *reason_to_retire(struct worker *w, char text[96])
 
 static void drain_begin(struct worker *w, int64_t *until)
 {
-    uint64_t one = 1;
     if (*until)
         return;
     *until = clock_mono() + w->pool->deadline_s * SECOND_US;
     atomic_store(&w->draining, true);
-    while (write(w->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
 }
 
 static void take_signals(struct worker *w, int sigfd, int64_t *until, enum worker_end *end)

@@ -2,12 +2,13 @@
  * worker.c: the accepting threads.
  *
  * Connections are accepted here and not by libfcgi, which would wait where neither a drain nor a
- * time limit reaches it: each thread waits in its own epoll for the listening socket (exclusively:
- * one connection wakes one thread) and for the drain. libfcgi is then given the connection: its
- * FCGX_Accept_r takes ipcFd when that is set and keepConnection says that it may stay, and its own
- * listening socket is -1, so that it comes back with an error where it would wait for another
- * connection. One connection carries one request: a web server that keeps connections open cannot
- * occupy a thread.
+ * time limit reaches it. A thread waits in accept(2) itself, for half a second at a time, and looks
+ * whether the worker drains. (Waiting in epoll for the socket and an event of our own costs three
+ * system calls for one, and an exclusive waiter that is woken while it leaves takes the wake-up of
+ * a connection with it.) libfcgi is then given the connection: its FCGX_Accept_r takes ipcFd when
+ * that is set and keepConnection says that it may stay, and its own listening socket is -1, so that
+ * it comes back with an error where it would wait for another connection. One connection carries
+ * one request: a web server that keeps connections open cannot occupy a thread.
  */
 #include "proc/worker.h"
 
@@ -17,9 +18,9 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -35,6 +36,7 @@
 #include "proc/process.h"
 
 #define STACK_SIZE (1024u * 1024u)
+#define ACCEPT_WAIT_MS 500
 #define READ_GAP_S 30 /* a web server that sends nothing for this long has lost its request */
 #define DRAIN_ROUND_US SECOND_US
 #define HEAD_MAX (64u * LIM_KB)
@@ -177,8 +179,8 @@ static bool tcp_admit(int fd)
     return false;
 }
 
-/* Takes one connection and serves it. False: there was none. */
-static bool serve_next(struct lane *lane, FCGX_Request *fcgi, struct arena *arena, struct buf *head)
+/* Takes one connection and serves it, or returns after a while when none comes. */
+static void serve_next(struct lane *lane, FCGX_Request *fcgi, struct arena *arena, struct buf *head)
 {
     struct worker *w = lane->worker;
     int fd = accept4(w->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -187,30 +189,32 @@ static bool serve_next(struct lane *lane, FCGX_Request *fcgi, struct arena *aren
             log_msg(LOG_LEVEL_ERROR, "accept", "%s", strerror(errno));
             usleep(50000); /* out of descriptors or memory: not in a hurry */
         }
-        return errno == EINTR || errno == ECONNABORTED;
+        return;
     }
     if (w->tcp && !tcp_admit(fd)) {
         log_msg(LOG_LEVEL_WARNING, "accept", "a peer that FCGI_WEB_SERVER_ADDRS does not name");
         close(fd);
-        return true;
+        return;
     }
     serve(lane, fd, fcgi, arena, head);
-    return true;
 }
 
-/* Serves until the worker drains; then what waits in the queue already, so that a connection for
- * which this thread was woken is not left to nobody, but not for ever. */
-static void lane_loop(struct lane *lane, int ep, FCGX_Request *fcgi, struct arena *arena,
-                      struct buf *head)
+static bool somebody_waits(const struct worker *w)
+{
+    struct pollfd p = {.fd = w->listen_fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+/* Serves until the worker drains; then what waits in the queue already, but not for ever: others
+ * may share the socket, and where nobody does, nobody new can come. */
+static void lane_loop(struct lane *lane, FCGX_Request *fcgi, struct arena *arena, struct buf *head)
 {
     struct worker *w = lane->worker;
-    struct epoll_event ev[2];
     while (!atomic_load_explicit(&w->draining, memory_order_relaxed))
-        if (!serve_next(lane, fcgi, arena, head))
-            epoll_wait(ep, ev, 2, -1);
+        serve_next(lane, fcgi, arena, head);
     int64_t until = clock_mono() + DRAIN_ROUND_US;
-    while (serve_next(lane, fcgi, arena, head) && clock_mono() < until)
-        ;
+    while (somebody_waits(w) && clock_mono() < until)
+        serve_next(lane, fcgi, arena, head);
 }
 
 static void *lane_main(void *arg)
@@ -221,16 +225,11 @@ static void *lane_main(void *arg)
     struct buf head = BUF_INIT(HEAD_MAX);
     uint64_t one = 1;
     struct arena *arena = arena_new(LIM_ARENA_REQUEST);
-    int ep = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event in = {.events = EPOLLIN | EPOLLEXCLUSIVE}, wake = {.events = EPOLLIN};
     FCGX_InitRequest(&fcgi, -1, 0);
-    if (arena && ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, w->listen_fd, &in) == 0 &&
-        epoll_ctl(ep, EPOLL_CTL_ADD, w->wake_fd, &wake) == 0)
-        lane_loop(lane, ep, &fcgi, arena, &head);
+    if (arena)
+        lane_loop(lane, &fcgi, arena, &head);
     else
-        log_msg(LOG_LEVEL_ERROR, "worker", "a thread cannot start: %s", strerror(errno));
-    if (ep >= 0)
-        close(ep);
+        log_msg(LOG_LEVEL_ERROR, "worker", "no memory for a thread");
     arena_free(&arena);
     buf_free(&head);
     atomic_fetch_sub(&w->alive, 1);
@@ -286,12 +285,13 @@ static bool worker_open(struct worker *w, struct err *err)
 {
     struct sockaddr_storage at;
     socklen_t len = sizeof at;
+    struct timeval wait = {.tv_usec = ACCEPT_WAIT_MS * 1000};
     int flags = fcntl(w->listen_fd, F_GETFL);
-    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->lanes = calloc(w->n, sizeof *w->lanes);
-    if (w->wake_fd < 0 || w->done_fd < 0 || !w->lanes || FCGX_Init() != 0 || flags < 0 ||
-        fcntl(w->listen_fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    if (w->done_fd < 0 || !w->lanes || FCGX_Init() != 0 || flags < 0 ||
+        fcntl(w->listen_fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
+        setsockopt(w->listen_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0) {
         err_set(err, ERROR, "cannot prepare a worker: %s", strerror(errno));
         return false;
     }
@@ -311,7 +311,6 @@ enum worker_end worker_run(const struct conf *conf, enum program program, int li
                        .program = program,
                        .listen_fd = listen_fd,
                        .manager_fd = manager_fd,
-                       .wake_fd = -1,
                        .done_fd = -1};
     w.n = (size_t)w.pool->threads;
     tune_malloc();
@@ -335,7 +334,6 @@ enum worker_end worker_run(const struct conf *conf, enum program program, int li
         pthread_join(w.lanes[i].thread, NULL);
     process_close(&w.process);
     free(w.lanes);
-    close(w.wake_fd);
     close(w.done_fd);
     close(sigfd);
     log_msg(LOG_LEVEL_INFO, "worker.end", "%llu requests served",

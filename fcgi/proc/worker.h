@@ -20,8 +20,8 @@ enum worker_end {
 
 /* Runs until SIGTERM or SIGINT (or, without a manager, until it must begin afresh); then takes no
  * more connections, lets the requests in flight end, within pool->deadline_s, and returns.
- * listen_fd: made non-blocking. manager_fd: a socket to the manager, or -1 without one. The caller
- * has no other threads; signals are blocked on return. */
+ * listen_fd: made blocking, with a time limit. manager_fd: a socket to the manager, or -1 without
+ * one. The caller has no other threads; signals are blocked on return. */
 enum worker_end worker_run(const struct conf *conf, enum program program, int listen_fd,
                            int manager_fd);
 
