@@ -42,7 +42,7 @@ CREATE TABLE identity_cert (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='device identities: issued, seen, bound, revoked';
 
 CREATE TABLE enrollment (
-  id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'internal name; no order is implied',
+  id BIGINT NOT NULL COMMENT 'internal name, made by the program (store/id.h)',
   ident VARCHAR(255) NOT NULL COMMENT 'enrollment id: UDID, UDID:UserID, UDID:UserShortName, EnrollmentID, EnrollmentID:EnrollmentUserID',
   kind TINYINT NOT NULL COMMENT '1 Device, 2 User, 3 Shared iPad, 4 User Enrollment (Device), 5 User Enrollment',
   device_id BIGINT NOT NULL DEFAULT 0 COMMENT 'the device''s enrollment.id; its own id for a device channel',
@@ -77,7 +77,7 @@ CREATE TABLE enrollment (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='channels under management: devices, and users on them';
 
 CREATE TABLE life (
-  id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'internal name',
+  id BIGINT NOT NULL COMMENT 'internal name, made by the program (store/id.h)',
   enrollment_id BIGINT NOT NULL COMMENT 'enrollment.id',
   state TINYINT NOT NULL COMMENT '1 pending, 2 current, 3 over',
   cert_sha256 BINARY(32) NULL COMMENT 'the identity it was opened with; NULL: a user channel, or moved in without one',
@@ -101,12 +101,11 @@ CREATE TABLE life (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='one installation of an MDM profile on a channel';
 
 CREATE TABLE command (
-  id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'internal name',
+  id BIGINT NOT NULL COMMENT 'internal name, made by the program (store/id.h)',
   uuid VARCHAR(128) NOT NULL COMMENT 'CommandUUID',
   request_type VARCHAR(64) NOT NULL COMMENT 'RequestType',
   body MEDIUMBLOB NOT NULL COMMENT 'the command as a property list, before personal values are filled in',
   fill TINYINT NOT NULL DEFAULT 0 COMMENT 'bits: 1 the UnlockToken is filled in on delivery',
-  ticket VARBINARY(255) NULL COMMENT 'the signer''s leave to open an UnlockToken for this command',
   dedupe_key VARCHAR(128) NULL COMMENT 'at most one open command with this key per enrollment',
   created_at BIGINT NOT NULL COMMENT 'when it was made',
   created_by VARCHAR(128) NOT NULL COMMENT 'API key, administrator or rule that made it',
@@ -127,6 +126,7 @@ CREATE TABLE queue (
   sent_count SMALLINT NOT NULL DEFAULT 0 COMMENT 'deliveries',
   notnow_at BIGINT NULL COMMENT 'first NotNow',
   notnow_count SMALLINT NOT NULL DEFAULT 0 COMMENT 'NotNows',
+  ticket VARBINARY(255) NULL COMMENT 'the signer''s leave to open this enrollment''s UnlockToken for this command',
   PRIMARY KEY (enrollment_id, urgency, queued_at, command_id),
   UNIQUE KEY one (enrollment_id, command_id),
   KEY command (command_id),
