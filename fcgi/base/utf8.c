@@ -56,6 +56,17 @@ bool utf8_valid(struct bytes b)
     return true;
 }
 
+size_t utf8_prefix(const char *s, size_t chars)
+{
+    size_t n = strlen(s), i = 0;
+    while (i < n && chars-- > 0) {
+        uint32_t c;
+        size_t len = utf8_next((const uint8_t *)s + i, n - i, &c);
+        i += len > 0 ? len : 1;
+    }
+    return i;
+}
+
 void utf8_clean_add(struct buf *out, struct bytes b)
 {
     size_t from = 0, i = 0;

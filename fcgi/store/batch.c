@@ -59,8 +59,7 @@ enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max, s
     b->last = &b->first;
     b->max = max < 1 ? 1 : max > LIM_BATCH ? LIM_BATCH : max;
     b->scratch = arena_new(SCRATCH_MAX);
-    o = b->scratch == NULL ? err_set(err, ERROR, "out of memory")
-                           : db_new(conf, role, &b->db, err);
+    o = b->scratch == NULL ? err_set(err, ERROR, "out of memory") : db_new(conf, role, &b->db, err);
     if (o != OK)
         batch_free(&b);
     *out = b;

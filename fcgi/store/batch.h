@@ -48,8 +48,8 @@ struct batch;
 
 /* max: how many units a batch may hold; 1 does every unit alone (the unbatched path). The
  * connection is made at the first unit. */
-enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max,
-                       struct batch **out, struct err *err) MUST_USE;
+enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max, struct batch **out,
+                       struct err *err) MUST_USE;
 void batch_free(struct batch **b);
 
 /* Does the unit, alone or in company; returns its outcome. Callable from any thread. */

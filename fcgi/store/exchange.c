@@ -1,0 +1,468 @@
+/*
+ * exchange.c: see exchange.h. Round trips, whatever the number of units in the batch:
+ *   polls with nothing queued   1  (who and head of the queue)
+ *   polls with a command        5  (who and head, begin, mark sent, bodies, commit)
+ *   reports, nothing follows    5  (who and two heads, begin, result, dequeue, commit)
+ * A report about anything but the head of the queue (a repeated or late one) is looked up alone.
+ */
+#include "store/exchange.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/queue_state.h"
+
+#include <string.h>
+
+/* The first command of e that may be offered at time ? */
+#define HEAD(states, offset)                                                                       \
+    "(SELECT h.command_id FROM queue h WHERE h.enrollment_id = e.id AND h.not_before <= ? "        \
+    "AND (h.expires_at IS NULL OR h.expires_at > ?)" states                                        \
+    " ORDER BY h.urgency, h.queued_at, h.command_id LIMIT 1" offset ")"
+
+/* enrollment.last_seen_at is true to this */
+#define SEEN_EVERY MINUTE_US
+
+static const struct sql POLL = {
+    "exchange_poll",
+    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", EXISTS(SELECT 1 FROM queue p WHERE "
+                                            "p.enrollment_id = e.id AND p.state = 3) " WHO_FROM
+                                            "WHERE i.sha256 IN (%IN%)",
+    1};
+
+/* What the device has just been sent is the first command that it has not put off: the report's
+ * own row comes with it, and the one to send next. */
+static const struct sql REPORT = {
+    "exchange_report",
+    "SELECT " WHO_COLUMNS ", " HEAD(
+        " AND h.state <> 3",
+        " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "
+                     "q.notnow_at, "
+                     "q.notnow_count " WHO_FROM
+                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD(
+                         " AND h.state <> 3",
+                         "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN (%IN%)",
+    1};
+
+enum { P_HEAD = WHO_COLUMNS_N, P_PUT_OFF };
+enum {
+    R_NEXT = WHO_COLUMNS_N,
+    R_COMMAND,
+    R_UUID,
+    R_STATE,
+    R_QUEUED,
+    R_SENT,
+    R_SENT_COUNT,
+    R_NOTNOW,
+    R_NOTNOW_COUNT
+};
+
+static const struct sql RESET = {
+    "exchange_reset", "UPDATE queue SET state = 1 WHERE enrollment_id = ? AND state = 3", 0};
+
+/* The order of assignments matters: state is read by those before it. */
+static const struct sql RESULT = {
+    "result_add",
+    "INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, "
+    "notnow_at, notnow_count, closed_at, reported_at, report) VALUES (?,?,?,?,?,?,?,?,?,?,?) "
+    "ON DUPLICATE KEY UPDATE report = IF(state >= 7, VALUES(report), report), "
+    "reported_at = IF(state >= 7, VALUES(reported_at), reported_at), "
+    "state = IF(state >= 7, VALUES(state), state)",
+    0};
+#define RESULT_ARGS 11
+static const struct sql DEQUEUE = {
+    "queue_remove", "DELETE FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
+static const struct sql NOT_NOW = {
+    "queue_not_now",
+    "UPDATE queue SET state = 3, notnow_count = notnow_count + 1, "
+    "notnow_at = COALESCE(notnow_at, ?) WHERE enrollment_id = ? AND command_id = ? AND state = 2",
+    0};
+static const struct sql SEND = {
+    "queue_send",
+    "UPDATE queue SET state = 2, sent_at = ?, sent_count = LEAST(sent_count + 1, 32000) "
+    "WHERE enrollment_id = ? AND command_id = ?",
+    0};
+static const struct sql BODIES = {
+    "command_bodies", "SELECT id, uuid, request_type, fill, body FROM command WHERE id IN (%IN%)",
+    1};
+static const struct sql STILL_QUEUED = {
+    "queue_has", "SELECT ticket FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
+static const struct sql UNLOCK_TOKEN = {"life_unlock_token",
+                                        "SELECT unlock_token FROM life WHERE id = ?", 0};
+static const struct sql FIND = {
+    "queue_find",
+    "SELECT c.id, q.state, q.queued_at, q.sent_at, q.sent_count, q.notnow_at, q.notnow_count, "
+    "r.state FROM command c LEFT JOIN queue q ON q.enrollment_id = ? AND q.command_id = c.id "
+    "LEFT JOIN result r ON r.enrollment_id = ? AND r.command_id = c.id WHERE c.uuid = ?",
+    0};
+
+static struct exchange *of(struct unit *u)
+{
+    return (struct exchange *)u;
+}
+
+static bool is_final(enum report_status s)
+{
+    return s == REPORT_ACKNOWLEDGED || s == REPORT_ERROR || s == REPORT_FORMAT_ERROR;
+}
+
+static int final_state(enum report_status s)
+{
+    return s == REPORT_ACKNOWLEDGED ? QUEUE_ACKNOWLEDGED
+           : s == REPORT_ERROR      ? QUEUE_ERROR
+                                    : QUEUE_FORMAT_ERROR;
+}
+
+/* ---- reading ---- */
+
+/* The rows about the certificates of u[0..n), with the heads of their queues. */
+static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool reports,
+                              struct arena *a, struct rows *r, struct err *err)
+{
+    struct val list[LIM_BATCH], now[4];
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = val_bin(bytes_of(of(u[i])->sha256, 32));
+    for (size_t i = 0; i < 4; i++)
+        now[i] = val_int(u[0]->now);
+    return db_select_in(db, reports ? &REPORT : &POLL, now, reports ? 4 : 2, list, n, NULL, 0, a, r,
+                        err);
+}
+
+static int64_t id_or_0(const struct val *v)
+{
+    return val_is_null(v) ? 0 : v->i;
+}
+
+static void take_open(struct open_command *c, int64_t command_id, const struct val *state)
+{
+    c->command_id = command_id;
+    c->state = state[0].i;
+    c->queued_at = state[1].i;
+    c->sent_at = state[2];
+    c->sent_count = state[3].i;
+    c->notnow_at = state[4];
+    c->notnow_count = state[5].i;
+}
+
+static void take_row(struct exchange *x, const struct rows *r)
+{
+    const struct val *v;
+
+    who_judge(r, x->sha256, x->id, &x->who);
+    if (x->who.verdict != WHO_GOOD)
+        return;
+    v = row_at(r, x->who.row, 0);
+    if (x->status == REPORT_IDLE) {
+        x->next_command_ = id_or_0(&v[P_HEAD]);
+        x->reset_ = v[P_PUT_OFF].i != 0;
+        return;
+    }
+    /* The command it reports is usually the first; then the second follows. */
+    x->head_reported_ = !val_is_null(&v[R_UUID]) && strcmp(v[R_UUID].s, x->uuid) == 0;
+    if (x->head_reported_)
+        take_open(&x->reported_, v[R_COMMAND].i, &v[R_STATE]);
+    x->next_command_ = id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
+}
+
+static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool reports,
+                                 struct arena *a, struct err *err)
+{
+    struct rows r;
+    enum outcome o;
+
+    if (n == 0)
+        return OK;
+    if ((o = read_rows(db, u, n, reports, a, &r, err)) != OK)
+        return o;
+    for (size_t i = 0; i < n; i++)
+        take_row(of(u[i]), &r);
+    return OK;
+}
+
+static void settle(struct exchange *x, struct db *db, struct arena *a)
+{
+    if (x->who.verdict == WHO_UNBOUND)
+        x->unit.outcome = who_look(db, x->sha256, x->id, x->unit.now, a, &x->who, &x->unit.err);
+    if (x->unit.outcome != OK || x->who.verdict != WHO_GOOD)
+        return;
+    x->unit.writes = x->status != REPORT_IDLE || x->next_command_ != 0;
+    if (x->unit.now - x->who.last_seen_at > SEEN_EVERY)
+        batch_touch(x->who.id, x->unit.now);
+}
+
+static enum outcome exchange_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                     struct err *err)
+{
+    struct unit *poll[LIM_BATCH], *report[LIM_BATCH];
+    size_t np = 0, nr = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        struct exchange *x = of(u[i]);
+
+        x->next_command_ = 0;
+        x->head_reported_ = x->reset_ = false;
+        if (x->status == REPORT_IDLE)
+            poll[np++] = u[i];
+        else
+            report[nr++] = u[i];
+    }
+    if ((o = prepare_some(db, poll, np, false, a, err)) != OK ||
+        (o = prepare_some(db, report, nr, true, a, err)) != OK)
+        return o;
+    for (size_t i = 0; i < n; i++)
+        settle(of(u[i]), db, a);
+    return OK;
+}
+
+/* ---- writing ---- */
+
+static void result_args(const struct exchange *x, const struct open_command *c, struct val *v)
+{
+    v[0] = val_int(x->who.id);
+    v[1] = val_int(c->command_id);
+    v[2] = val_int(final_state(x->status));
+    v[3] = val_int(c->queued_at);
+    v[4] = c->sent_at;
+    v[5] = val_int(c->sent_count);
+    v[6] = c->notnow_at;
+    v[7] = val_int(c->notnow_count);
+    v[8] = val_int(x->unit.now);
+    v[9] = val_int(x->unit.now);
+    v[10] = val_bin(x->report);
+}
+
+static enum outcome close_commands(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                                   struct err *err)
+{
+    struct val *result = arena_array(a, n * RESULT_ARGS, sizeof(*result));
+    struct val gone[LIM_BATCH * 2];
+    enum outcome o;
+
+    if (result == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        result_args(x[i], &x[i]->reported_, result + i * RESULT_ARGS);
+        gone[i * 2] = val_int(x[i]->who.id);
+        gone[i * 2 + 1] = val_int(x[i]->reported_.command_id);
+        x[i]->effect = EFFECT_STORED;
+    }
+    o = db_exec_many(db, &RESULT, result, RESULT_ARGS, n, NULL, err);
+    if (o == OK)
+        o = db_exec_many(db, &DEQUEUE, gone, 2, n, NULL, err);
+    return o;
+}
+
+static enum outcome put_off(struct db *db, struct exchange **x, size_t n, struct err *err)
+{
+    struct val args[LIM_BATCH * 3];
+
+    for (size_t i = 0; i < n; i++) {
+        args[i * 3] = val_int(x[i]->unit.now);
+        args[i * 3 + 1] = val_int(x[i]->who.id);
+        args[i * 3 + 2] = val_int(x[i]->reported_.command_id);
+        x[i]->effect = x[i]->reported_.state == QUEUE_SENT ? EFFECT_STORED : EFFECT_REPEATED;
+    }
+    return db_exec_many(db, &NOT_NOW, args, 3, n, NULL, err);
+}
+
+/* A report about a command that is not the head of the queue. */
+static enum outcome report_other(struct db *db, struct exchange *x, struct arena *a,
+                                 struct err *err)
+{
+    struct val id = val_int(x->who.id);
+    struct open_command c;
+    const struct val *v;
+    struct rows r;
+    enum outcome o;
+
+    x->effect = EFFECT_UNKNOWN;
+    o = db_select(db, &FIND, (struct val[]){id, id, val_str(x->uuid)}, 3, a, &r, err);
+    if (o != OK || r.n == 0)
+        return o;
+    v = row_at(&r, 0, 0);
+    if (val_is_null(&v[1]) && val_is_null(&v[7]))
+        return OK;
+    x->effect = EFFECT_REPEATED;
+    if (!val_is_null(&v[1])) {
+        take_open(&c, v[0].i, &v[1]);
+        x->reported_ = c;
+        return is_final(x->status) ? close_commands(db, &x, 1, a, err) : put_off(db, &x, 1, err);
+    }
+    if (!is_final(x->status) || v[7].i < QUEUE_CANCELLED)
+        return OK;
+    /* RESULT's update takes the report and the status, and leaves the times of the row alone */
+    c = (struct open_command){.command_id = v[0].i, .sent_at = val_null(), .notnow_at = val_null()};
+    x->reported_ = c;
+    o = close_commands(db, &x, 1, a, err);
+    x->effect = EFFECT_LATE;
+    return o;
+}
+
+static enum outcome store_reports(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                                  struct err *err)
+{
+    struct exchange *close[LIM_BATCH], *later[LIM_BATCH];
+    size_t nc = 0, nl = 0;
+    enum outcome o = OK;
+
+    for (size_t i = 0; i < n; i++) {
+        if (x[i]->status == REPORT_IDLE || !x[i]->head_reported_)
+            continue;
+        if (is_final(x[i]->status))
+            close[nc++] = x[i];
+        else
+            later[nl++] = x[i];
+    }
+    if (nc > 0)
+        o = close_commands(db, close, nc, a, err);
+    if (o == OK && nl > 0)
+        o = put_off(db, later, nl, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        if (x[i]->status != REPORT_IDLE && !x[i]->head_reported_)
+            o = report_other(db, x[i], a, err);
+    return o;
+}
+
+/* Somebody cancelled a command between the reading and now: it is not sent. */
+static enum outcome drop_cancelled(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                                   struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rows r;
+        enum outcome o = db_select(
+            db, &STILL_QUEUED, (struct val[]){val_int(x[i]->who.id), val_int(x[i]->next_command_)},
+            2, a, &r, err);
+
+        if (o != OK)
+            return o;
+        if (r.n == 0)
+            x[i]->command_id = 0;
+    }
+    return OK;
+}
+
+static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                              struct err *err)
+{
+    struct val args[LIM_BATCH * 3], reset[LIM_BATCH];
+    uint64_t affected = 0;
+    size_t nr = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        args[i * 3] = val_int(x[i]->unit.now);
+        args[i * 3 + 1] = val_int(x[i]->who.id);
+        args[i * 3 + 2] = val_int(x[i]->next_command_);
+        x[i]->command_id = x[i]->next_command_;
+        if (x[i]->reset_)
+            reset[nr++] = val_int(x[i]->who.id);
+    }
+    if ((o = db_exec_many(db, &RESET, reset, 1, nr, NULL, err)) != OK ||
+        (o = db_exec_many(db, &SEND, args, 3, n, &affected, err)) != OK)
+        return o;
+    return affected == n ? OK : drop_cancelled(db, x, n, a, err);
+}
+
+static enum outcome fill(struct db *db, struct exchange *x, struct err *err)
+{
+    struct rows ticket, token;
+    enum outcome o;
+
+    o = db_select(db, &STILL_QUEUED, (struct val[]){val_int(x->who.id), val_int(x->command_id)}, 2,
+                  x->unit.arena, &ticket, err);
+    if (o == OK)
+        o = db_select(db, &UNLOCK_TOKEN, (struct val[]){val_int(x->who.life_id)}, 1, x->unit.arena,
+                      &token, err);
+    if (o != OK)
+        return o;
+    x->fill_unlock_token = true;
+    x->ticket = ticket.n > 0 ? val_bytes(row_at(&ticket, 0, 0)) : bytes_of(NULL, 0);
+    x->unlock_token = token.n > 0 ? val_bytes(row_at(&token, 0, 0)) : bytes_of(NULL, 0);
+    return OK;
+}
+
+static enum outcome give_body(struct db *db, struct exchange *x, const struct rows *r,
+                              struct err *err)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct val *v = row_at(r, i, 0);
+
+        if (v[0].i != x->command_id)
+            continue;
+        x->command_uuid = arena_strdup(x->unit.arena, v[1].s);
+        x->request_type = arena_strdup(x->unit.arena, v[2].s);
+        x->body = arena_bytes(x->unit.arena, val_bytes(&v[4]));
+        if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL)
+            return err_set(err, ERROR, "out of memory");
+        return v[3].i & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;
+    }
+    return err_set(err, ERROR, "command %lld has no row", (long long)x->command_id);
+}
+
+static enum outcome give_commands(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                                  struct err *err)
+{
+    struct val list[LIM_BATCH];
+    struct rows r;
+    size_t k = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t j = 0;
+
+        if (x[i]->command_id == 0)
+            continue;
+        while (j < k && list[j].i != x[i]->command_id)
+            j++;
+        if (j == k)
+            list[k++] = val_int(x[i]->command_id);
+    }
+    if (k == 0)
+        return OK;
+    o = db_select_in(db, &BODIES, NULL, 0, list, k, NULL, 0, a, &r, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        if (x[i]->command_id != 0)
+            o = give_body(db, x[i], &r, err);
+    return o;
+}
+
+static enum outcome exchange_write(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                   struct err *err)
+{
+    struct exchange *x[LIM_BATCH], *send[LIM_BATCH];
+    size_t nx = 0, ns = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!u[i]->writes)
+            continue;
+        x[nx] = of(u[i]);
+        x[nx]->effect = EFFECT_NONE;
+        x[nx]->command_id = 0;
+        x[nx]->fill_unlock_token = false;
+        if (x[nx]->next_command_ != 0)
+            send[ns++] = x[nx];
+        nx++;
+    }
+    o = store_reports(db, x, nx, a, err);
+    if (o == OK && ns > 0)
+        o = mark_sent(db, send, ns, a, err);
+    if (o == OK && ns > 0)
+        o = give_commands(db, send, ns, a, err);
+    return o;
+}
+
+static const struct unit_kind EXCHANGE = {"exchange", exchange_prepare, exchange_write};
+
+void exchange_init(struct exchange *x, struct arena *arena, int64_t now, const uint8_t sha256[32],
+                   const struct ident *id)
+{
+    memset(x, 0, sizeof(*x));
+    x->unit.kind = &EXCHANGE;
+    x->unit.arena = arena;
+    x->unit.now = now;
+    memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
+    x->id = id;
+    x->sha256 = sha256;
+}
