@@ -47,10 +47,11 @@ static enum verdict verdict_of(const struct who *w, bool revoked, bool same_devi
         return WHO_REVOKED;
     if (!same_device)
         return WHO_MISMATCH;
-    if (w->device_state == ENROLLMENT_ENDED || w->state == ENROLLMENT_ENDED)
-        return WHO_ENDED;
+    /* a device that was ended may come back by a new enrolment: its new life is not ended */
     if (w->cert_life_id != 0 && w->cert_life_id == w->device_pending_id)
         return WHO_PENDING;
+    if (w->device_state == ENROLLMENT_ENDED || w->state == ENROLLMENT_ENDED)
+        return WHO_ENDED;
     if (w->cert_life_id != w->device_life_id)
         return WHO_OLD;
     if (w->device_state == ENROLLMENT_LEFT)

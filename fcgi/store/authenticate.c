@@ -1,0 +1,336 @@
+/*
+ * authenticate.c: see authenticate.h. Seven round trips for a batch of new devices (certificates,
+ * devices, begin, enrollments, lives, identities, commit), three more where devices are known.
+ */
+#include "store/authenticate.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "store/id.h"
+
+#include <string.h>
+
+static const struct sql CERTS = {
+    "identity_find",
+    "SELECT sha256, device_id, life_id, revoked_at, renews_device_id, issued_at "
+    "FROM identity_cert WHERE sha256 IN (%IN%)",
+    1};
+enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED };
+
+static const struct sql DEVICES = {
+    "enrollment_for_authenticate",
+    "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
+    "p.cert_sha256 FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "WHERE e.ident IN (%IN%)",
+    1};
+enum { D_IDENT, D_ID, D_DEVICE, D_STATE, D_LIFE, D_PENDING, D_ENDED, D_PENDING_SHA };
+
+static const struct sql ADD_ENROLLMENT = {
+    "enrollment_add",
+    "INSERT INTO enrollment (id, ident, kind, device_id, state, pending_life_id, udid, serial, "
+    "device_name, product_name, model, model_name, os_version, build_version, imei, meid, "
+    "created_at, last_seen_at) VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    0};
+#define ADD_ENROLLMENT_ARGS 17
+static const struct sql UPDATE_ENROLLMENT = {
+    "enrollment_reopen",
+    "UPDATE enrollment SET pending_life_id=?, serial=COALESCE(?,serial), "
+    "device_name=COALESCE(?,device_name), product_name=COALESCE(?,product_name), "
+    "model=COALESCE(?,model), model_name=COALESCE(?,model_name), "
+    "os_version=COALESCE(?,os_version), build_version=COALESCE(?,build_version), "
+    "imei=COALESCE(?,imei), meid=COALESCE(?,meid), last_seen_at=? WHERE id=?",
+    0};
+#define UPDATE_ENROLLMENT_ARGS 12
+static const struct sql ADD_LIFE = {
+    "life_add",
+    "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at) "
+    "VALUES (?,?,1,?,?,?,?)",
+    0};
+#define ADD_LIFE_ARGS 6
+static const struct sql DROP_PENDING = {
+    "life_replace_pending",
+    "UPDATE life SET state=3, over_at=?, over_why='another Authenticate came before its "
+    "TokenUpdate' WHERE id=? AND state=1",
+    0};
+/* Two devices that come with one certificate at once: the first one has it. */
+static const struct sql BIND = {
+    "identity_bind",
+    "INSERT INTO identity_cert (sha256, der, serial, subject, not_before, not_after, device_id, "
+    "life_id) VALUES (?,?,?,?,?,?,?,?) ON DUPLICATE KEY UPDATE "
+    "life_id=IF(device_id IS NULL OR device_id=VALUES(device_id), VALUES(life_id), life_id), "
+    "device_id=COALESCE(device_id, VALUES(device_id))",
+    0};
+#define BIND_ARGS 8
+/* A device that authenticates anew may have been erased: an EraseDevice that was delivered must
+ * not reach it a second time. */
+static const struct sql ERASED = {
+    "result_unconfirmed",
+    "INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, "
+    "notnow_at, notnow_count, closed_at, closed_why) SELECT q.enrollment_id, q.command_id, 9, "
+    "q.queued_at, q.sent_at, q.sent_count, q.notnow_at, q.notnow_count, ?, "
+    "'the device enrolled anew after it was sent' FROM queue q JOIN command c "
+    "ON c.id = q.command_id WHERE q.enrollment_id=? AND q.sent_count > 0 "
+    "AND c.request_type='EraseDevice' ON DUPLICATE KEY UPDATE state=result.state",
+    0};
+static const struct sql ERASED_GONE = {
+    "queue_remove_erase",
+    "DELETE q FROM queue q JOIN command c ON c.id = q.command_id WHERE q.enrollment_id=? "
+    "AND q.sent_count > 0 AND c.request_type='EraseDevice'",
+    0};
+
+static struct authenticate *of(struct unit *u)
+{
+    return (struct authenticate *)u;
+}
+
+static int64_t id_or_0(const struct val *v)
+{
+    return v == NULL || val_is_null(v) ? 0 : v->i;
+}
+
+/* ---- reading ---- */
+
+static const struct val *find(const struct rows *r, const void *key, size_t n)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct val *v = row_at(r, i, 0);
+
+        if (v->n == n && memcmp(v->s, key, n) == 0)
+            return v;
+    }
+    return NULL;
+}
+
+/* May a device that somebody ended come back? Only with an identity made since. */
+static bool made_since(const struct authenticate *x, const struct val *cert, int64_t ended_at)
+{
+    if (cert != NULL && !val_is_null(&cert[I_ISSUED]))
+        return cert[I_ISSUED].i > ended_at;
+    return x->cert_not_before > ended_at;
+}
+
+static enum verdict judge(const struct authenticate *x, const struct val *cert,
+                          const struct val *dev)
+{
+    int64_t bound = cert != NULL ? id_or_0(&cert[I_DEVICE]) : 0;
+
+    if (cert != NULL && !val_is_null(&cert[I_REVOKED]))
+        return WHO_REVOKED;
+    if (dev != NULL && dev[D_ID].i != dev[D_DEVICE].i)
+        return WHO_MISMATCH; /* the name of a user channel */
+    if (bound != 0 && (dev == NULL || dev[D_ID].i != bound))
+        return WHO_MISMATCH;
+    if (dev != NULL && dev[D_STATE].i == ENROLLMENT_ENDED && x->sha256 != NULL &&
+        !made_since(x, cert, id_or_0(&dev[D_ENDED])))
+        return WHO_ENDED;
+    return WHO_GOOD;
+}
+
+static void decide(struct authenticate *x, const struct val *cert, const struct val *dev)
+{
+    bool again;
+
+    x->verdict = judge(x, cert, dev);
+    x->is_new = dev == NULL;
+    x->unit.writes = x->verdict == WHO_GOOD;
+    x->id_ = dev != NULL ? dev[D_ID].i : id_new();
+    x->current_ = dev != NULL ? id_or_0(&dev[D_LIFE]) : 0;
+    x->pending_ = dev != NULL ? id_or_0(&dev[D_PENDING]) : 0;
+    /* the same message once more: the device did not get the answer */
+    again = x->pending_ != 0 && x->sha256 != NULL && dev[D_PENDING_SHA].n == 32 &&
+            memcmp(dev[D_PENDING_SHA].s, x->sha256, 32) == 0;
+    x->life_ = again ? x->pending_ : id_new();
+    x->pending_old_ = again ? 0 : x->pending_;
+    x->renewal_ = cert != NULL && dev != NULL && id_or_0(&cert[I_RENEWS]) == x->id_;
+    /* an identity that serves the current life goes on doing so until the TokenUpdate */
+    x->cert_moves_ = cert == NULL || x->current_ == 0 || id_or_0(&cert[I_LIFE]) != x->current_;
+}
+
+static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                         struct err *err)
+{
+    struct val sha[LIM_BATCH] = {{0}}, ident[LIM_BATCH] = {{0}};
+    struct rows certs = {0}, devices;
+    size_t ns = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        ident[i] = val_str(of(u[i])->id->name);
+        if (of(u[i])->sha256 != NULL)
+            sha[ns++] = val_bin(bytes_of(of(u[i])->sha256, 32));
+    }
+    if (ns > 0 && (o = db_select_in(db, &CERTS, NULL, 0, sha, ns, NULL, 0, a, &certs, err)) != OK)
+        return o;
+    if ((o = db_select_in(db, &DEVICES, NULL, 0, ident, n, NULL, 0, a, &devices, err)) != OK)
+        return o;
+    for (size_t i = 0; i < n; i++) {
+        struct authenticate *x = of(u[i]);
+
+        decide(x, x->sha256 != NULL ? find(&certs, x->sha256, 32) : NULL,
+               find(&devices, x->id->name, strlen(x->id->name)));
+    }
+    return OK;
+}
+
+/* ---- writing ---- */
+
+static struct val cut(const char *s, size_t chars)
+{
+    return s == NULL ? val_null() : val_strn(s, utf8_prefix(s, chars));
+}
+
+static size_t fact_args(const struct device_facts *f, struct val *v)
+{
+    v[0] = cut(f->serial, 64);
+    v[1] = cut(f->device_name, 255);
+    v[2] = cut(f->product_name, 64);
+    v[3] = cut(f->model, 64);
+    v[4] = cut(f->model_name, 64);
+    v[5] = cut(f->os_version, 32);
+    v[6] = cut(f->build_version, 32);
+    v[7] = cut(f->imei, 32);
+    v[8] = cut(f->meid, 32);
+    return 9;
+}
+
+static enum outcome add_new(struct db *db, struct authenticate **x, size_t n, struct arena *a,
+                            struct err *err)
+{
+    struct val *args = arena_array(a, n * ADD_ENROLLMENT_ARGS, sizeof(*args));
+
+    if (args == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        struct val *v = args + i * ADD_ENROLLMENT_ARGS;
+
+        v[0] = val_int(x[i]->id_);
+        v[1] = val_str(x[i]->id->name);
+        v[2] = val_int(x[i]->id->kind);
+        v[3] = val_int(x[i]->id_);
+        v[4] = val_int(x[i]->life_);
+        v[5] = val_str(x[i]->id->udid);
+        fact_args(&x[i]->facts, v + 6);
+        v[15] = val_int(x[i]->unit.now);
+        v[16] = val_int(x[i]->unit.now);
+    }
+    return db_exec_many(db, &ADD_ENROLLMENT, args, ADD_ENROLLMENT_ARGS, n, NULL, err);
+}
+
+static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, struct arena *a,
+                           struct err *err)
+{
+    struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
+    struct val drop[LIM_BATCH * 2], erase[LIM_BATCH * 2], gone[LIM_BATCH];
+    size_t nd = 0;
+    enum outcome o;
+
+    if (args == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        struct val *v = args + i * UPDATE_ENROLLMENT_ARGS;
+
+        v[0] = val_int(x[i]->life_);
+        fact_args(&x[i]->facts, v + 1);
+        v[10] = val_int(x[i]->unit.now);
+        v[11] = val_int(x[i]->id_);
+        erase[i * 2] = val_int(x[i]->unit.now);
+        erase[i * 2 + 1] = gone[i] = val_int(x[i]->id_);
+        if (x[i]->pending_old_ != 0) {
+            drop[nd * 2] = val_int(x[i]->unit.now);
+            drop[nd++ * 2 + 1] = val_int(x[i]->pending_old_);
+        }
+    }
+    if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, NULL, err)) !=
+            OK ||
+        (o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK ||
+        (o = db_exec_many(db, &ERASED, erase, 2, n, NULL, err)) != OK)
+        return o;
+    return db_exec_many(db, &ERASED_GONE, gone, 1, n, NULL, err);
+}
+
+static enum outcome add_lives(struct db *db, struct authenticate **x, size_t n, struct err *err)
+{
+    struct val args[LIM_BATCH * ADD_LIFE_ARGS];
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct val *v = args + k * ADD_LIFE_ARGS;
+
+        if (x[i]->life_ == x[i]->pending_)
+            continue;
+        v[0] = val_int(x[i]->life_);
+        v[1] = val_int(x[i]->id_);
+        v[2] = x[i]->sha256 != NULL ? val_bin(bytes_of(x[i]->sha256, 32)) : val_null();
+        v[3] = val_int(x[i]->renewal_);
+        v[4] = val_str(x[i]->topic);
+        v[5] = val_int(x[i]->unit.now);
+        k++;
+    }
+    return db_exec_many(db, &ADD_LIFE, args, ADD_LIFE_ARGS, k, NULL, err);
+}
+
+static enum outcome bind_certs(struct db *db, struct authenticate **x, size_t n, struct err *err)
+{
+    struct val args[LIM_BATCH * BIND_ARGS];
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct val *v = args + k * BIND_ARGS;
+
+        if (x[i]->sha256 == NULL || !x[i]->cert_moves_)
+            continue;
+        v[0] = val_bin(bytes_of(x[i]->sha256, 32));
+        v[1] = val_bin(x[i]->cert_der);
+        v[2] = cut(x[i]->cert_serial, 64);
+        v[3] = cut(x[i]->cert_subject, 512);
+        v[4] = val_int(x[i]->cert_not_before);
+        v[5] = val_int(x[i]->cert_not_after);
+        v[6] = val_int(x[i]->id_);
+        v[7] = val_int(x[i]->life_);
+        k++;
+    }
+    return db_exec_many(db, &BIND, args, BIND_ARGS, k, NULL, err);
+}
+
+static enum outcome authenticate_write(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                       struct err *err)
+{
+    struct authenticate *all[LIM_BATCH], *fresh[LIM_BATCH], *known[LIM_BATCH];
+    size_t na = 0, nf = 0, nk = 0;
+    enum outcome o = OK;
+
+    for (size_t i = 0; i < n; i++) {
+        struct authenticate *x = of(u[i]);
+
+        if (!x->unit.writes)
+            continue;
+        all[na++] = x;
+        if (x->is_new)
+            fresh[nf++] = x;
+        else
+            known[nk++] = x;
+    }
+    if (nf > 0)
+        o = add_new(db, fresh, nf, a, err);
+    if (o == OK && nk > 0)
+        o = reopen(db, known, nk, a, err);
+    if (o == OK)
+        o = add_lives(db, all, na, err);
+    return o == OK ? bind_certs(db, all, na, err) : o;
+}
+
+static const struct unit_kind AUTHENTICATE = {"authenticate", authenticate_prepare,
+                                              authenticate_write};
+
+void authenticate_init(struct authenticate *x, struct arena *arena, int64_t now,
+                       const uint8_t *sha256, const struct ident *id)
+{
+    memset(x, 0, sizeof(*x));
+    x->unit.kind = &AUTHENTICATE;
+    x->unit.arena = arena;
+    x->unit.now = now;
+    if (sha256 != NULL)
+        memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
+    x->id = id;
+    x->sha256 = sha256;
+}
