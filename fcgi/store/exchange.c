@@ -182,7 +182,7 @@ static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool 
 static void settle(struct exchange *x, struct db *db, struct arena *a)
 {
     if (x->who.verdict == WHO_UNBOUND)
-        x->unit.outcome = who_look(db, x->sha256, x->id, x->unit.now, a, &x->who, &x->unit.err);
+        x->unit.outcome = who_look(db, x->sha256, x->id, a, &x->who, &x->unit.err);
     if (x->unit.outcome != OK || x->who.verdict != WHO_GOOD)
         return;
     x->unit.writes = x->status != REPORT_IDLE || x->next_command_ != 0;

@@ -96,7 +96,6 @@ struct bind {
     struct bytes sha256;
     int64_t device_id, life_id;
     const char *ident;
-    int64_t now;
 };
 
 static enum outcome bind_unit(struct db *db, void *arg, struct err *err)
@@ -111,12 +110,12 @@ static enum outcome bind_unit(struct db *db, void *arg, struct err *err)
         o = db_exec(db, &BIND_LIFE, (struct val[]){val_bin(b->sha256), val_int(b->life_id)}, 2,
                     NULL, err);
     if (o == OK)
-        o = audit_add(db, b->now, "rule:first-contact", "identity.bind", b->ident,
+        o = audit_add(db, "rule:first-contact", "identity.bind", b->ident,
                       "the first certificate of a device that was moved in without one", err);
     return o;
 }
 
-enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct ident *id, int64_t now,
+enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct ident *id,
                       struct arena *a, struct who *out, struct err *err)
 {
     struct val sha = val_bin(bytes_of(sha256, 32)), ident = val_str(id->device);
@@ -139,8 +138,7 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     out->verdict = WHO_MISMATCH;
     if (val_is_null(row_at(&device, 0, 2)) || !val_is_null(row_at(&device, 0, 3)))
         return OK;
-    struct bind b = {bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i, id->device,
-                     now};
+    struct bind b = {bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i, id->device};
     struct rows r;
 
     if ((o = db_unit(db, bind_unit, &b, err)) != OK ||

@@ -56,7 +56,7 @@ void who_judge(const struct rows *r, const uint8_t sha256[32], const struct iden
 /* The long way for a certificate that is bound to no device: tells WHO_UNBOUND, WHO_MISMATCH and
  * WHO_REVOKED apart; binds it when the device was moved in from another server without a
  * certificate, or when a person has decided to accept it, and judges again. */
-enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct ident *id, int64_t now,
+enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct ident *id,
                       struct arena *a, struct who *out, struct err *err) MUST_USE;
 
 #endif

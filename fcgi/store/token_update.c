@@ -1,0 +1,352 @@
+/*
+ * token_update.c: see token_update.h. Five round trips for a batch (who, begin, lives,
+ * enrollments, commit); a life that replaces another is tidied up one by one.
+ */
+#include "store/token_update.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "store/audit.h"
+#include "store/id.h"
+#include "store/leave.h"
+#include "store/push.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct sql WHO = {
+    "token_update_who",
+    "SELECT " WHO_COLUMNS ", p.renewal, p.opened_at, EXISTS(SELECT 1 FROM queue q WHERE "
+    "q.enrollment_id = e.id), (SELECT o.state FROM push o WHERE o.enrollment_id = e.id) " WHO_FROM
+    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)",
+    1};
+enum { T_RENEWAL = WHO_COLUMNS_N, T_OPENED, T_QUEUE, T_PUSH };
+
+/* Moved in from another server: no certificate speaks for it. */
+static const struct sql BY_IDENT = {
+    "token_update_ident",
+    "SELECT e.id, e.state, e.life_id, e.pending_life_id FROM enrollment e WHERE e.ident=?", 0};
+
+static const struct sql SET_LIFE = {
+    "life_token",
+    "UPDATE life SET state=2, topic=?, push_token=?, push_magic=?, "
+    "unlock_token=COALESCE(?,unlock_token), awaiting_configuration=?, not_on_console=?, "
+    "token_at=?, push_dead_at=NULL, push_dead_why=NULL, over_at=NULL, over_why=NULL WHERE id=?",
+    0};
+#define SET_LIFE_ARGS 8
+static const struct sql ADD_LIFE = {
+    "life_add_user",
+    "INSERT INTO life (id, enrollment_id, state, topic, opened_at) VALUES (?,?,2,?,?)", 0};
+static const struct sql ADD_CHANNEL = {
+    "enrollment_add_user",
+    "INSERT INTO enrollment (id, ident, kind, device_id, state, udid, user_id, created_at, "
+    "last_seen_at) VALUES (?,?,?,?,1,?,?,?,?)",
+    0};
+/* A life that is new to the enrollment starts the tally. */
+static const struct sql SET_ENROLLMENT = {
+    "enrollment_token",
+    "UPDATE enrollment SET token_update_tally=IF(life_id<=>? AND state=2, token_update_tally+1, "
+    "1), "
+    "enrolled_at=IF(life_id<=>? AND state=2, enrolled_at, ?), life_id=?, state=2, "
+    "pending_life_id=IF(pending_life_id=?, NULL, pending_life_id), last_seen_at=?, ended_at=NULL, "
+    "ended_by=NULL, ended_why=NULL, user_short_name=COALESCE(?,user_short_name), "
+    "user_long_name=COALESCE(?,user_long_name) WHERE id=?",
+    0};
+#define SET_ENROLLMENT_ARGS 9
+static const struct sql LIFE_OVER = {
+    "life_replaced", "UPDATE life SET state=3, over_at=?, over_why=? WHERE id=? AND state<>3", 0};
+static const struct sql CARRY_OVER = {
+    "life_carry_over",
+    "UPDATE life n JOIN life o ON o.id=? SET n.unlock_token=COALESCE(n.unlock_token, "
+    "o.unlock_token), n.bootstrap_token=COALESCE(n.bootstrap_token, o.bootstrap_token) "
+    "WHERE n.id=?",
+    0};
+static const struct sql CERT_LIFE = {"identity_life",
+                                     "UPDATE identity_cert SET life_id=? WHERE sha256=?", 0};
+static const struct sql WIPE_OLD = {
+    "life_forget_secrets", "UPDATE life SET unlock_token=NULL, bootstrap_token=NULL WHERE id=?", 0};
+
+static struct token_update *of(struct unit *u)
+{
+    return (struct token_update *)u;
+}
+
+static int64_t id_or_0(const struct val *v)
+{
+    return val_is_null(v) ? 0 : v->i;
+}
+
+/* ---- reading ---- */
+
+static bool is_user(const struct token_update *x)
+{
+    return ident_is_user(x->id);
+}
+
+/* Which channel and which life the message is about; accepted or not. */
+static void decide(struct token_update *x)
+{
+    struct who *w = &x->who;
+
+    x->accepted = false;
+    x->new_channel_ = x->new_life_ = false;
+    x->id_ = w->id;
+    x->life_ = w->life_id;
+    switch (w->verdict) {
+    case WHO_GOOD:
+        x->new_life_ = x->life_ == 0; /* a user whose device was enrolled anew */
+        break;
+    case WHO_NO_CHANNEL:
+        x->new_channel_ = x->new_life_ = true;
+        break;
+    case WHO_PENDING:
+        if (is_user(x))
+            return; /* the device's own comes first; this one will come again */
+        x->life_ = w->cert_life_id;
+        break;
+    case WHO_OLD:
+    case WHO_LEFT:
+        if (!x->accept_restore || is_user(x))
+            return;
+        x->life_ = w->cert_life_id;
+        break;
+    default:
+        return;
+    }
+    if (x->new_channel_)
+        x->id_ = id_new();
+    if (x->new_life_)
+        x->life_ = id_new();
+    x->accepted = x->unit.writes = true;
+}
+
+static enum outcome look_moved(struct db *db, struct token_update *x, struct arena *a,
+                               struct err *err)
+{
+    struct val ident = val_str(x->id->device);
+    struct rows r;
+    enum outcome o = db_select(db, &BY_IDENT, &ident, 1, a, &r, err);
+    const struct val *v;
+
+    x->who = (struct who){.verdict = WHO_UNBOUND};
+    if (o != OK || r.n == 0)
+        return o;
+    v = row_at(&r, 0, 0);
+    x->who.device_id = v[0].i;
+    x->who.device_state = (int)v[1].i;
+    x->who.device_life_id = id_or_0(&v[2]);
+    x->who.device_pending_id = x->who.cert_life_id = id_or_0(&v[3]);
+    if (!is_user(x)) {
+        x->who.id = v[0].i;
+        x->who.life_id = id_or_0(&v[2]);
+        x->who.verdict = x->who.cert_life_id != 0 ? WHO_PENDING : WHO_GOOD;
+        return OK;
+    }
+    ident = val_str(x->id->name);
+    if ((o = db_select(db, &BY_IDENT, &ident, 1, a, &r, err)) != OK)
+        return o;
+    x->who.verdict = r.n > 0 ? WHO_GOOD : WHO_NO_CHANNEL;
+    if (r.n > 0) {
+        x->who.id = row_at(&r, 0, 0)->i;
+        x->who.life_id = id_or_0(row_at(&r, 0, 2));
+    }
+    return OK;
+}
+
+static void take_row(struct token_update *x, const struct rows *r)
+{
+    who_judge(r, x->sha256, x->id, &x->who);
+    x->renewal_ = x->has_queue = x->push_open_ = false;
+    if (x->who.id != 0) {
+        const struct val *v = row_at(r, x->who.row, 0);
+
+        x->renewal_ =
+            !val_is_null(&v[T_RENEWAL]) && v[T_RENEWAL].i != 0 && !x->awaiting_configuration;
+        x->has_queue = v[T_QUEUE].i != 0;
+        x->push_open_ = !val_is_null(&v[T_PUSH]) && v[T_PUSH].i != PUSH_SENT;
+    }
+}
+
+static enum outcome token_update_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                         struct err *err)
+{
+    struct val list[LIM_BATCH] = {{0}};
+    struct rows r = {0};
+    size_t k = 0;
+    enum outcome o = OK;
+
+    for (size_t i = 0; i < n; i++)
+        if (of(u[i])->sha256 != NULL)
+            list[k++] = val_bin(bytes_of(of(u[i])->sha256, 32));
+    if (k > 0)
+        o = db_select_in(db, &WHO, NULL, 0, list, k, NULL, 0, a, &r, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        struct token_update *x = of(u[i]);
+
+        if (x->sha256 == NULL)
+            o = look_moved(db, x, a, err);
+        else
+            take_row(x, &r);
+        if (o == OK && x->sha256 != NULL && x->who.verdict == WHO_UNBOUND)
+            o = who_look(db, x->sha256, x->id, a, &x->who, err);
+        if (o == OK)
+            decide(x);
+    }
+    return o;
+}
+
+/* ---- writing ---- */
+
+static struct val cut(const char *s, size_t chars)
+{
+    return s == NULL ? val_null() : val_strn(s, utf8_prefix(s, chars));
+}
+
+static enum outcome add_channel(struct db *db, const struct token_update *x, struct err *err)
+{
+    struct val now = val_int(x->unit.now);
+    enum outcome o = OK;
+
+    if (x->new_channel_)
+        o = db_exec(db, &ADD_CHANNEL,
+                    (struct val[]){val_int(x->id_), val_str(x->id->name), val_int(x->id->kind),
+                                   val_int(x->who.device_id), val_str(x->id->udid),
+                                   cut(x->id->user_id, 128), now, now},
+                    8, NULL, err);
+    if (o == OK && x->new_life_)
+        o = db_exec(db, &ADD_LIFE,
+                    (struct val[]){val_int(x->life_), val_int(x->id_), val_str(x->topic), now}, 4,
+                    NULL, err);
+    return o;
+}
+
+/* What the life that begins (or comes back) takes from the one before, and what ends with it. */
+static enum outcome replace_life(struct db *db, const struct token_update *x, struct err *err)
+{
+    int64_t old = x->who.device_life_id, id = x->who.device_id, now = x->unit.now;
+    bool restored = x->who.verdict == WHO_OLD || x->who.verdict == WHO_LEFT;
+    const char *why = restored ? "a backup was restored" : "the device was enrolled anew";
+    enum outcome o = OK;
+
+    if (old != 0 && old != x->life_)
+        o = db_exec(db, &LIFE_OVER, (struct val[]){val_int(now), val_str(why), val_int(old)}, 3,
+                    NULL, err);
+    if (o == OK && x->sha256 != NULL)
+        o = db_exec(db, &CERT_LIFE,
+                    (struct val[]){val_int(x->life_), val_bin(bytes_of(x->sha256, 32))}, 2, NULL,
+                    err);
+    if (o != OK || old == 0)
+        return o;
+    if (x->renewal_)
+        return db_exec(db, &CARRY_OVER, (struct val[]){val_int(old), val_int(x->life_)}, 2, NULL,
+                       err);
+    if (restored)
+        return audit_add(db, "rule:restore", "enrollment.restore", x->id->name,
+                         "a TokenUpdate of an earlier installation was accepted", err);
+    if ((o = leave_cancel_queue(db, id, now, now, why, err)) != OK ||
+        (o = leave_users(db, id, now, now, why, err)) != OK)
+        return o;
+    return old == x->life_ ? OK
+                           : db_exec(db, &WIPE_OLD, (struct val[]){val_int(old)}, 1, NULL, err);
+}
+
+static void life_args(const struct token_update *x, struct val *v)
+{
+    v[0] = val_str(x->topic);
+    v[1] = val_bin(x->push_token);
+    v[2] = val_str(x->push_magic);
+    v[3] = x->unlock_token.n > 0 ? val_secret(x->unlock_token) : val_null();
+    v[4] = val_int(x->awaiting_configuration);
+    v[5] = val_int(x->not_on_console);
+    v[6] = val_int(x->unit.now);
+    v[7] = val_int(x->life_);
+}
+
+static void enrollment_args(const struct token_update *x, struct val *v)
+{
+    v[0] = v[1] = v[3] = v[4] = val_int(x->life_);
+    v[2] = v[5] = val_int(x->unit.now);
+    v[6] = is_user(x) ? cut(x->id->user_short_name, 255) : val_null();
+    v[7] = is_user(x) ? cut(x->id->user_long_name, 255) : val_null();
+    v[8] = val_int(x->id_);
+}
+
+static int id_order(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* A push that the old token did not let through, and one for commands that wait. */
+static enum outcome wake(struct db *db, struct unit **u, size_t n, struct err *err)
+{
+    struct push_want want[LIM_BATCH];
+    int64_t revive[LIM_BATCH];
+    size_t nw = 0, nr = 0;
+    enum outcome o = OK;
+
+    for (size_t i = 0; i < n; i++) {
+        struct token_update *x = of(u[i]);
+
+        if (x->unit.writes && x->push_open_)
+            revive[nr++] = x->id_;
+        else if (x->unit.writes && x->has_queue)
+            want[nw++] = (struct push_want){x->id_, NULL};
+    }
+    if (nr > 0) {
+        qsort(revive, nr, sizeof(revive[0]), id_order);
+        o = push_revive(db, revive, nr, err);
+    }
+    if (o == OK && nw > 0) {
+        qsort(want, nw, sizeof(want[0]), id_order); /* the id is its first member */
+        o = push_request(db, want, nw, of(u[0])->push_keep_s, err);
+    }
+    return o;
+}
+
+static enum outcome token_update_write(struct db *db, struct unit **u, size_t n, struct arena *a,
+                                       struct err *err)
+{
+    struct val *life = arena_array(a, n * SET_LIFE_ARGS, sizeof(*life));
+    struct val *enr = arena_array(a, n * SET_ENROLLMENT_ARGS, sizeof(*enr));
+    size_t k = 0;
+    enum outcome o = OK;
+
+    if (life == NULL || enr == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; o == OK && i < n; i++) {
+        struct token_update *x = of(u[i]);
+
+        if (!x->unit.writes)
+            continue;
+        o = add_channel(db, x, err);
+        if (o == OK && x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL)
+            if (x->who.device_life_id != 0 || x->who.verdict != WHO_PENDING)
+                o = replace_life(db, x, err);
+        life_args(x, life + k * SET_LIFE_ARGS);
+        enrollment_args(x, enr + k * SET_ENROLLMENT_ARGS);
+        k++;
+    }
+    if (o == OK)
+        o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, NULL, err);
+    if (o == OK)
+        o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, k, NULL, err);
+    return o == OK ? wake(db, u, n, err) : o;
+}
+
+static const struct unit_kind TOKEN_UPDATE = {"token-update", token_update_prepare,
+                                              token_update_write};
+
+void token_update_init(struct token_update *x, struct arena *arena, int64_t now,
+                       const uint8_t *sha256, const struct ident *id)
+{
+    memset(x, 0, sizeof(*x));
+    x->unit.kind = &TOKEN_UPDATE;
+    x->unit.arena = arena;
+    x->unit.now = now;
+    if (sha256 != NULL)
+        memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
+    x->id = id;
+    x->sha256 = sha256;
+}
