@@ -1,0 +1,86 @@
+/*
+ * queue.h: commands: queued for enrollments, listed, cancelled, expired. Delivery and results are
+ * in exchange.h.
+ */
+#ifndef DROVER_STORE_QUEUE_H
+#define DROVER_STORE_QUEUE_H
+
+#include "store/db.h"
+#include "store/queue_state.h"
+
+enum dedupe {
+    DEDUPE_SKIP,     /* an open command with the same key stays, the new one is not queued */
+    DEDUPE_SUPERSEDE /* open ones that were never sent are cancelled, the new one is queued */
+};
+
+struct enqueue {
+    /* in */
+    const char *uuid; /* CommandUUID */
+    const char *request_type;
+    struct bytes body; /* the property list */
+    int fill;          /* COMMAND_FILL_* */
+    const char *const *idents;
+    size_t n;               /* at most LIM_IDS */
+    int priority;           /* -100 to 100; higher goes first; 0 is the custom */
+    int64_t not_before;     /* 0: at once */
+    int64_t expires_at;     /* 0: never */
+    const char *dedupe_key; /* NULL: none */
+    enum dedupe dedupe;
+    const char *actor; /* for the audit log */
+    bool push;         /* want a push for each */
+    int64_t push_keep_s;
+    const char *const *apns_ids; /* one for each ident, or NULL */
+    const struct bytes *tickets; /* one for each ident, or NULL */
+    int64_t now;
+    /* out */
+    enum enqueue_outcome {
+        ENQUEUE_OK,
+        ENQUEUE_UNKNOWN,  /* no such enrollment */
+        ENQUEUE_ENDED,    /* it left, was ended, or never finished enrolling */
+        ENQUEUE_DUPLICATE /* an open command with that dedupe key stays */
+    } *
+        outcomes;            /* room for n, the caller's */
+    int64_t *enrollment_ids; /* room for n; 0 where unknown */
+};
+
+/* Queues one command for n enrollments in one unit of work; a bad one does not keep the others
+ * from it. CONFLICT: the CommandUUID was used before (nothing is queued). NOT_FOUND: no enrollment
+ * took it (nothing is stored). */
+enum outcome queue_add(struct db *db, struct enqueue *e, struct err *err) MUST_USE;
+
+/* An open or closed command of an enrollment. */
+struct queue_item {
+    const char *uuid, *request_type;
+    int state; /* enum queue_state */
+    int priority;
+    int64_t queued_at, not_before, expires_at, sent_at, notnow_at, closed_at,
+        reported_at; /* 0: none */
+    int sent_count, notnow_count;
+    const char *closed_why; /* "" when absent */
+    const char *created_by;
+    struct bytes body, report; /* empty unless asked for */
+};
+
+/* The open commands in the order in which they would be offered; `after` is how many to leave out
+ * (paging), at most LIM_PAGE come. NOT_FOUND: no such enrollment. */
+enum outcome queue_list(struct db *db, const char *ident, size_t after, size_t max, bool with_body,
+                        struct arena *a, struct queue_item **out, size_t *n,
+                        struct err *err) MUST_USE;
+/* Closed commands, newest first: those closed before (`before`, `before_id`) when that is not 0. */
+enum outcome queue_results(struct db *db, const char *ident, int64_t before, size_t max,
+                           bool with_report, struct arena *a, struct queue_item **out, size_t *n,
+                           struct err *err) MUST_USE;
+/* One command of one enrollment, open or closed. NOT_FOUND: neither. */
+enum outcome queue_get(struct db *db, const char *ident, const char *uuid, struct arena *a,
+                       struct queue_item *out, struct err *err) MUST_USE;
+/* Cancels open commands of an enrollment: the one of that UUID, or all (uuid NULL). A command that
+ * was sent is cancelled too: it is not offered again, but the device may have done it; *sent counts
+ * those. NOT_FOUND: no such enrollment, or no open command of that UUID. */
+enum outcome queue_cancel(struct db *db, const char *ident, const char *uuid, const char *actor,
+                          const char *why, int64_t now, size_t *cancelled, size_t *sent,
+                          struct err *err) MUST_USE;
+/* Closes open commands past their expiry, at most max at a time. */
+enum outcome queue_expire(struct db *db, int64_t now, size_t max, size_t *expired,
+                          struct err *err) MUST_USE;
+
+#endif
