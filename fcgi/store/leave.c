@@ -18,7 +18,7 @@ static const struct sql USERS = {
 static const struct sql USER_WAITS = {
     "enrollment_user_waits", "UPDATE enrollment SET state=1, life_id=NULL WHERE id=? AND state<>4",
     0};
-static const struct sql LIFE_OVER = {
+static const struct sql CLOSE_LIFE = {
     "life_over", "UPDATE life SET state=3, over_at=?, over_why=? WHERE id=? AND state<>3", 0};
 static const struct sql CHECKED_OUT = {
     "enrollment_left",
@@ -49,7 +49,7 @@ enum outcome leave_cancel_queue(struct db *db, int64_t enrollment_id, int64_t be
 static enum outcome life_over(struct db *db, int64_t life_id, int64_t now, const char *why,
                               struct err *err)
 {
-    return db_exec(db, &LIFE_OVER, (struct val[]){val_int(now), val_str(why), val_int(life_id)}, 3,
+    return db_exec(db, &CLOSE_LIFE, (struct val[]){val_int(now), val_str(why), val_int(life_id)}, 3,
                    NULL, err);
 }
 

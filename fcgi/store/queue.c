@@ -2,6 +2,7 @@
 #include "store/queue.h"
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "store/audit.h"
 #include "store/id.h"
 #include "store/push.h"
@@ -325,7 +326,8 @@ static enum outcome cancel_unit(struct db *db, void *arg, struct err *err)
 {
     struct cancel *x = arg;
     struct val args[] = {val_str(x->ident), val_str(x->uuid)};
-    char why[256], detail[64];
+    char why[256]; /* 60 characters of at most four octets */
+    char detail[64];
     struct rows r;
     enum outcome o;
 
@@ -344,7 +346,8 @@ static enum outcome cancel_unit(struct db *db, void *arg, struct err *err)
     x->sent = 0;
     for (size_t i = 0; i < r.n; i++)
         x->sent += row_at(&r, i, 2)->i > 0;
-    snprintf(why, sizeof(why), "%.100s: %.150s", x->actor, x->why);
+    snprintf(why, sizeof(why), "%.*s: %.*s", (int)utf8_prefix(x->actor, 24), x->actor,
+             (int)utf8_prefix(x->why, 36), x->why);
     snprintf(detail, sizeof(detail), "cancelled=%zu sent=%zu", x->n, x->sent);
     if ((o = close_rows(db, &r, QUEUE_CANCELLED, why, x->now, err)) != OK)
         return o;

@@ -53,7 +53,7 @@ static const struct sql SET_ENROLLMENT = {
     "user_long_name=COALESCE(?,user_long_name) WHERE id=?",
     0};
 #define SET_ENROLLMENT_ARGS 9
-static const struct sql LIFE_OVER = {
+static const struct sql CLOSE_LIFE = {
     "life_replaced", "UPDATE life SET state=3, over_at=?, over_why=? WHERE id=? AND state<>3", 0};
 static const struct sql CARRY_OVER = {
     "life_carry_over",
@@ -229,7 +229,7 @@ static enum outcome replace_life(struct db *db, const struct token_update *x, st
     enum outcome o = OK;
 
     if (old != 0 && old != x->life_)
-        o = db_exec(db, &LIFE_OVER, (struct val[]){val_int(now), val_str(why), val_int(old)}, 3,
+        o = db_exec(db, &CLOSE_LIFE, (struct val[]){val_int(now), val_str(why), val_int(old)}, 3,
                     NULL, err);
     if (o == OK && x->sha256 != NULL)
         o = db_exec(db, &CERT_LIFE,

@@ -1,0 +1,136 @@
+/* connect.c: see connect.h. */
+#include "connect/connect.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "command/fill.h"
+#include "store/exchange.h"
+
+static bool status_read(struct message *m, struct exchange *x)
+{
+    static const struct {
+        const char *word;
+        enum report_status status;
+    } table[] = {{"Idle", REPORT_IDLE},
+                 {"Acknowledged", REPORT_ACKNOWLEDGED},
+                 {"Error", REPORT_ERROR},
+                 {"CommandFormatError", REPORT_FORMAT_ERROR},
+                 {"NotNow", REPORT_NOT_NOW}};
+    const char *status = pl_get_str(m->root, "Status");
+
+    if (status == NULL) {
+        device_refuse(m, 400,
+                      pl_get(m->root, "MessageType") != NULL
+                          ? "a check-in message came to the address of reports"
+                          : "the report has no Status");
+        return false;
+    }
+    m->word = status;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcmp(table[i].word, status) == 0) {
+            x->status = table[i].status;
+            return true;
+        }
+    device_refuse(m, 400, "the report has an unknown Status");
+    return false;
+}
+
+static bool uuid_read(struct message *m, struct exchange *x)
+{
+    size_t n;
+
+    if (x->status == REPORT_IDLE)
+        return true;
+    x->uuid = pl_get_str(m->root, "CommandUUID");
+    n = x->uuid != NULL ? strlen(x->uuid) : 0;
+    if (n == 0 || n > LIM_COMMAND_UUID) {
+        device_refuse(m, 400, "the report has no CommandUUID, or one longer than %u octets",
+                      LIM_COMMAND_UUID);
+        return false;
+    }
+    log_context_command(x->uuid);
+    return true;
+}
+
+static void log_effect(const struct exchange *x)
+{
+    static const char *const effect[] = {[EFFECT_STORED] = "stored",
+                                         [EFFECT_REPEATED] = "repeated",
+                                         [EFFECT_LATE] = "late",
+                                         [EFFECT_UNKNOWN] = "unknown command"};
+    static const char *const status[] = {"Idle", "Acknowledged", "Error", "CommandFormatError",
+                                         "NotNow"};
+
+    if (x->effect != EFFECT_NONE)
+        log_event(x->effect == EFFECT_UNKNOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "mdm.report",
+                  "status", status[x->status], "effect", effect[x->effect], NULL);
+}
+
+static void hand_out(struct message *m, struct exchange *x)
+{
+    struct err err = {0};
+
+    log_event(LOG_LEVEL_INFO, "mdm.command", "uuid", x->command_uuid, "request_type",
+              x->request_type, NULL);
+    if (x->fill_unlock_token) {
+        if (command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token,
+                                      x->ticket, &m->resp->body, &err) != OK) {
+            buf_wipe(&m->resp->body);
+            device_fail(m, &err);
+            return;
+        }
+        m->resp->secret = true;
+    } else {
+        buf_add(&m->resp->body, x->body.p, x->body.n);
+    }
+    m->resp->content_type = "application/xml; charset=UTF-8";
+}
+
+/* True: a person has just accepted the device, try again. */
+static bool serve(struct message *m, struct exchange *x)
+{
+    enum outcome o = batch_do(m->app->batch, &x->unit);
+
+    if (o != OK) {
+        device_fail(m, &x->unit.err);
+        return false;
+    }
+    switch (x->who.verdict) {
+    case WHO_GOOD:
+        log_effect(x);
+        if (x->command_id != 0)
+            hand_out(m, x);
+        return false;
+    case WHO_PENDING:
+    case WHO_LEFT:
+    case WHO_NO_CHANNEL:
+        /* nothing is queued for it; the empty answer ends the exchange */
+        log_event(LOG_LEVEL_INFO, "mdm.early", "why", "no TokenUpdate of this channel has come",
+                  NULL);
+        return false;
+    default:
+        return device_turn_away(m, &x->who);
+    }
+}
+
+void connect_message(struct message *m)
+{
+    struct exchange x;
+
+    exchange_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
+    x.report = m->req->body;
+    if (!status_read(m, &x) || !uuid_read(m, &x))
+        return;
+    if (serve(m, &x))
+        serve(m, &x);
+}
+
+void connect_handle(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp)
+{
+    struct message m = {.app = app, .req = req, .caller = caller, .resp = resp};
+
+    if (device_message_read(&m))
+        connect_message(&m);
+    device_message_free(&m);
+}
