@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "command/fill.h"
 #include "store/exchange.h"
+#include "store/queue.h"
+#include "wire/sign.h"
 
 static bool status_read(struct message *m, struct exchange *x)
 {
@@ -66,27 +68,63 @@ static void log_effect(const struct exchange *x)
                   "status", status[x->status], "effect", effect[x->effect], NULL);
 }
 
-static void hand_out(struct message *m, struct exchange *x)
+/* A command that can never be delivered is closed, so that it does not stand in the way of those
+ * behind it. */
+static bool give_up(struct message *m, const struct exchange *x, const struct err *why)
+{
+    struct db *db = NULL;
+    struct err err = {0};
+    size_t n, sent;
+    enum outcome o = db_pool_take(m->app->pool, &db, &err);
+
+    if (o == OK)
+        o = queue_cancel(db, m->id.name, x->command_uuid, "rule:undeliverable", why->msg,
+                         m->req->now, &n, &sent, &err);
+    db_pool_give(m->app->pool, &db);
+    if (o == OK || o == NOT_FOUND) {
+        log_err(LOG_LEVEL_WARNING, "mdm.undeliverable", why);
+        return true;
+    }
+    device_fail(m, &err);
+    return false;
+}
+
+/* True: the command was given up, ask for the next. */
+static bool hand_out(struct message *m, struct exchange *x)
+{
+    struct err err = {0};
+    enum outcome o;
+
+    m->resp->content_type = "application/xml; charset=UTF-8";
+    log_event(LOG_LEVEL_INFO, "mdm.command", "uuid", x->command_uuid, "request_type",
+              x->request_type, NULL);
+    if (!x->fill_unlock_token) {
+        buf_add(&m->resp->body, x->body.p, x->body.n);
+        return false;
+    }
+    o = command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token, x->ticket,
+                                  &m->resp->body, &err);
+    if (o == OK) {
+        m->resp->secret = true;
+        return false;
+    }
+    buf_wipe(&m->resp->body);
+    m->resp->content_type = NULL;
+    if (o == NOT_FOUND || o == DENIED)
+        return give_up(m, x, &err);
+    device_fail(m, &err);
+    return false;
+}
+
+static void void_ticket(const struct exchange *x)
 {
     struct err err = {0};
 
-    log_event(LOG_LEVEL_INFO, "mdm.command", "uuid", x->command_uuid, "request_type",
-              x->request_type, NULL);
-    if (x->fill_unlock_token) {
-        if (command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token,
-                                      x->ticket, &m->resp->body, &err) != OK) {
-            buf_wipe(&m->resp->body);
-            device_fail(m, &err);
-            return;
-        }
-        m->resp->secret = true;
-    } else {
-        buf_add(&m->resp->body, x->body.p, x->body.n);
-    }
-    m->resp->content_type = "application/xml; charset=UTF-8";
+    if (x->closed_ticket.n > 0 && sign_ticket_end(x->closed_ticket, &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "ticket.end", &err);
 }
 
-/* True: a person has just accepted the device, try again. */
+/* True: try again (a person has just accepted the device, or a command was given up). */
 static bool serve(struct message *m, struct exchange *x)
 {
     enum outcome o = batch_do(m->app->batch, &x->unit);
@@ -98,9 +136,8 @@ static bool serve(struct message *m, struct exchange *x)
     switch (x->who.verdict) {
     case WHO_GOOD:
         log_effect(x);
-        if (x->command_id != 0)
-            hand_out(m, x);
-        return false;
+        void_ticket(x);
+        return x->command_id != 0 && hand_out(m, x);
     case WHO_PENDING:
     case WHO_LEFT:
     case WHO_NO_CHANNEL:
@@ -113,6 +150,8 @@ static bool serve(struct message *m, struct exchange *x)
     }
 }
 
+#define TRIES 8
+
 void connect_message(struct message *m)
 {
     struct exchange x;
@@ -121,8 +160,10 @@ void connect_message(struct message *m)
     x.report = m->req->body;
     if (!status_read(m, &x) || !uuid_read(m, &x))
         return;
-    if (serve(m, &x))
-        serve(m, &x);
+    for (int i = 0; i < TRIES; i++)
+        if (!serve(m, &x))
+            return;
+    device_refuse(m, 503, "too many undeliverable commands at once");
 }
 
 void connect_handle(struct app *app, struct req *req, const struct caller *caller,

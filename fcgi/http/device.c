@@ -118,8 +118,7 @@ bool device_turn_away(struct message *m, const struct who *who)
         const char *action, *why;
     } refusal[] = {
         [WHO_OLD] = {"identity.old", "the identity is of an earlier enrolment of this device"},
-        [WHO_MISMATCH] = {"identity.mismatch",
-                          "the identity certificate is not this enrollment's"},
+        [WHO_MISMATCH] = {"identity.mismatch", "the identity certificate is not this enrollment's"},
         [WHO_REVOKED] = {"identity.revoked", "the identity certificate was revoked"},
     };
     struct err err = {0};

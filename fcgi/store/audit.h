@@ -10,4 +10,9 @@
 enum outcome audit_add(struct db *db, const char *actor, const char *action, const char *subject,
                        const char *detail, struct err *err) MUST_USE;
 
+/* The same, unless an entry of this action and subject was added within `every` microseconds: for
+ * what a device or an attacker can repeat at will. A unit of its own. */
+enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, const char *action,
+                              const char *subject, const char *detail, struct err *err) MUST_USE;
+
 #endif

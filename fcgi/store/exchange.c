@@ -91,7 +91,8 @@ static const struct sql UNLOCK_TOKEN = {"life_unlock_token",
 static const struct sql FIND = {
     "queue_find",
     "SELECT c.id, q.state, q.queued_at, q.sent_at, q.sent_count, q.notnow_at, q.notnow_count, "
-    "r.state FROM command c LEFT JOIN queue q ON q.enrollment_id = ? AND q.command_id = c.id "
+    "q.ticket, r.state FROM command c LEFT JOIN queue q ON q.enrollment_id = ? AND q.command_id = "
+    "c.id "
     "LEFT JOIN result r ON r.enrollment_id = ? AND r.command_id = c.id WHERE c.uuid = ?",
     0};
 
@@ -142,6 +143,7 @@ static void take_open(struct open_command *c, int64_t command_id, const struct v
     c->sent_count = state[3].i;
     c->notnow_at = state[4];
     c->notnow_count = state[5].i;
+    c->ticket = state[6];
 }
 
 static void take_row(struct exchange *x, const struct rows *r)
@@ -246,6 +248,8 @@ static enum outcome close_commands(struct db *db, struct exchange **x, size_t n,
         gone[i * 2] = val_int(x[i]->who.id);
         gone[i * 2 + 1] = val_int(x[i]->reported_.command_id);
         x[i]->effect = EFFECT_STORED;
+        if (!val_is_null(&x[i]->reported_.ticket))
+            x[i]->closed_ticket = arena_bytes(x[i]->unit.arena, val_bytes(&x[i]->reported_.ticket));
     }
     o = db_exec_many(db, &RESULT, result, RESULT_ARGS, n, NULL, err);
     if (o == OK)
@@ -281,7 +285,7 @@ static enum outcome report_other(struct db *db, struct exchange *x, struct arena
     if (o != OK || r.n == 0)
         return o;
     v = row_at(&r, 0, 0);
-    if (val_is_null(&v[1]) && val_is_null(&v[7]))
+    if (val_is_null(&v[1]) && val_is_null(&v[8]))
         return OK;
     x->effect = EFFECT_REPEATED;
     if (!val_is_null(&v[1])) {
@@ -289,10 +293,11 @@ static enum outcome report_other(struct db *db, struct exchange *x, struct arena
         x->reported_ = c;
         return is_final(x->status) ? close_commands(db, &x, 1, a, err) : put_off(db, &x, 1, err);
     }
-    if (!is_final(x->status) || v[7].i < QUEUE_CANCELLED)
+    if (!is_final(x->status) || v[8].i < QUEUE_CANCELLED)
         return OK;
     /* RESULT's update takes the report and the status, and leaves the times of the row alone */
-    c = (struct open_command){.command_id = v[0].i, .sent_at = val_null(), .notnow_at = val_null()};
+    c = (struct open_command){
+        .command_id = v[0].i, .sent_at = val_null(), .notnow_at = val_null(), .ticket = val_null()};
     x->reported_ = c;
     o = close_commands(db, &x, 1, a, err);
     x->effect = EFFECT_LATE;
@@ -441,6 +446,7 @@ static enum outcome exchange_write(struct db *db, struct unit **u, size_t n, str
         x[nx]->effect = EFFECT_NONE;
         x[nx]->command_id = 0;
         x[nx]->fill_unlock_token = false;
+        x[nx]->closed_ticket = bytes_of(NULL, 0);
         if (x[nx]->next_command_ != 0)
             send[ns++] = x[nx];
         nx++;

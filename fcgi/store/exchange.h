@@ -49,7 +49,7 @@ struct exchange {
     bool head_reported_;   /* the report is about the first open command: */
     struct open_command {
         int64_t command_id, state, queued_at, sent_count, notnow_count;
-        struct val sent_at, notnow_at;
+        struct val sent_at, notnow_at, ticket;
     } reported_;
     bool reset_; /* commands that were put off become eligible again */
 };

@@ -147,3 +147,16 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     who_judge(&r, sha256, id, out);
     return OK;
 }
+
+enum outcome who_ask(struct db *db, const uint8_t sha256[32], const struct ident *id,
+                     struct arena *a, struct who *out, struct err *err)
+{
+    struct val sha = val_bin(bytes_of(sha256, 32));
+    struct rows r;
+    enum outcome o = db_select(db, &BY_CERT, &sha, 1, a, &r, err);
+
+    if (o != OK)
+        return o;
+    who_judge(&r, sha256, id, out);
+    return out->verdict == WHO_UNBOUND ? who_look(db, sha256, id, a, out, err) : OK;
+}

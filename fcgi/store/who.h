@@ -59,4 +59,8 @@ void who_judge(const struct rows *r, const uint8_t sha256[32], const struct iden
 enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct ident *id,
                       struct arena *a, struct who *out, struct err *err) MUST_USE;
 
+/* Judges one message with a statement of its own, for what is off the hot path. */
+enum outcome who_ask(struct db *db, const uint8_t sha256[32], const struct ident *id,
+                     struct arena *a, struct who *out, struct err *err) MUST_USE;
+
 #endif

@@ -1,0 +1,58 @@
+/* Authenticate.c: a device asks whether it may enrol; a pending life is opened. */
+#include "checkin/checkin.h"
+
+#include "base/log.h"
+#include "store/authenticate.h"
+#include "wire/x509.h"
+
+static void facts_read(struct message *m, struct device_facts *f)
+{
+    f->serial = pl_get_str(m->root, "SerialNumber");
+    f->device_name = pl_get_str(m->root, "DeviceName");
+    f->product_name = pl_get_str(m->root, "ProductName");
+    f->model = pl_get_str(m->root, "Model");
+    f->model_name = pl_get_str(m->root, "ModelName");
+    f->os_version = pl_get_str(m->root, "OSVersion");
+    f->build_version = pl_get_str(m->root, "BuildVersion");
+    f->imei = pl_get_str(m->root, "IMEI");
+    f->meid = pl_get_str(m->root, "MEID");
+}
+
+static bool cert_read(struct message *m, struct authenticate *x)
+{
+    struct err err = {0};
+    struct cert_info info;
+    enum outcome o = caller_cert(m->caller, m->req, &x->cert_der, &err);
+
+    if (o == OK)
+        o = cert_info_read(m->req->arena, x->cert_der, &info, &err);
+    if (o != OK) {
+        device_fail(m, &err);
+        return false;
+    }
+    x->cert_subject = info.subject;
+    x->cert_serial = info.serial;
+    x->cert_not_before = info.not_before;
+    x->cert_not_after = info.not_after;
+    return true;
+}
+
+void checkin_Authenticate(struct message *m)
+{
+    struct authenticate x;
+
+    authenticate_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
+    if (!checkin_topic(m, &x.topic) || !cert_read(m, &x))
+        return;
+    facts_read(m, &x.facts);
+    if (batch_do(m->app->batch, &x.unit) != OK) {
+        device_fail(m, &x.unit.err);
+        return;
+    }
+    if (x.verdict != WHO_GOOD) {
+        device_turn_away(m, &(struct who){.verdict = x.verdict});
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "checkin.Authenticate", "serial", x.facts.serial, "device",
+              x.is_new ? "new" : "known", NULL);
+}

@@ -1,0 +1,92 @@
+/* TokenUpdate.c: push token and PushMagic; the first one completes the enrolment. */
+#include "checkin/checkin.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "store/token_update.h"
+
+static bool keys_read(struct message *m, struct token_update *x)
+{
+    if (!checkin_topic(m, &x->topic))
+        return false;
+    if (!pl_get_data(m->root, "Token", &x->push_token) || x->push_token.n == 0 ||
+        x->push_token.n > LIM_PUSH_TOKEN) {
+        device_refuse(m, 400, "Token is missing, no data, or longer than %u octets",
+                      LIM_PUSH_TOKEN);
+        return false;
+    }
+    x->push_magic = pl_get_str(m->root, "PushMagic");
+    if (x->push_magic == NULL || x->push_magic[0] == '\0' ||
+        strlen(x->push_magic) > LIM_PUSH_MAGIC) {
+        device_refuse(m, 400, "PushMagic is missing, empty, or longer than %u octets",
+                      LIM_PUSH_MAGIC);
+        return false;
+    }
+    pl_get_bool(m->root, "AwaitingConfiguration", &x->awaiting_configuration);
+    pl_get_bool(m->root, "NotOnConsole", &x->not_on_console);
+    return true;
+}
+
+static bool unlock_token_read(struct message *m, struct token_update *x)
+{
+    struct err err = {0};
+    struct bytes token;
+
+    if (!pl_get_data(m->root, "UnlockToken", &token) || token.n == 0)
+        return true; /* the stored one stays */
+    if (token.n > LIM_SECRET) {
+        device_refuse(m, 400, "UnlockToken is longer than %u octets", LIM_SECRET);
+        return false;
+    }
+    if (checkin_seal(m, "UnlockToken", token, &x->unlock_token, &err) == OK)
+        return true;
+    device_fail(m, &err);
+    return false;
+}
+
+/* A restored backup that the site does not want back, by its own setting. */
+static void refuse_restore(struct message *m)
+{
+    device_refuse(m, 401, "a restored backup is refused by the setting [restore] action=refuse");
+}
+
+/* True: a person has just accepted the device, try again. */
+static bool serve(struct message *m, struct token_update *x)
+{
+    if (batch_do(m->app->batch, &x->unit) != OK) {
+        device_fail(m, &x->unit.err);
+        return false;
+    }
+    if (x->accepted) {
+        log_event(LOG_LEVEL_INFO, "checkin.TokenUpdate", "life",
+                  x->who.verdict == WHO_GOOD ? "current" : "begins", NULL);
+        return false;
+    }
+    switch (x->who.verdict) {
+    case WHO_PENDING:
+        device_refuse(m, 503, "the device's own TokenUpdate has not come yet");
+        return false;
+    case WHO_LEFT:
+    case WHO_OLD:
+        if (!x->accept_restore && !ident_is_user(&m->id)) {
+            refuse_restore(m);
+            return false;
+        }
+        return device_turn_away(m, &(struct who){.verdict = WHO_OLD});
+    default:
+        return device_turn_away(m, &x->who);
+    }
+}
+
+void checkin_TokenUpdate(struct message *m)
+{
+    struct token_update x;
+
+    token_update_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
+    if (!keys_read(m, &x) || !unlock_token_read(m, &x))
+        return;
+    x.accept_restore = strcmp(m->app->conf->restore_action, "refuse") != 0;
+    x.push_keep_s = m->app->conf->apns_expiration_s;
+    if (serve(m, &x))
+        serve(m, &x);
+}

@@ -1,0 +1,124 @@
+/* checkin.c: the table of MessageTypes, and what they share. */
+#include "checkin/checkin.h"
+
+#include "base/limits.h"
+#include "wire/seal.h"
+
+#include <pthread.h>
+
+enum channel { CHANNEL_DEVICE = 1, CHANNEL_USER = 2, CHANNEL_ANY = 3 };
+
+static const struct {
+    const char *type;
+    enum channel channel;
+    void (*fn)(struct message *m); /* NULL: not served, answered 400 */
+} table[] = {
+    {"Authenticate", CHANNEL_DEVICE, checkin_Authenticate},
+    {"TokenUpdate", CHANNEL_ANY, checkin_TokenUpdate},
+    {"CheckOut", CHANNEL_DEVICE, checkin_CheckOut},
+    {"UserAuthenticate", CHANNEL_USER, checkin_UserAuthenticate},
+    {"SetBootstrapToken", CHANNEL_DEVICE, checkin_SetBootstrapToken},
+    {"GetBootstrapToken", CHANNEL_DEVICE, checkin_GetBootstrapToken},
+    {"DeclarativeManagement", CHANNEL_ANY, NULL},
+    {"ReturnToService", CHANNEL_ANY, NULL},
+    {"GetToken", CHANNEL_ANY, NULL},
+};
+
+void checkin_message(struct message *m)
+{
+    const char *type = pl_get_str(m->root, "MessageType");
+    int channel = ident_is_user(&m->id) ? CHANNEL_USER : CHANNEL_DEVICE;
+
+    if (type == NULL) {
+        device_refuse(m, 400,
+                      pl_get(m->root, "Status") != NULL
+                          ? "a report came to the address of check-in messages"
+                          : "the message has no MessageType");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (strcmp(table[i].type, type) != 0)
+            continue;
+        m->word = table[i].type;
+        if (table[i].fn == NULL)
+            device_refuse(m, 400, "%s is not served by this server", type);
+        else if (!(table[i].channel & channel))
+            device_refuse(m, 400, "%s came in the wrong channel", type);
+        else
+            table[i].fn(m);
+        return;
+    }
+    device_refuse(m, 400, "unknown MessageType");
+}
+
+void checkin_handle(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp)
+{
+    struct message m = {.app = app, .req = req, .caller = caller, .resp = resp};
+
+    if (device_message_read(&m))
+        checkin_message(&m);
+    device_message_free(&m);
+}
+
+bool checkin_topic(struct message *m, const char **topic)
+{
+    static const char prefix[] = "com.apple.mgmt.";
+
+    *topic = pl_get_str(m->root, "Topic");
+    if (*topic != NULL && strncmp(*topic, prefix, sizeof(prefix) - 1) == 0 &&
+        strlen(*topic) <= LIM_TOPIC)
+        return true;
+    device_refuse(m, 400, "Topic is missing, too long, or does not begin with %s", prefix);
+    return false;
+}
+
+bool checkin_known(struct message *m, struct db *db, struct who *who)
+{
+    struct err err = {0};
+
+    for (int i = 0; i < 2; i++) {
+        if (who_ask(db, m->caller->cert_sha256, &m->id, m->req->arena, who, &err) != OK) {
+            device_fail(m, &err);
+            return false;
+        }
+        if (who->verdict == WHO_GOOD || who->verdict == WHO_NO_CHANNEL)
+            return true;
+        if (who->verdict == WHO_PENDING || who->verdict == WHO_LEFT) {
+            device_refuse(m, 503, "no TokenUpdate of this enrollment has come");
+            return false;
+        }
+        if (!device_turn_away(m, who))
+            return false;
+    }
+    return false;
+}
+
+enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
+                          struct bytes *sealed, struct err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static uint8_t pub[SEAL_KEY_LEN];
+    static bool loaded;
+    struct buf out = BUF_INIT(LIM_SECRET + SEAL_OVERHEAD);
+    char *label = arena_fmt(m->req->arena, "%s:%s", purpose, m->id.name);
+    enum outcome o = OK;
+
+    *sealed = bytes_of(NULL, 0);
+    pthread_mutex_lock(&lock);
+    if (!loaded)
+        o = seal_public_load(m->app->conf->signer_dir, pub, err);
+    loaded = o == OK;
+    pthread_mutex_unlock(&lock);
+    if (o == OK && label == NULL)
+        o = err_set(err, ERROR, "out of memory");
+    if (o == OK)
+        o = seal(pub, label, secret, &out, err);
+    if (o == OK) {
+        *sealed = arena_bytes(m->req->arena, buf_bytes(&out));
+        if (sealed->p == NULL)
+            o = err_set(err, ERROR, "out of memory");
+    }
+    buf_free(&out);
+    return o;
+}

@@ -1,0 +1,34 @@
+/*
+ * checkin.h: the check-in protocol (reference, "MDM Check-in Protocol"): one file for each
+ * MessageType, in Apple's spelling.
+ */
+#ifndef DROVER_CHECKIN_CHECKIN_H
+#define DROVER_CHECKIN_CHECKIN_H
+
+#include "http/device.h"
+
+/* PUT of a check-in message to CheckInURL. 200 once it is stored; refusals: see http/device.h;
+ * 400 for an unknown MessageType, a key that is missing or of the wrong type, the wrong channel. */
+handler_fn checkin_handle;
+
+/* The same for a message that was read already: looks its MessageType up and calls its function. */
+void checkin_message(struct message *m);
+
+/* The messages. Each answers m->resp. */
+void checkin_Authenticate(struct message *m);
+void checkin_TokenUpdate(struct message *m);
+void checkin_CheckOut(struct message *m);
+void checkin_UserAuthenticate(struct message *m);
+void checkin_SetBootstrapToken(struct message *m);
+void checkin_GetBootstrapToken(struct message *m);
+
+/* The push topic of the message: it must begin with com.apple.mgmt. False: refused. */
+bool checkin_topic(struct message *m, const char **topic);
+/* The identity of the sender, for messages outside the hot path. True when it is the identity of
+ * the device's current life; otherwise answered. */
+bool checkin_known(struct message *m, struct db *db, struct who *who);
+/* Seals a secret of this enrollment to the signer. sealed is in the request's arena. */
+enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
+                          struct bytes *sealed, struct err *err) MUST_USE;
+
+#endif
