@@ -39,7 +39,8 @@ struct exchange {
     /* out, with outcome OK */
     struct who who;
     enum report_effect effect;
-    int64_t command_id; /* 0: nothing to do, the empty answer */
+    struct bytes closed_ticket; /* the report closed a command that had a ticket: void it */
+    int64_t command_id;         /* 0: nothing to do, the empty answer */
     const char *command_uuid, *request_type;
     struct bytes body;
     bool fill_unlock_token; /* the UnlockToken is to be filled in: */

@@ -18,6 +18,7 @@ struct token_update {
     struct bytes push_token;
     struct bytes unlock_token; /* sealed; empty keeps the stored one */
     bool awaiting_configuration, not_on_console;
+    int64_t push_keep_s; /* how long a push for waiting commands is kept */
     bool accept_restore; /* else WHO_OLD and WHO_LEFT are not accepted */
     /* out, with outcome OK */
     struct who who; /* verdict WHO_GOOD, WHO_PENDING, WHO_NO_CHANNEL: accepted; WHO_OLD
