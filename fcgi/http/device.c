@@ -1,6 +1,7 @@
 /* device.c: see device.h. */
 #include "http/device.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/audit.h"
 #include "store/unknown.h"

@@ -101,9 +101,16 @@ static const struct val *find(const struct rows *r, const void *key, size_t n)
     return NULL;
 }
 
-/* May a device that somebody ended come back? Only with an identity made since. */
-static bool made_since(const struct authenticate *x, const struct val *cert, int64_t ended_at)
+/* May a device that somebody ended come back? Only with an identity made since, or with the one
+ * that has opened its pending life. */
+static bool may_return(const struct authenticate *x, const struct val *cert, const struct val *dev)
 {
+    int64_t ended_at = id_or_0(&dev[D_ENDED]);
+
+    if (x->sha256 == NULL)
+        return true;
+    if (cert != NULL && id_or_0(&cert[I_DEVICE]) != 0)
+        return id_or_0(&cert[I_LIFE]) == id_or_0(&dev[D_PENDING]);
     if (cert != NULL && !val_is_null(&cert[I_ISSUED]))
         return cert[I_ISSUED].i > ended_at;
     return x->cert_not_before > ended_at;
@@ -120,8 +127,7 @@ static enum verdict judge(const struct authenticate *x, const struct val *cert,
         return WHO_MISMATCH; /* the name of a user channel */
     if (bound != 0 && (dev == NULL || dev[D_ID].i != bound))
         return WHO_MISMATCH;
-    if (dev != NULL && dev[D_STATE].i == ENROLLMENT_ENDED && x->sha256 != NULL &&
-        !made_since(x, cert, id_or_0(&dev[D_ENDED])))
+    if (dev != NULL && dev[D_STATE].i == ENROLLMENT_ENDED && !may_return(x, cert, dev))
         return WHO_ENDED;
     return WHO_GOOD;
 }

@@ -275,7 +275,7 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
     struct add *x = arg;
     struct enqueue *e = x->e;
     int64_t id = id_new();
-    char detail[64];
+    char detail[96];
     enum outcome o = OK;
 
     arena_reset(x->a);

@@ -1,0 +1,694 @@
+/*
+ * test_mdm.c: lives, queues and exchanges against a real server, each case with every unit alone
+ * and in batches made by many threads at once.
+ */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "store/authenticate.h"
+#include "store/exchange.h"
+#include "store/leave.h"
+#include "store/migrate.h"
+#include "store/queue.h"
+#include "store/token_update.h"
+#include "wire/encode.h"
+
+#include <pthread.h>
+
+#define TOPIC "com.apple.mgmt.External.test"
+
+static struct conf *conf;
+static struct db *db;
+static struct arena *arena;
+static struct batch *batch; /* NULL: units are done alone on db */
+static struct err err;
+
+/* ---- a device ---- */
+
+struct device {
+    char udid[UUID_LEN + 1];
+    uint8_t cert[32];
+    struct ident id;
+};
+
+static void cert_new(struct device *d)
+{
+    random_bytes(d->cert, sizeof(d->cert));
+}
+
+static struct device device_new(void)
+{
+    struct device d = {{0}, {0}, {.kind = IDENT_DEVICE}};
+
+    uuid_v4(d.udid);
+    cert_new(&d);
+    snprintf(d.id.name, sizeof(d.id.name), "%s", d.udid);
+    snprintf(d.id.device, sizeof(d.id.device), "%s", d.udid);
+    return d;
+}
+
+/* The ident points at its owner's UDID only while it is asked for. */
+static const struct ident *id_of(struct device *d)
+{
+    d->id.udid = d->udid;
+    return &d->id;
+}
+
+/* cmocka's assertions must not be used in a thread: what fails there is counted here. */
+static _Atomic int faults;
+
+static void run(struct unit *u)
+{
+    enum outcome o = batch != NULL ? batch_do(batch, u) : unit_do(db, u);
+
+    if (o != OK) {
+        fprintf(stderr, "%s: %s: %s\n", u->kind->name, outcome_name(o), u->err.msg);
+        faults++;
+    }
+}
+
+static enum verdict authenticate_with(struct device *d, struct arena *a)
+{
+    struct authenticate x;
+
+    authenticate_init(&x, a, clock_now(), d->cert, id_of(d));
+    x.topic = TOPIC;
+    x.cert_subject = "CN=test";
+    x.cert_serial = "1";
+    x.cert_not_before = clock_now();
+    x.facts.serial = "C02TEST";
+    run(&x.unit);
+    return x.verdict;
+}
+
+static enum verdict authenticate(struct device *d)
+{
+    return authenticate_with(d, arena);
+}
+
+static struct token_update token_update_with(struct device *d, const char *unlock, struct arena *a)
+{
+    struct token_update x;
+
+    token_update_init(&x, a, clock_now(), d->cert, id_of(d));
+    x.topic = TOPIC;
+    x.push_magic = "magic";
+    x.push_token = bytes_str("token");
+    x.unlock_token = bytes_str(unlock);
+    x.accept_restore = true;
+    x.push_keep_s = 3600;
+    run(&x.unit);
+    return x;
+}
+
+static bool token_update(struct device *d, const char *unlock)
+{
+    return token_update_with(d, unlock, arena).accepted;
+}
+
+static struct device enrolled(void)
+{
+    struct device d = device_new();
+
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_true(token_update(&d, "unlock"));
+    return d;
+}
+
+static struct exchange say_with(struct device *d, enum report_status status, const char *uuid,
+                                struct arena *a)
+{
+    struct exchange x;
+
+    exchange_init(&x, a, clock_now(), d->cert, id_of(d));
+    x.status = status;
+    x.uuid = uuid;
+    x.report = bytes_str("<report>");
+    run(&x.unit);
+    return x;
+}
+
+static struct exchange say(struct device *d, enum report_status status, const char *uuid)
+{
+    return say_with(d, status, uuid, arena);
+}
+
+static struct enqueue command_new(struct device *d, const char *uuid, const char *type)
+{
+    static const char *ident[1];
+    static int64_t ids[1];
+    static enum enqueue_outcome outcomes[1];
+
+    ident[0] = d->udid;
+    return (struct enqueue){.uuid = uuid,
+                            .request_type = type,
+                            .body = bytes_str("<plist/>"),
+                            .idents = ident,
+                            .n = 1,
+                            .actor = "test",
+                            .now = clock_now(),
+                            .outcomes = outcomes,
+                            .enrollment_ids = ids};
+}
+
+static char *queue_command(struct device *d, const char *type)
+{
+    char *uuid = arena_alloc(arena, UUID_LEN + 1);
+    struct enqueue e;
+
+    uuid_v4(uuid);
+    e = command_new(d, uuid, type);
+    assert_ok(queue_add(db, &e, &err), err);
+    return uuid;
+}
+
+/* One number the database knows. */
+static int64_t ask(const char *text, const char *arg)
+{
+    struct sql *sql = arena_alloc(arena, sizeof(*sql));
+    struct val v = val_str(arg);
+    struct rows r;
+
+    *sql = (struct sql){"ask", text, 0};
+    assert_ok(db_select(db, sql, &v, 1, arena, &r, &err), err);
+    assert_int_equal(r.n, 1);
+    return val_is_null(row_at(&r, 0, 0)) ? -1 : row_at(&r, 0, 0)->i;
+}
+
+static int64_t state_of(const char *uuid)
+{
+    return ask("SELECT COALESCE((SELECT q.state FROM queue q WHERE q.command_id=c.id), "
+               "(SELECT r.state FROM result r WHERE r.command_id=c.id)) FROM command c "
+               "WHERE c.uuid=?",
+               uuid);
+}
+
+#define assert_next(x, uuid)                                                                       \
+    do {                                                                                           \
+        struct exchange x_ = (x);                                                                  \
+        assert_true(x_.command_id != 0);                                                           \
+        assert_string_equal(x_.command_uuid, (uuid));                                              \
+    } while (0)
+#define assert_empty(x) assert_int_equal((x).command_id, 0)
+
+/* ---- cases ---- */
+
+static void cycle(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "DeviceInformation"), *b = queue_command(&d, "ProfileList");
+    struct exchange x;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_int_equal(state_of(a), QUEUE_SENT);
+    x = say(&d, REPORT_ACKNOWLEDGED, a);
+    assert_int_equal(x.effect, EFFECT_STORED);
+    assert_next(x, b);
+    assert_int_equal(state_of(a), QUEUE_ACKNOWLEDGED);
+    x = say(&d, REPORT_ERROR, b);
+    assert_empty(x);
+    assert_int_equal(state_of(b), QUEUE_ERROR);
+    assert_empty(say(&d, REPORT_IDLE, NULL));
+}
+
+/* Left on the queue until a final status comes: offered again under the same UUID. */
+static void delivered_again(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "DeviceInformation");
+    struct exchange x;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    x = say(&d, REPORT_ACKNOWLEDGED, a);
+    assert_int_equal(x.effect, EFFECT_STORED);
+    x = say(&d, REPORT_ERROR, a); /* the first final status is the result */
+    assert_int_equal(x.effect, EFFECT_REPEATED);
+    assert_int_equal(state_of(a), QUEUE_ACKNOWLEDGED);
+    assert_int_equal(ask("SELECT r.sent_count FROM result r JOIN command c ON c.id=r.command_id "
+                         "WHERE c.uuid=?",
+                         a),
+                     2);
+}
+
+static void not_now(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "InstallProfile"), *b = queue_command(&d, "DeviceInformation");
+    struct exchange x;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    x = say(&d, REPORT_NOT_NOW, a);
+    assert_int_equal(x.effect, EFFECT_STORED);
+    assert_next(x, b); /* others may be offered */
+    assert_int_equal(state_of(a), QUEUE_NOT_NOW);
+    assert_empty(say(&d, REPORT_ACKNOWLEDGED, b)); /* not again in this exchange */
+    assert_int_equal(say(&d, REPORT_NOT_NOW, a).effect, EFFECT_REPEATED);
+    assert_int_equal(ask("SELECT q.notnow_count FROM queue q JOIN command c ON c.id=q.command_id "
+                         "WHERE c.uuid=?",
+                         a),
+                     1);
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_empty(say(&d, REPORT_ACKNOWLEDGED, a));
+    assert_int_equal(state_of(a), QUEUE_ACKNOWLEDGED);
+    assert_int_equal(ask("SELECT r.notnow_count FROM result r JOIN command c ON c.id=r.command_id "
+                         "WHERE c.uuid=?",
+                         a),
+                     1);
+}
+
+/* Two put off; at the next Idle a more urgent one goes first, and both are offered after it. */
+static void not_now_both(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "InstallProfile"), *b = queue_command(&d, "RemoveProfile");
+    char urgent[UUID_LEN + 1];
+    struct enqueue e;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_next(say(&d, REPORT_NOT_NOW, a), b);
+    assert_empty(say(&d, REPORT_NOT_NOW, b));
+    uuid_v4(urgent);
+    e = command_new(&d, urgent, "DeviceLock");
+    e.priority = 10;
+    assert_ok(queue_add(db, &e, &err), err);
+    assert_next(say(&d, REPORT_IDLE, NULL), urgent);
+    assert_next(say(&d, REPORT_ACKNOWLEDGED, urgent), a);
+    assert_next(say(&d, REPORT_ACKNOWLEDGED, a), b);
+    assert_empty(say(&d, REPORT_ACKNOWLEDGED, b));
+}
+
+static void order_and_time(void **state)
+{
+    struct device d = enrolled();
+    char later[UUID_LEN + 1], gone[UUID_LEN + 1], *a = queue_command(&d, "ProfileList");
+    struct enqueue e;
+    size_t n;
+
+    (void)state;
+    uuid_v4(later);
+    e = command_new(&d, later, "DeviceLock");
+    e.priority = 100;
+    e.not_before = clock_now() + HOUR_US;
+    assert_ok(queue_add(db, &e, &err), err);
+    uuid_v4(gone);
+    e = command_new(&d, gone, "DeviceLock");
+    e.priority = 50;
+    e.expires_at = clock_now() - 1;
+    assert_ok(queue_add(db, &e, &err), err);
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_ok(queue_expire(db, clock_now(), 100, &n, &err), err);
+    assert_true(n >= 1);
+    assert_int_equal(state_of(gone), QUEUE_EXPIRED);
+    /* it was sent before, and the device answers after all */
+    assert_int_equal(say(&d, REPORT_ACKNOWLEDGED, gone).effect, EFFECT_LATE);
+    assert_int_equal(state_of(gone), QUEUE_ACKNOWLEDGED);
+    assert_int_equal(state_of(later), QUEUE_QUEUED);
+}
+
+static void unknown_command(void **state)
+{
+    struct device d = enrolled(), other = enrolled();
+    char *a = queue_command(&d, "ProfileList"), *theirs = queue_command(&other, "ProfileList");
+    struct exchange x = say(&d, REPORT_ACKNOWLEDGED, "no-such-uuid");
+
+    (void)state;
+    assert_int_equal(x.effect, EFFECT_UNKNOWN);
+    assert_next(x, a);
+    assert_int_equal(say(&d, REPORT_ACKNOWLEDGED, theirs).effect, EFFECT_UNKNOWN);
+    assert_int_equal(state_of(theirs), QUEUE_QUEUED);
+}
+
+static void cancelled(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "ProfileList"), *b = queue_command(&d, "DeviceLock");
+    size_t n, sent;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_ok(queue_cancel(db, d.udid, a, "test", "why", clock_now(), &n, &sent, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(sent, 1);
+    assert_next(say(&d, REPORT_IDLE, NULL), b);
+    assert_int_equal(say(&d, REPORT_ERROR, a).effect, EFFECT_LATE);
+    assert_int_equal(state_of(a), QUEUE_ERROR);
+    assert_int_equal(queue_cancel(db, d.udid, a, "test", "why", clock_now(), &n, &sent, &err),
+                     NOT_FOUND);
+    assert_ok(queue_cancel(db, d.udid, NULL, "test", "why", clock_now(), &n, &sent, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(state_of(b), QUEUE_CANCELLED);
+}
+
+static void dedupe(void **state)
+{
+    struct device d = enrolled();
+    char a[UUID_LEN + 1], b[UUID_LEN + 1], c[UUID_LEN + 1];
+    struct enqueue e;
+
+    (void)state;
+    uuid_v4(a), uuid_v4(b), uuid_v4(c);
+    e = command_new(&d, a, "DeviceInformation");
+    e.dedupe_key = "inventory";
+    assert_ok(queue_add(db, &e, &err), err);
+    e = command_new(&d, b, "DeviceInformation");
+    e.dedupe_key = "inventory";
+    assert_int_equal(queue_add(db, &e, &err), NOT_FOUND);
+    assert_int_equal(e.outcomes[0], ENQUEUE_DUPLICATE);
+    e = command_new(&d, c, "DeviceInformation");
+    e.dedupe_key = "inventory";
+    e.dedupe = DEDUPE_SUPERSEDE;
+    assert_ok(queue_add(db, &e, &err), err);
+    assert_int_equal(state_of(a), QUEUE_CANCELLED);
+    assert_next(say(&d, REPORT_IDLE, NULL), c);
+    e = command_new(&d, c, "DeviceInformation"); /* the same UUID once more */
+    assert_int_equal(queue_add(db, &e, &err), CONFLICT);
+}
+
+/* Until the new life's TokenUpdate everything old stays valid; then nothing of it is left. */
+static void wiped_and_enrolled_anew(void **state)
+{
+    struct device d = enrolled(), old = d;
+    char *a = queue_command(&d, "ProfileList"), *erase = queue_command(&d, "EraseDevice"), *b;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_next(say(&d, REPORT_ACKNOWLEDGED, a), erase);
+    b = queue_command(&d, "DeviceLock");
+    cert_new(&d);
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_int_equal(state_of(erase), QUEUE_UNCONFIRMED);
+    assert_next(say(&old, REPORT_IDLE, NULL), b);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_PENDING);
+    assert_true(token_update(&d, ""));
+    assert_int_equal(state_of(b), QUEUE_CANCELLED);
+    assert_int_equal(say(&old, REPORT_IDLE, NULL).who.verdict, WHO_OLD);
+    assert_empty(say(&d, REPORT_IDLE, NULL));
+    assert_int_equal(ask("SELECT l.unlock_token IS NULL FROM enrollment e JOIN life l "
+                         "ON l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     1);
+    assert_int_equal(
+        ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 1);
+    assert_true(token_update(&d, "x"));
+    assert_int_equal(
+        ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 2);
+}
+
+static void renewed(void **state)
+{
+    static const struct sql RENEWS = {
+        "renews",
+        "INSERT INTO identity_cert (sha256, renews_device_id) SELECT ?, id FROM enrollment "
+        "WHERE ident=?",
+        0};
+    struct device d = enrolled(), old = d;
+    char *a = queue_command(&d, "ProfileList");
+
+    (void)state;
+    cert_new(&d);
+    assert_ok(db_exec(db, &RENEWS,
+                      (struct val[]){val_bin(bytes_of(d.cert, 32)), val_str(d.udid)}, 2, NULL,
+                      &err),
+              err);
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_next(say(&old, REPORT_IDLE, NULL), a); /* the old identity still serves */
+    assert_true(token_update(&d, ""));
+    assert_next(say(&d, REPORT_IDLE, NULL), a); /* the queue carried over, and the secret */
+    assert_int_equal(ask("SELECT l.unlock_token IS NULL FROM enrollment e JOIN life l "
+                         "ON l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     0);
+}
+
+static void authenticate_repeated(void **state)
+{
+    struct device d = device_new();
+
+    (void)state;
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_int_equal(ask("SELECT COUNT(*) FROM life l JOIN enrollment e ON e.id=l.enrollment_id "
+                         "WHERE e.ident=?",
+                         d.udid),
+                     1);
+    assert_true(token_update(&d, ""));
+    assert_true(token_update(&d, ""));
+}
+
+/* The installation failed: the device goes on with what it had, and tries again later. */
+static void update_failed(void **state)
+{
+    struct device d = enrolled(), second = d, third = d;
+    char *a = queue_command(&d, "ProfileList");
+
+    (void)state;
+    cert_new(&second);
+    assert_int_equal(authenticate(&second), WHO_GOOD);
+    assert_true(token_update(&d, "")); /* the old identity's token changes meanwhile */
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    cert_new(&third);
+    assert_int_equal(authenticate(&third), WHO_GOOD);
+    assert_int_equal(say(&second, REPORT_IDLE, NULL).who.verdict, WHO_OLD);
+    assert_true(token_update(&third, ""));
+    assert_int_equal(say(&third, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+static void identities(void **state)
+{
+    struct device a = enrolled(), b = enrolled(), thief = a, stranger = device_new();
+
+    (void)state;
+    memcpy(thief.cert, b.cert, 32); /* b's identity with a's UDID */
+    assert_int_equal(say(&thief, REPORT_IDLE, NULL).who.verdict, WHO_MISMATCH);
+    assert_int_equal(authenticate(&thief), WHO_MISMATCH);
+    assert_false(token_update(&thief, ""));
+    cert_new(&thief); /* an identity of nobody with a's UDID */
+    assert_int_equal(say(&thief, REPORT_IDLE, NULL).who.verdict, WHO_MISMATCH);
+    assert_int_equal(say(&stranger, REPORT_IDLE, NULL).who.verdict, WHO_UNBOUND);
+    assert_int_equal(say(&a, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+static void left_and_restored(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "ProfileList");
+    struct who who;
+    struct token_update t;
+
+    (void)state;
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_int_equal(who.verdict, WHO_GOOD);
+    assert_int_equal(state_of(a), QUEUE_CANCELLED);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_LEFT);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_int_equal(who.verdict, WHO_LEFT);
+    t = token_update_with(&d, "", arena);
+    assert_true(t.accepted);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+static void ended(void **state)
+{
+    struct device d = enrolled(), again = d;
+
+    (void)state;
+    assert_ok(leave_end(db, d.udid, clock_now(), "admin:test", "sold", &err), err);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
+    assert_int_equal(leave_end(db, d.udid, clock_now(), "admin:test", "sold", &err), CONFLICT);
+    assert_int_equal(authenticate(&d), WHO_ENDED); /* the old identity does not come back */
+    cert_new(&again);
+    assert_int_equal(authenticate(&again), WHO_GOOD);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
+    assert_true(token_update(&again, ""));
+    assert_int_equal(say(&again, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+    assert_int_not_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+static void user_channel(void **state)
+{
+    struct device d = enrolled(), u = d;
+    char *a;
+    struct enqueue e;
+    static char uuid[UUID_LEN + 1];
+
+    (void)state;
+    u.id.kind = IDENT_USER;
+    snprintf(u.id.name, sizeof(u.id.name), "%.36s:some-user", d.udid);
+    assert_int_equal(say(&u, REPORT_IDLE, NULL).who.verdict, WHO_NO_CHANNEL);
+    assert_true(token_update(&u, ""));
+    assert_true(token_update(&u, ""));
+    uuid_v4(uuid);
+    e = command_new(&u, uuid, "ProfileList");
+    e.idents = (const char *[]){u.id.name};
+    assert_ok(queue_add(db, &e, &err), err);
+    assert_empty(say(&d, REPORT_IDLE, NULL)); /* not on the device's channel */
+    assert_next(say(&u, REPORT_IDLE, NULL), uuid);
+    a = queue_command(&d, "ProfileList");
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    cert_new(&d); /* the device is enrolled anew: its users wait for a TokenUpdate */
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_true(token_update(&d, ""));
+    memcpy(u.cert, d.cert, 32);
+    assert_int_equal(state_of(uuid), QUEUE_CANCELLED);
+    assert_true(token_update(&u, ""));
+    assert_empty(say(&u, REPORT_IDLE, NULL));
+}
+
+static void round_trips(void **state)
+{
+    struct device d = enrolled();
+    char *a;
+    uint64_t before;
+
+    (void)state;
+    say(&d, REPORT_IDLE, NULL);
+    before = db_round_trips(db);
+    say(&d, REPORT_IDLE, NULL);
+    assert_int_equal(db_round_trips(db) - before, 1);
+    a = queue_command(&d, "ProfileList");
+    before = db_round_trips(db);
+    say(&d, REPORT_IDLE, NULL);
+    assert_true(db_round_trips(db) - before <= 6);
+    before = db_round_trips(db);
+    say(&d, REPORT_ACKNOWLEDGED, a);
+    assert_true(db_round_trips(db) - before <= 6);
+    before = db_round_trips(db);
+    token_update(&d, "");
+    assert_true(db_round_trips(db) - before <= 6);
+}
+
+/* ---- many at once ---- */
+
+#define THREADS 24
+#define ROUNDS 20
+
+static void *one_device(void *arg)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct device *d = arg;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct exchange x = say_with(d, REPORT_IDLE, NULL, a);
+
+        if (x.command_id != 0)
+            say_with(d, i % 3 == 0 ? REPORT_ERROR : REPORT_ACKNOWLEDGED, x.command_uuid, a);
+        if (i % 5 == 0)
+            token_update_with(d, "", a);
+        arena_reset(a);
+    }
+    arena_free(&a);
+    return NULL;
+}
+
+static void *one_newcomer(void *arg)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct device *d = arg;
+
+    faults += authenticate_with(d, a) != WHO_GOOD;
+    faults += !token_update_with(d, "", a).accepted;
+    arena_free(&a);
+    return NULL;
+}
+
+static void at_once(void *(*fn)(void *), struct device *d, size_t n)
+{
+    pthread_t t[THREADS];
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, fn, &d[i]), 0);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(t[i], NULL);
+    assert_int_equal(faults, 0);
+}
+
+static void in_company(void **state)
+{
+    static struct device d[THREADS];
+    struct batch_stats s;
+
+    (void)state;
+    for (size_t i = 0; i < THREADS; i++)
+        d[i] = i % 6 == 5 ? d[i - 1] : device_new(); /* some message comes twice at once */
+    at_once(one_newcomer, d, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        for (int k = 0; k < ROUNDS / 2; k++)
+            queue_command(&d[i], "ProfileList");
+    at_once(one_device, d, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(ask("SELECT COUNT(*) FROM queue q JOIN enrollment e "
+                             "ON e.id=q.enrollment_id WHERE e.ident=?",
+                             d[i].udid),
+                         0);
+    s = batch_stats(batch);
+    assert_true(s.batches < s.units);
+}
+
+static int set_up(void **state)
+{
+    int applied;
+
+    (void)state;
+    conf = testdb_conf(TESTDB_DIR, "drover_mdm_units");
+    arena = arena_new(64 << 20);
+    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
+    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    return 0;
+}
+
+static int batched(void **state)
+{
+    (void)state;
+    return batch_new(conf, DB_OWNER, LIM_BATCH, &batch, &err) == OK ? 0 : -1;
+}
+
+static int unbatched(void **state)
+{
+    (void)state;
+    batch_free(&batch);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    assert_int_equal(faults, 0);
+    db_free(&db);
+    arena_free(&arena);
+    return 0;
+}
+
+#define BOTH(fn)                                                                                   \
+    cmocka_unit_test(fn), {#fn "_batched", fn, batched, unbatched, NULL}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(cycle),
+        BOTH(delivered_again),
+        BOTH(not_now),
+        BOTH(not_now_both),
+        BOTH(order_and_time),
+        BOTH(unknown_command),
+        BOTH(cancelled),
+        BOTH(dedupe),
+        BOTH(wiped_and_enrolled_anew),
+        BOTH(renewed),
+        BOTH(authenticate_repeated),
+        BOTH(update_failed),
+        BOTH(identities),
+        BOTH(left_and_restored),
+        BOTH(ended),
+        BOTH(user_channel),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
