@@ -5,8 +5,11 @@
 #include "route/route.h"
 
 #include "base/limits.h"
+#include "checkin/checkin.h"
+#include "connect/connect.h"
 #include "enrollment/profile.h"
 #include "route/health.h"
+#include "route/mdm.h"
 #include "scep/scep.h"
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
@@ -14,6 +17,13 @@
 const struct route routes[] = {
     /* programs, methods, path, gate, handler, body_max, types, scope */
     {BOTH, METHOD_GET, "/healthz", GATE_OPEN, health_handle, 0, NULL, NULL},
+    /* devices: any content type, as old systems and proxies change it */
+    {PROGRAM_MDM, METHOD_PUT | METHOD_POST, "/mdm/checkin", GATE_DEVICE, checkin_handle,
+     LIM_BODY_CHECKIN, NULL, NULL},
+    {PROGRAM_MDM, METHOD_PUT | METHOD_POST, "/mdm/connect", GATE_DEVICE, connect_handle,
+     LIM_BODY_CONNECT, NULL, NULL},
+    {PROGRAM_MDM, METHOD_PUT | METHOD_POST, "/mdm", GATE_DEVICE, mdm_handle, LIM_BODY_CONNECT, NULL,
+     NULL},
     {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/scep", GATE_OPEN, scep_handle, LIM_BODY_SCEP, NULL,
      NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},

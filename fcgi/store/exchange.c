@@ -37,7 +37,7 @@ static const struct sql REPORT = {
         " AND h.state <> 3",
         " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "
                      "q.notnow_at, "
-                     "q.notnow_count " WHO_FROM
+                     "q.notnow_count, q.ticket " WHO_FROM
                      "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD(
                          " AND h.state <> 3",
                          "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN (%IN%)",
@@ -53,7 +53,8 @@ enum {
     R_SENT,
     R_SENT_COUNT,
     R_NOTNOW,
-    R_NOTNOW_COUNT
+    R_NOTNOW_COUNT,
+    R_TICKET
 };
 
 static const struct sql RESET = {
@@ -162,7 +163,7 @@ static void take_row(struct exchange *x, const struct rows *r)
     /* The command it reports is usually the first; then the second follows. */
     x->head_reported_ = !val_is_null(&v[R_UUID]) && strcmp(v[R_UUID].s, x->uuid) == 0;
     if (x->head_reported_)
-        take_open(&x->reported_, v[R_COMMAND].i, &v[R_STATE]);
+        take_open(&x->reported_, v[R_COMMAND].i, &v[R_STATE]); /* to R_TICKET */
     x->next_command_ = id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
 }
 

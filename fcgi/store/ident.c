@@ -32,8 +32,9 @@ static enum outcome join(struct ident *out, const char *key, const char *user, s
     if (user == NULL)
         return err_set(err, INVALID, "%s is missing in a message of a user channel", key);
     o = part_check(key, user, true, LIM_IDENT - strlen(out->device) - 1, err);
-    if (o == OK)
-        snprintf(out->name, sizeof(out->name), "%s:%s", out->device, user);
+    if (o == OK && (size_t)snprintf(out->name, sizeof(out->name), "%s:%s", out->device, user) >=
+                       sizeof(out->name))
+        o = err_set(err, INVALID, "UDID and %s together are too long", key);
     return o;
 }
 
