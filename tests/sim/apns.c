@@ -30,7 +30,8 @@
  *                              "subscribers","status":{"200":n,...}}
  *   GET    /control/pushes[?after=SEQ][&token=HEX]
  *                             {"last":SEQ,"pushes":[{"seq","time_us","token","push_magic","topic",
- *                             "apns_id","expiration","priority","status","reason"}]}, oldest first,
+ *                             "apns_id","expiration","priority","cert_serial","status","reason"}]},
+ *                             oldest first,
  *                             at most 5000; the simulator remembers the last 65536
  *   DELETE /control/pushes    forgets them and sets the counters to 0
  *   GET    /control/rules     the rules as they were set
@@ -131,6 +132,7 @@ static struct verdict request_check(const FCGX_Request *r, const struct buf *bod
     const char *priority = param(r, "HTTP_APNS_PRIORITY");
     const char *id = param(r, "HTTP_APNS_ID");
     snprintf(p->topic, sizeof p->topic, "%s", param(r, "HTTP_APNS_TOPIC"));
+    snprintf(p->serial, sizeof p->serial, "%s", param(r, "SSL_CLIENT_M_SERIAL"));
     p->expiration = digits(expiration) ? strtoll(expiration, NULL, 10) : -1;
     p->priority = digits(priority) ? atoi(priority) : -1;
     if (uuid_valid(id))

@@ -20,7 +20,7 @@ struct kept {
     int64_t seq, time_us, expiration;
     int priority, status;
     char apns_id[UUID_LEN + 1];
-    const char *token, *magic, *topic, *reason;
+    const char *token, *magic, *topic, *serial, *reason;
     char text[];
 };
 
@@ -60,7 +60,8 @@ static char *text_put(char **at, const char *s)
 
 void pushes_add(struct push *p, const struct verdict *v)
 {
-    size_t n = strlen(p->token) + strlen(p->magic) + strlen(p->topic) + strlen(v->reason) + 4;
+    size_t n = strlen(p->token) + strlen(p->magic) + strlen(p->topic) + strlen(p->serial) +
+               strlen(v->reason) + 5;
     struct kept *k = malloc(sizeof *k + n);
     if (!k)
         return;
@@ -68,6 +69,7 @@ void pushes_add(struct push *p, const struct verdict *v)
     k->token = text_put(&at, p->token);
     k->magic = text_put(&at, p->magic);
     k->topic = text_put(&at, p->topic);
+    k->serial = text_put(&at, p->serial);
     k->reason = text_put(&at, v->reason);
     memcpy(k->apns_id, p->apns_id, sizeof k->apns_id);
     k->time_us = p->time_us;
@@ -178,6 +180,7 @@ static js push_json(const struct kept *k)
     js_set_str(o, "apns_id", k->apns_id);
     js_set_int(o, "expiration", k->expiration);
     js_set_int(o, "priority", k->priority);
+    js_set_str(o, "cert_serial", k->serial);
     js_set_int(o, "status", k->status);
     js_set_str(o, "reason", k->reason);
     return o;

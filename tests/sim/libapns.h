@@ -20,6 +20,7 @@ struct push {
     char magic[APNS_MAGIC_MAX + 1];
     char topic[LIM_TOPIC + 1];
     char apns_id[UUID_LEN + 1];
+    char serial[72]; /* of the client certificate, hexadecimal */
 };
 
 /* What it is answered. */
