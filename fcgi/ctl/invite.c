@@ -31,7 +31,7 @@ int ctl_invite(struct ctl *c, int argc, char **argv)
     int64_t until = clock_now() + in;
     if (invitation_new(db, note, n, until, c->actor, token, &err) != OK)
         return ctl_failed(&err);
-    printf("%s/enroll?invitation=%s\n", c->conf->device_url, token);
+    printf("%s/enroll/%s\n", c->conf->device_url, token);
     fprintf(stderr, "The link works %lld time%s until %s.\n", n, n == 1 ? "" : "s",
             clock_rfc3339(until, false, when));
     return CTL_OK;
