@@ -385,6 +385,54 @@ static void grants_are_given(void **state)
     db_free(&mdm);
 }
 
+/* What the rights are for: a program that is taken over reads and does no more than its own. */
+static void the_grants_of_this_program(void **state)
+{
+    (void)state;
+    static const struct {
+        enum db_role role;
+        struct sql sql;
+        bool may;
+    } cases[] = {
+        {DB_MDM, {.name = "1", .text = "SELECT id FROM enrollment"}, true},
+        {DB_MDM, {.name = "2", .text = "SELECT id FROM enrollment WHERE id = 1 FOR UPDATE"}, true},
+        {DB_MDM, {.name = "3", .text = "SELECT topic FROM push_cert"}, true},
+        {DB_MDM, {.name = "4", .text = "SELECT key_sealed FROM push_cert"}, false},
+        {DB_MDM, {.name = "5", .text = "SELECT sha256 FROM apikey"}, false},
+        {DB_MDM, {.name = "6", .text = "SELECT password_hash FROM admin"}, false},
+        {DB_MDM, {.name = "7", .text = "SELECT id FROM audit"}, false},
+        {DB_MDM, {.name = "8", .text = "SELECT name FROM lease"}, false},
+        {DB_CONSOLE, {.name = "9", .text = "SELECT sha256 FROM apikey"}, true},
+        {DB_CONSOLE, {.name = "10", .text = "SELECT id FROM audit"}, true},
+        {DB_AGENT, {.name = "11", .text = "SELECT key_sealed FROM push_cert"}, true},
+        {DB_AGENT, {.name = "12", .text = "SELECT sha256 FROM apikey"}, false},
+        {DB_AGENT, {.name = "13", .text = "SELECT password_hash FROM admin"}, false},
+    };
+    static const struct sql writes[] = {
+        {.name = "w1", .text = "DELETE FROM audit"},
+        {.name = "w2", .text = "UPDATE audit SET actor = 'x'"},
+        {.name = "w3", .text = "DELETE FROM enrollment"},
+        {.name = "w4", .text = "INSERT INTO apikey (id) VALUES (1)"},
+        {.name = "w5", .text = "DROP TABLE result"},
+    };
+    struct db *d[3] = {NULL, NULL, NULL};
+    struct rows r;
+    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    assert_ok(migrate_grants(db, "sql/grants.sql", conf, &err), err);
+    for (int i = 0; i < 3; i++)
+        assert_ok(db_new(conf, DB_MDM + i, &d[i], &err), err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum outcome o = db_select(d[cases[i].role], &cases[i].sql, NULL, 0, arena, &r, &err);
+        assert_outcome(o, cases[i].may ? OK : ERROR, err);
+    }
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+        assert_outcome(db_exec(d[DB_MDM], &writes[i], NULL, 0, NULL, &err), ERROR, err);
+        assert_non_null(strstr(err.msg, "denied"));
+    }
+    for (int i = 0; i < 3; i++)
+        db_free(&d[i]);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, each_setup, each_teardown)
@@ -400,6 +448,7 @@ int main(void)
         TEST(two_migrators_at_once),
         TEST(the_schema_of_this_program),
         TEST(grants_are_given),
+        TEST(the_grants_of_this_program),
     };
     conf = testdb_conf(TESTDB_DIR, DATABASE);
     arena = arena_new(64 * LIM_MB);
