@@ -39,7 +39,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out $(BENCH_LIB),$
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all check lint unit e2e asan bench install clean help units
-all: $(B)/drover $(if $(wildcard fcgi/ctl.c),$(B)/droverctl) $(SIM_BIN)
+all: $(B)/drover $(B)/droverctl $(SIM_BIN)
 
 $(B)/libdrover.a: $(LIB_OBJ)
 	@rm -f $@

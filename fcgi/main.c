@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "proc/agent.h"
 #include "proc/manager.h"
+#include "proc/sandbox.h"
 #include "proc/self.h"
 #include "proc/serve.h"
 #include "proc/signer.h"
@@ -33,6 +34,11 @@ static int run_signer(struct conf **conf)
 
 static int run_agent(struct conf **conf)
 {
+    struct err err = {.outcome = OK};
+    if (sandbox_enter((*conf)->agent_user, &err) != OK) {
+        log_err(LOG_LEVEL_ERROR, "start", &err);
+        return 1;
+    }
     return agent_main(*conf);
 }
 

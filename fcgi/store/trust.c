@@ -173,6 +173,18 @@ static enum outcome trust_set_make(struct db *db, struct arena *a, struct trust 
     return o;
 }
 
+void trust_set_install(struct trust_set *t, struct trust **fresh, int64_t version)
+{
+    pthread_rwlock_wrlock(&t->lock);
+    struct trust *old = t->trust;
+    t->trust = *fresh;
+    t->version = version;
+    t->generation++;
+    pthread_rwlock_unlock(&t->lock);
+    *fresh = NULL;
+    trust_free(&old);
+}
+
 enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *err)
 {
     struct rows r;
@@ -191,13 +203,7 @@ enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *e
     o = trust_set_make(db, a, &fresh, err);
     if (o != OK)
         goto out;
-    pthread_rwlock_wrlock(&t->lock);
-    struct trust *old = t->trust;
-    t->trust = fresh;
-    t->version = version;
-    t->generation++;
-    pthread_rwlock_unlock(&t->lock);
-    trust_free(&old);
+    trust_set_install(t, &fresh, version);
 out:
     arena_free(&a);
     return o;

@@ -37,6 +37,8 @@ void trust_set_free(struct trust_set **t);
  * the database or the signer is away the old set stays and the outcome says so. One thread at a
  * time calls it. */
 enum outcome trust_set_refresh(struct trust_set *t, struct db *db, struct err *err) MUST_USE;
+/* Takes *fresh as the present set, made at that count. */
+void trust_set_install(struct trust_set *t, struct trust **fresh, int64_t version);
 /* Rises at each new set; 0: never made. */
 uint64_t trust_set_generation(struct trust_set *t);
 /* trust_check() against the present set. UNAVAILABLE: there is none yet. */
