@@ -50,6 +50,7 @@ enum outcome queue_add(struct db *db, struct enqueue *e, struct err *err) MUST_U
 
 /* An open or closed command of an enrollment. */
 struct queue_item {
+    int64_t command_id;
     const char *uuid, *request_type;
     int state; /* enum queue_state */
     int priority;
@@ -61,16 +62,19 @@ struct queue_item {
     struct bytes body, report; /* empty unless asked for */
 };
 
-/* The open commands in the order in which they would be offered; `after` is how many to leave out
- * (paging), at most LIM_PAGE come. NOT_FOUND: no such enrollment. */
-enum outcome queue_list(struct db *db, const char *ident, size_t after, size_t max, bool with_body,
-                        struct arena *a, struct queue_item **out, size_t *n,
-                        struct err *err) MUST_USE;
-/* Closed commands, newest first: those closed before (`before`, `before_id`) when that is not 0. */
+/* The open commands in the order in which they would be offered, at most max (LIM_PAGE) of them.
+ * after: the last item of the page before (its command_id, priority and queued_at count), or NULL:
+ * a command that is queued or closed meanwhile neither hides another nor shows it twice.
+ * NOT_FOUND: no such enrollment. */
+enum outcome queue_list(struct db *db, const char *ident, const struct queue_item *after,
+                        size_t max, bool with_body, struct arena *a, struct queue_item **out,
+                        size_t *n, struct err *err) MUST_USE;
+/* Closed commands, the command that was made last first; at most max (LIM_PAGE) of those whose
+ * command_id is less than before (0: from the start). NOT_FOUND: no such enrollment. */
 enum outcome queue_results(struct db *db, const char *ident, int64_t before, size_t max,
                            bool with_report, struct arena *a, struct queue_item **out, size_t *n,
                            struct err *err) MUST_USE;
-/* One command of one enrollment, open or closed. NOT_FOUND: neither. */
+/* One command of one enrollment, open or closed, with body and report. NOT_FOUND: neither. */
 enum outcome queue_get(struct db *db, const char *ident, const char *uuid, struct arena *a,
                        struct queue_item *out, struct err *err) MUST_USE;
 /* Cancels open commands of an enrollment: the one of that UUID, or all (uuid NULL). A command that

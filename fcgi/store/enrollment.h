@@ -1,0 +1,78 @@
+/* enrollment.h: reading the channels under management, for people and the HTTP API. */
+#ifndef DROVER_STORE_ENROLLMENT_H
+#define DROVER_STORE_ENROLLMENT_H
+
+#include "store/db.h"
+#include "store/who.h"
+
+/* A channel with its current life. Strings are "" and times 0 when absent. */
+struct enrollment {
+    int64_t id;
+    const char *ident, *device_ident; /* the same for a device channel */
+    int kind;                         /* enum ident_kind */
+    int state;                        /* enum enrollment_state */
+    const char *udid, *user_id, *user_short_name, *user_long_name;
+    const char *serial, *device_name, *product_name, *model, *model_name, *os_version,
+        *build_version, *imei, *meid;
+    int64_t created_at, enrolled_at, last_seen_at, token_update_tally;
+    int64_t ended_at;
+    const char *ended_by, *ended_why;
+    bool pending; /* an Authenticate came, its TokenUpdate has not */
+    /* of the current life; a user channel's identity is its device's */
+    const char *topic;
+    int64_t token_at; /* last TokenUpdate; 0: cannot be pushed */
+    int64_t push_dead_at;
+    const char *push_dead_why;
+    bool awaiting_configuration, not_on_console, has_unlock_token, has_bootstrap_token;
+    struct bytes cert_sha256; /* 32 octets, or empty */
+    struct bytes cert_der;    /* empty unless asked for, or when it was never seen whole */
+};
+
+struct enrollment_filter {
+    const char *const *idents; /* NULL: whatever they are; an empty list finds nothing */
+    size_t nidents;
+    const char *const *serials;
+    size_t nserials;
+    const char *const *user_short_names;
+    size_t nuser_short_names;
+    unsigned kinds;  /* bits 1 << enum ident_kind; 0: all */
+    unsigned states; /* bits 1 << enum enrollment_state; 0: all */
+};
+
+enum enrollment_order {
+    ENROLLMENT_BY_ID,       /* exact paging: nothing is hidden or shown twice */
+    ENROLLMENT_BY_LAST_SEEN /* seen last first; those that are seen meanwhile move to the front */
+};
+
+/* The last one of the page before; {0, 0} for the first page. */
+struct enrollment_cursor {
+    int64_t id, last_seen_at;
+};
+
+/* At most max (LIM_PAGE) of those that the filter lets through (all that it names must hold), from
+ * the cursor on, leaving out `offset` of them. Everything is in a. */
+enum outcome enrollment_list(struct db *db, const struct enrollment_filter *f,
+                             enum enrollment_order order, struct enrollment_cursor after,
+                             size_t offset, size_t max, bool with_cert, struct arena *a,
+                             struct enrollment **out, size_t *n, struct err *err) MUST_USE;
+/* One, with its certificate. NOT_FOUND: no such enrollment. */
+enum outcome enrollment_get(struct db *db, const char *ident, struct arena *a,
+                            struct enrollment *out, struct err *err) MUST_USE;
+/* How many channels are in each state; counts[s] for s of enum enrollment_state. */
+enum outcome enrollment_count(struct db *db, struct arena *a, int64_t counts[5],
+                              struct err *err) MUST_USE;
+/* What a push or an UnlockToken needs to know of those that exist of n idents. */
+struct enrollment_brief {
+    int64_t id;
+    const char *ident;
+    int state;
+    bool pushable; /* its current life has push data */
+};
+enum outcome enrollment_briefs(struct db *db, const char *const *idents, size_t n, struct arena *a,
+                               struct enrollment_brief **out, size_t *nout,
+                               struct err *err) MUST_USE;
+
+/* "pending", "enrolled", "left", "ended"; NULL for anything else. */
+const char *enrollment_state_name(int state);
+
+#endif
