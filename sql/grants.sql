@@ -15,7 +15,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.queue TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.result TO @mdm@;
 GRANT SELECT (topic, not_after, version) ON @db@.push_cert TO @mdm@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.push TO @mdm@;
-GRANT SELECT, INSERT, UPDATE ON @db@.unknown_device TO @mdm@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.unknown_device TO @mdm@;
 GRANT INSERT ON @db@.audit TO @mdm@;
 GRANT SELECT, UPDATE ON @db@.invitation TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_challenge TO @mdm@;

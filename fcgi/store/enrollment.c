@@ -91,7 +91,8 @@ static const struct sql COUNT = {"enrollment_count",
                                  "SELECT state, COUNT(*) FROM enrollment GROUP BY state", 0};
 static const struct sql BRIEFS = {
     "enrollment_briefs",
-    "SELECT e.id, e.ident, e.state, l.push_token IS NOT NULL FROM enrollment e "
+    "SELECT e.id, e.ident, e.state, l.push_token IS NOT NULL, l.unlock_token IS NOT NULL "
+    "FROM enrollment e "
     "LEFT JOIN life l ON l.id = e.life_id WHERE e.ident IN (%IN%)",
     1};
 
@@ -341,7 +342,8 @@ enum outcome enrollment_briefs(struct db *db, const char *const *idents, size_t 
         for (size_t i = 0; i < r.n; i++) {
             const struct val *v = row_at(&r, i, 0);
 
-            (*out)[(*nout)++] = (struct enrollment_brief){v[0].i, v[1].s, (int)v[2].i, v[3].i != 0};
+            (*out)[(*nout)++] =
+                (struct enrollment_brief){v[0].i, v[1].s, (int)v[2].i, v[3].i != 0, v[4].i != 0};
         }
     }
     return o;

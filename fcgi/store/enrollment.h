@@ -66,7 +66,8 @@ struct enrollment_brief {
     int64_t id;
     const char *ident;
     int state;
-    bool pushable; /* its current life has push data */
+    bool pushable;   /* its current life has push data */
+    bool unlockable; /* and an UnlockToken */
 };
 enum outcome enrollment_briefs(struct db *db, const char *const *idents, size_t n, struct arena *a,
                                struct enrollment_brief **out, size_t *nout,

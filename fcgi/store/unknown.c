@@ -82,8 +82,6 @@ static const struct sql DECIDE = {
     "unknown_decide",
     "UPDATE unknown_device SET decision=?, decided_at=?, decided_by=?, decided_why=? WHERE id=?",
     0};
-static const struct sql FORGET = {"unknown_forget",
-                                  "DELETE FROM unknown_device WHERE last_seen_at<? LIMIT ?", 0};
 static const struct sql REMOVE = {"unknown_remove", "DELETE FROM unknown_device WHERE ident=?", 0};
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_accept",
@@ -403,11 +401,4 @@ enum outcome unknown_restored_get(struct db *db, struct arena *a, int64_t *at, s
     if (o == OK && r.n > 0 && *at == 0)
         *at = 1;
     return o;
-}
-
-enum outcome unknown_forget(struct db *db, int64_t before, size_t max, uint64_t *forgotten,
-                            struct err *err)
-{
-    return db_exec(db, &FORGET, (struct val[]){val_int(before), val_int((int64_t)max)}, 2,
-                   forgotten, err);
 }

@@ -66,8 +66,4 @@ enum outcome unknown_restored_set(struct db *db, bool settled, const char *by, c
 enum outcome unknown_restored_get(struct db *db, struct arena *a, int64_t *at,
                                   struct err *err) MUST_USE;
 
-/* Forgets those that were not seen since `before`, at most max at a time. */
-enum outcome unknown_forget(struct db *db, int64_t before, size_t max, uint64_t *forgotten,
-                            struct err *err) MUST_USE;
-
 #endif

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/ident.h"
 #include "store/migrate.h"
+#include "store/purge.h"
 #include "store/unknown.h"
 #include "store/who.h"
 
@@ -250,7 +251,7 @@ static void long_and_strange_texts_fit(void **state)
     assert_int_equal(strlen(d[0].subject), 1024);
 }
 
-static void pages_and_forgets(void **state)
+static void pages_and_is_purged(void **state)
 {
     struct unknown_device *d;
     size_t n;
@@ -267,9 +268,11 @@ static void pages_and_forgets(void **state)
     assert_string_equal(d[0].ident, "C");
     assert_ok(unknown_list(db, DECISION_END, 0, 2, arena, &d, &n, &err), err);
     assert_int_equal(n, 0);
-    assert_ok(unknown_forget(db, now - DAY_US, 100, &gone, &err), err);
-    assert_int_equal(gone, 2);
-    assert_int_equal(listed(&d), 1);
+    now -= 200 * DAY_US;
+    contact("D");
+    assert_int_equal(listed(&d), 4);
+    assert_ok(purge_run(db, &gone, &err), err);
+    assert_int_equal(listed(&d), 3);
 }
 
 int main(void)
@@ -283,7 +286,7 @@ int main(void)
         cmocka_unit_test_setup(rule_spares_a_fleet, clear),
         cmocka_unit_test_setup(rule_rests_after_a_restore, clear),
         cmocka_unit_test_setup(long_and_strange_texts_fit, clear),
-        cmocka_unit_test_setup(pages_and_forgets, clear),
+        cmocka_unit_test_setup(pages_and_is_purged, clear),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
