@@ -3,6 +3,8 @@
 #   make            drover, droverctl and the simulators, in $(B)
 #   make check      lint, unit tests and end-to-end tests with what is installed
 #   make asan       the same programs with AddressSanitizer and UBSan, in build/asan
+#   make lint       the rules of the house that a program can check
+#   make seeds      every parser over tests/fuzz/seeds, under AddressSanitizer
 #   make bench      the benchmarks (tests/bench)
 #   make install    DESTDIR= PREFIX=/usr/local
 PREFIX ?= /usr/local
@@ -38,7 +40,7 @@ BENCH_LIB := $(filter tests/bench/lib%,$(BENCH_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out $(BENCH_LIB),$(BENCH_SRC)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all check lint unit e2e asan bench install clean help units
+.PHONY: all check lint seeds unit e2e asan bench install clean help units
 all: $(B)/drover $(B)/droverctl $(SIM_BIN)
 
 $(B)/libdrover.a: $(LIB_OBJ)
@@ -63,6 +65,13 @@ $(B)/obj/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 units: $(UNIT_BIN)
+
+lint:
+	scripts/lint
+
+# Every parser over its seeds, under AddressSanitizer.
+seeds:
+	scripts/fuzz --replay
 
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -fno-omit-frame-pointer' HARDEN=-fPIE \

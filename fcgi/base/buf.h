@@ -19,6 +19,7 @@ struct buf {
 
 #define BUF_INIT(ceiling) ((struct buf){.max = (ceiling)})
 
+/* Makes b an empty buffer with that ceiling. */
 void buf_init(struct buf *b, size_t max);
 /* Adds; past the ceiling or out of memory the buffer is marked failed and keeps what it had. */
 void buf_add(struct buf *b, const void *p, size_t n);

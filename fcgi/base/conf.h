@@ -17,16 +17,16 @@ struct conf_list {
     size_t n;
 };
 
-struct conf_pool { /* [mdm] and [console] */
+struct conf_pool {           /* [mdm] and [console] */
     const char *socket;      /* Unix socket the web server speaks FastCGI to */
     const char *socket_mode; /* octal, "0660" */
     const char *socket_group;
-    const char *user;        /* the account its processes run as; "" keeps the current one */
+    const char *user; /* the account its processes run as; "" keeps the current one */
     int64_t processes;
     int64_t threads;
-    int64_t deadline_s;      /* a request may take this long */
-    int64_t memory_max;      /* bytes of RSS after which a process is replaced */
-    int64_t requests_max;    /* requests after which it is replaced; 0: never */
+    int64_t deadline_s;   /* a request may take this long */
+    int64_t memory_max;   /* bytes of RSS after which a process is replaced */
+    int64_t requests_max; /* requests after which it is replaced; 0: never */
 };
 
 struct conf {
@@ -65,19 +65,19 @@ struct conf {
     const char *ca_bundle;        /* file of trusted device CAs that the web server reads */
     const char *reload_command;   /* run after ca_bundle was rewritten */
 
-    const char *unknown_action; /* [unknown] "hold" or "end" */
-    int64_t unknown_hours;      /* "end" acts only after this many hours */
-    int64_t unknown_max;        /* and only while fewer devices than this are unknown */
-    const char *restore_action; /* [restore] "accept" or "refuse" a backup's TokenUpdate */
+    const char *unknown_action;    /* [unknown] "hold" or "end" */
+    int64_t unknown_hours;         /* "end" acts only after this many hours */
+    int64_t unknown_max;           /* and only while fewer devices than this are unknown */
+    const char *restore_action;    /* [restore] "accept" or "refuse" a backup's TokenUpdate */
     const char *user_authenticate; /* [checkin] "refuse" (410) or "accept" (empty challenge) */
 
     const char *apns_url; /* [apns] https://api.push.apple.com */
     const char *apns_sandbox_url;
-    const char *apns_ca;  /* "" is the system's store */
+    const char *apns_ca; /* "" is the system's store */
     int64_t apns_expiration_s;
     int64_t apns_streams; /* requests in flight on the one connection */
 
-    bool scep_des;               /* [scep] accept single DES, with a warning */
+    bool scep_des;                   /* [scep] accept single DES, with a warning */
     const char *scep_challenge_file; /* static challenge; "" is none */
     int64_t scep_validity_days;
     int64_t scep_min_rsa;
@@ -86,7 +86,7 @@ struct conf {
     const char *enroll_topic;
     int64_t enroll_access_rights;
     bool enroll_sign_message;
-    const char *profile_chain; /* PEM chain added to signed profiles */
+    const char *profile_chain;       /* PEM chain added to signed profiles */
     const char *enroll_certificates; /* PEM file of certificates that the profile installs */
 
     bool nanomdm_migration; /* [api] the /migration endpoint */

@@ -29,8 +29,8 @@ struct err {
 /* Fills e (which may be NULL) and returns o, so that a caller writes
  * `return err_set(e, INVALID, "..."); */
 #define err_set(e, o, ...) err_set_at((e), (o), __FILE__, __LINE__, __VA_ARGS__)
-enum outcome err_set_at(struct err *e, enum outcome o, const char *file, int line,
-                        const char *fmt, ...) PRINTF_LIKE(5, 6);
+enum outcome err_set_at(struct err *e, enum outcome o, const char *file, int line, const char *fmt,
+                        ...) PRINTF_LIKE(5, 6);
 
 /* Puts "prefix: " before the message already in e. Returns e's outcome. */
 enum outcome err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);

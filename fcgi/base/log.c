@@ -356,7 +356,7 @@ enum outcome journal_open(const char *path, const char *program, struct journal 
     }
     j->fd = fd;
     j->program = program;
-    strcpy(j->path, path);
+    memcpy(j->path, path, strlen(path) + 1);
     *out = j;
     return OK;
 }

@@ -221,7 +221,7 @@ static const char *cell_text(struct ctl *c, const struct ctl_column *col, const 
     for (size_t i = 0; p && i < v->n; i++) {
         unsigned char ch = (unsigned char)v->s[i];
         if (ch < 0x20 || ch == 0x7f)
-            q += sprintf(q, "\\x%02x", ch);
+            q += snprintf(q, 5, "\\x%02x", ch);
         else
             *q++ = (char)ch;
     }

@@ -20,7 +20,7 @@ struct app {
     struct db_pool *pool;    /* for units outside the hot path */
     struct batch *batch;     /* the hot path's connection (mdm only, NULL elsewhere) */
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
-    struct gatekeeper *gate;       /* what route/gate.c remembers */
+    struct gatekeeper *gate; /* what route/gate.c remembers */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };

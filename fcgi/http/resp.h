@@ -15,6 +15,7 @@ struct resp {
     char note[160];     /* why, for the access log; never sent */
 };
 
+/* An empty answer with status 200. */
 void resp_init(struct resp *p);
 /* Frees; a secret body is wiped. */
 void resp_free(struct resp *p);

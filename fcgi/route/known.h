@@ -15,6 +15,7 @@ struct known_cert {
 };
 
 struct known_certs;
+/* An empty set, or NULL (out of memory). */
 struct known_certs *known_certs_new(void);
 void known_certs_free(struct known_certs **k);
 /* Finds by the digest of what was verified (the text as it came, or the DER). Entries of another

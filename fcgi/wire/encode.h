@@ -25,6 +25,8 @@ enum outcome url_decode(struct arena *a, struct bytes text, bool plus, char **ou
 /* Percent-encodes everything but unreserved characters. */
 void url_encode_add(struct buf *out, const char *s);
 
+/* SHA-256 (FIPS 180-4), as octets and as lower-case hexadecimal, and HMAC with it (RFC 2104). They
+ * end the process when there is no memory for a digest. */
 void sha256(struct bytes b, uint8_t out[SHA256_LEN]);
 void sha256_hex(struct bytes b, char out[SHA256_HEX_LEN + 1]);
 #define SHA1_LEN 20

@@ -13,20 +13,20 @@
 struct https; /* a set of connections: one libcurl multi handle */
 
 struct https_tls {
-    const char *ca_file;       /* PEM; "" is the system's store */
-    struct bytes client_cert;  /* PEM, chain allowed; empty for none */
-    struct bytes client_key;   /* PEM */
+    const char *ca_file;      /* PEM; "" is the system's store */
+    struct bytes client_cert; /* PEM, chain allowed; empty for none */
+    struct bytes client_key;  /* PEM */
 };
 
 struct https_request {
     const char *method, *url;
     const char *const *headers; /* "Name: value" lines */
     size_t nheaders;
-    struct bytes body;          /* kept by reference until done */
+    struct bytes body;           /* kept by reference until done */
     const struct https_tls *tls; /* kept by reference */
     int64_t timeout_ms;
-    size_t answer_max;          /* octets of body kept; more fails the request */
-    bool http2_only;            /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
+    size_t answer_max; /* octets of body kept; more fails the request */
+    bool http2_only;   /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
     void *arg;
 };
 
@@ -35,8 +35,8 @@ struct https_answer {
                            * time-out, reset; DENIED: TLS failed (a certificate, theirs or ours);
                            * INVALID: a body longer than answer_max, a malformed URL */
     int status;
-    struct bytes body;      /* valid inside the callback */
-    const char *error;      /* libcurl's words when not OK */
+    struct bytes body; /* valid inside the callback */
+    const char *error; /* libcurl's words when not OK */
     /* The value of a response header, NULL when absent; valid inside the callback. */
     const char *(*header)(const struct https_answer *a, const char *name);
     void *priv_;

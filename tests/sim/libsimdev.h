@@ -211,6 +211,7 @@ void simdev_wipe(struct simdev *d);
 void simdev_error(struct simdev *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool simdev_idle(const struct simdev *d);
 
+/* What the device puts into TokenUpdate for a channel: its push token and PushMagic. */
 void channel_token(const struct simdev *d, unsigned channel, uint8_t token[TOKEN_LEN]);
 void channel_magic(const struct simdev *d, unsigned channel, char magic[37]);
 /* The channel's poll timer, set to delay_us. */
