@@ -210,6 +210,8 @@ static void variables(void **state)
     refused(400);
     tls("SUCCESS", "");
     refused(400);
+    tls("FAILED:certificate has expired", ""); /* as lighttpd has it */
+    refused(403);
     tls("SUCCESS", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     refused(400);
     tls("SUCCESS", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n");
