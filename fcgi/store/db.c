@@ -134,33 +134,65 @@ enum outcome db_select(struct db *db, const struct sql *sql, const struct val *a
     return call_checked(db, &c, err);
 }
 
-enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
-                          size_t nbefore, const struct val *list, size_t n, const struct val *after,
-                          size_t nafter, struct arena *a, struct rows *out, struct err *err)
+/* The arguments of a statement with %IN%. */
+struct in_list {
+    const struct val *before;
+    size_t nbefore;
+    const struct val *list;
+    size_t n;
+    const struct val *after;
+    size_t nafter;
+};
+
+/* Runs c with its %IN% as wide as the list; its arguments are put together in a. */
+static enum outcome in_run(struct db *db, struct call *c, struct in_list l, struct arena *a,
+                           struct err *err)
 {
+    const struct sql *sql = c->sql;
     size_t tuple = sql->tuple > 1 ? sql->tuple : 1, wide = 1;
-    *out = (struct rows){0};
-    if (n == 0)
+    if (l.n == 0)
         return err_set(err, ERROR, "%s: an empty list", sql->name);
-    while (wide < n && wide <= PLACEHOLDERS_MAX)
+    while (wide < l.n && wide <= PLACEHOLDERS_MAX)
         wide *= 2;
-    size_t nargs = nbefore + wide * tuple + nafter;
+    size_t nargs = l.nbefore + wide * tuple + l.nafter;
     if (nargs > PLACEHOLDERS_MAX)
-        return err_set(err, ERROR, "%s: a list of %zu is too long", sql->name, n);
+        return err_set(err, ERROR, "%s: a list of %zu is too long", sql->name, l.n);
     struct val *args = arena_array(a, nargs, sizeof *args);
     if (!args)
         return err_set(err, ERROR, "%s: the list is larger than a request may use", sql->name);
     struct val *p = args;
-    if (nbefore)
-        memcpy(p, before, nbefore * sizeof *p);
-    p += nbefore;
+    if (l.nbefore)
+        memcpy(p, l.before, l.nbefore * sizeof *p);
+    p += l.nbefore;
     for (size_t i = 0; i < wide; i++, p += tuple)
-        memcpy(p, list + (i < n ? i : n - 1) * tuple, tuple * sizeof *p);
-    if (nafter)
-        memcpy(p, after, nafter * sizeof *p);
-    struct call c = {
-        .sql = sql, .in = wide, .args = args, .nargs = nargs, .nrows = 1, .arena = a, .rows = out};
-    return call_checked(db, &c, err);
+        memcpy(p, l.list + (i < l.n ? i : l.n - 1) * tuple, tuple * sizeof *p);
+    if (l.nafter)
+        memcpy(p, l.after, l.nafter * sizeof *p);
+    c->in = wide;
+    c->args = args;
+    c->nargs = nargs;
+    c->nrows = 1;
+    return call_checked(db, c, err);
+}
+
+enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
+                          size_t nbefore, const struct val *list, size_t n, const struct val *after,
+                          size_t nafter, struct arena *a, struct rows *out, struct err *err)
+{
+    struct call c = {.sql = sql, .arena = a, .rows = out};
+    *out = (struct rows){0};
+    return in_run(db, &c, (struct in_list){before, nbefore, list, n, after, nafter}, a, err);
+}
+
+enum outcome db_exec_in(struct db *db, const struct sql *sql, const struct val *before,
+                        size_t nbefore, const struct val *list, size_t n, struct arena *a,
+                        uint64_t *affected, struct err *err)
+{
+    struct call c = {.sql = sql};
+    enum outcome o = in_run(db, &c, (struct in_list){before, nbefore, list, n, NULL, 0}, a, err);
+    if (affected)
+        *affected = c.affected;
+    return o;
 }
 
 enum outcome db_exec(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
