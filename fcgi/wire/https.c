@@ -20,6 +20,7 @@
 #define IDLE_CONNECTION_S 3600L /* Apple asks that connections are kept */
 #define UNACKED_MS 20000        /* octets nobody acknowledges for so long end a connection */
 #define EVENTS 64
+#define CORKED_MAX 4     /* HTTP/2 connections whose writes are gathered */
 #define SPARE_MAX 512    /* finished easy handles kept for the next requests */
 #define SPARE_BODY 65536 /* a larger body buffer is freed */
 
@@ -40,6 +41,8 @@ struct https {
     size_t nflying, nspare;
     int epoll, wake; /* wake: an eventfd */
     int64_t call_at; /* clock_mono() when libcurl wants to be called; -1: not at all */
+    int corked[CORKED_MAX];
+    size_t ncorked;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -184,11 +187,33 @@ static size_t body_write(char *p, size_t size, size_t n, void *arg)
 /* A peer that vanished without a word is noticed by the kernel, not by every request's time-out. */
 static int socket_setup(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
+    struct https *h = arg; /* NULL unless http2_only */
     unsigned ms = UNACKED_MS;
-    (void)arg;
+    int on = 1;
     (void)purpose;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    if (h && h->ncorked < CORKED_MAX && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0)
+        h->corked[h->ncorked++] = fd;
     return CURL_SOCKOPT_OK;
+}
+
+static int socket_close(void *arg, curl_socket_t fd)
+{
+    struct https *h = arg;
+    for (size_t i = 0; i < h->ncorked; i++)
+        if (h->corked[i] == fd)
+            h->corked[i] = h->corked[--h->ncorked];
+    return close(fd);
+}
+
+/* libcurl writes each frame of each stream by itself; what one turn wrote goes out together. */
+static void corked_flush(const struct https *h)
+{
+    static const int off = 0, on = 1;
+    for (size_t i = 0; i < h->ncorked; i++) {
+        setsockopt(h->corked[i], IPPROTO_TCP, TCP_CORK, &off, sizeof off);
+        setsockopt(h->corked[i], IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    }
 }
 
 static bool header_is(const char *line, const char *name)
@@ -254,7 +279,7 @@ static bool tls_set(struct job *j, const struct https_tls *t)
     return ok;
 }
 
-static bool job_set(struct job *j, const struct https_request *r)
+static bool job_set(struct https *h, struct job *j, const struct https_request *r)
 {
     bool ok = headers_build(j, r);
     int64_t connect_ms = r->timeout_ms < CONNECT_MS ? r->timeout_ms : CONNECT_MS;
@@ -273,6 +298,9 @@ static bool job_set(struct job *j, const struct https_request *r)
     SET(CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
     SET(CURLOPT_SOCKOPTFUNCTION, socket_setup);
+    SET(CURLOPT_SOCKOPTDATA, r->http2_only ? h : NULL);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, socket_close);
+    SET(CURLOPT_CLOSESOCKETDATA, h);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_WRITEFUNCTION, body_write);
     SET(CURLOPT_WRITEDATA, j);
@@ -292,7 +320,7 @@ enum outcome https_send(struct https *h, const struct https_request *r, https_do
     j->error[0] = '\0';
     buf_clear(&j->body);
     j->body.max = r->answer_max;
-    if (!job_set(j, r) || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
+    if (!job_set(h, j, r) || curl_multi_add_handle(h->multi, j->easy) != CURLM_OK) {
         job_give(h, j);
         return err_set(err, ERROR, "https: libcurl refuses the request to %s", r->url);
     }
@@ -402,6 +430,7 @@ static bool turn(struct https *h, int64_t end)
     struct epoll_event e[EVENTS];
     int running;
     bool woken = false;
+    corked_flush(h);
     int n = epoll_wait(h->epoll, e, EVENTS, wait_ms(h, clock_mono(), end));
     for (int i = 0; i < n; i++) {
         uint64_t count;
