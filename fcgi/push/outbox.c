@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DUE_MAX 512          /* rows taken at a time */
-#define ROOM_MIN 256         /* less room is not worth a look into the database */
+#define DUE_MAX 1024         /* rows taken at a time */
+#define ROOM_MIN 512         /* less room is not worth a look into the database */
 #define POLL_US (200 * 1000) /* how often an idle outbox is looked at */
-#define GATHER_MS 10         /* while pushes are in flight: answers recorded together */
+#define GATHER_MS 25         /* while pushes are in flight: answers recorded together */
 #define GATHER_ENOUGH 256
 #define CLAIM_US (5 * MINUTE_US)
 #define NO_CERT_US (5 * MINUTE_US)
@@ -25,6 +25,7 @@ struct outbox {
     struct arena *arena;
     struct push_job *done; /* back, not recorded yet */
     int64_t next_look;     /* clock_mono() */
+    int64_t claim;         /* the last mark: see push_apply() */
     bool stopping;
 };
 
@@ -92,6 +93,7 @@ static struct push_change change_of(const struct push_job *j)
     const struct apns_verdict *v = &j->verdict;
     struct push_change c = {.enrollment_id = j->enrollment_id,
                             .wanted_at = j->wanted_at,
+                            .claim = j->claim,
                             .tried = j->tried,
                             .life_id = j->life_id,
                             .token_at = j->token_at,
@@ -102,7 +104,7 @@ static struct push_change change_of(const struct push_job *j)
         return c;
     c.status = v->status;
     c.reason = v->reason;
-    c.apns_id = *v->apns_id ? v->apns_id : NULL;
+    c.apns_id = *j->apns_id || !*v->apns_id ? NULL : v->apns_id;
     c.delay_us = 0;
     if (v->action == APNS_SENT)
         c.state = PUSH_SENT;
@@ -231,10 +233,12 @@ static struct push_change judge(struct outbox *o, const struct push_due *d, stru
     if (sender_room(t->sender) == 0)
         return settle(d, PUSH_WANTED, spread(FULL_US), NULL);
     *topic = t;
-    return settle(d, PUSH_CLAIMED, CLAIM_US, NULL);
+    struct push_change c = settle(d, PUSH_CLAIMED, 0, NULL);
+    c.claim = o->claim;
+    return c;
 }
 
-static struct push_job *job_of(const struct push_due *d, struct topic *t)
+static struct push_job *job_of(const struct push_due *d, struct topic *t, int64_t claim)
 {
     struct push_job *j = job_new(d->token, d->magic);
     if (!j)
@@ -246,6 +250,7 @@ static struct push_job *job_of(const struct push_due *d, struct topic *t)
     j->life_id = d->life_id;
     j->token_at = d->token_at;
     j->topic = t;
+    j->claim = claim;
     if (uuid_valid(d->apns_id))
         snprintf(j->apns_id, sizeof j->apns_id, "%s", d->apns_id);
     return j;
@@ -263,11 +268,13 @@ static enum outcome claim_due(struct outbox *o, struct work *w, size_t max, stru
 {
     struct push_due *due;
     enum outcome r = push_due_read(o->db, max, o->arena, &due, &w->ndue, err);
+    if (r == OK && w->ndue > 0)
+        o->claim = due[0].now + CLAIM_US > o->claim ? due[0].now + CLAIM_US : o->claim + 1;
     for (size_t i = 0; r == OK && i < w->ndue; i++) {
         struct topic *t;
         struct push_change c = judge(o, &due[i], &t);
         if (t) {
-            struct push_job *j = job_of(&due[i], t);
+            struct push_job *j = job_of(&due[i], t, o->claim);
             if (!j)
                 return err_set(err, ERROR, "outbox: out of memory");
             j->next = w->claimed;
@@ -299,7 +306,7 @@ static enum outcome settle_and_claim(struct outbox *o, size_t ndone, size_t max,
     if (r == OK && max > 0)
         r = claim_due(o, &w, max, err);
     if (r == OK)
-        r = push_apply(o->db, w.change, w.n, err);
+        r = push_apply(o->db, w.change, w.n, o->arena, err);
     if (r == OK) {
         for (struct push_job *j = o->done; j; j = j->next)
             job_log(j);

@@ -93,6 +93,7 @@ struct push_job *sink_take(struct sink *s, size_t enough, int timeout_ms)
 {
     struct timespec end = in_ms(timeout_ms);
     pthread_mutex_lock(&s->mutex);
+    s->enough = enough;
     while (s->n < enough && timeout_ms > 0)
         if (pthread_cond_timedwait(&s->filled, &s->mutex, &end) != 0)
             break;
@@ -115,8 +116,8 @@ static void give_back(struct sender *s, struct push_job *j)
     pthread_mutex_lock(&s->sink->mutex);
     *s->sink->last = j;
     s->sink->last = &j->next;
-    s->sink->n++;
-    pthread_cond_signal(&s->sink->filled);
+    if (++s->sink->n == s->sink->enough)
+        pthread_cond_signal(&s->sink->filled);
     pthread_mutex_unlock(&s->sink->mutex);
 }
 

@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define SENDER_QUEUE_MAX 1024u /* jobs waiting in a sender */
+#define SENDER_QUEUE_MAX 2048u /* jobs waiting in a sender */
 
 struct sender;
 struct topic; /* topic.h */
@@ -19,7 +19,7 @@ struct topic; /* topic.h */
 /* A push on its way. Made by job_new(), freed by job_free(). */
 struct push_job {
     struct push_job *next;
-    int64_t enrollment_id, wanted_at, expires_at, life_id, token_at;
+    int64_t enrollment_id, wanted_at, claim, expires_at, life_id, token_at;
     int attempts;               /* before this one */
     char apns_id[UUID_LEN + 1]; /* "" lets Apple choose */
     struct bytes token;
@@ -43,7 +43,7 @@ struct sink {
     pthread_mutex_t mutex;
     pthread_cond_t filled;
     struct push_job *first, **last;
-    size_t n;
+    size_t n, enough;           /* enough: who waits is woken then, not for each job */
     _Atomic int64_t send_until; /* clock_mono(): no request is begun later */
 };
 void sink_init(struct sink *s);

@@ -6,8 +6,7 @@
 #define STATIC_MIN 12
 #define STATIC_MAX 256
 
-/* Compares with the first line of the file, read each time: changing it needs no reload. DENIED
- * leaves err as it is: why the one-time challenge was refused. */
+/* Compares with the first line of the file, read each time: changing it needs no reload. */
 static enum outcome static_check(const char *path, const char *challenge, struct err *err)
 {
     char line[STATIC_MAX + 2];
@@ -27,7 +26,7 @@ static enum outcome static_check(const char *path, const char *challenge, struct
         o = err_set(err, ERROR, "[scep] challenge_file %s: the challenge has %d to %d characters",
                     path, STATIC_MIN, STATIC_MAX);
     else if (!secret_equal(bytes_str(line), bytes_str(challenge)))
-        o = DENIED;
+        o = err_set(err, DENIED, "the challenge is neither known nor the static one");
     secret_wipe(line, sizeof line);
     return o;
 }

@@ -16,13 +16,15 @@
 static const struct sql REQUEST = {
     "push_request",
     "INSERT INTO push (enrollment_id, state, due_at, wanted_at, expires_at, attempts, apns_id) "
-    "VALUES (?, 1, " NOW_US ", " NOW_US ", " NOW_US " + ?, 0, ?) "
+    "VALUES (?, 1, " NOW_US ", " NOW_US ", " NOW_US " + ?, 0, COALESCE(?, UUID())) "
     "ON DUPLICATE KEY UPDATE "
     "due_at = IF(state = 1 AND attempts > 0, due_at, VALUES(due_at)), "
     "wanted_at = GREATEST(wanted_at + 1, VALUES(wanted_at)), expires_at = VALUES(expires_at), "
-    "apns_id = COALESCE(VALUES(apns_id), IF(state = 1, apns_id, NULL)), "
+    "apns_id = IF(state = 1 AND ? IS NULL, COALESCE(apns_id, UUID()), VALUES(apns_id)), "
     "attempts = IF(state = 1, attempts, 0), state = 1",
     0};
+
+#define REQUEST_ARGS 4
 
 static int want_order(const void *a, const void *b)
 {
@@ -33,18 +35,19 @@ static int want_order(const void *a, const void *b)
 enum outcome push_request(struct db *db, struct push_want *wants, size_t n, int64_t keep_s,
                           struct err *err)
 {
-    struct val *v = n ? malloc(n * 3 * sizeof *v) : NULL;
+    struct val *v = n ? malloc(n * REQUEST_ARGS * sizeof *v) : NULL;
     if (n == 0)
         return OK;
     if (!v)
         return err_set(err, ERROR, "push_request: out of memory");
     qsort(wants, n, sizeof *wants, want_order);
     for (size_t i = 0; i < n; i++) {
-        v[3 * i] = val_int(wants[i].enrollment_id);
-        v[3 * i + 1] = val_int(keep_s * SECOND_US);
-        v[3 * i + 2] = val_str(wants[i].apns_id);
+        struct val *row = &v[REQUEST_ARGS * i];
+        row[0] = val_int(wants[i].enrollment_id);
+        row[1] = val_int(keep_s * SECOND_US);
+        row[2] = row[3] = val_str(wants[i].apns_id);
     }
-    enum outcome o = db_exec_many(db, &REQUEST, v, 3, n, NULL, err);
+    enum outcome o = db_exec_many(db, &REQUEST, v, REQUEST_ARGS, n, NULL, err);
     free(v);
     return o;
 }
@@ -206,15 +209,24 @@ enum outcome push_due_read(struct db *db, size_t max, struct arena *a, struct pu
     return OK;
 }
 
+static const struct sql CLAIM = {
+    "push_claim",
+    "UPDATE push SET state = 2, due_at = ? WHERE state = 1 AND enrollment_id IN (%IN%)", 1};
+static const struct sql SENT = {"push_sent",
+                                "UPDATE push SET state = 3, due_at = " NOW_US
+                                ", attempts = attempts + 1, sent_at = " NOW_US ", last_at = " NOW_US
+                                ", last_status = 200, last_reason = '' "
+                                "WHERE state = 2 AND due_at = ? AND enrollment_id IN (%IN%)",
+                                1};
 static const struct sql APPLY = {
     "push_apply",
     "UPDATE push SET state = ?, due_at = " NOW_US " + ?, attempts = attempts + ?, "
     "apns_id = COALESCE(?, apns_id), sent_at = IF(state = 3, " NOW_US ", sent_at), "
     "last_at = IF(? = 1, " NOW_US ", last_at), last_status = COALESCE(?, last_status), "
-    "last_reason = COALESCE(?, last_reason) "
-    "WHERE enrollment_id = ? AND wanted_at = ? AND state IN (1, 2)",
+    "last_reason = COALESCE(?, last_reason) WHERE enrollment_id = ? "
+    "AND IF(? = 0, state = 1 AND wanted_at = ?, state = 2 AND due_at = ?)",
     0};
-#define APPLY_ARGS 9
+#define APPLY_ARGS 11
 
 static const struct sql DEAD_LIFE = {
     "push_dead_life",
@@ -232,7 +244,9 @@ static void apply_args(const struct push_change *c, struct val *v)
     v[5] = c->tried ? val_int(c->status) : val_null();
     v[6] = c->reason ? val_strn(c->reason, strnlen(c->reason, REASON_MAX)) : val_null();
     v[7] = val_int(c->enrollment_id);
-    v[8] = val_int(c->wanted_at);
+    v[8] = val_int(c->claim);
+    v[9] = val_int(c->wanted_at);
+    v[10] = val_int(c->claim);
 }
 
 /* Marks the life's token dead; if it has a newer one, the change becomes a wish due now. */
@@ -254,22 +268,73 @@ static enum outcome dead_apply(struct db *db, const struct push_change *c, struc
     return o;
 }
 
+/* The two that are many get one statement for all: new claims, and pushes that went well. */
+static bool is_claim(const struct push_change *c)
+{
+    return c->state == PUSH_CLAIMED;
+}
+
+static bool is_plain_sent(const struct push_change *c)
+{
+    return c->state == PUSH_SENT && c->claim != 0 && !c->apns_id && c->status == 200;
+}
+
 struct apply {
     const struct push_change *changes;
     size_t n;
-    struct val *args;
+    struct val *args; /* of the others, APPLY_ARGS each */
+    struct val *ids;  /* of those that share a statement */
+    struct arena *arena;
 };
+
+/* Runs sql for the changes of a kind, those with the same mark together. */
+static enum outcome apply_kind(struct db *db, struct apply *a, const struct sql *sql,
+                               bool (*kind)(const struct push_change *), struct err *err)
+{
+    enum outcome o = OK;
+    int64_t done = 0; /* marks up to this one are done: they only grow */
+    for (;;) {
+        int64_t mark = INT64_MAX;
+        size_t n = 0;
+        for (size_t i = 0; i < a->n; i++)
+            if (kind(&a->changes[i]) && a->changes[i].claim > done && a->changes[i].claim < mark)
+                mark = a->changes[i].claim;
+        if (mark == INT64_MAX)
+            return OK;
+        for (size_t i = 0; i < a->n; i++)
+            if (kind(&a->changes[i]) && a->changes[i].claim == mark)
+                a->ids[n++] = val_int(a->changes[i].enrollment_id);
+        o = db_exec_in(db, sql, (struct val[]){val_int(mark)}, 1, a->ids, n, a->arena, NULL, err);
+        if (o != OK)
+            return o;
+        done = mark;
+    }
+}
+
+/* The others: array-bound, row by row. */
+static enum outcome apply_others(struct db *db, struct apply *a, struct err *err)
+{
+    enum outcome o = OK;
+    size_t n = 0;
+    for (size_t i = 0; i < a->n && o == OK; i++) {
+        const struct push_change *c = &a->changes[i];
+        if (is_claim(c) || is_plain_sent(c))
+            continue;
+        struct val *v = &a->args[APPLY_ARGS * n++];
+        apply_args(c, v);
+        if (c->state == PUSH_DEAD)
+            o = dead_apply(db, c, v, err);
+    }
+    return o == OK ? db_exec_many(db, &APPLY, a->args, APPLY_ARGS, n, NULL, err) : o;
+}
 
 static enum outcome apply_unit(struct db *db, void *arg, struct err *err)
 {
     struct apply *a = arg;
-    enum outcome o = OK;
-    for (size_t i = 0; i < a->n && o == OK; i++) {
-        apply_args(&a->changes[i], &a->args[APPLY_ARGS * i]);
-        if (a->changes[i].state == PUSH_DEAD)
-            o = dead_apply(db, &a->changes[i], &a->args[APPLY_ARGS * i], err);
-    }
-    return o == OK ? db_exec_many(db, &APPLY, a->args, APPLY_ARGS, a->n, NULL, err) : o;
+    enum outcome o = apply_others(db, a, err);
+    if (o == OK)
+        o = apply_kind(db, a, &SENT, is_plain_sent, err);
+    return o == OK ? apply_kind(db, a, &CLAIM, is_claim, err) : o;
 }
 
 static int change_order(const void *a, const void *b)
@@ -278,16 +343,17 @@ static int change_order(const void *a, const void *b)
     return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
 }
 
-enum outcome push_apply(struct db *db, struct push_change *changes, size_t n, struct err *err)
+enum outcome push_apply(struct db *db, struct push_change *changes, size_t n, struct arena *a,
+                        struct err *err)
 {
     if (n == 0)
         return OK;
     qsort(changes, n, sizeof *changes, change_order);
-    struct apply a = {changes, n, malloc(n * APPLY_ARGS * sizeof(struct val))};
-    enum outcome o = a.args ? db_unit(db, apply_unit, &a, err)
-                            : err_set(err, ERROR, "push_apply: out of memory");
-    free(a.args);
-    return o;
+    struct apply w = {changes, n, arena_array(a, n * APPLY_ARGS, sizeof *w.args),
+                      arena_array(a, n, sizeof *w.ids), a};
+    if (!w.args || !w.ids)
+        return err_set(err, ERROR, "push_apply: out of memory");
+    return db_unit(db, apply_unit, &w, err);
 }
 
 static const struct sql CLAIMED = {

@@ -4,8 +4,8 @@
  * need not agree.
  *
  * A row is wanted, claimed by the agent, then sent, failed or dead; wanting it again makes it
- * wanted whatever it was. wanted_at changes each time, and the agent records what became of a push
- * only where wanted_at is still the one it read: a wish that came meanwhile is never lost.
+ * wanted whatever it was. The agent records what became of a push only where the row still has
+ * the mark it was claimed with: a wish that came meanwhile is never lost.
  */
 #ifndef DROVER_STORE_PUSH_H
 #define DROVER_STORE_PUSH_H
@@ -23,7 +23,7 @@ enum push_state {
 
 struct push_want {
     int64_t enrollment_id;
-    const char *apns_id; /* a UUID the asker chose, or NULL */
+    const char *apns_id; /* a UUID the asker chose; NULL lets the database choose one */
 };
 
 /* Wants a push for each of n enrollments (the array is sorted by enrollment_id, so that askers do
@@ -77,22 +77,26 @@ struct push_due {
 enum outcome push_due_read(struct db *db, size_t max, struct arena *a, struct push_due **out,
                            size_t *n, struct err *err) MUST_USE;
 
-/* What becomes of a push that was read. Applied only where wanted_at still is the same. */
+/* What becomes of a push that was read. */
 struct push_change {
     int64_t enrollment_id, wanted_at;
+    int64_t claim; /* the mark it was claimed with (or is claimed with now); 0: not claimed */
     enum push_state state;
-    int64_t delay_us;    /* due in so long; of a claim: claimed for so long */
+    int64_t delay_us;    /* due in so long; not for a claim */
     bool tried;          /* counts an attempt */
     int status;          /* of a tried one: HTTP status, 0 for no answer */
     const char *reason;  /* NULL keeps the old */
     const char *apns_id; /* NULL keeps the old */
-    /* of PUSH_DEAD: the token that was refused. If the life has another one by now, or told the
-     * same one again later than token_at, the push is wanted again at once instead. */
+    /* of a tried one that is PUSH_DEAD: the token that was refused. If the life has another one by
+     * now, or told the same one again later than token_at, the push is wanted again at once. */
     int64_t life_id, token_at;
     struct bytes token;
 };
-/* Applies n changes in one unit of work; sorts the array by enrollment_id. */
-enum outcome push_apply(struct db *db, struct push_change *changes, size_t n,
+/* Applies n changes in one unit of work; sorts the array by enrollment_id. A claim is applied where
+ * the push is still wanted; a change of a claimed push where it still has that mark; any other
+ * where wanted_at still is the same. claim: a time, the claims made by this call run out then; no
+ * two calls use the same. a: for the statements' arguments. */
+enum outcome push_apply(struct db *db, struct push_change *changes, size_t n, struct arena *a,
                         struct err *err) MUST_USE;
 /* Claims become wishes again: all, or (stale) those that are claimed for longer than they said. */
 enum outcome push_release(struct db *db, bool stale_only, uint64_t *released,
