@@ -24,7 +24,7 @@ state_dir = {dir}
 run_dir = {dir}
 organization = Example
 log = {dir}/drover.log
-log_level = debug
+log_level = {level}
 [database]
 socket = {dir}/db/mysqld.sock
 agent_user = drover_owner
@@ -56,7 +56,7 @@ def free_ports():
 
 
 class Site:
-    def __init__(self, streams=100, fast=True, apns_options=""):
+    def __init__(self, streams=100, fast=True, apns_options="", log_level="debug"):
         self.dir = tempfile.mkdtemp(prefix="drover-push-")
         self.port = free_ports()
         self.fast = fast
@@ -65,7 +65,8 @@ class Site:
         self.signer = None
         self.conf = os.path.join(self.dir, "drover.conf")
         with open(self.conf, "w") as f:
-            f.write(CONF.format(dir=self.dir, port=self.port, streams=streams))
+            f.write(CONF.format(dir=self.dir, port=self.port, streams=streams,
+                                level=log_level))
         subprocess.run(["make", "-s", "-C", TOP, os.path.relpath(PREP, TOP)], check=True)
         self.db_start()
         self.prep("setup")

@@ -26,7 +26,7 @@
  * client that does not read loses its connection once 1 MB waits for it.
  *
  * CONTROL, over plain HTTP on the loopback address, JSON:
- *   GET    /control/counters  {"received","accepted","refused","reset","woken","stored",
+ *   GET    /control/counters  {"last","received","accepted","refused","reset","woken","stored",
  *                              "subscribers","status":{"200":n,...}}
  *   GET    /control/pushes[?after=SEQ][&token=HEX]
  *                             {"last":SEQ,"pushes":[{"seq","time_us","token","push_magic","topic",

@@ -233,6 +233,7 @@ static int counters_get(struct buf *out)
     int64_t woken, stored, subscribers;
     wake_counts(&woken, &stored, &subscribers);
     js o = js_object(), statuses = js_object();
+    js_set_int(o, "last", last_seq);
     js_set_int(o, "received", received);
     js_set_int(o, "accepted", accepted);
     js_set_int(o, "refused", refused);

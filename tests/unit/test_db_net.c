@@ -201,64 +201,6 @@ static void the_next_host_is_tried(void **state)
     relay_stop(&r);
 }
 
-/* A CA and a certificate of it for 127.0.0.1 and localhost. */
-static void tls_make(const char *dir, const char *name)
-{
-    testdb_shell("mkdir -p %s && cd %s && { "
-                 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-                 "-subj '/CN=%s CA' -keyout %s-ca.key -out %s-ca.pem && "
-                 "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-                 "-subj /CN=localhost -keyout %s.key -out %s.csr && "
-                 "printf 'subjectAltName=IP:127.0.0.1,DNS:localhost' >%s.ext && "
-                 "openssl x509 -req -in %s.csr -CA %s-ca.pem -CAkey %s-ca.key -days 2 "
-                 "-extfile %s.ext -out %s.pem; } >%s.log 2>&1",
-                 dir, dir, name, name, name, name, name, name, name, name, name, name, name, name);
-}
-
-#define TLS_DIR "build/testdb-tls"
-
-/* With a CA configured there is no way round a server that it vouches for. */
-static void tls_to_the_server(void **state)
-{
-    (void)state;
-    SQL(CIPHER, "SELECT variable_value <> '' FROM information_schema.session_status "
-                "WHERE variable_name = 'SSL_CIPHER'");
-    struct relay r, plain;
-    char item[32], plain_item[32];
-    const struct conf *kept = conf;
-    tls_make(TLS_DIR, "good");
-    tls_make(TLS_DIR, "other");
-    testdb_shell("d=$(pwd)/" TLS_DIR " && scripts/testdb stop $d && scripts/testdb start $d --fast "
-                 "-- --ssl-ca=$d/good-ca.pem --ssl-cert=$d/good.pem --ssl-key=$d/good.key");
-    conf = testdb_conf(TLS_DIR, "drover_test_tls");
-    relay_start(&r);
-    struct conf c = conf_relay(&r, item);
-    c.db_tls_ca = TLS_DIR "/good-ca.pem";
-    struct db *d = connect_as(&c, DB_OWNER);
-    assert_ok(db_ping(d, &err), err);
-    assert_int_equal(select_int(d, &CIPHER, 0), 1);
-    db_free(&d);
-    c.db_tls_ca = TLS_DIR "/other-ca.pem";
-    d = connect_as(&c, DB_OWNER);
-    assert_outcome(db_ping(d, &err), UNAVAILABLE, err);
-    db_free(&d);
-    c.db_tls_ca = "";
-    d = connect_as(&c, DB_OWNER);
-    assert_ok(db_ping(d, &err), err);
-    assert_int_equal(select_int(d, &CIPHER, 0), 0);
-    db_free(&d);
-    relay_stop(&r);
-    testdb_shell("scripts/testdb stop " TLS_DIR);
-    conf = kept; /* a server without TLS */
-    relay_start(&plain);
-    c = conf_relay(&plain, plain_item);
-    c.db_tls_ca = TLS_DIR "/good-ca.pem";
-    d = connect_as(&c, DB_OWNER);
-    assert_outcome(db_ping(d, &err), UNAVAILABLE, err);
-    db_free(&d);
-    relay_stop(&plain);
-}
-
 /* --- an uncertain COMMIT --------------------------------------------------------------------- */
 
 static enum outcome put(struct db *d, void *arg, struct err *e)
@@ -441,7 +383,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accounts_and_hosts_that_do_not_work),
         cmocka_unit_test(the_next_host_is_tried),
-        cmocka_unit_test(tls_to_the_server),
         cmocka_unit_test(an_uncertain_commit_runs_the_unit_again),
         cmocka_unit_test(an_uncertain_array_is_not_run_again),
         cmocka_unit_test(threads_share_a_pool),
