@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
@@ -119,10 +120,14 @@ static const char *key_type(EVP_PKEY *k)
         return "Ed25519";
     if (!EVP_PKEY_is_a(k, "EC"))
         return "other";
-    /* A curve given by its parameters has no name: it is never one of the three we know. */
+    /* A curve spelt out by its parameters may get a name from OpenSSL, but a certificate with such
+     * a key passes no verification. */
     char group[64] = "";
     size_t n = 0;
-    if (!EVP_PKEY_get_group_name(k, group, sizeof group, &n))
+    int spelt_out = 0;
+    if (!EVP_PKEY_get_group_name(k, group, sizeof group, &n) ||
+        !EVP_PKEY_get_int_param(k, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelt_out) ||
+        spelt_out)
         return "EC-other";
     static const char *const known[] = {"prime256v1", "secp384r1", "secp521r1"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

@@ -18,7 +18,9 @@ struct cert_info {
     bool is_ca;
     bool client_auth; /* extended key usage allows it, or is absent */
     int key_bits;
-    const char *key_type;                /* "RSA", "EC", "Ed25519" */
+    /* "RSA", "EC" (P-256, P-384, P-521), "EC-other" (other curves, or one spelt out by its
+     * parameters), "Ed25519", "other" */
+    const char *key_type;
     uint8_t key_sha256[CERT_SHA256_LEN]; /* of the SubjectPublicKeyInfo */
 };
 
