@@ -64,15 +64,17 @@ struct queue_item {
 
 /* The open commands in the order in which they would be offered, at most max (LIM_PAGE) of them.
  * after: the last item of the page before (its command_id, priority and queued_at count), or NULL:
- * a command that is queued or closed meanwhile neither hides another nor shows it twice.
+ * a command that is queued or closed meanwhile neither hides another nor shows it twice. Bodies of
+ * at most body_max octets come along (0: none).
  * NOT_FOUND: no such enrollment. */
 enum outcome queue_list(struct db *db, const char *ident, const struct queue_item *after,
-                        size_t max, bool with_body, struct arena *a, struct queue_item **out,
+                        size_t max, size_t body_max, struct arena *a, struct queue_item **out,
                         size_t *n, struct err *err) MUST_USE;
 /* Closed commands, the command that was made last first; at most max (LIM_PAGE) of those whose
- * command_id is less than before (0: from the start). NOT_FOUND: no such enrollment. */
+ * command_id is less than before (0: from the start), with reports of at most report_max octets
+ * (0: none). NOT_FOUND: no such enrollment. */
 enum outcome queue_results(struct db *db, const char *ident, int64_t before, size_t max,
-                           bool with_report, struct arena *a, struct queue_item **out, size_t *n,
+                           size_t report_max, struct arena *a, struct queue_item **out, size_t *n,
                            struct err *err) MUST_USE;
 /* One command of one enrollment, open or closed, with body and report. NOT_FOUND: neither. */
 enum outcome queue_get(struct db *db, const char *ident, const char *uuid, struct arena *a,

@@ -37,14 +37,15 @@ enum {
 
 static const struct sql OPEN = {
     "queue_list",
-    "SELECT " OPEN_COLUMNS ", IF(?, c.body, NULL) FROM queue q JOIN command c "
+    "SELECT " OPEN_COLUMNS ", IF(LENGTH(c.body) <= ?, c.body, NULL) FROM queue q JOIN command c "
     "ON c.id = q.command_id WHERE q.enrollment_id=? AND (q.urgency > ? OR (q.urgency = ? AND "
     "(q.queued_at > ? OR (q.queued_at = ? AND q.command_id > ?)))) "
     "ORDER BY q.urgency, q.queued_at, q.command_id LIMIT ?",
     0};
 static const struct sql CLOSED = {
     "queue_results",
-    "SELECT " CLOSED_COLUMNS ", IF(?, r.report, NULL) FROM result r JOIN command c "
+    "SELECT " CLOSED_COLUMNS
+    ", IF(LENGTH(r.report) <= ?, r.report, NULL) FROM result r JOIN command c "
     "ON c.id = r.command_id WHERE r.enrollment_id=? AND r.command_id < ? "
     "ORDER BY r.command_id DESC LIMIT ?",
     0};
@@ -116,7 +117,7 @@ static struct val page(size_t max)
 }
 
 enum outcome queue_list(struct db *db, const char *ident, const struct queue_item *after,
-                        size_t max, bool with_body, struct arena *a, struct queue_item **out,
+                        size_t max, size_t body_max, struct arena *a, struct queue_item **out,
                         size_t *n, struct err *err)
 {
     struct val urgency = val_int(after != NULL ? -after->priority : INT32_MIN), id;
@@ -128,14 +129,14 @@ enum outcome queue_list(struct db *db, const char *ident, const struct queue_ite
     if ((o = enrollment_id(db, ident, a, &id, err)) != OK)
         return o;
     o = db_select(db, &OPEN,
-                  (struct val[]){val_int(with_body), id, urgency, urgency, queued, queued,
+                  (struct val[]){val_int((int64_t)body_max), id, urgency, urgency, queued, queued,
                                  val_int(after != NULL ? after->command_id : 0), page(max)},
                   8, a, &r, err);
     return o == OK ? items(&r, true, a, out, n, err) : o;
 }
 
 enum outcome queue_results(struct db *db, const char *ident, int64_t before, size_t max,
-                           bool with_report, struct arena *a, struct queue_item **out, size_t *n,
+                           size_t report_max, struct arena *a, struct queue_item **out, size_t *n,
                            struct err *err)
 {
     struct rows r;
@@ -146,7 +147,7 @@ enum outcome queue_results(struct db *db, const char *ident, int64_t before, siz
     if ((o = enrollment_id(db, ident, a, &id, err)) != OK)
         return o;
     o = db_select(db, &CLOSED,
-                  (struct val[]){val_int(with_report), id,
+                  (struct val[]){val_int((int64_t)report_max), id,
                                  val_int(before != 0 ? before : INT64_MAX), page(max)},
                   4, a, &r, err);
     return o == OK ? items(&r, false, a, out, n, err) : o;

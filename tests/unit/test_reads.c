@@ -203,7 +203,7 @@ static void queue_pages_in_order_while_it_moves(void **state)
         RUN(ADD_QUEUE, val_int(1000), val_int(i % 3 - 1), val_int(50 + i % 2), val_int(100 + i));
     }
     do {
-        assert_ok(queue_list(db, "D00", after, 7, after == NULL, arena, &q, &n, &err), err);
+        assert_ok(queue_list(db, "D00", after, 7, after == NULL ? 4 : 3, arena, &q, &n, &err), err);
         for (size_t i = 0; i < n; i++) {
             bool ordered =
                 total + i == 0 || last.priority > q[i].priority ||
@@ -219,7 +219,7 @@ static void queue_pages_in_order_while_it_moves(void **state)
         RUN(DEQUEUE, val_int(last.command_id)); /* the row the next page goes on from is gone */
     } while (n == 7);
     assert_int_equal(total, 30);
-    assert_outcome(queue_list(db, "nobody", NULL, 7, false, arena, &q, &n, &err), NOT_FOUND, err);
+    assert_outcome(queue_list(db, "nobody", NULL, 7, 0, arena, &q, &n, &err), NOT_FOUND, err);
 }
 
 static void results_newest_first(void **state)
@@ -231,7 +231,7 @@ static void results_newest_first(void **state)
     for (int i = 0; i < 10; i++)
         RUN(ADD_RESULT, val_int(1001), val_int(100 + i));
     do {
-        assert_ok(queue_results(db, "D01", before, 4, true, arena, &q, &n, &err), err);
+        assert_ok(queue_results(db, "D01", before, 4, 6, arena, &q, &n, &err), err);
         for (size_t i = 0; i < n; i++) {
             assert_true(before == 0 || q[i].command_id < before);
             assert_true(bytes_equal(q[i].report, bytes_str("report")));
