@@ -15,6 +15,7 @@ static const struct {
     {{"purge_transactions", "DELETE FROM scep_transaction WHERE created_at " BEFORE, 0},
      3 * MONTH_US},
     {{"purge_pushes", "DELETE FROM push WHERE state = 4 AND due_at " BEFORE, 0}, MONTH_US},
+    {{"purge_outcalls", "DELETE FROM outcall WHERE created_at " BEFORE, 0}, HOUR_US},
     {{"purge_unknown", "DELETE FROM unknown_device WHERE last_seen_at " BEFORE, 0}, 3 * MONTH_US},
 };
 

@@ -182,6 +182,21 @@ CREATE TABLE push (
   KEY due (state, due_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='the push outbox';
 
+CREATE TABLE outcall (
+  id BIGINT NOT NULL COMMENT 'internal name, made by the program (store/id.h)',
+  service VARCHAR(32) CHARACTER SET ascii NOT NULL COMMENT 'what is called: escrowkeyunlock',
+  topic VARCHAR(255) NOT NULL COMMENT 'whose push certificate identifies the caller',
+  request BLOB NOT NULL COMMENT 'what is sent, sealed',
+  state TINYINT NOT NULL COMMENT '1 waits for the agent, 2 under way, 3 answered',
+  created_at BIGINT NOT NULL COMMENT 'when it was asked for',
+  status SMALLINT NULL COMMENT 'HTTP status of the answer; 0: there was none',
+  content_type VARCHAR(128) NULL COMMENT 'its Content-Type',
+  answer MEDIUMBLOB NULL COMMENT 'its body',
+  error VARCHAR(400) NULL COMMENT 'why there was no answer',
+  PRIMARY KEY (id),
+  KEY state (state, id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='calls of other services that a caller waits for and the agent makes';
+
 CREATE TABLE lease (
   name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'what is leased',
   holder VARCHAR(128) NOT NULL COMMENT 'host, process id and a random word',
