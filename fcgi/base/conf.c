@@ -174,6 +174,8 @@ static const struct key keys[] = {
     {"api", "escrow_url", URL, AT(escrow_url),
         "https://deviceservices-external.apple.com/deviceservicesworkers/escrowKeyUnlock", .help =
         "Apple's service that unlocks activation with an escrow key"},
+    {"api", "escrow_ca", PATH, AT(escrow_ca), "", .help =
+        "PEM file of the CA of that service; empty is the system's store"},
 };
 /* clang-format on */
 #define KEYS (sizeof keys / sizeof *keys)

@@ -91,6 +91,7 @@ struct conf {
 
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
+    const char *escrow_ca;  /* "" is the system's store */
 
     void *store_; /* memory of the strings */
 };

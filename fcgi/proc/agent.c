@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/lease.h"
 #include "store/purge.h"
@@ -27,6 +28,7 @@ struct agent {
     const struct conf *conf;
     struct db *db;
     struct outbox *outbox;
+    struct escrow *escrow;
     char holder[128];
     bool working;         /* it has the lease */
     int64_t held_until;   /* clock_mono() */
@@ -172,6 +174,8 @@ static enum outcome turn(struct agent *a, struct err *err)
     if (o == OK && a->working)
         o = jobs_turn(a, err);
     if (o == OK && a->working)
+        o = escrow_turn(a->escrow, err);
+    if (o == OK && a->working)
         o = outbox_turn(a->outbox, TURN_MS, err);
     else if (o == OK)
         sleep_ms(TURN_MS);
@@ -214,8 +218,10 @@ int agent_main(const struct conf *conf)
     sign_client_setup(conf->run_dir, SIGN_AGENT);
     holder_name(a.holder, sizeof a.holder);
     if (db_new(conf, DB_AGENT, &a.db, &err) != OK ||
-        outbox_new(conf, a.db, &a.outbox, &err) != OK) {
+        outbox_new(conf, a.db, &a.outbox, &err) != OK ||
+        escrow_new(conf, a.db, &a.escrow, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "agent.start", &err);
+        outbox_free(&a.outbox);
         db_free(&a.db);
         return 1;
     }
@@ -229,6 +235,7 @@ int agent_main(const struct conf *conf)
         trouble(&a, turn(&a, &err), &err);
     }
     finish(&a);
+    escrow_free(&a.escrow);
     outbox_free(&a.outbox);
     db_free(&a.db);
     return 0;

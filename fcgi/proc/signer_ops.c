@@ -193,8 +193,10 @@ static const struct {
     const char *purpose;
     unsigned roles;
     bool ticket;
-} secrets[] = {
-    {"BootstrapToken", MDM, false}, {"UnlockToken", MDM, true}, {"PushKey", AGENT, false}};
+} secrets[] = {{"BootstrapToken", MDM, false},
+               {"UnlockToken", MDM, true},
+               {"PushKey", AGENT, false},
+               {"EscrowKey", AGENT, false}};
 
 static enum outcome secret_allowed(const struct call *c, struct bytes ticket, struct err *err)
 {
