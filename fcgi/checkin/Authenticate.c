@@ -5,7 +5,7 @@
 #include "store/authenticate.h"
 #include "wire/x509.h"
 
-static void facts_read(struct message *m, struct device_facts *f)
+void checkin_facts(struct message *m, struct device_facts *f)
 {
     f->serial = pl_get_str(m->root, "SerialNumber");
     f->device_name = pl_get_str(m->root, "DeviceName");
@@ -44,7 +44,7 @@ void checkin_Authenticate(struct message *m)
     authenticate_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
     if (!checkin_topic(m, &x.topic) || !cert_read(m, &x))
         return;
-    facts_read(m, &x.facts);
+    checkin_facts(m, &x.facts);
     if (batch_do(m->app->batch, &x.unit) != OK) {
         device_fail(m, &x.unit.err);
         return;

@@ -44,6 +44,11 @@ static bool unlock_token_read(struct message *m, struct token_update *x)
     return false;
 }
 
+bool checkin_token_keys(struct message *m, struct token_update *x)
+{
+    return keys_read(m, x) && unlock_token_read(m, x);
+}
+
 /* A restored backup that the site does not want back, by its own setting. */
 static void refuse_restore(struct message *m)
 {
@@ -83,7 +88,7 @@ void checkin_TokenUpdate(struct message *m)
     struct token_update x;
 
     token_update_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
-    if (!keys_read(m, &x) || !unlock_token_read(m, &x))
+    if (!checkin_token_keys(m, &x))
         return;
     x.accept_restore = strcmp(m->app->conf->restore_action, "refuse") != 0;
     x.push_keep_s = m->app->conf->apns_expiration_s;
