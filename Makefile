@@ -64,6 +64,9 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# The description of the API is assembled into the program.
+$(B)/obj/fcgi/api/openapi.o: fcgi/api/openapi.json
+
 units: $(UNIT_BIN)
 
 lint:

@@ -4,10 +4,12 @@
  */
 #include "route/route.h"
 
+#include "api/api.h"
 #include "base/limits.h"
 #include "checkin/checkin.h"
 #include "connect/connect.h"
 #include "enrollment/profile.h"
+#include "push/pushcert.h"
 #include "route/health.h"
 #include "route/mdm.h"
 #include "scep/scep.h"
@@ -28,5 +30,33 @@ const struct route routes[] = {
      NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll/*", GATE_OPEN, enroll_handle, 0, NULL, NULL},
+    /* the HTTP API: NanoMDM's contract */
+    {PROGRAM_CONSOLE, METHOD_ANY, "/version", GATE_OPEN, api_version, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_PUT, "/v1/pushcert", GATE_API, api_pushcert_put, PUSHCERT_PEM_MAX,
+     NULL, "pushcert"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/pushcert", GATE_API, api_pushcert_get, 0, NULL, "pushcert"},
+    {PROGRAM_CONSOLE, METHOD_ANY, "/v1/push/*", GATE_API, api_push, LIM_BODY_FORM, NULL, "push"},
+    {PROGRAM_CONSOLE, METHOD_ANY, "/v1/enqueue/*", GATE_API, api_enqueue, LIM_BODY_API, NULL,
+     "command"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/escrowkeyunlock", GATE_API, api_escrow, LIM_BODY_FORM,
+     "application/x-www-form-urlencoded", "command"},
+    {PROGRAM_CONSOLE, METHOD_ANY, "/migration", GATE_API, api_migration, LIM_BODY_CHECKIN, NULL,
+     "migrate"},
+    /* and beyond it */
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/openapi.json", GATE_OPEN, api_openapi, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/push", GATE_API, api_push_bulk, LIM_BODY_API,
+     "application/json", "push"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/enqueue", GATE_API, api_enqueue_bulk, LIM_BODY_API,
+     "application/json", "command"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/enrollments", GATE_API, api_enrollments, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/enrollments/query", GATE_API, api_enrollments_query,
+     LIM_BODY_API, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/enrollments/*", GATE_API, api_enrollment, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/queue/*", GATE_API, api_queue, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_DELETE, "/v1/queue/*", GATE_API, api_queue_delete, 0, NULL, "command"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/results/*", GATE_API, api_results, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/unknown", GATE_API, api_unknown, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/unknown/*", GATE_API, api_unknown_decide, LIM_BODY_FORM,
+     "application/json", "decide"},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];

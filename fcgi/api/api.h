@@ -1,0 +1,60 @@
+/*
+ * api.h: the HTTP API: one file per resource. /version, /v1/pushcert, /v1/push, /v1/enqueue,
+ * /v1/escrowkeyunlock and /migration keep NanoMDM's contract, status by status and octet by octet,
+ * so that its clients work unchanged; the others are Drover's own. openapi.json describes all.
+ */
+#ifndef DROVER_API_API_H
+#define DROVER_API_API_H
+
+#include "http/app.h"
+#include "store/db.h"
+#include "wire/json.h"
+
+handler_fn api_version;                            /* version.c */
+handler_fn api_openapi;                            /* openapi.c */
+handler_fn api_pushcert_put, api_pushcert_get;     /* pushcert.c */
+handler_fn api_push, api_push_bulk;                /* push.c */
+handler_fn api_enqueue, api_enqueue_bulk;          /* enqueue.c */
+handler_fn api_escrow;                             /* escrow.c */
+handler_fn api_migration;                          /* migration.c */
+handler_fn api_enrollments, api_enrollments_query; /* enrollments.c */
+handler_fn api_enrollment;
+handler_fn api_queue, api_queue_delete;     /* queue.c */
+handler_fn api_results;                     /* results.c */
+handler_fn api_unknown, api_unknown_decide; /* unknown.c */
+
+/* --- what they share (common.c) --- */
+
+/* Takes a connection. False: resp holds the refusal (503). */
+bool api_db(struct app *app, struct resp *resp, struct db **db);
+/* {"error": ...} with the status of the outcome: 404, 403, 409, 400, 503; a fault of the server is
+ * logged and told as 500 without its details. */
+void api_fail(struct resp *resp, const struct err *err);
+/* The value as indented JSON with a newline at its end; frees it. */
+void api_json(struct resp *resp, int status, js *value);
+/* Who asks, for the audit log: "api:" and the key's name. In the request's arena. */
+const char *api_actor(struct req *req, const struct caller *caller);
+
+/* The segments of the path after prefix, decoded, at most max. False: resp holds the refusal (400:
+ * a bad escape, an empty segment, too many of them). */
+bool api_segments(struct req *req, struct resp *resp, const char *prefix, const char **out,
+                  size_t max, size_t *n);
+/* limit=1..LIM_PAGE (100 when absent). False: resp holds the refusal. */
+bool api_limit(struct req *req, struct resp *resp, size_t *limit);
+/* A query parameter that is a number from 0 to INT64_MAX; absent leaves *out as it is. */
+bool api_number(struct req *req, struct resp *resp, const char *name, int64_t *out);
+/* A query parameter that is a yes or no (true, false, 1, 0); absent leaves *out as it is. */
+bool api_flag(struct req *req, struct resp *resp, const char *name, bool *out);
+/* The body as a JSON object, of which no key but the n known ones may be there. The caller frees
+ * it. NULL: resp holds the refusal (400). */
+js api_body(struct req *req, struct resp *resp, const char *const *known, size_t n);
+/* An array of strings under key, in the arena. *out NULL: absent. False: refused (400). */
+bool api_strings(struct req *req, struct resp *resp, js object, const char *key, size_t max,
+                 const char *const **out, size_t *n);
+
+/* Setters that leave out "" and 0. */
+void api_set_text(js o, const char *key, const char *s);
+void api_set_time(js o, const char *key, int64_t us);
+void api_set_base64(js o, const char *key, struct bytes b);
+
+#endif

@@ -1,0 +1,409 @@
+/* send.c: see send.h. */
+#include "api/send.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "store/enrollment.h"
+#include "store/push.h"
+#include "wire/sign.h"
+
+#include <stdlib.h>
+
+#define WAIT_MS 2000
+#define WAIT_MAX LIM_PAGE /* for more than these nobody waits: they are on their way */
+#define TICKET_DAYS 90
+/* A ticket is a round trip to the signer, and the caller waits. */
+#define TICKETS_MAX 500
+
+struct run {
+    struct app *app;
+    struct req *req;
+    struct send *s;
+    const char *actor;
+    struct db *db;
+    struct err err;
+};
+
+/* A failure that concerns every id. */
+static void fail_all(struct run *r, bool command, bool push)
+{
+    const char *text;
+
+    r->s->away = r->err.outcome == UNAVAILABLE;
+    if (r->err.outcome == UNAVAILABLE || r->err.outcome == ERROR) {
+        log_err(LOG_LEVEL_ERROR, "api.send", &r->err);
+        text = r->err.outcome == UNAVAILABLE
+                   ? "the database or the signer does not answer; try again later"
+                   : "internal error; the log of the request's id says more";
+    } else {
+        text = arena_strdup(r->req->arena, r->err.msg);
+    }
+    if (command)
+        r->s->command_error = text;
+    if (push)
+        r->s->push_error = text;
+}
+
+static struct target *find(struct send *s, const char *id)
+{
+    struct target key = {.id = id};
+    size_t lo = 0, hi = s->n;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int c = strcmp(key.id, s->targets[mid].id);
+
+        if (c == 0)
+            return &s->targets[mid];
+        *(c < 0 ? &hi : &lo) = c < 0 ? mid : mid + 1;
+    }
+    return NULL;
+}
+
+static void judge(struct send *s, struct target *t, const struct enrollment_brief *b)
+{
+    static const char *const gone[] = {[ENROLLMENT_PENDING] =
+                                           "the enrollment waits for its first TokenUpdate",
+                                       [ENROLLMENT_LEFT] = "the enrollment has checked out",
+                                       [ENROLLMENT_ENDED] = "the enrollment was ended"};
+
+    t->enrollment_id = b->id;
+    t->command_error = t->push_error = NULL;
+    if (b->state != ENROLLMENT_ENROLLED && b->state >= 1 && b->state <= 4)
+        t->command_error = t->push_error = gone[b->state];
+    else if (!b->pushable)
+        t->push_error = "push data missing for id";
+    if (t->command_error == NULL && s->command != NULL && s->command->fill != 0 && !b->unlockable)
+        t->command_error = "the device has given no UnlockToken, which ClearPasscode needs";
+}
+
+/* Looks the ids up and sorts out those that cannot be sent anything. */
+static bool look_up(struct run *r)
+{
+    struct send *s = r->s;
+    const char **ids = arena_array(r->req->arena, s->n + 1, sizeof(*ids));
+    struct enrollment_brief *b = NULL;
+    size_t n = 0, found = 0;
+
+    if (ids == NULL) {
+        err_set(&r->err, ERROR, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        struct target *t = &s->targets[i];
+
+        if (t->command_error != NULL)
+            continue;
+        t->command_error = "unknown enrollment id";
+        t->push_error = "push data missing for id";
+        ids[n++] = t->id;
+    }
+    if (n > 0 && enrollment_briefs(r->db, ids, n, r->req->arena, &b, &found, &r->err) != OK)
+        return false;
+    for (size_t i = 0; i < found; i++) {
+        struct target *t = find(s, b[i].ident);
+
+        if (t != NULL)
+            judge(s, t, &b[i]);
+    }
+    return true;
+}
+
+/* ---- the command ---- */
+
+static void end_ticket(struct target *t)
+{
+    struct err err = {0};
+
+    if (t->has_ticket && sign_ticket_end(bytes_of(t->ticket, sizeof(t->ticket)), &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "api.ticket_end", &err);
+    t->has_ticket = false;
+}
+
+/* Each device's UnlockToken can be opened once this command is delivered to it, and not before. */
+static enum outcome make_ticket(struct run *r, struct target *t)
+{
+    int64_t end = r->req->now + (TICKET_DAYS * DAY_US - HOUR_US);
+    enum outcome o;
+
+    if (r->s->expires_at != 0 && r->s->expires_at < end)
+        end = r->s->expires_at;
+    o = sign_ticket("UnlockToken", t->id, r->s->command->uuid, r->actor, end, t->ticket, &r->err);
+    t->has_ticket = o == OK;
+    return o;
+}
+
+static enum outcome make_tickets(struct run *r, struct target **list, size_t n,
+                                 struct bytes *tickets)
+{
+    enum outcome o = OK;
+
+    if (n > TICKETS_MAX)
+        return err_set(&r->err, INVALID, "%s goes to at most %d enrollments in one call",
+                       r->s->command->request_type, TICKETS_MAX);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        o = make_ticket(r, list[i]);
+        tickets[i] = bytes_of(list[i]->ticket, sizeof(list[i]->ticket));
+    }
+    return o;
+}
+
+static void note_outcomes(struct target **list, size_t n, const struct enqueue *e)
+{
+    static const char *const text[] = {
+        [ENQUEUE_UNKNOWN] = "unknown enrollment id",
+        [ENQUEUE_ENDED] = "the enrollment is not enrolled any more",
+        [ENQUEUE_DUPLICATE] = "an open command with this dedupe key is queued already"};
+
+    for (size_t i = 0; i < n; i++) {
+        list[i]->queued = e->outcomes[i] == ENQUEUE_OK;
+        if (!list[i]->queued) {
+            list[i]->command_error = text[e->outcomes[i]];
+            end_ticket(list[i]);
+        }
+    }
+}
+
+struct lists {
+    struct target **target;
+    const char **ids, **apns_ids;
+    struct bytes *tickets;
+    enum enqueue_outcome *outcomes;
+    int64_t *enrollment_ids;
+    size_t n;
+};
+
+static bool make_lists(struct run *r, struct lists *l)
+{
+    struct arena *a = r->req->arena;
+    struct send *s = r->s;
+
+    *l = (struct lists){.target = arena_array(a, s->n + 1, sizeof(*l->target)),
+                        .ids = arena_array(a, s->n + 1, sizeof(*l->ids)),
+                        .apns_ids = arena_array(a, s->n + 1, sizeof(*l->apns_ids)),
+                        .tickets = arena_array(a, s->n + 1, sizeof(*l->tickets)),
+                        .outcomes = arena_array(a, s->n + 1, sizeof(*l->outcomes)),
+                        .enrollment_ids = arena_array(a, s->n + 1, sizeof(*l->enrollment_ids))};
+    if (l->target == NULL || l->ids == NULL || l->apns_ids == NULL || l->tickets == NULL ||
+        l->outcomes == NULL || l->enrollment_ids == NULL) {
+        err_set(&r->err, ERROR, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        struct target *t = &s->targets[i];
+
+        if (t->command_error != NULL)
+            continue;
+        if (s->push && t->push_error == NULL)
+            uuid_v4(t->apns_id);
+        l->target[l->n] = t;
+        l->ids[l->n] = t->id;
+        l->apns_ids[l->n++] = t->apns_id[0] != '\0' ? t->apns_id : NULL;
+    }
+    return true;
+}
+
+/* False: a failure that concerns all of them; r->err has it. */
+static bool queue_command(struct run *r)
+{
+    struct send *s = r->s;
+    struct lists l;
+    enum outcome o = OK;
+
+    if (!make_lists(r, &l))
+        return false;
+    if (l.n == 0)
+        return true;
+    if (s->command->fill != 0)
+        o = make_tickets(r, l.target, l.n, l.tickets);
+    struct enqueue e = {.uuid = s->command->uuid,
+                        .request_type = s->command->request_type,
+                        .body = s->command->xml,
+                        .fill = s->command->fill,
+                        .idents = l.ids,
+                        .n = l.n,
+                        .priority = s->priority,
+                        .not_before = s->not_before,
+                        .expires_at = s->expires_at,
+                        .dedupe_key = s->dedupe_key,
+                        .dedupe = s->dedupe,
+                        .actor = r->actor,
+                        .push = s->push,
+                        .push_keep_s = r->app->conf->apns_expiration_s,
+                        .apns_ids = l.apns_ids,
+                        .tickets = s->command->fill != 0 ? l.tickets : NULL,
+                        .now = r->req->now,
+                        .outcomes = l.outcomes,
+                        .enrollment_ids = l.enrollment_ids};
+    if (o == OK)
+        o = queue_add(r->db, &e, &r->err);
+    if (o == OK || o == NOT_FOUND) {
+        note_outcomes(l.target, l.n, &e);
+        return true;
+    }
+    for (size_t i = 0; i < l.n; i++)
+        end_ticket(l.target[i]);
+    return false;
+}
+
+/* ---- the pushes ---- */
+
+static int by_enrollment(const void *a, const void *b)
+{
+    const struct push_want *x = a, *y = b;
+
+    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
+}
+
+/* Those that queue_add() has not asked a push for already. */
+static enum outcome want_pushes(struct run *r)
+{
+    struct send *s = r->s;
+    struct push_want *want = arena_array(r->req->arena, s->n + 1, sizeof(*want));
+    size_t n = 0;
+
+    if (want == NULL)
+        return err_set(&r->err, ERROR, "out of memory");
+    for (size_t i = 0; i < s->n; i++) {
+        struct target *t = &s->targets[i];
+
+        if (t->push_error != NULL || t->queued)
+            continue;
+        uuid_v4(t->apns_id);
+        want[n++] = (struct push_want){t->enrollment_id, t->apns_id};
+    }
+    if (n == 0)
+        return OK;
+    qsort(want, n, sizeof(*want), by_enrollment);
+    return push_request(r->db, want, n, r->app->conf->apns_expiration_s, &r->err);
+}
+
+/* NanoMDM's words for what APNs said. */
+static void note_push(struct run *r, struct target *t, const struct push_row *row)
+{
+    const char *again =
+        row->state == PUSH_WANTED || row->state == PUSH_CLAIMED ? " (it is tried again)" : "";
+    struct arena *a = r->req->arena;
+
+    if (!push_settled(row) || row->state == PUSH_SENT)
+        t->push_result = row->apns_id[0] != '\0' ? arena_strdup(a, row->apns_id) : t->apns_id;
+    else if (row->last_status > 0)
+        t->push_error = arena_fmt(a, "push HTTP status: %d: APNs push error: %s%s",
+                                  row->last_status, row->reason, again);
+    else
+        t->push_error = arena_fmt(a, "push: %s%s", row->reason, again);
+}
+
+static int by_row(const void *a, const void *b)
+{
+    const struct push_row *x = a, *y = b;
+
+    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
+}
+
+static enum outcome await_pushes(struct run *r)
+{
+    struct send *s = r->s;
+    int64_t *ids = arena_array(r->req->arena, s->n + 1, sizeof(*ids));
+    struct push_row *rows = NULL;
+    size_t n = 0, found = 0;
+    enum outcome o = OK;
+
+    if (ids == NULL)
+        return err_set(&r->err, ERROR, "out of memory");
+    for (size_t i = 0; i < s->n; i++)
+        if (s->targets[i].push_error == NULL) {
+            s->targets[i].push_result = s->targets[i].apns_id; /* unless the agent says more */
+            ids[n++] = s->targets[i].enrollment_id;
+        }
+    if (n > 0 && n <= WAIT_MAX)
+        o = push_wait(r->db, ids, n, WAIT_MS, r->req->arena, &rows, &found, &r->err);
+    if (found == 0)
+        return o;
+    qsort(rows, found, sizeof(*rows), by_row);
+    for (size_t i = 0; i < s->n; i++) {
+        struct push_row key = {.enrollment_id = s->targets[i].enrollment_id}, *row;
+
+        if (s->targets[i].push_error == NULL &&
+            (row = bsearch(&key, rows, found, sizeof(*rows), by_row)) != NULL)
+            note_push(r, &s->targets[i], row);
+    }
+    return o;
+}
+
+void send_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+              struct send *s)
+{
+    struct run r = {.app = app, .req = req, .s = s, .actor = api_actor(req, caller)};
+
+    if (db_pool_take(app->pool, &r.db, &r.err) != OK || !look_up(&r))
+        fail_all(&r, s->command != NULL, s->push);
+    else if (s->command != NULL && !queue_command(&r))
+        fail_all(&r, true, false);
+    else if (s->push && want_pushes(&r) != OK)
+        fail_all(&r, false, true);
+    else if (s->push && await_pushes(&r) != OK) /* they are on their way nevertheless */
+        log_err(LOG_LEVEL_WARNING, "api.push_wait", &r.err);
+    db_pool_give(app->pool, &r.db);
+    send_answer(resp, s);
+}
+
+/* ---- the answer ---- */
+
+static bool has_error(const struct send *s, const struct target *t)
+{
+    return (s->push && t->push_error != NULL) || (s->command != NULL && t->command_error != NULL);
+}
+
+static js status_object(const struct send *s, size_t *errors)
+{
+    js status = js_object();
+
+    *errors = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct target *t = &s->targets[i];
+        bool bad = has_error(s, t);
+        js one;
+
+        *errors += bad;
+        if (!bad && !s->push)
+            continue; /* nothing to say */
+        one = js_object();
+        if (s->push) {
+            js_set_str(one, "push_error", t->push_error);
+            js_set_str(one, "push_result", t->push_error == NULL ? t->push_result : NULL);
+        }
+        if (s->command != NULL)
+            js_set_str(one, "command_error", t->command_error);
+        js_set(status, t->id, one);
+    }
+    return status;
+}
+
+void send_answer(struct resp *resp, const struct send *s)
+{
+    bool all = s->push_error != NULL || s->command_error != NULL;
+    size_t errors = 0;
+    js root = js_object(), status = all ? NULL : status_object(s, &errors);
+
+    if (js_size(status) > 0)
+        js_set(root, "status", status);
+    else
+        js_free(&status);
+    if (!s->push)
+        js_set_bool(root, "no_push", true);
+    js_set_str(root, "push_error", s->push_error);
+    js_set_str(root, "command_error", s->command_error);
+    if (s->command != NULL) {
+        js_set_str(root, "command_uuid", s->command->uuid);
+        js_set_str(root, "request_type", s->command->request_type);
+    }
+    api_json(resp,
+             all              ? (s->away ? 503 : 500)
+             : errors == 0    ? 200
+             : errors == s->n ? 500
+                              : 207,
+             &root);
+}

@@ -1,0 +1,187 @@
+/* test_openapi.c: the description of the API tells every row of the route table, and no more. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "api/api.h"
+#include "base/limits.h"
+#include "route/route.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+static js doc;
+
+static int load(void **state)
+{
+    struct resp resp;
+    struct err err;
+    (void)state;
+    resp_init(&resp);
+    api_openapi(NULL, NULL, NULL, &resp);
+    assert_string_equal(resp.content_type, "application/json");
+    assert_int_equal(js_parse(buf_bytes(&resp.body), &doc, &err), OK);
+    resp_free(&resp);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int bit;
+} methods[] = {
+    {"get", METHOD_GET}, {"put", METHOD_PUT}, {"post", METHOD_POST}, {"delete", METHOD_DELETE}};
+
+static bool of_api(const struct route *r)
+{
+    return (r->programs & PROGRAM_CONSOLE) &&
+           (strncmp(r->path, "/v1/", 4) == 0 || strcmp(r->path, "/version") == 0 ||
+            strcmp(r->path, "/migration") == 0);
+}
+
+/* "/v1/queue/{id}/{uuid}" is served by "/v1/queue/" and a star, "/v1/push" by itself. */
+static bool serves(const struct route *r, const char *path, int bit)
+{
+    size_t n = strlen(r->path), fixed = strcspn(path, "{");
+    if (!of_api(r) || !(r->methods & bit))
+        return false;
+    if (r->path[n - 1] == '*')
+        return path[fixed] == '{' && fixed == n - 1 && strncmp(r->path, path, fixed) == 0;
+    return strcmp(r->path, path) == 0;
+}
+
+static const char *scope_of(js op)
+{
+    const char *s = js_get_str(op, "x-scope");
+    return s != NULL ? s : "";
+}
+
+struct walk {
+    const char *path;
+    size_t ops;
+};
+
+static bool check_op(const char *name, js op, void *arg)
+{
+    struct walk *w = arg;
+    int bit = 0;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            bit = methods[i].bit;
+    if (bit == 0)
+        fail_msg("%s: unknown method %s", w->path, name);
+    for (size_t i = 0; i < routes_n; i++)
+        if (serves(&routes[i], w->path, bit)) {
+            assert_string_equal(routes[i].scope ? routes[i].scope : "", scope_of(op));
+            assert_int_equal(routes[i].gate == GATE_OPEN,
+                             js_type_of(js_get(op, "security")) == JS_ARRAY);
+            if (routes[i].types)
+                assert_non_null(
+                    js_get(js_get(js_get(op, "requestBody"), "content"), routes[i].types));
+            w->ops++;
+            return true;
+        }
+    fail_msg("no row serves %s %s", name, w->path);
+    return false;
+}
+
+static bool check_path(const char *path, js ops, void *arg)
+{
+    struct walk *w = arg;
+    w->path = path;
+    js_each(ops, check_op, w);
+    return true;
+}
+
+static void each_operation_has_a_row(void **state)
+{
+    struct walk w = {0};
+    (void)state;
+    js_each(js_get(doc, "paths"), check_path, &w);
+    assert_true(w.ops >= 18);
+}
+
+struct look {
+    const struct route *row;
+    int bit;
+    bool found;
+};
+
+static bool look_at(const char *path, js ops, void *arg)
+{
+    struct look *l = arg;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (methods[i].bit == l->bit && js_get(ops, methods[i].name) &&
+            serves(l->row, path, l->bit))
+            l->found = true;
+    return !l->found;
+}
+
+static bool documented(const struct route *row, int bit)
+{
+    struct look l = {row, bit, false};
+    js_each(js_get(doc, "paths"), look_at, &l);
+    return l.found;
+}
+
+static void each_row_is_described(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_n; i++) {
+        bool any = false;
+        if (!of_api(&routes[i]))
+            continue;
+        for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+            bool there =
+                (routes[i].methods & methods[m].bit) && documented(&routes[i], methods[m].bit);
+            any |= there;
+            if ((routes[i].methods & methods[m].bit) && !there && routes[i].methods != METHOD_ANY)
+                fail_msg("%s %s is not described", methods[m].name, routes[i].path);
+        }
+        if (!any)
+            fail_msg("%s is not described", routes[i].path);
+    }
+}
+
+/* Every reference leads somewhere. */
+static size_t check_refs(js v);
+static bool check_member(const char *key, js value, void *arg)
+{
+    size_t *n = arg;
+    static const char prefix[] = "#/components/schemas/";
+    if (strcmp(key, "$ref") == 0) {
+        assert_int_equal(strncmp(js_str(value), prefix, sizeof prefix - 1), 0);
+        assert_non_null(js_get(js_get(js_get(doc, "components"), "schemas"),
+                               js_str(value) + sizeof prefix - 1));
+        ++*n;
+    }
+    *n += check_refs(value);
+    return true;
+}
+static size_t check_refs(js v)
+{
+    size_t n = 0;
+    if (js_type_of(v) == JS_OBJECT)
+        js_each(v, check_member, &n);
+    for (size_t i = 0; js_type_of(v) == JS_ARRAY && i < js_size(v); i++)
+        n += check_refs(js_at(v, i));
+    return n;
+}
+
+static void references_lead_somewhere(void **state)
+{
+    (void)state;
+    assert_string_equal(js_get_str(doc, "openapi"), "3.1.0");
+    assert_true(check_refs(doc) > 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_operation_has_a_row),
+        cmocka_unit_test(each_row_is_described),
+        cmocka_unit_test(references_lead_somewhere),
+    };
+    return cmocka_run_group_tests(tests, load, NULL);
+}
