@@ -8,6 +8,7 @@
 #include "store/lease.h"
 #include "store/purge.h"
 #include "store/push.h"
+#include "store/queue.h"
 #include "wire/sign.h"
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +22,9 @@
 #define ASK_US (SECOND_US) /* how often one without the lease asks for it */
 #define TURN_MS 200
 #define GRACE_MS 5000
-#define PAUSE_MIN_MS 100 /* after a failure; doubled up to PAUSE_MAX_MS */
+#define EXPIRE_MAX 500      /* commands that expire in one transaction */
+#define EXPIRE_RUN_MAX 5000 /* and in one run: pushes wait meanwhile */
+#define PAUSE_MIN_MS 100    /* after a failure; doubled up to PAUSE_MAX_MS */
 #define PAUSE_MAX_MS 2000
 
 struct agent {
@@ -49,6 +52,19 @@ static enum outcome job_claims(struct agent *a, struct err *err)
     return push_release(a->db, true, &n, err);
 }
 
+static enum outcome job_expiry(struct agent *a, struct err *err)
+{
+    size_t n = EXPIRE_MAX, all = 0;
+    enum outcome o = OK;
+    while (o == OK && n == EXPIRE_MAX && all < EXPIRE_RUN_MAX) {
+        o = queue_expire(a->db, clock_now(), EXPIRE_MAX, &n, err);
+        all += n;
+    }
+    if (all > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.expired", "%zu commands", all);
+    return o;
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -66,6 +82,7 @@ static const struct job {
 } JOBS[] = {
     {"certificates", SECOND_US, job_certificates},
     {"claims", MINUTE_US, job_claims},
+    {"expiry of commands", 10 * SECOND_US, job_expiry},
     {"purge", HOUR_US, job_purge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])

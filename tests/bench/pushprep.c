@@ -2,7 +2,7 @@
  * pushprep: prepares a site for the tests and the benchmark of pushes, without web server and
  * devices: each verb is one step.
  *
- *   pushprep CONF setup                     schema and the signer's keys
+ *   pushprep CONF setup                     schema, rights and the signer's keys
  *   pushprep CONF cert FILE                 checks and stores a push certificate (PEM with key)
  *   pushprep CONF want SECONDS ID...        wants pushes for these enrollment.id
  */
@@ -31,6 +31,8 @@ static enum outcome setup(const struct conf *conf, struct db *db, struct err *er
 {
     int applied;
     enum outcome o = migrate_run(db, "sql/schema", false, &applied, err);
+    if (o == OK)
+        o = migrate_grants(db, "sql/grants.sql", conf, err);
     return o == OK ? signer_setup(conf, "Example", err) : o;
 }
 

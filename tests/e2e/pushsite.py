@@ -27,8 +27,7 @@ log = {dir}/drover.log
 log_level = {level}
 [database]
 socket = {dir}/db/mysqld.sock
-agent_user = drover_owner
-agent_password_file = {dir}/db/secrets/owner.password
+agent_password_file = {dir}/db/secrets/agent.password
 owner_password_file = {dir}/db/secrets/owner.password
 timeout = 5s
 [signer]

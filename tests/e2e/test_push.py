@@ -210,6 +210,32 @@ class Answers(PushCase):
         self.assertEqual((row["last_reason"], row["attempts"]), ("Shutdown", "1"))
 
 
+class Jobs(PushCase):
+    def test_commands_expire(self):
+        i, = self.devices()
+        self.site.sql(f"""
+            INSERT INTO command (id, uuid, request_type, body, created_at, created_by)
+                VALUES ({i}, 'expires-{i}', 'DeviceInformation', '', 0, 'test');
+            INSERT INTO queue (enrollment_id, urgency, queued_at, command_id, state, expires_at)
+                VALUES ({i}, 0, 1, {i}, 1, 1000000)""")
+        wait_for(lambda: self.site.sql("SELECT state FROM result WHERE enrollment_id = "
+                                       f"{i}") == [["8"]], 15)
+        self.assertEqual(self.site.sql(f"SELECT * FROM queue WHERE enrollment_id = {i}"), [])
+
+    def test_old_rows_are_purged_and_young_ones_kept(self):
+        old, young, waiting = ids = self.devices(3)
+        now = "UNIX_TIMESTAMP() * 1000000"
+        month = 31 * 86400 * 1000000
+        for i, state, due in ((old, 4, f"{now} - {month}"), (young, 4, now),
+                              (waiting, 3, f"{now} - {month}")):
+            self.site.sql("INSERT INTO push (enrollment_id, state, due_at, wanted_at, expires_at) "
+                          f"VALUES ({i}, {state}, {due}, 1, 9000000000000000)")
+        self.site.stop_agents()
+        self.site.agent()
+        wait_for(lambda: self.site.push(old) is None)
+        self.assertEqual([bool(self.site.push(i)) for i in ids], [False, True, True])
+
+
 class Certificates(PushCase):
     def test_a_refused_certificate_holds_up_its_topic_alone_until_it_is_renewed(self):
         self.site.push_cert(OTHER, stem="other")
