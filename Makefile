@@ -2,11 +2,12 @@
 #
 #   make            drover, droverctl and the simulators, in $(B)
 #   make check      lint, unit tests and end-to-end tests with what is installed
+#   make unit e2e   the unit tests, the end-to-end tests
 #   make asan       the same programs with AddressSanitizer and UBSan, in build/asan
 #   make lint       the rules of the house that a program can check
 #   make seeds      every parser over tests/fuzz/seeds, under AddressSanitizer
 #   make bench      the benchmarks (tests/bench)
-#   make install    DESTDIR= PREFIX=/usr/local
+#   make install    DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; uninstall takes it away again
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
@@ -40,7 +41,7 @@ BENCH_LIB := $(filter tests/bench/lib%,$(BENCH_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out $(BENCH_LIB),$(BENCH_SRC)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all check lint seeds unit e2e asan bench install clean help units
+.PHONY: all check lint seeds unit e2e asan bench install uninstall clean help units
 all: $(B)/drover $(B)/droverctl $(SIM_BIN)
 
 $(B)/libdrover.a: $(LIB_OBJ)
@@ -79,6 +80,55 @@ seeds:
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -fno-omit-frame-pointer' HARDEN=-fPIE \
 	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all units
+
+# scripts/test counts and says what failed; with --no-install it installs nothing.
+check:
+	BUILD=$(abspath $(B)) scripts/test --no-install
+unit e2e:
+	BUILD=$(abspath $(B)) scripts/test --no-install --only $@
+
+# --- installing ---
+# Configuration is installed as examples, under SHARE: nothing of /etc is overwritten.
+SBIN = $(DESTDIR)$(PREFIX)/sbin
+BIN = $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share/drover
+MAN = $(DESTDIR)$(PREFIX)/share/man
+DOC = $(DESTDIR)$(PREFIX)/share/doc/drover
+# What stands in the configuration files of the web servers until their owner edits it.
+ETC_WORDS = -e 's|@WEB_ETC@|$(SYSCONFDIR)/drover/web|g' -e 's|@DEVICE_LISTEN@|0.0.0.0:443|g' \
+  -e 's|@DEVICE_HTTP_LISTEN@|127.0.0.1:8080|g' -e 's|@CONSOLE_LISTEN@|0.0.0.0:8443|g' \
+  -e 's|@DEVICE_HOST@|mdm.example.org|g' -e 's|@CONSOLE_HOST@|mdm.example.org|g' \
+  -e 's|@TLS_CERT@|$(SYSCONFDIR)/drover/tls/fullchain.pem|g' \
+  -e 's|@TLS_KEY@|$(SYSCONFDIR)/drover/tls/privkey.pem|g' \
+  -e 's|@CA_BUNDLE@|/var/lib/drover/device-ca.pem|g' -e 's|@RUN_DIR@|/run/drover|g' \
+  -e 's|@EMPTY_DIR@|$(PREFIX)/share/drover/htdocs|g' -e 's|@LOG_DIR@|/var/log/drover-web|g' \
+  -e 's|@BIN_DIR@|$(PREFIX)/sbin|g' -e 's|@DROVER_CONF@|$(SYSCONFDIR)/drover/drover.conf|g'
+ETC_IN := $(shell cd scripts/etc && find . -name '*.in' | sed 's|^\./||' | sort)
+ETC_PLAIN := $(shell cd scripts/etc && find . -type f ! -name '*.in' | sed 's|^\./||' | sort)
+
+install: all
+	install -d $(SBIN) $(BIN) $(SHARE)/sql $(SHARE)/templates $(SHARE)/htdocs $(SHARE)/sim \
+	  $(MAN)/man5 $(MAN)/man8 $(DOC)
+	install $(B)/drover $(B)/droverctl $(SBIN)
+	install $(SIM_BIN) $(BIN)
+	install tests/sim/apns-start $(SHARE)/sim
+	install -m 644 tests/sim/apns-lighttpd.conf.in $(SHARE)/sim
+	install -m 644 fcgi/man/*.5 $(MAN)/man5
+	install -m 644 fcgi/man/*.8 $(MAN)/man8
+	install -m 644 README.md INSTALL CHANGES LICENSE $(DOC)
+	cp -R sql/. $(SHARE)/sql
+	test ! -d templates || cp -R templates/. $(SHARE)/templates
+	test ! -d htdocs || cp -R htdocs/. $(SHARE)/htdocs
+	set -e; for f in $(ETC_IN); do install -d $(SHARE)/etc/$$(dirname $$f); \
+	  sed $(ETC_WORDS) scripts/etc/$$f >$(SHARE)/etc/$${f%.in}; done
+	set -e; for f in $(ETC_PLAIN); do install -d $(SHARE)/etc/$$(dirname $$f); \
+	  install -m 644 scripts/etc/$$f $(SHARE)/etc/$$f; done
+
+uninstall:
+	rm -f $(SBIN)/drover $(SBIN)/droverctl $(SIM_BIN:$(B)/%=$(BIN)/%)
+	rm -f $(patsubst fcgi/man/%,$(MAN)/man5/%,$(wildcard fcgi/man/*.5)) \
+	  $(patsubst fcgi/man/%,$(MAN)/man8/%,$(wildcard fcgi/man/*.8))
+	rm -rf $(SHARE) $(DOC)
 
 clean:
 	rm -rf build
