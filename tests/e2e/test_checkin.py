@@ -1,0 +1,153 @@
+"""Check-in messages: the lives of an enrolment, channels, secrets, and what is not spoken yet."""
+
+import plistlib
+import secrets
+import unittest
+import uuid
+
+import drover
+
+
+class Messages(unittest.TestCase):
+    def test_enrol_in_both_forms_and_addresses(self):
+        for fmt in (plistlib.FMT_XML, plistlib.FMT_BINARY):
+            for path in ("/mdm/checkin", "/mdm"):
+                d = drover.device()
+                self.assertEqual(d.authenticate(fmt=fmt, path=path).status, 200)
+                self.assertEqual(d.token_update(fmt=fmt, path=path).status, 200)
+                self.assertEqual(d.idle(fmt=fmt, path="/mdm/connect").status, 200)
+                self.assertEqual(d.idle(fmt=fmt, path="/mdm").status, 200)
+
+    def test_authenticate_twice_is_harmless(self):
+        d = drover.device()
+        for _ in range(3):
+            self.assertEqual(d.authenticate().status, 200)
+        for _ in range(3):
+            self.assertEqual(d.token_update().status, 200)
+        self.assertEqual(d.server.count("SELECT COUNT(*) FROM enrollment WHERE ident='%s'"
+                                        % d.udid), 1)
+
+    def test_not_spoken_yet(self):
+        d = drover.device().enrol()
+        for message in ({"MessageType": "DeclarativeManagement", "Endpoint": "tokens"},
+                        {"MessageType": "ReturnToService"},
+                        {"MessageType": "GetToken", "TokenServiceType": "com.apple.maid"},
+                        {"MessageType": "Nonsense"}, {"MessageType": ""}, {}):
+            a = d.checkin({**message, "UDID": d.udid, "Topic": d.topic})
+            self.assertEqual(a.status, 400, message)
+
+    def test_user_authenticate(self):
+        d = drover.device().enrol()
+        a = d.checkin({"MessageType": "UserAuthenticate", "UDID": d.udid,
+                       "UserID": str(uuid.uuid4()).upper()})
+        self.assertEqual(a.status, 410)
+
+    def test_missing_keys(self):
+        d = drover.device()
+        self.assertEqual(d.checkin({"MessageType": "Authenticate", "Topic": d.topic}).status, 400)
+        self.assertEqual(d.authenticate(UDID="").status, 400)
+        d.enrol()
+        for key in ("Token", "PushMagic", "Topic"):
+            self.assertEqual(d.token_update(**{key: None}).status, 400, key)
+
+    def test_channels(self):
+        d = drover.device().enrol()
+        u = d.user()
+        self.assertEqual(u.token_update().status, 200)
+        self.assertEqual(u.idle().status, 200)
+        shared = d.user("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "bob")
+        self.assertEqual(shared.token_update().status, 200)
+        self.assertEqual(shared.idle().status, 200)
+        for ident in (u.ident, shared.ident):
+            self.assertEqual(d.server.count("SELECT COUNT(*) FROM enrollment WHERE ident='%s'"
+                                            % ident), 1, ident)
+        # A command for the device is not handed to its user.
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        self.assertEqual(u.idle().body, b"")
+        self.assertEqual(d.idle().plist()["CommandUUID"], c)
+
+    def test_user_enrollment(self):
+        d = drover.device()
+        d.ids = {"EnrollmentID": str(uuid.uuid4()).upper()}
+        d.enrol()
+        u = drover.Device(d.server, d.identity)
+        u.ids = {**d.ids, "EnrollmentUserID": str(uuid.uuid4()).upper(),
+                 "UserShortName": "carol"}
+        self.assertEqual(u.token_update().status, 200)
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        e = d.server.enqueue(u.ident, "ProfileList", push=False)
+        self.assertEqual(d.idle().plist()["CommandUUID"], c)
+        self.assertEqual(u.idle().plist()["CommandUUID"], e)
+
+    def test_check_out(self):
+        d = drover.device().enrol()
+        self.assertEqual(d.checkin({"MessageType": "CheckOut", "Topic": d.topic,
+                                    "UDID": d.udid}).status, 200)
+        self.assertNotEqual(d.idle().status, 401)
+
+
+class Secrets(unittest.TestCase):
+    def test_bootstrap_token(self):
+        d = drover.device().enrol()
+        token = secrets.token_bytes(64)
+        self.assertEqual(d.checkin({"MessageType": "SetBootstrapToken", "UDID": d.udid,
+                                    "BootstrapToken": token}).status, 200)
+        a = d.checkin({"MessageType": "GetBootstrapToken", "UDID": d.udid})
+        self.assertEqual((a.status, a.plist()["BootstrapToken"]), (200, token))
+
+    def test_at_rest(self):
+        """What is stored does not hold the secret, in any column of the row."""
+        d = drover.device()
+        d.authenticate()
+        unlock, bootstrap = b"UNLOCK-" + secrets.token_bytes(40), secrets.token_bytes(64)
+        self.assertEqual(d.token_update(UnlockToken=unlock).status, 200)
+        d.checkin({"MessageType": "SetBootstrapToken", "UDID": d.udid,
+                   "BootstrapToken": bootstrap})
+        with open(d.server.run["mysql_password_file"]) as f:
+            password = f.read().strip()
+        dump = drover.sh("mariadb-dump", "--no-defaults", "--socket",
+                         d.server.run["mysql_socket"], "--user", d.server.run["mysql_user"],
+                         "--hex-blob", "--skip-lock-tables", d.server.run["mysql_database"],
+                         env={"MYSQL_PWD": password}).upper()
+        for secret in (unlock, bootstrap):
+            self.assertNotIn(secret.hex().upper().encode(), dump)
+        self.assertIn(d.udid.encode(), dump)  # it was the right database
+
+
+class Lives(unittest.TestCase):
+    """Authenticate opens a pending life; until its TokenUpdate the old one holds."""
+
+    def test_replaced_profile_that_fails(self):
+        d = drover.device().enrol()
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        again = drover.Device(d.server, drover.trusted_ca().issue(), udid=d.udid)
+        self.assertEqual(again.authenticate().status, 200)
+        # The update fails on the device: the old identity polls on and finds its queue.
+        self.assertEqual(d.idle().plist()["CommandUUID"], c)
+        self.assertEqual(d.report(c).status, 200)
+
+    def test_new_enrolment_cancels_the_queue(self):
+        d = drover.device().enrol()
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        new = drover.Device(d.server, drover.trusted_ca().issue(), udid=d.udid).enrol()
+        a = new.idle()
+        self.assertEqual((a.status, a.body), (200, b""))
+        self.assertEqual(d.server.command_state(d.ident, c), "cancelled")
+        # The old identity has been replaced; it is refused and not told to leave.
+        self.assertIn(d.idle().status, (400, 403))
+
+    def test_secrets_do_not_carry_over(self):
+        d = drover.device().enrol()
+        d.checkin({"MessageType": "SetBootstrapToken", "UDID": d.udid, "BootstrapToken": b"old"})
+        new = drover.Device(d.server, drover.trusted_ca().issue(), udid=d.udid).enrol()
+        a = new.checkin({"MessageType": "GetBootstrapToken", "UDID": d.udid})
+        self.assertNotIn(b"b2xk", a.body)
+
+    def test_never_401(self):
+        """Nothing in this file was told to leave."""
+        for line in drover.server().log_since(0):
+            self.assertNotIn("status=401", line)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,123 @@
+"""The queue: delivery, results, NotNow, repetition, order."""
+
+import plistlib
+import unittest
+import uuid
+
+import drover
+
+
+class Queue(unittest.TestCase):
+    def setUp(self):
+        self.d = drover.device().enrol()
+        self.s = self.d.server
+
+    def queue(self, request_type="DeviceInformation", **keys):
+        return self.s.enqueue(self.d.ident, request_type, push=False, **keys)
+
+    def state(self, command):
+        return self.s.command_state(self.d.ident, command)
+
+    def offered(self, answer):
+        self.assertEqual(answer.status, 200)
+        return answer.plist()["CommandUUID"] if answer.body else None
+
+    def results(self, command):
+        return self.s.results(command)
+
+    def test_in_order_and_once(self):
+        wanted = [self.queue() for _ in range(3)]
+        got, answer = [], self.d.idle()
+        while answer.body:
+            got.append(self.offered(answer))
+            answer = self.d.report(got[-1], QueryResponses={"OSVersion": "17.6"})
+        self.assertEqual(got, wanted)
+        self.assertEqual([self.state(c) for c in wanted], ["acknowledged"] * 3)
+        self.assertIsNone(self.offered(self.d.idle()))
+
+    def test_command_is_what_was_queued(self):
+        c = self.queue("InstallProfile", Payload=b"\0<plist>&")
+        got = self.d.idle().plist()
+        self.assertEqual(got, {"CommandUUID": c, "Command": {"RequestType": "InstallProfile",
+                                                             "Payload": b"\0<plist>&"}})
+
+    def test_stays_until_a_final_status(self):
+        c = self.queue()
+        for _ in range(3):  # the answer was lost on the way
+            self.assertEqual(self.offered(self.d.idle()), c)
+        self.assertEqual(self.d.report(c).status, 200)
+        self.assertIsNone(self.offered(self.d.idle()))
+        self.assertEqual(self.results(c), 1)
+
+    def test_same_status_twice(self):
+        c = self.queue()
+        self.d.idle()
+        for _ in range(3):
+            self.assertEqual(self.d.report(c).status, 200)
+        self.assertEqual(self.results(c), 1)
+
+    def test_not_now(self):
+        a, b = self.queue(), self.queue()
+        self.assertEqual(self.offered(self.d.idle()), a)
+        # Not offered again in this exchange; others are.
+        self.assertEqual(self.offered(self.d.report(a, "NotNow")), b)
+        self.assertIsNone(self.offered(self.d.report(b)))
+        self.assertEqual(self.state(a), "not-now")
+        # On the next Idle it is.
+        self.assertEqual(self.offered(self.d.idle()), a)
+        self.assertIsNone(self.offered(self.d.report(a)))
+        self.assertEqual(self.state(a), "acknowledged")
+
+    def test_errors_are_final(self):
+        for status, state in (("Error", "error"), ("CommandFormatError", "format-error")):
+            c = self.queue()
+            self.assertEqual(self.offered(self.d.idle()), c)
+            chain = [{"ErrorCode": 12021, "ErrorDomain": "MCMDMErrorDomain",
+                      "LocalizedDescription": "no"}]
+            self.assertIsNone(self.offered(self.d.report(c, status, ErrorChain=chain)))
+            self.assertEqual(self.state(c), state)
+
+    def test_unknown_uuid_is_answered(self):
+        mark = self.s.log_mark()
+        c = self.queue()
+        unknown = str(uuid.uuid4()).upper()
+        self.assertEqual(self.offered(self.d.report(unknown)), c)
+        drover.wait_for(lambda: self.s.log_has(mark, unknown))
+
+    def test_report_of_another_device(self):
+        c = self.queue()
+        other = drover.device().enrol()
+        self.assertEqual(other.report(c).status, 200)
+        self.assertEqual(self.offered(self.d.idle()), c)
+
+    def test_bad_reports(self):
+        for message in ({"Status": "Nonsense", "UDID": self.d.udid}, {"UDID": self.d.udid},
+                        {"Status": 3, "UDID": self.d.udid}, {"Status": "Idle"},
+                        {"Status": "Acknowledged", "UDID": self.d.udid}):
+            self.assertEqual(self.d.connect(message).status, 400, message)
+
+    def test_a_big_result(self):
+        c = self.queue("InstalledApplicationList")
+        self.d.idle()
+        apps = [{"Identifier": "com.example.app%d" % i, "Name": "x" * 200} for i in range(20000)]
+        self.assertEqual(self.d.report(c, InstalledApplicationList=apps).status, 200)
+        self.assertEqual(self.results(c), 1)
+
+    def test_push_follows(self):
+        before = len(self.s.pushes(self.d.token.hex()))
+        self.s.enqueue(self.d.ident, "DeviceInformation")
+        drover.wait_for(lambda: len(self.s.pushes(self.d.token.hex())) > before, 3)
+        push = self.s.pushes(self.d.token.hex())[-1]
+        self.assertEqual((push["push_magic"], push["topic"]), (self.d.magic, self.d.topic))
+
+    def test_no_push_before_token_update(self):
+        d = drover.device()
+        self.assertEqual(d.authenticate().status, 200)
+        self.s.api("PUT", "/v1/enqueue/" + d.ident, plistlib.dumps(
+            {"CommandUUID": str(uuid.uuid4()), "Command": {"RequestType": "DeviceLock"}}))
+        self.s.api("GET", "/v1/push/" + d.ident)
+        self.assertEqual(self.s.pushes(d.token.hex()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
