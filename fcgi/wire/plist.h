@@ -77,7 +77,9 @@ void pl_append(pl array, pl value);
 void pl_remove(pl dict, const char *key);
 
 /* Adds the XML form, or the binary form, to out. ERROR: out's ceiling or memory. Characters that
- * XML cannot hold are written as U+FFFD in the XML form, a carriage return as &#13;. */
+ * XML cannot hold are written as U+FFFD in the XML form, a carriage return as &#13;. The binary
+ * form is for trees of our own making: libplist compares equal values with each other, which takes
+ * a time in proportion to the square of their number. */
 enum outcome pl_to_xml(pl node, struct buf *out) MUST_USE;
 enum outcome pl_to_binary(pl node, struct buf *out) MUST_USE;
 

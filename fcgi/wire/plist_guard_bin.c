@@ -17,6 +17,12 @@
 
 #define TRAILER 32u
 #define HEADER 8u
+/* What a list may expand to: so much, and so many times its own octets. An honest writer shares
+ * keys and values of dictionaries, each reference to which takes an octet or two. */
+#define BIN_NODES_BASE 1000u
+#define BIN_NODES_TIMES 4u
+#define BIN_OCTETS_BASE (64u * LIM_KB)
+#define BIN_OCTETS_TIMES 64u
 #define BIN_SMALL 64u /* lists of so few objects need no memory from the system */
 
 struct object {      /* what is known of an object once it was walked */
@@ -46,7 +52,8 @@ struct bin {
     unsigned ref_n;    /* octets of a reference */
     uint64_t count;
     uint64_t root;
-    uint64_t walked;  /* references followed */
+    uint64_t walked; /* references followed */
+    uint64_t nodes_max, octets_max;
     uint64_t longest; /* items of the longest array */
     struct object *objects;
     struct frame stack[LIM_PLIST_DEPTH];
@@ -229,10 +236,12 @@ static bool count_in(struct bin *b, struct frame *f, const struct object *o)
     f->octets += o->octets;
     if (o->height > f->height)
         f->height = o->height;
-    if (f->nodes > LIM_PLIST_NODES)
-        return fail(b, "more than %u keys and values", LIM_PLIST_NODES);
-    if (f->octets > LIM_PLIST_OCTETS)
-        return fail(b, "its strings and data expand to more than %u octets", LIM_PLIST_OCTETS);
+    if (f->nodes > b->nodes_max)
+        return fail(b, "it expands to more than %llu keys and values",
+                    (unsigned long long)b->nodes_max);
+    if (f->octets > b->octets_max)
+        return fail(b, "its strings and data expand to more than %llu octets",
+                    (unsigned long long)b->octets_max);
     if (b->depth + o->height > LIM_PLIST_DEPTH)
         return fail(b, "nested deeper than %u", LIM_PLIST_DEPTH);
     return true;
@@ -261,8 +270,9 @@ static bool step(struct bin *b)
         return fail(b, "object %llu holds itself", (unsigned long long)object);
     if (o->nodes == 0) {
         /* different objects may share octets: the references followed are what costs time */
-        if (++b->walked > LIM_PLIST_NODES)
-            return fail(b, "more than %u keys and values", LIM_PLIST_NODES);
+        if (++b->walked > b->nodes_max)
+            return fail(b, "it expands to more than %llu keys and values",
+                        (unsigned long long)b->nodes_max);
         if (!visit(b, object))
             return false;
         if (o->nodes == 0)
@@ -272,6 +282,11 @@ static bool step(struct bin *b)
         return fail(b, "a key is no string");
     f->next++;
     return count_in(b, f, o);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static bool walk(struct bin *b)
@@ -292,6 +307,8 @@ enum outcome plist_guard_binary(struct bytes bytes, size_t *longest, struct err 
     b.err = err;
     b.walked = 0;
     b.longest = 0;
+    b.nodes_max = least(LIM_PLIST_NODES, BIN_NODES_BASE + BIN_NODES_TIMES * (uint64_t)bytes.n);
+    b.octets_max = least(LIM_PLIST_OCTETS, BIN_OCTETS_BASE + BIN_OCTETS_TIMES * (uint64_t)bytes.n);
     b.depth = 0;
     if (!read_trailer(&b, bytes.n))
         return INVALID;
