@@ -52,21 +52,14 @@ static enum outcome load_certs(struct handout *h, struct err *err)
 /* The configured topic, or that of the only push certificate. */
 static enum outcome find_topic(struct handout *h, struct db *db, struct err *err)
 {
-    struct pushcert_row *rows;
-    size_t n = 0;
     h->profile.topic = h->conf->enroll_topic;
     if (h->profile.topic[0])
         return OK;
-    enum outcome o = pushcert_list(db, h->a, &rows, &n, err);
-    if (o != OK)
+    enum outcome o = pushcert_sole_topic(db, h->a, &h->profile.topic, err);
+    if (o != NOT_FOUND && o != CONFLICT)
         return o;
-    if (n != 1)
-        return err_set(err, UNAVAILABLE,
-                       "%zu push certificates are stored: add one (droverctl pushcert), or name "
-                       "the topic in [enroll] topic",
-                       n);
-    h->profile.topic = rows[0].topic;
-    return OK;
+    err_prefix(err, "[enroll] topic names none");
+    return UNAVAILABLE;
 }
 
 static enum outcome gather(struct handout *h, struct db *db, struct err *err)

@@ -6,7 +6,8 @@
 #define STATIC_MIN 12
 #define STATIC_MAX 256
 
-/* Compares with the first line of the file, read each time: changing it needs no reload. */
+/* Compares with the first line of the file, read each time: changing it needs no reload. DENIED
+ * leaves err as it is: why the one-time challenge was refused. */
 static enum outcome static_check(const char *path, const char *challenge, struct err *err)
 {
     char line[STATIC_MAX + 2];
@@ -26,7 +27,7 @@ static enum outcome static_check(const char *path, const char *challenge, struct
         o = err_set(err, ERROR, "[scep] challenge_file %s: the challenge has %d to %d characters",
                     path, STATIC_MIN, STATIC_MAX);
     else if (!secret_equal(bytes_str(line), bytes_str(challenge)))
-        o = err_set(err, DENIED, "the challenge is neither known nor the static one");
+        o = DENIED;
     secret_wipe(line, sizeof line);
     return o;
 }

@@ -17,7 +17,10 @@
 
 #define TYPE_MESSAGE "application/x-pki-message"
 #define TYPE_CA_RA "application/x-x509-ca-ra-cert"
-#define CAPS "AES\nDES3\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-1\nSHA-256\nSHA-512\n"
+/* SHA-384 is no word of RFC 8894, but true, and strongSwan 5.9.8 takes a server without it for one
+ * without AES and SHA-256. */
+#define CAPS                                                                                       \
+    "AES\nDES3\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-1\nSHA-256\nSHA-384\nSHA-512\n"
 #define COMMON_NAME_MAX 64u
 #define EARLY_US HOUR_US /* a certificate begins so long ago, for clocks that are behind */
 
@@ -82,6 +85,25 @@ static enum outcome renewal_allowed(struct operation *op, const struct cert_info
     return OK;
 }
 
+/* The certificate this transaction and key were answered with before goes to op->cert_der.
+ * NOT_FOUND: none. */
+static enum outcome answered_before(struct operation *op, struct err *err)
+{
+    enum outcome o = scep_answered(op->db, op->msg.transaction_id, op->csr.key_sha256,
+                                   op->req->arena, &op->cert_der, err);
+    return o == DENIED ? refuse(op, SCEP_BAD_REQUEST, o) : o;
+}
+
+/* The transaction has just been answered by another worker, or comes with another key. */
+static enum outcome answered_meanwhile(struct operation *op, struct err *err)
+{
+    enum outcome o = answered_before(op, err);
+    if (o != NOT_FOUND)
+        return o;
+    return refuse(op, SCEP_BAD_REQUEST,
+                  err_set(err, DENIED, "the transaction was answered for another key"));
+}
+
 /* A PKCSReq is signed with the key it asks a certificate for, and carries a challenge. */
 static enum outcome enrolment_allowed(struct operation *op, const struct cert_info *signer,
                                       struct err *err)
@@ -92,12 +114,13 @@ static enum outcome enrolment_allowed(struct operation *op, const struct cert_in
                       err_set(err, DENIED,
                               "the message is signed with another key than it asks a "
                               "certificate for"));
-    enum outcome o = scep_answered(op->db, op->msg.transaction_id, op->csr.key_sha256,
-                                   op->req->arena, &op->cert_der, err);
+    enum outcome o = answered_before(op, err);
     if (o != NOT_FOUND)
-        return o == DENIED ? refuse(op, SCEP_BAD_REQUEST, o) : o;
+        return o;
     o = challenge_check(op->conf, op->db, op->csr.challenge, op->msg.transaction_id, op->req->arena,
                         &one_time, err);
+    if (o == CONFLICT)
+        return answered_meanwhile(op, err);
     op->challenge = one_time ? op->csr.challenge : NULL;
     op->why = one_time ? "challenge" : "static-challenge";
     return o == DENIED ? refuse(op, SCEP_BAD_REQUEST, o) : o;
@@ -116,10 +139,7 @@ static enum outcome authorise(struct operation *op, struct err *err)
     o = renewal_allowed(op, &signer, err);
     if (o != OK)
         return o;
-    o = scep_answered(op->db, op->msg.transaction_id, op->csr.key_sha256, op->req->arena,
-                      &op->cert_der, err);
-    if (o == DENIED)
-        return refuse(op, SCEP_BAD_REQUEST, o);
+    o = answered_before(op, err);
     return o == NOT_FOUND ? OK : o;
 }
 
@@ -156,12 +176,8 @@ static enum outcome record(struct operation *op, struct bytes cert, struct err *
     memcpy(issue.cert_sha256, info.sha256, sizeof issue.cert_sha256);
     memcpy(issue.key_sha256, info.key_sha256, sizeof issue.key_sha256);
     o = scep_issue_record(op->db, &issue, a, err);
-    if (o == CONFLICT) { /* another worker was faster: its answer holds */
-        o = scep_answered(op->db, op->msg.transaction_id, info.key_sha256, a, &op->cert_der, err);
-        if (o == NOT_FOUND)
-            o = err_set(err, UNAVAILABLE, "two workers answered this transaction at once");
-        return o == DENIED ? refuse(op, SCEP_BAD_REQUEST, o) : o;
-    }
+    if (o == CONFLICT)
+        return answered_meanwhile(op, err);
     if (o != OK)
         return o == DENIED ? refuse(op, SCEP_BAD_REQUEST, o) : o;
     op->cert_der = cert;

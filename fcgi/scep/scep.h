@@ -11,7 +11,7 @@
 handler_fn scep_handle;
 
 /* May this challengePassword have an identity? OK: *one_time tells a challenge of the database from
- * the static one of [scep] challenge_file. DENIED: neither. */
+ * the static one of [scep] challenge_file. DENIED: neither; CONFLICT as scep_challenge_check(). */
 enum outcome challenge_check(const struct conf *conf, struct db *db, const char *challenge,
                              const char *transaction_id, struct arena *a, bool *one_time,
                              struct err *err) MUST_USE;

@@ -8,6 +8,8 @@
     "topic, version, not_before, not_after, suspended_at, suspended_why, added_at, added_by, "     \
     "sha256, IF(suspended_at IS NULL, 0, " NOW_US " - suspended_at)"
 
+static const struct sql SOLE_TOPIC = {.name = "pushcert_sole_topic",
+                                      .text = "SELECT topic FROM push_cert LIMIT 2"};
 static const struct sql LIST = {"pushcert_list",
                                 "SELECT " LIGHT " FROM push_cert ORDER BY topic LIMIT 1000", 0};
 static const struct sql GET = {
@@ -136,5 +138,20 @@ enum outcome pushcert_topics_used(struct db *db, struct arena *a, struct topic_u
     for (size_t i = 0; i < r.n; i++)
         (*out)[i] = (struct topic_use){text(row_at(&r, i, 0)), row_at(&r, i, 1)->i};
     *n = r.n;
+    return OK;
+}
+
+enum outcome pushcert_sole_topic(struct db *db, struct arena *a, const char **topic,
+                                 struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &SOLE_TOPIC, NULL, 0, a, &r, err);
+    if (o != OK)
+        return o;
+    if (r.n == 0)
+        return err_set(err, NOT_FOUND, "no push certificate is stored (droverctl pushcert)");
+    if (r.n > 1)
+        return err_set(err, CONFLICT, "there are several push certificates");
+    *topic = row_at(&r, 0, 0)->s;
     return OK;
 }

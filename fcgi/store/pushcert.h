@@ -22,6 +22,10 @@ struct pushcert_row {
 /* All, by topic, without certificate and key; in a. */
 enum outcome pushcert_list(struct db *db, struct arena *a, struct pushcert_row **out, size_t *n,
                            struct err *err) MUST_USE;
+/* The topic of the only push certificate, in a. NOT_FOUND: there is none; CONFLICT: there are
+ * several. */
+enum outcome pushcert_sole_topic(struct db *db, struct arena *a, const char **topic,
+                                 struct err *err) MUST_USE;
 /* One with everything; in a. NOT_FOUND. */
 enum outcome pushcert_get(struct db *db, const char *topic, struct arena *a,
                           struct pushcert_row *out, struct err *err) MUST_USE;

@@ -60,13 +60,16 @@ enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_
                    5, NULL, err);
 }
 
-/* Judges a challenge's row for a transaction; *device_id is the device it renews, or 0. */
-static enum outcome challenge_judge(struct db *db, const char *challenge,
-                                    const char *transaction_id, struct arena *a, int64_t *device_id,
-                                    struct err *err)
+struct challenge {
+    int64_t expires_at, used_at; /* used_at 0: not used */
+    const char *used_by;         /* transactionID, NULL unless used */
+    int64_t device_id;
+};
+
+static enum outcome challenge_find(struct db *db, const char *challenge, struct arena *a,
+                                   struct challenge *out, struct err *err)
 {
     uint8_t sum[SHA256_LEN];
-    char when[CLOCK_TEXT_MAX];
     struct rows r;
     sha256(bytes_str(challenge), sum);
     enum outcome o = db_select(db, &CHALLENGE_FIND, (struct val[]){val_digest(sum)}, 1, a, &r, err);
@@ -74,25 +77,34 @@ static enum outcome challenge_judge(struct db *db, const char *challenge,
         return o;
     if (r.n == 0)
         return err_set(err, DENIED, "nobody made this challenge");
-    *device_id = row_at(&r, 0, 3)->i;
-    bool used = !val_is_null(row_at(&r, 0, 1));
-    const struct val *by = row_at(&r, 0, 2);
-    if (used && !val_is_null(by) && strcmp(by->s, transaction_id) == 0)
-        return OK;
-    if (used)
+    *out = (struct challenge){.expires_at = row_at(&r, 0, 0)->i,
+                              .used_at = row_at(&r, 0, 1)->i,
+                              .used_by = row_at(&r, 0, 2)->s,
+                              .device_id = row_at(&r, 0, 3)->i};
+    return OK;
+}
+
+static enum outcome challenge_judge(const struct challenge *c, const char *transaction_id,
+                                    struct err *err)
+{
+    char when[CLOCK_TEXT_MAX];
+    if (c->used_at && c->used_by && strcmp(c->used_by, transaction_id) == 0)
+        return err_set(err, CONFLICT, "the challenge was used by this transaction already");
+    if (c->used_at)
         return err_set(err, DENIED, "the challenge was used at %s by another transaction",
-                       clock_rfc3339(row_at(&r, 0, 1)->i, false, when));
-    if (row_at(&r, 0, 0)->i <= clock_now())
+                       clock_rfc3339(c->used_at, false, when));
+    if (c->expires_at <= clock_now())
         return err_set(err, DENIED, "the challenge expired at %s",
-                       clock_rfc3339(row_at(&r, 0, 0)->i, false, when));
+                       clock_rfc3339(c->expires_at, false, when));
     return OK;
 }
 
 enum outcome scep_challenge_check(struct db *db, const char *challenge, const char *transaction_id,
                                   struct arena *a, struct err *err)
 {
-    int64_t device_id;
-    return challenge_judge(db, challenge, transaction_id, a, &device_id, err);
+    struct challenge c;
+    enum outcome o = challenge_find(db, challenge, a, &c, err);
+    return o == OK ? challenge_judge(&c, transaction_id, err) : o;
 }
 
 enum outcome scep_answered(struct db *db, const char *transaction_id,
@@ -134,21 +146,28 @@ struct record {
     struct arena *a;
 };
 
-/* Uses the challenge up. A challenge of the same transaction that was used a moment ago by another
- * worker passes: the insert of the transaction then says CONFLICT. */
+/* Uses the challenge up; *device_id is the device it renews, or 0. */
 static enum outcome challenge_use(struct db *db, const struct record *rec, int64_t *device_id,
                                   struct err *err)
 {
     const struct scep_issue *i = rec->issue;
     uint8_t sum[SHA256_LEN];
+    struct challenge c;
+    uint64_t used;
     int64_t now = clock_now();
     sha256(bytes_str(i->challenge), sum);
     enum outcome o = db_exec(
         db, &CHALLENGE_USE,
         (struct val[]){val_int(now), val_str(i->transaction_id), val_digest(sum), val_int(now)}, 4,
-        NULL, err);
+        &used, err);
     if (o == OK)
-        o = challenge_judge(db, i->challenge, i->transaction_id, rec->a, device_id, err);
+        o = challenge_find(db, i->challenge, rec->a, &c, err);
+    if (o == OK && !used) {
+        o = challenge_judge(&c, i->transaction_id, err);
+        return o == OK ? err_set(err, DENIED, "the challenge is used up") : o;
+    }
+    if (o == OK)
+        *device_id = c.device_id;
     return o;
 }
 

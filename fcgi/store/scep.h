@@ -16,7 +16,9 @@
 enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
                                 int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
                                 struct err *err) MUST_USE;
-/* Would it be accepted for that transaction? OK; DENIED: unknown, expired, or used by another. */
+/* Would it be accepted for that transaction? OK; DENIED: unknown, expired, or used by another;
+ * CONFLICT: used by this very transaction, whose answer is scep_answered()'s if the key is the
+ * same too. */
 enum outcome scep_challenge_check(struct db *db, const char *challenge, const char *transaction_id,
                                   struct arena *a, struct err *err) MUST_USE;
 
@@ -48,9 +50,9 @@ struct scep_issue {
     int64_t not_before, not_after;
 };
 /* Records it, uses up the challenge and writes the audit, all or nothing; afterwards it may be
- * given out. CONFLICT: the same transaction and key were answered by another worker in the
- * meantime: give that answer (scep_answered) and forget this one. DENIED: the challenge is used
- * up, expired or unknown. */
+ * given out. CONFLICT: the same transaction was answered by another worker in the meantime: give
+ * that answer (scep_answered), if it is for the same key, and forget this one. DENIED: the
+ * challenge is used up, expired or unknown. */
 enum outcome scep_issue_record(struct db *db, const struct scep_issue *issue, struct arena *a,
                                struct err *err) MUST_USE;
 
