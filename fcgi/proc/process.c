@@ -1,4 +1,4 @@
-/* process.c: pool, gate, trust set. */
+/* process.c: pool, batch, gate, trust set. */
 #include "proc/process.h"
 
 #include <pthread.h>
@@ -6,8 +6,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "route/gate.h"
+#include "store/batch.h"
 #include "store/db.h"
 #include "store/trust.h"
 #include "wire/sign.h"
@@ -107,6 +109,8 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
     if (o == OK)
         o = gate_new(conf, &p->app.gate, err);
     if (o == OK && mdm)
+        o = batch_new(conf, DB_MDM, LIM_BATCH, &p->app.batch, err);
+    if (o == OK && mdm)
         o = refresher_start(p, err);
     if (o == OK)
         *out = p;
@@ -136,6 +140,7 @@ void process_close(struct process **pp)
         if (pthread_timedjoin_np(p->refresher, NULL, &until) != 0)
             return; /* it waits for a database that is away; the process ends anyway */
     }
+    batch_free(&p->app.batch);
     gate_free(&p->app.gate);
     trust_set_free(&p->app.trust);
     db_pool_free(&p->app.pool);

@@ -1,8 +1,9 @@
 /*
  * gate_device.c: the certificate of a device. Three ways to show it:
  *   - in the TLS handshake: SSL_CLIENT_VERIFY and SSL_CLIENT_CERT of Apache (SUCCESS, GENEROUS,
- *     FAILED:reason, NONE) and lighttpd (SUCCESS, FAILED:reason, NONE). The handshake proved that
- *     the client holds the key, whatever the server thinks of the chain: that is judged here;
+ *     FAILED:reason, NONE) and lighttpd (SUCCESS, NONE, FAILED:reason without the certificate). The
+ *     handshake proved that the client holds the key, whatever the server thinks of the chain: that
+ *     is judged here;
  *   - in the TLS handshake with a proxy in front, which says so in a header;
  *   - as the signer of the body, in Mdm-Signature.
  */
@@ -131,6 +132,21 @@ static const char *variable_of(struct app *app, struct req *req)
     return shown && cert && *cert ? cert : NULL;
 }
 
+/* No identity in variables, header or signature: a bare 400, or 403 when a certificate was shown
+ * that the web server kept to itself (lighttpd passes on none that it refuses). */
+static bool refuse_nobody(struct app *app, struct req *req, const char *header, struct resp *resp)
+{
+    const char *verify = req_var(req, "SSL_CLIENT_VERIFY");
+    if (app->conf->identity_variables && verify && strncmp(verify, "FAILED", 6) == 0)
+        resp_bare(resp, 403, "the web server refuses the client certificate (%s)", verify);
+    else if (header && *header)
+        resp_bare(resp, 400, "no identity: %s from %s, which is not in [proxy] trust",
+                  app->conf->proxy_header, req->remote_addr);
+    else
+        resp_bare(resp, 400, "no identity: no client certificate and no Mdm-Signature");
+    return false;
+}
+
 bool gate_device_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp)
 {
     const struct gatekeeper *g = app->gate;
@@ -144,14 +160,7 @@ bool gate_device_enter(struct app *app, struct req *req, struct caller *caller, 
     const char *variable = variable_of(app, req);
     if (variable)
         return identify_text(app, req, variable, IDENTITY_VARIABLE, caller, resp);
-    if (signature_of(app, req))
-        return true;
-    if (header && *header)
-        resp_bare(resp, 400, "no identity: %s from %s, which is not in [proxy] trust",
-                  app->conf->proxy_header, req->remote_addr);
-    else
-        resp_bare(resp, 400, "no identity: no client certificate and no Mdm-Signature");
-    return false;
+    return signature_of(app, req) || refuse_nobody(app, req, header, resp);
 }
 
 /* The signer's certificate of Mdm-Signature over the body; the signature itself is never
