@@ -278,7 +278,7 @@ static void write_real(double d, struct buf *out)
         if (strtod(text, NULL) == d)
             break;
     }
-    buf_str(out, text);
+    buf_str(out, d == 0 ? "0" : text); /* "-0" would be read back as an integer */
 }
 
 static void new_line(bool tabs, unsigned depth, struct buf *out)
