@@ -159,7 +159,8 @@ enum outcome profile_build(const struct profile *p, struct arena *a, struct buf 
     pl_set(root, "PayloadContent", content);
     o = add_cert(content, a, base, p->ca_der, err);
     for (size_t i = 0; o == OK && i < p->ncerts; i++)
-        o = add_cert(content, a, base, p->certs[i], err);
+        if (!bytes_equal(p->certs[i], p->ca_der)) /* one identifier twice is refused by devices */
+            o = add_cert(content, a, base, p->certs[i], err);
     if (o == OK) {
         add_scep(content, a, base, p, uuid);
         add_mdm(content, a, base, p, uuid);

@@ -1,0 +1,298 @@
+/*
+ * test_enroll.c: the enrolment profile, as its link gives it: a real signer and database, judged by
+ * openssl and python3's plistlib.
+ */
+#include "testdb.h"
+
+#include <signal.h>
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "enrollment/profile.h"
+#include "judge.h"
+#include "proc/signer.h"
+#include "store/invitation.h"
+#include "store/migrate.h"
+#include "store/scep.h"
+#include "wire/cms.h"
+#include "wire/sign.h"
+
+#define SQL(n, t) static const struct sql n = {.name = #n, .text = (t)}
+SQL(CHALLENGES, "SELECT COUNT(*) FROM scep_challenge");
+SQL(USES, "SELECT COALESCE(SUM(uses), 0) FROM invitation");
+SQL(CLEAR_CHALLENGE, "DELETE FROM scep_challenge");
+SQL(CLEAR_INVITATION, "DELETE FROM invitation");
+SQL(CLEAR_PUSHCERT, "DELETE FROM push_cert");
+SQL(EXPIRE, "UPDATE invitation SET expires_at = 1");
+SQL(PUSHCERT, "INSERT INTO push_cert (topic, cert_pem, key_sealed, sha256, not_before, not_after, "
+              "added_at, added_by) VALUES (?, '', '', REPEAT('x', 32), 0, 0, 0, 'test')");
+
+static char dir[] = "/tmp/drover-enroll-XXXXXX";
+static struct conf *conf;
+static struct db *owner;
+static struct arena *arena;
+static struct app app;
+static struct err err;
+static pid_t signer;
+
+static const char *in_dir(const char *name)
+{
+    char *p = NULL;
+    if (asprintf(&p, "%s/%s", dir, name) < 0)
+        abort();
+    return p;
+}
+
+static void signer_start(void)
+{
+    signer = fork();
+    if (signer == 0) {
+        if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
+            _exit(2);
+        _exit(signer_main(conf));
+    }
+    sign_client_setup(dir, SIGN_MDM);
+    const char *version;
+    for (int i = 0; i < 500 && sign_ping(arena, &version, &err) != OK; i++)
+        usleep(10000);
+}
+
+static void signer_stop(void)
+{
+    kill(signer, SIGTERM);
+    waitpid(signer, NULL, 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    int applied;
+    if (!mkdtemp(dir))
+        return -1;
+    arena = arena_new(64u << 20);
+    assert_ok(log_open(in_dir("log"), LOG_LEVEL_DEBUG, "test", &err), err);
+    conf = testdb_conf(TESTDB_DIR, "drover_enroll");
+    conf->run_dir = dir;
+    conf->signer_dir = in_dir("keys");
+    conf->signer_log = in_dir("signer.log");
+    conf->signer_user = conf->agent_user = conf->mdm.user = conf->console.user = "";
+    conf->organization = "Example & <Sons>";
+    conf->profile_chain = "";
+    conf->signer_threads = 1;
+    conf->scep_validity_days = 30;
+    assert_ok(db_new(conf, DB_OWNER, &owner, &err), err);
+    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
+    assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
+    assert_ok(signer_setup(conf, "Example", &err), err);
+    signer_start();
+    app.conf = conf;
+    assert_ok(db_pool_new(conf, DB_MDM, 2, &app.pool, &err), err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    signer_stop();
+    db_pool_free(&app.pool);
+    db_free(&owner);
+    testdb_shell("rm -rf %s", dir);
+    return 0;
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    static const struct sql *const all[] = {&CLEAR_CHALLENGE, &CLEAR_INVITATION, &CLEAR_PUSHCERT};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        assert_ok(db_exec(owner, all[i], NULL, 0, NULL, &err), err);
+    arena_reset(arena);
+    conf->device_url = "https://mdm.example.org:8443";
+    conf->enroll_topic = "com.apple.mgmt.External.one";
+    conf->enroll_open = false;
+    conf->enroll_access_rights = 8191;
+    conf->enroll_sign_message = true;
+    conf->enroll_certificates = "";
+    return 0;
+}
+
+static int64_t count(const struct sql *sql)
+{
+    struct rows r;
+    assert_ok(db_select(owner, sql, NULL, 0, arena, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
+static int get(const char *path, struct bytes *out)
+{
+    struct req req = {.method = METHOD_GET,
+                      .path = path,
+                      .query = "",
+                      .content_type = "",
+                      .now = clock_now(),
+                      .start = clock_mono(),
+                      .arena = arena};
+    struct resp resp = {.status = 200, .body = BUF_INIT(LIM_RESPONSE), .headers = BUF_INIT(4096)};
+    enroll_handle(&app, &req, NULL, &resp);
+    *out = arena_bytes(arena, buf_bytes(&resp.body));
+    if (resp.status == 200) {
+        assert_string_equal(resp.content_type, "application/x-apple-aspen-config");
+        assert_true(resp.secret);
+        assert_non_null(strstr(buf_cstr(&resp.headers), "no-store"));
+    }
+    buf_free(&resp.body);
+    buf_free(&resp.headers);
+    return resp.status;
+}
+
+static const char *invite(int64_t uses)
+{
+    char token[INVITATION_TOKEN_LEN + 1];
+    assert_ok(invitation_new(owner, "for a test", uses, clock_now() + HOUR_US, "test", token, &err),
+              err);
+    return arena_fmt(arena, "/enroll/%s", token);
+}
+
+/* The profile checked by others, printed key by key. */
+static const char *judged(struct bytes profile)
+{
+    static const char script[] =
+        "openssl cms -verify -binary -inform DER -in $1 -CAfile $(cat $2) -out $1.plist && "
+        "xmllint --noout --nonet $1.plist && /usr/bin/python3 -c '\n"
+        "import plistlib, sys\n"
+        "p = plistlib.load(open(sys.argv[1], \"rb\"))\n"
+        "c = p[\"PayloadContent\"]\n"
+        "ids = [p[\"PayloadUUID\"]] + [x[\"PayloadUUID\"] for x in c]\n"
+        "assert len(set(ids)) == len(ids)\n"
+        "names = [x[\"PayloadIdentifier\"] for x in c]\n"
+        "assert len(set(names)) == len(names)\n"
+        "for x in [p] + c: assert x[\"PayloadVersion\"] == 1 and x[\"PayloadDisplayName\"]\n"
+        "m = [x for x in c if x[\"PayloadType\"] == \"com.apple.mdm\"][0]\n"
+        "s = [x for x in c if x[\"PayloadType\"] == \"com.apple.security.scep\"][0]\n"
+        "assert m[\"IdentityCertificateUUID\"] == s[\"PayloadUUID\"]\n"
+        "for k in sorted(m):\n"
+        "    if \"UUID\" not in k: print(k, \"=\", m[k])\n"
+        "for k, v in sorted(s[\"PayloadContent\"].items()): print(\"scep\", k, \"=\", v)\n"
+        "print(\"types\", *[x[\"PayloadType\"] for x in c])\n"
+        "print(p[\"PayloadIdentifier\"], p[\"PayloadOrganization\"], p[\"PayloadType\"])\n"
+        "' $1.plist; r=$?; rm -f $1.plist; [ $r = 0 ]";
+    struct buf out = BUF_INIT(1 << 20);
+    const char *ca = in_dir("keys/ca.pem");
+    int status = judge_two(script, profile, bytes_str(ca), &out);
+    if (status != 0)
+        fail_msg("%s", buf_cstr(&out));
+    const char *text = arena_strdup(arena, buf_cstr(&out));
+    buf_free(&out);
+    return text;
+}
+
+#define HAS(text, what)                                                                            \
+    do {                                                                                           \
+        if (!strstr((text), (what)))                                                               \
+            fail_msg("\"%s\" is not in: %s", (what), (text));                                      \
+    } while (0)
+
+static void whole_profile(void **state)
+{
+    (void)state;
+    struct bytes out;
+    assert_int_equal(get(invite(1), &out), 200);
+    const char *text = judged(out);
+    HAS(text, "AccessRights = 8191\n");
+    HAS(text, "ServerURL = https://mdm.example.org:8443/mdm/connect\n");
+    HAS(text, "CheckInURL = https://mdm.example.org:8443/mdm/checkin\n");
+    HAS(text, "CheckOutWhenRemoved = True\n");
+    HAS(text, "SignMessage = True\n");
+    HAS(text, "Topic = com.apple.mgmt.External.one\n");
+    HAS(text, "UseDevelopmentAPNS = False\n");
+    HAS(text, "'com.apple.mdm.per-user-connections', 'com.apple.mdm.bootstraptoken'");
+    HAS(text, "scep URL = https://mdm.example.org:8443/scep\n");
+    HAS(text, "scep Keysize = 2048\n");
+    HAS(text, "scep KeyIsExtractable = False\n");
+    HAS(text, "org.example.mdm.drover Example & <Sons> Configuration");
+    HAS(text, "types com.apple.security.root com.apple.security.scep com.apple.mdm\n");
+    assert_int_equal(count(&CHALLENGES), 1);
+    /* the challenge works, once */
+    const char *p = strstr(text, "scep Challenge = ") + strlen("scep Challenge = ");
+    char *challenge = arena_strndup(arena, p, SCEP_CHALLENGE_LEN);
+    assert_int_equal(scep_challenge_check(owner, challenge, "t", arena, &err), OK);
+}
+
+static void invitations(void **state)
+{
+    (void)state;
+    struct bytes out;
+    const char *twice = invite(2);
+    assert_int_equal(get(twice, &out), 200);
+    assert_int_equal(get(twice, &out), 200);
+    assert_int_equal(get(twice, &out), 410);
+    assert_int_equal(count(&USES), 2);
+    assert_int_equal(count(&CHALLENGES), 2);
+    const char *old = invite(1);
+    assert_ok(db_exec(owner, &EXPIRE, NULL, 0, NULL, &err), err);
+    assert_int_equal(get(old, &out), 410);
+    static const char *const bad[] = {
+        "/enroll",     "/enroll/",
+        "/enroll/x",   "/enroll/../../etc/passwd",
+        "/enrollment", "/enroll/0123456789abcdef0123456789abcdef0123456789abcdef"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(get(bad[i], &out), 404);
+    conf->enroll_open = true;
+    assert_int_equal(get("/enroll", &out), 200);
+    assert_int_equal(get(old, &out), 410); /* an invitation is still judged */
+}
+
+/* Whatever is missing, nobody loses a use of a link over it. */
+static void faults(void **state)
+{
+    (void)state;
+    struct bytes out;
+    const char *link = invite(1);
+    conf->enroll_topic = "";
+    assert_int_equal(get(link, &out), 503); /* no push certificate, so no topic */
+    struct val topic = val_str("com.apple.mgmt.External.stored");
+    assert_ok(db_exec(owner, &PUSHCERT, &topic, 1, NULL, &err), err);
+    conf->enroll_access_rights = 2;
+    assert_int_equal(get(link, &out), 500);
+    conf->enroll_access_rights = 0;
+    assert_int_equal(get(link, &out), 500);
+    conf->enroll_access_rights = 8191;
+    conf->device_url = "http://mdm.example.org";
+    assert_int_equal(get(link, &out), 500);
+    conf->device_url = "https://mdm.example.org";
+    conf->enroll_certificates = "/nonexistent";
+    assert_int_equal(get(link, &out), 500);
+    conf->enroll_certificates = "";
+    signer_stop();
+    assert_int_equal(get(link, &out), 503);
+    signer_start();
+    assert_int_equal(count(&USES), 0);
+    assert_int_equal(count(&CHALLENGES), 0);
+    assert_int_equal(get(link, &out), 200);
+    HAS(judged(out), "Topic = com.apple.mgmt.External.stored\n");
+    struct val second = val_str("com.apple.mgmt.External.second");
+    assert_ok(db_exec(owner, &PUSHCERT, &second, 1, NULL, &err), err);
+    assert_int_equal(get(invite(1), &out), 503); /* which of the two? */
+}
+
+static void more_certificates(void **state)
+{
+    (void)state;
+    struct bytes out;
+    testdb_shell("cat %s/keys/ca.pem %s/keys/ra.pem >%s/more.pem", dir, dir, dir);
+    conf->enroll_certificates = in_dir("more.pem");
+    assert_int_equal(get(invite(1), &out), 200); /* the device CA only once */
+    HAS(judged(out), "types com.apple.security.root com.apple.security.pkcs1 "
+                     "com.apple.security.scep com.apple.mdm\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(whole_profile, clear),
+        cmocka_unit_test_setup(invitations, clear),
+        cmocka_unit_test_setup(faults, clear),
+        cmocka_unit_test_setup(more_certificates, clear),
+    };
+    return cmocka_run_group_tests_name("enroll", tests, set_up, tear_down);
+}
