@@ -193,12 +193,12 @@ static void the_verbs(void **state)
     char *password = file_of("pw", "correct horse\n");
     char *given = file_of("key", "0123456789abcdef0123456789abcdef\n");
 
-    assert_int_equal(run(ctl_migrate, "migrate", "--dry-run", NULL), CTL_OK);
+    assert_int_equal(run(ctl_migrate, "migrate", "--sql=sql", "--dry-run", NULL), CTL_OK);
     assert_non_null(strstr(out, "version 0; 1 file to apply"));
     assert_int_equal(run(ctl_migrate, "migrate", "--sql", "sql", NULL), CTL_OK);
     assert_non_null(strstr(out, "version 1; 1 file applied"));
     assert_non_null(strstr(out, "rights"));
-    assert_int_equal(run(ctl_grants, "grants", NULL), CTL_OK);
+    assert_int_equal(run(ctl_grants, "grants", "--sql", "sql", NULL), CTL_OK);
     assert_int_equal(run(ctl_grants, "grants", "--sql", "/nonexistent", NULL), CTL_FAILED);
     assert_int_equal(run(ctl_migrate, "migrate", "extra", NULL), CTL_USAGE);
 

@@ -41,8 +41,13 @@ static inline void testdb_shell(const char *fmt, ...)
 static inline struct conf *testdb_conf(const char *dir, const char *name)
 {
     static const char *const roles[] = {"mdm", "console", "agent", "owner"};
-    struct conf *c = calloc(1, sizeof *c);
-    char *path = realpath(".", NULL), *file[4], *user[4], *sock;
+    static struct conf kept[4];
+    static size_t used;
+    if (used == 4)
+        abort();
+    struct conf *c = &kept[used++];
+    static char *text[4][9];
+    char *path = realpath(".", NULL), **file = text[used - 1], **user = file + 4, *sock;
     testdb_shell("scripts/testdb start %s --fast", dir);
     for (int i = 0; i < 4; i++)
         if (asprintf(&file[i], "%s/%s/secrets/%s.password", path, dir, roles[i]) < 0 ||
@@ -51,6 +56,7 @@ static inline struct conf *testdb_conf(const char *dir, const char *name)
     if (asprintf(&sock, "%s/%s/mysqld.sock", path, dir) < 0)
         abort();
     free(path);
+    file[8] = sock;
     testdb_shell("mariadb --no-defaults --socket=%s --user=drover_owner --password=$(cat %s) "
                  "-e 'DROP DATABASE IF EXISTS %s; CREATE DATABASE %s "
                  "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'",

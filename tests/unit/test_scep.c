@@ -1,0 +1,557 @@
+/*
+ * test_scep.c: SCEP from the query to the record: a real signer, a real database with the rights
+ * of the device workers, and a client that knows only OpenSSL.
+ */
+#include "testdb.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "http/resp.h"
+#include "proc/signer.h"
+#include "scep/scep.h"
+#include "scepclient.h"
+#include "store/migrate.h"
+#include "wire/scepmsg.h"
+
+#define STATIC "a static challenge"
+#define SQL(n, t) static const struct sql n = {.name = #n, .text = (t)}
+SQL(COUNT, "SELECT COUNT(*) FROM identity_cert WHERE issued_at IS NOT NULL");
+SQL(CHALLENGES_USED, "SELECT COUNT(*) FROM scep_challenge WHERE used_at IS NOT NULL");
+SQL(AUDITED, "SELECT COUNT(*) FROM audit WHERE action = 'identity.issue'");
+SQL(REVOKE, "UPDATE identity_cert SET revoked_at = 1");
+SQL(BIND, "UPDATE identity_cert SET device_id = 77");
+SQL(RENEWS, "SELECT COUNT(*) FROM identity_cert WHERE renews_device_id = ?");
+SQL(AGE, "UPDATE scep_challenge SET expires_at = 1");
+SQL(CLEAR_CERT, "DELETE FROM identity_cert");
+SQL(CLEAR_TRANSACTION, "DELETE FROM scep_transaction");
+SQL(CLEAR_CHALLENGE, "DELETE FROM scep_challenge");
+SQL(CLEAR_AUDIT, "DELETE FROM audit");
+
+static char dir[] = "/tmp/drover-scep-XXXXXX";
+static struct conf *conf;
+static struct db *owner;
+static struct arena *arena;
+static struct app app;
+static struct err err;
+static pid_t signer;
+static X509 *ra;
+static EVP_PKEY *rsa, *ec;
+
+static const char *in_dir(const char *name)
+{
+    char *p = NULL;
+    if (asprintf(&p, "%s/%s", dir, name) < 0)
+        abort();
+    return p;
+}
+
+static void signer_start(void)
+{
+    conf->run_dir = dir;
+    conf->signer_dir = in_dir("keys");
+    conf->signer_log = in_dir("signer.log");
+    conf->signer_user = conf->agent_user = conf->mdm.user = conf->console.user = "";
+    conf->organization = "Example";
+    conf->profile_chain = "";
+    conf->signer_threads = 2;
+    conf->scep_des = true;
+    conf->scep_min_rsa = 2048;
+    conf->scep_validity_days = 30;
+    conf->scep_challenge_file = in_dir("challenge");
+    testdb_shell("printf '" STATIC "\\n' >%s/challenge", dir);
+    assert_ok(signer_setup(conf, "Example", &err), err);
+    signer = fork();
+    if (signer == 0) {
+        if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
+            _exit(2);
+        _exit(signer_main(conf));
+    }
+    sign_client_setup(dir, SIGN_MDM);
+    const char *version;
+    for (int i = 0; i < 500 && sign_ping(arena, &version, &err) != OK; i++)
+        usleep(10000);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    int applied;
+    struct bytes der = {0};
+    if (!mkdtemp(dir))
+        return -1;
+    arena = arena_new(64u << 20);
+    assert_ok(log_open(in_dir("log"), LOG_LEVEL_DEBUG, "test", &err), err);
+    conf = testdb_conf(TESTDB_DIR, "drover_scep");
+    assert_ok(db_new(conf, DB_OWNER, &owner, &err), err);
+    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
+    assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
+    signer_start();
+    assert_true(OSSL_PROVIDER_load(NULL, "default") && OSSL_PROVIDER_load(NULL, "legacy"));
+    app.conf = conf;
+    assert_ok(db_pool_new(conf, DB_MDM, 8, &app.pool, &err), err);
+    assert_ok(sign_certificate(arena, "ra", &der, &err), err);
+    const unsigned char *p = der.p;
+    ra = d2i_X509(NULL, &p, (long)der.n);
+    rsa = EVP_RSA_gen(2048);
+    ec = EVP_EC_gen("P-256");
+    return ra && rsa && ec ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    kill(signer, SIGTERM);
+    waitpid(signer, NULL, 0);
+    db_pool_free(&app.pool);
+    db_free(&owner);
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(ec);
+    X509_free(ra);
+    testdb_shell("rm -rf %s", dir);
+    return 0;
+}
+
+static int clear(void **state)
+{
+    static const struct sql *const all[] = {&CLEAR_CERT, &CLEAR_TRANSACTION, &CLEAR_CHALLENGE,
+                                            &CLEAR_AUDIT};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        assert_ok(db_exec(owner, all[i], NULL, 0, NULL, &err), err);
+    arena_reset(arena);
+    return 0;
+}
+
+static int64_t count(const struct sql *sql, int64_t arg)
+{
+    struct rows r;
+    struct val v = val_int(arg);
+    assert_ok(db_select(owner, sql, &v, sql == &RENEWS, arena, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
+static const char *no_var(const struct req *r, const char *name)
+{
+    (void)r, (void)name;
+    return NULL;
+}
+
+/* One request to the handler; the answer's body in a. */
+static int ask(struct arena *a, enum method method, const char *query, struct bytes body,
+               struct bytes *out, const char **type)
+{
+    struct req req = {.method = method,
+                      .path = "/scep",
+                      .query = query,
+                      .content_type = "",
+                      .body = body,
+                      .now = clock_now(),
+                      .start = clock_mono(),
+                      .arena = a,
+                      .var = no_var};
+    struct resp resp = {.status = 200, .body = BUF_INIT(LIM_RESPONSE), .headers = BUF_INIT(4096)};
+    scep_handle(&app, &req, NULL, &resp);
+    *out = arena_bytes(a, buf_bytes(&resp.body));
+    if (type)
+        *type = resp.content_type ? resp.content_type : "";
+    buf_free(&resp.body);
+    buf_free(&resp.headers);
+    return resp.status;
+}
+
+static int post(struct bytes body, struct bytes *out)
+{
+    return ask(arena, METHOD_POST, "operation=PKIOperation", body, out, NULL);
+}
+
+/* Sends r, wants a CertRep, and reads it. */
+static struct sc_reply exchange(struct sc_request *r)
+{
+    unsigned char *der = NULL;
+    int n = sc_write(r, ra, &der);
+    struct bytes answer;
+    assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 200);
+    OPENSSL_free(der);
+    return sc_read(r, ra, answer);
+}
+
+static const char *challenge(int64_t device)
+{
+    char *c = arena_alloc(arena, SCEP_CHALLENGE_LEN + 1);
+    assert_ok(scep_challenge_new(owner, "test", device, clock_now() + HOUR_US, c, &err), err);
+    return c;
+}
+
+static struct sc_request request(const char *transaction, const char *chal)
+{
+    return (struct sc_request){.type = "19",
+                               .transaction = transaction,
+                               .cipher = "AES-128-CBC",
+                               .digest = "SHA256",
+                               .key = rsa,
+                               .cn = "device",
+                               .challenge = chal};
+}
+
+#define REFUSED(r, code)                                                                           \
+    do {                                                                                           \
+        struct sc_reply reply_ = exchange(r);                                                      \
+        assert_string_equal(reply_.status, "2");                                                   \
+        assert_string_equal(reply_.fail, code);                                                    \
+        assert_false(reply_.has_content);                                                          \
+        assert_null(reply_.cert);                                                                  \
+    } while (0)
+
+static void issues(void **state)
+{
+    (void)state;
+    struct sc_request r = request("t1", challenge(0));
+    struct sc_reply one = exchange(&r);
+    assert_string_equal(one.status, "0");
+    assert_string_equal(one.fail, "");
+    assert_int_equal(X509_check_private_key(one.cert, rsa), 1);
+    assert_int_equal(X509_check_ca(one.cert), 0);
+    assert_int_equal(X509_get_extended_key_usage(one.cert), XKU_SSL_CLIENT);
+    assert_int_equal(count(&COUNT, 0), 1);
+    assert_int_equal(count(&CHALLENGES_USED, 0), 1);
+    assert_int_equal(count(&AUDITED, 0), 1);
+    /* the same again: the same certificate, nothing new */
+    struct sc_reply two = exchange(&r);
+    assert_int_equal(X509_cmp(one.cert, two.cert), 0);
+    assert_int_equal(count(&COUNT, 0), 1);
+    assert_int_equal(count(&AUDITED, 0), 1);
+    /* the challenge is of no use to another key or transaction */
+    struct sc_request other = r;
+    other.transaction = "t2";
+    REFUSED(&other, "2");
+    other = r;
+    other.key = ec;
+    REFUSED(&other, "2");
+    /* what was revoked is not handed out again */
+    assert_ok(db_exec(owner, &REVOKE, NULL, 0, NULL, &err), err);
+    REFUSED(&r, "2");
+    assert_int_equal(count(&COUNT, 0), 1);
+    X509_free(one.cert);
+    X509_free(two.cert);
+}
+
+static void algorithms(void **state)
+{
+    (void)state;
+    static const char *const ciphers[] = {"AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC", "DES-CBC"};
+    static const char *const digests[] = {"SHA1", "SHA256", "SHA512"};
+    char id[32];
+    for (size_t c = 0; c < 4; c++)
+        for (size_t d = 0; d < 3; d++) {
+            snprintf(id, sizeof id, "t-%zu-%zu", c, d);
+            struct sc_request r = request(id, STATIC);
+            r.cipher = ciphers[c];
+            r.digest = digests[d];
+            struct sc_reply reply = exchange(&r);
+            assert_string_equal(reply.status, "0");
+            assert_string_equal(reply.digest, digests[d]);
+            X509_free(reply.cert);
+        }
+    /* an EC client key, its reply encrypted by key agreement */
+    struct sc_request r = request("ec", STATIC);
+    r.key = ec;
+    struct sc_reply reply = exchange(&r);
+    assert_string_equal(reply.status, "0");
+    X509_free(reply.cert);
+    r = request("gcm", STATIC);
+    r.cipher = "CAMELLIA-128-CBC";
+    REFUSED(&r, "0");
+}
+
+/* The cipher of an answer's envelope. */
+static int answer_cipher(struct bytes der)
+{
+    const unsigned char *p = der.p;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.n);
+    ASN1_OCTET_STRING *content = *CMS_get0_content(cms);
+    p = ASN1_STRING_get0_data(content);
+    PKCS7 *p7 = d2i_PKCS7(NULL, &p, ASN1_STRING_length(content));
+    assert_non_null(p7);
+    int nid = OBJ_obj2nid(p7->d.enveloped->enc_data->algorithm->algorithm);
+    PKCS7_free(p7);
+    CMS_ContentInfo_free(cms);
+    return nid;
+}
+
+static void answers_in_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ask;
+        int answer;
+    } kinds[] = {{"AES-128-CBC", NID_aes_128_cbc},
+                 {"AES-256-CBC", NID_aes_256_cbc},
+                 {"DES-EDE3-CBC", NID_des_ede3_cbc},
+                 {"DES-CBC", NID_aes_256_cbc}};
+    for (size_t i = 0; i < 4; i++) {
+        struct sc_request r = request("kind", STATIC);
+        struct bytes answer;
+        unsigned char *der = NULL;
+        r.cipher = kinds[i].ask;
+        int n = sc_write(&r, ra, &der);
+        assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 200);
+        OPENSSL_free(der);
+        assert_int_equal(answer_cipher(answer), kinds[i].answer);
+    }
+    testdb_shell("grep -q scep.des %s/log", dir);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    struct sc_request r = request("r1", NULL);
+    REFUSED(&r, "2"); /* no challenge */
+    r = request("r2", "invented");
+    REFUSED(&r, "2");
+    r = request("r3", challenge(0));
+    assert_ok(db_exec(owner, &AGE, NULL, 0, NULL, &err), err);
+    REFUSED(&r, "2"); /* expired */
+    r = request("r4", STATIC);
+    r.type = "20";
+    REFUSED(&r, "2"); /* CertPoll: nothing is ever pending */
+    EVP_PKEY *small = EVP_RSA_gen(1024), *p521 = EVP_EC_gen("P-521"), *k1 = EVP_EC_gen("secp256k1");
+    EVP_PKEY *const bad[] = {small, p521, k1};
+    for (size_t i = 0; i < 3; i++) {
+        r = request("r5", STATIC);
+        r.key = bad[i];
+        REFUSED(&r, "2");
+        EVP_PKEY_free(bad[i]);
+    }
+    /* signed with another key than it asks a certificate for */
+    r = request("r6", STATIC);
+    r.signer = sc_self_signed(ec, "other");
+    r.signer_key = ec;
+    REFUSED(&r, "1");
+    X509_free(r.signer);
+    assert_int_equal(count(&COUNT, 0), 0);
+    /* challenge_file that cannot be read is a fault of ours, not the device's */
+    const char *file = conf->scep_challenge_file;
+    conf->scep_challenge_file = "/nonexistent";
+    r = request("r7", "invented");
+    unsigned char *der = NULL;
+    struct bytes answer;
+    int n = sc_write(&r, ra, &der);
+    assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 500);
+    OPENSSL_free(der);
+    conf->scep_challenge_file = file;
+}
+
+static void renewals(void **state)
+{
+    (void)state;
+    struct sc_request r = request("first", challenge(0));
+    struct sc_reply first = exchange(&r);
+    EVP_PKEY *fresh = EVP_RSA_gen(2048);
+    struct sc_request renew = request("renewal", NULL);
+    renew.type = "17";
+    renew.key = fresh;
+    renew.signer = first.cert;
+    renew.signer_key = rsa;
+    assert_ok(db_exec(owner, &BIND, NULL, 0, NULL, &err), err);
+    struct sc_reply second = exchange(&renew), again = exchange(&renew);
+    assert_string_equal(second.status, "0");
+    assert_int_equal(X509_check_private_key(second.cert, fresh), 1);
+    assert_int_equal(X509_cmp(second.cert, again.cert), 0);
+    assert_int_equal(count(&RENEWS, 77), 1);
+    X509_free(second.cert);
+    X509_free(again.cert);
+    /* by a challenge that was made for a device */
+    r = request("by challenge", challenge(78));
+    struct sc_reply third = exchange(&r);
+    assert_int_equal(count(&RENEWS, 78), 1);
+    X509_free(third.cert);
+    /* an identity that is not ours; one that was revoked */
+    X509 *forged = sc_self_signed(rsa, "forged");
+    renew.transaction = "forged";
+    renew.signer = forged;
+    REFUSED(&renew, "4");
+    assert_ok(db_exec(owner, &REVOKE, NULL, 0, NULL, &err), err);
+    renew.signer = first.cert;
+    renew.transaction = "revoked";
+    REFUSED(&renew, "2");
+    X509_free(forged);
+    X509_free(first.cert);
+    EVP_PKEY_free(fresh);
+}
+
+static void altered(void **state)
+{
+    (void)state;
+    struct sc_request r = request("altered", STATIC);
+    unsigned char *der = NULL;
+    struct bytes answer;
+    int n = sc_write(&r, ra, &der);
+    uint8_t *copy = malloc((size_t)n);
+    /* the signature's last octet: understood, and refused as badMessageCheck */
+    memcpy(copy, der, (size_t)n);
+    copy[n - 1] ^= 1;
+    assert_int_equal(post(bytes_of(copy, (size_t)n), &answer), 200);
+    struct sc_reply reply = sc_read(&r, ra, answer);
+    assert_string_equal(reply.status, "2");
+    assert_string_equal(reply.fail, "1");
+    for (int i = 0; i < n; i += 7) { /* anywhere: never a certificate, never a fault */
+        memcpy(copy, der, (size_t)n);
+        copy[i] ^= 0x41;
+        int status = post(bytes_of(copy, (size_t)n), &answer);
+        assert_true(status == 200 || status == 400);
+        if (i % 5 == 0)
+            assert_true(post(bytes_of(der, (size_t)i), &answer) == 400);
+    }
+    free(copy);
+    OPENSSL_free(der);
+    r.type = NULL;
+    n = sc_write(&r, ra, &der);
+    assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 400);
+    OPENSSL_free(der);
+}
+
+static void operations(void **state)
+{
+    (void)state;
+    const struct bytes none = {0};
+    struct bytes out;
+    const char *type;
+    assert_int_equal(ask(arena, METHOD_GET, "operation=GetCACaps", none, &out, &type), 200);
+    assert_non_null(strstr((const char *)out.p, "POSTPKIOperation\n"));
+    assert_string_equal(type, "text/plain");
+    assert_int_equal(ask(arena, METHOD_GET, "operation=GetCACert&message=x", none, &out, &type),
+                     200);
+    assert_string_equal(type, "application/x-x509-ca-ra-cert");
+    const unsigned char *p = out.p;
+    PKCS7 *p7 = d2i_PKCS7(NULL, &p, (long)out.n);
+    assert_non_null(p7);
+    assert_int_equal(sk_X509_num(p7->d.sign->cert), 2);
+    PKCS7_free(p7);
+    static const char *const bad[] = {"",
+                                      "operation=",
+                                      "operation=GetNextCACert",
+                                      "operation=getcacert",
+                                      "operation=PKIOperation",
+                                      "operation=PKIOperation&message=",
+                                      "operation=PKIOperation&message=%21%21",
+                                      "operation=PKIOperation&message=aGVsbG8%3D"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(ask(arena, METHOD_GET, bad[i], none, &out, NULL), 400);
+    assert_int_equal(ask(arena, METHOD_POST, "", bytes_str("x"), &out, NULL), 400);
+    assert_int_equal(post(bytes_str("rubbish"), &out), 400);
+    assert_int_equal(post(none, &out), 400);
+}
+
+/* The message of a GET, escaped as it ought to be and with bare plus signs. */
+static void by_get(void **state)
+{
+    (void)state;
+    for (int escaped = 0; escaped < 2; escaped++) {
+        struct sc_request r = request(escaped ? "get" : "get bare", STATIC);
+        unsigned char *der = NULL;
+        int n = sc_write(&r, ra, &der);
+        struct buf b64 = BUF_INIT(LIM_QUERY), query = BUF_INIT(LIM_QUERY);
+        base64_add(&b64, bytes_of(der, (size_t)n));
+        buf_str(&query, "operation=PKIOperation&message=");
+        if (escaped)
+            url_encode_add(&query, buf_cstr(&b64));
+        else
+            buf_str(&query, buf_cstr(&b64));
+        struct bytes answer;
+        assert_int_equal(ask(arena, METHOD_GET, buf_cstr(&query), (struct bytes){0}, &answer, NULL),
+                         200);
+        struct sc_reply reply = sc_read(&r, ra, answer);
+        assert_string_equal(reply.status, "0");
+        X509_free(reply.cert);
+        buf_free(&b64);
+        buf_free(&query);
+        OPENSSL_free(der);
+    }
+}
+
+struct racer {
+    struct bytes body, answer;
+    struct arena *a;
+    int status;
+};
+
+static void *race(void *arg)
+{
+    struct racer *x = arg;
+    x->status = ask(x->a, METHOD_POST, "operation=PKIOperation", x->body, &x->answer, NULL);
+    return NULL;
+}
+
+/* Eight workers get the same request at once: one certificate. */
+static void at_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        char id[16];
+        snprintf(id, sizeof id, "race%d", round);
+        struct sc_request r = request(id, round % 2 ? STATIC : challenge(0));
+        struct racer racers[8];
+        pthread_t threads[8];
+        unsigned char *der = NULL;
+        int n = sc_write(&r, ra, &der);
+        for (int i = 0; i < 8; i++) {
+            racers[i] = (struct racer){.body = bytes_of(der, (size_t)n), .a = arena_new(4u << 20)};
+            assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+        }
+        for (int i = 0; i < 8; i++)
+            pthread_join(threads[i], NULL);
+        X509 *first = NULL;
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(racers[i].status, 200);
+            struct sc_reply reply = sc_read(&r, ra, racers[i].answer);
+            assert_string_equal(reply.status, "0");
+            if (first) {
+                assert_int_equal(X509_cmp(first, reply.cert), 0);
+                X509_free(reply.cert);
+            } else {
+                first = reply.cert;
+            }
+            arena_free(&racers[i].a);
+        }
+        X509_free(first);
+        OPENSSL_free(der);
+        assert_int_equal(count(&COUNT, 0), round + 1);
+    }
+}
+
+static void signer_away(void **state)
+{
+    (void)state;
+    struct sc_request r = request("away", STATIC);
+    unsigned char *der = NULL;
+    struct bytes answer;
+    int n = sc_write(&r, ra, &der);
+    kill(signer, SIGTERM);
+    waitpid(signer, NULL, 0);
+    assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 503);
+    assert_int_equal(
+        ask(arena, METHOD_GET, "operation=GetCACert", (struct bytes){0}, &answer, NULL), 503);
+    signer_start();
+    assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 200);
+    struct sc_reply reply = sc_read(&r, ra, answer);
+    assert_string_equal(reply.status, "0");
+    X509_free(reply.cert);
+    OPENSSL_free(der);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(issues, clear),          cmocka_unit_test_setup(algorithms, clear),
+        cmocka_unit_test_setup(answers_in_kind, clear), cmocka_unit_test_setup(refusals, clear),
+        cmocka_unit_test_setup(renewals, clear),        cmocka_unit_test_setup(altered, clear),
+        cmocka_unit_test_setup(operations, clear),      cmocka_unit_test_setup(by_get, clear),
+        cmocka_unit_test_setup(at_once, clear),         cmocka_unit_test_setup(signer_away, clear),
+    };
+    return cmocka_run_group_tests_name("scep", tests, set_up, tear_down);
+}
