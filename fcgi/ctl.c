@@ -21,6 +21,13 @@ static const struct verb verbs[] = {
     {"migrate", "[--dry-run] [--no-grants] [--sql DIR]",
      "bring the database's schema, and the accounts' rights, to this version", ctl_migrate},
     {"grants", "[--sql DIR]", "give the accounts their rights", ctl_grants},
+    {"ca", "init\nlist [--json]\ntrust FILE\nuntrust SHA256\nbundle",
+     "the device CA: init makes Drover's keys, trust believes another CA's devices, bundle\n"
+     "writes the web server's file again",
+     ctl_ca},
+    {"pushcert", "add FILE\nrenew FILE [--force]",
+     "push certificate and key of a topic, in one PEM file; renew keeps to the enrolled topics",
+     ctl_pushcert},
     {"admin",
      "add NAME [--password-file FILE]\nset NAME [--password-file FILE]\ndisable NAME\n"
      "enable NAME\nlist [--json]",

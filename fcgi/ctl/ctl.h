@@ -22,6 +22,8 @@ typedef int ctl_fn(struct ctl *c, int argc, char **argv);
 
 ctl_fn ctl_migrate, ctl_grants; /* schema.c */
 ctl_fn ctl_admin, ctl_apikey;   /* account.c */
+ctl_fn ctl_ca;                  /* ca.c */
+ctl_fn ctl_pushcert;            /* pushcert.c */
 ctl_fn ctl_invite;              /* invite.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */
@@ -45,6 +47,10 @@ int ctl_wrong(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* "90s", "30m", "12h", "7d", "2w" in microseconds. False: none, zero, or more than 100 years. */
 bool ctl_duration(const char *text, int64_t *us);
+/* A whole file ("-": standard input) of at most max octets, in the arena. INVALID: it cannot be
+ * read, or is longer. */
+enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes *out,
+                      struct err *err) MUST_USE;
 /* The first line of a file ("-": standard input), at most max octets, in the arena. */
 enum outcome ctl_secret_file(struct ctl *c, const char *path, size_t max, char **out,
                              struct err *err) MUST_USE;

@@ -23,8 +23,6 @@ web_prepare() {
         apache_main >"$state/web/main.conf"
         apache2 -t -f "$state/web/main.conf" >"$state/log/web-start.log" 2>&1 || web_refused
     fi
-    web_reload_script >"$state/web/reload"
-    chmod 755 "$state/web/reload"
 }
 
 web_refused() {
@@ -84,7 +82,8 @@ web_reload_script() {
     [ "$web" = apache ] || [ "$(id -u)" != 0 ] || signal=INT
     cat <<EOF
 #!/bin/sh
-# Has the $web of $state read its configuration and CA bundle again.
+# Has the $web of $state, if it runs, read its configuration and CA bundle again.
+[ -s "$state/pid/web" ] || exit 0
 read -r pid start <"$state/pid/web" && kill -$signal "\$pid"
 EOF
 }
