@@ -42,7 +42,8 @@ class Authority:
         return os.path.join(self.folder, name)
 
     def issue(self, stem, subject, extension):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-days", "2",
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-subj", subject, "-days", "2",
                 "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"), "-addext", extension,
                 "-addext", "basicConstraints=critical,CA:FALSE",
                 "-keyout", self.path(stem + ".key"), "-out", self.path(stem + ".pem"))
@@ -82,7 +83,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True,
                                           do_handshake_on_connect=False)
         self.url = f"https://localhost:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, request, client_address):
         pass  # connections cut on purpose
