@@ -77,6 +77,10 @@ lint:
 seeds:
 	scripts/fuzz --replay
 
+# Half an hour on two processors; BENCH_ARGS=--quick only sees that it works.
+bench: all $(BENCH_BIN)
+	BUILD=$(abspath $(B)) tests/bench/bench $(BENCH_ARGS)
+
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -fno-omit-frame-pointer' HARDEN=-fPIE \
 	  SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all units
