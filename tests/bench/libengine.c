@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define IN_MAX (256 * 1024)
+#define ERRORS_MAX 100         /* then it is of no use to go on */
 #define SAMPLES_MAX (8u << 20) /* latencies; later ones replace earlier ones in turn */
 
 struct lane {
@@ -237,7 +238,7 @@ static enum outcome lane_event(struct engine *e, struct lane *l, struct err *err
     e->status[a.status > 0 && a.status < 600 ? a.status : 0]++;
     if (!e->work->done(e->work->arg, l->number, &a))
         fault(e, "not the answer expected", a.status, a.body);
-    if (e->limit && e->requests >= e->limit)
+    if ((e->limit && e->requests >= e->limit) || e->errors >= ERRORS_MAX)
         e->ending = true;
     if (closes) {
         e->reconnects++;

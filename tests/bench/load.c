@@ -140,6 +140,8 @@ static bool next_enrol(void *arg, unsigned lane, struct bytes *r)
     struct load *l = arg;
     struct lane_state *s = &l->lane[lane];
     if (s->step == 0) {
+        while (l->mode == FIRST && l->visit < l->crowd->devices && l->crowd->current[l->visit] >= 0)
+            l->visit++;
         if (l->mode == FIRST && l->visit >= l->crowd->devices)
             return false;
         s->identity = l->mode == FIRST ? l->visit++ : l->crowd->next++ % l->crowd->identities;
@@ -366,7 +368,7 @@ static int measure(struct load *l)
     enum outcome o = l->mode == CYCLE
                          ? run_cycles(l, e, &w, &err)
                          : engine_run(e, &w, l->mode == FIRST ? 0 : l->seconds, l->requests, &err);
-    if (l->mode == FIRST)
+    if (l->mode == FIRST && l->crowd->next < l->crowd->devices)
         l->crowd->next = l->crowd->devices;
     if (o == OK && (l->mode == ENROL || l->mode == FIRST))
         o = crowd_save(l->crowd, &err);
