@@ -1,4 +1,5 @@
-/* push.c: the push outbox: see push.h. Rows are locked in the order of enrollment_id, always. */
+/* push.c: the push outbox: see push.h. Each statement locks rows in the order of enrollment_id, so
+ * that those who ask and the agent seldom meet crosswise; a unit that does is run again. */
 #include "store/push.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -7,6 +8,8 @@
 
 /* The database's clock in microseconds. */
 #define NOW_US "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
+/* As text: of type UUID, it would turn the asker's id beside it into lower case. */
+#define NEW_UUID "CAST(UUID() AS CHAR)"
 #define CHUNK 1000 /* rows changed in one transaction when there are many */
 #define WAIT_STEP_MS 25
 #define WAIT_ARENA (64u * LIM_MB)
@@ -16,11 +19,11 @@
 static const struct sql REQUEST = {
     "push_request",
     "INSERT INTO push (enrollment_id, state, due_at, wanted_at, expires_at, attempts, apns_id) "
-    "VALUES (?, 1, " NOW_US ", " NOW_US ", " NOW_US " + ?, 0, COALESCE(?, UUID())) "
+    "VALUES (?, 1, " NOW_US ", " NOW_US ", " NOW_US " + ?, 0, COALESCE(?, " NEW_UUID ")) "
     "ON DUPLICATE KEY UPDATE "
     "due_at = IF(state = 1 AND attempts > 0, due_at, VALUES(due_at)), "
     "wanted_at = GREATEST(wanted_at + 1, VALUES(wanted_at)), expires_at = VALUES(expires_at), "
-    "apns_id = IF(state = 1 AND ? IS NULL, COALESCE(apns_id, UUID()), VALUES(apns_id)), "
+    "apns_id = IF(state = 1 AND ? IS NULL, COALESCE(apns_id, " NEW_UUID "), VALUES(apns_id)), "
     "attempts = IF(state = 1, attempts, 0), state = 1",
     0};
 
