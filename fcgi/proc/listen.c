@@ -50,7 +50,14 @@ static enum outcome set_rights(const struct conf_pool *pool, const char *path, s
     return OK;
 }
 
-enum outcome listen_open(const struct conf_pool *pool, int *out, struct err *err)
+static bool is_within(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+enum outcome listen_open(const struct conf_pool *pool, const char *run_dir, int *out,
+                         struct err *err)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX}, tmp = {.sun_family = AF_UNIX};
     enum outcome o = OK;
@@ -61,7 +68,7 @@ enum outcome listen_open(const struct conf_pool *pool, int *out, struct err *err
     if (n <= 0 || m >= (int)sizeof tmp.sun_path)
         return err_set(err, INVALID, "a socket path has 1 to %zu bytes: \"%s\"",
                        sizeof tmp.sun_path - 5, pool->socket);
-    if (somebody_answers(&at))
+    if (!is_within(at.sun_path, run_dir) && somebody_answers(&at))
         return err_set(err, CONFLICT, "a process answers on %s already", at.sun_path);
     unlink(tmp.sun_path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -350,7 +350,7 @@ int manager_main(struct conf **conf, enum program program)
     *m = (struct manager){.conf = conf, .program = program, .name = name, .listen_fd = -1};
     enum outcome o = self_pidfile((*conf)->run_dir, name, &err);
     if (o == OK)
-        o = listen_open(pool_of(*conf, program), &m->listen_fd, &err);
+        o = listen_open(pool_of(*conf, program), (*conf)->run_dir, &m->listen_fd, &err);
     if (o == OK)
         o = sandbox_enter(pool_of(*conf, program)->user, &err);
     m->sigfd = signals_open();

@@ -58,7 +58,7 @@ enum outcome self_pidfile(const char *run_dir, const char *name, struct err *err
         return err_set(err, ERROR, "cannot open %s: %s", path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
-        return err_set(err, CONFLICT, "another \"drover %s\" holds %s: end it first", name, path);
+        return err_set(err, CONFLICT, "another process holds %s: end it first", path);
     }
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) {

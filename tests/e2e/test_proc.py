@@ -350,6 +350,19 @@ class End(ProcTest):
         s.start()
         wait_for(lambda: s.try_get("/nothing") == 404)
 
+    def test_a_new_manager_does_not_wait_for_orphans(self):
+        s = self.site()
+        slow = FastCGI(s.socket)
+        slow.post("/scep?operation=PKIOperation", 10)
+        time.sleep(0.3)
+        s.manager.kill()
+        s.manager.wait()
+        os.unlink(os.path.join(s.dir, "drover.log"))
+        s.start()
+        wait_for(lambda: s.try_get("/nothing") == 404)
+        slow.body(b"0123456789")
+        self.assertIsNotNone(slow.answer()[0])
+
     def test_second_manager_refuses(self):
         s = self.site()
         with open(os.path.join(s.dir, "run", "mdm.pid")) as f:
