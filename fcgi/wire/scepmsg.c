@@ -148,11 +148,24 @@ enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_re
     return o;
 }
 
+static OSSL_PROVIDER *providers[2];
+
+/* What the providers allocated is theirs to free, before OpenSSL's own clean-up. */
+static void legacy_unload(void)
+{
+    for (size_t i = COUNT(providers); i-- > 0;)
+        OSSL_PROVIDER_unload(providers[i]);
+}
+
 enum outcome scep_legacy_load(struct err *err)
 {
     /* Loading any provider by name switches the automatic default off: name both. */
-    if (!OSSL_PROVIDER_load(NULL, "default") || !OSSL_PROVIDER_load(NULL, "legacy"))
+    providers[0] = OSSL_PROVIDER_load(NULL, "default");
+    providers[1] = OSSL_PROVIDER_load(NULL, "legacy");
+    if (!providers[0] || !providers[1])
         return err_ossl(err, UNAVAILABLE, "OpenSSL's legacy provider cannot be loaded");
+    if (atexit(legacy_unload) != 0)
+        return err_set(err, ERROR, "out of memory");
     return OK;
 }
 
