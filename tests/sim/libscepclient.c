@@ -232,7 +232,7 @@ static bool sign_message(struct scep_request *r, BIO *content, const struct scep
     bool good =
         si && CMS_signed_add1_attr_by_txt(si, OID_MESSAGE_TYPE, V_ASN1_PRINTABLESTRING, "19", 2) &&
         CMS_signed_add1_attr_by_txt(si, OID_TRANSACTION_ID, V_ASN1_PRINTABLESTRING, r->transaction,
-                                    -1) &&
+                                    sizeof r->transaction - 1) &&
         CMS_signed_add1_attr_by_txt(si, OID_SENDER_NONCE, V_ASN1_OCTET_STRING, r->nonce,
                                     sizeof r->nonce) &&
         CMS_final(cms, content, NULL, CMS_BINARY) && (n = i2d_CMS_ContentInfo(cms, &out)) > 0;
