@@ -54,7 +54,7 @@ enum outcome sandbox_enter(const char *user, struct err *err)
         if (setrlimit(RLIMIT_NOFILE, &files) != 0)
             return err_set(err, ERROR, "cannot set the limit of open files: %s", strerror(errno));
     }
-    log_event(LOG_LEVEL_DEBUG, "sandbox", "user", user[0] ? user : "unchanged", "done",
+    log_event(LOG_LEVEL_INFO, "sandbox", "user", user[0] ? user : "unchanged", "done",
               "no_new_privs core nofile umask", "missing",
               geteuid() == 0 ? "unprivileged-user landlock seccomp" : "landlock seccomp", NULL);
     if (geteuid() == 0)
