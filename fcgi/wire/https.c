@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -31,7 +32,7 @@ struct job {
     https_done_fn *done;
     void *arg;
     struct buf body;
-    bool too_long;
+    bool too_long, http2_only;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -317,6 +318,7 @@ enum outcome https_send(struct https *h, const struct https_request *r, https_do
     j->done = done;
     j->arg = r->arg;
     j->too_long = false;
+    j->http2_only = r->http2_only;
     j->error[0] = '\0';
     buf_clear(&j->body);
     j->body.max = r->answer_max;
@@ -383,7 +385,15 @@ static void job_finish(struct https *h, struct job *j, CURLcode c)
 {
     struct https_answer a = {
         .outcome = outcome_of(j, c), .header = header_get, .priv_ = j, .arg = j->arg};
-    long status = 0;
+    long status = 0, version = 0;
+    if (c == CURLE_OK && j->http2_only) {
+        /* a server that offers HTTP/1.1 alone makes libcurl forget what it was told */
+        curl_easy_getinfo(j->easy, CURLINFO_HTTP_VERSION, &version);
+        if (version != CURL_HTTP_VERSION_2_0) {
+            a.outcome = UNAVAILABLE;
+            snprintf(j->error, sizeof j->error, "the server does not speak HTTP/2");
+        }
+    }
     if (a.outcome == OK) {
         curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
         a.status = (int)status;

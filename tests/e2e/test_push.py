@@ -191,6 +191,26 @@ class Answers(PushCase):
         row = self.settled(i, SENT)
         self.assertEqual(row["attempts"], "2")
 
+    def test_many_pushes_share_one_connection(self):
+        ids = self.devices(60)
+        self.site.rules({"delay_ms": 100})
+        self.site.want(*ids)
+        wait_for(lambda: int(self.site.sql("SELECT COUNT(*) FROM push WHERE state = 2")[0][0]))
+        seen = set()
+        while any(self.site.push(i)["state"] != SENT for i in ids[:1] + ids[-1:]):
+            seen.add(len(self.connections()))
+        self.assertEqual(seen, {1})
+
+    def connections(self):
+        """Of the agent to the simulator, from the kernel's table of TCP connections."""
+        inodes = set()
+        for fd in os.scandir(f"/proc/{self.site.agents[0].pid}/fd"):
+            inodes.add(os.readlink(fd.path))
+        port = f":{self.site.port:04X}"
+        with open("/proc/net/tcp") as f:
+            rows = [line.split() for line in f.readlines()[1:]]
+        return [r for r in rows if r[2].endswith(port) and f"socket:[{r[9]}]" in inodes]
+
     def test_who_must_not_be_pushed(self):
         out, ended, pending, tokenless = ids = self.devices(4)
         self.site.sql(f"UPDATE enrollment SET state = 3 WHERE id = {out};"
