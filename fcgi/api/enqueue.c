@@ -1,6 +1,6 @@
 /* enqueue.c: /v1/enqueue/{ids}, any method, with a raw command as the body; and POST /v1/enqueue,
  * which takes a list of ids too long for a path and the particulars of the queue. */
-#include "api/send.h"
+#include "api/result.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -21,7 +21,7 @@ static bool read_command(struct req *req, struct resp *resp, struct send *s,
         return true;
     }
     s->command_error = arena_strdup(req->arena, err.msg);
-    send_answer(resp, s);
+    result_answer(resp, s);
     return false;
 }
 
@@ -31,21 +31,21 @@ void api_enqueue(struct app *app, struct req *req, const struct caller *caller, 
     struct send s = {.push = nopush == NULL || nopush[0] == '\0'};
     struct raw_command command;
 
-    if (!send_targets_path(req, resp, "/v1/enqueue/", &s))
+    if (!result_targets_path(req, resp, "/v1/enqueue/", &s))
         return;
     if (!s.push)
         s.push_error = NULL;
     if (s.command_error != NULL) {
-        send_answer(resp, &s);
+        result_answer(resp, &s);
         return;
     }
     if (req->body.n == 0 && !s.push) {
         s.command_error = "must enqueue or push: the body is empty and nopush is given";
-        send_answer(resp, &s);
+        result_answer(resp, &s);
         return;
     }
     if (req->body.n == 0 || read_command(req, resp, &s, &command))
-        send_run(app, req, caller, resp, &s);
+        result_run(app, req, caller, resp, &s);
 }
 
 /* ---- POST /v1/enqueue ---- */
@@ -132,18 +132,10 @@ void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *cal
                                         "not_before", "expires_at", "dedupe_key", "dedupe"};
     struct raw_command command;
     struct send s = {.command = &command};
-    const char *const *ids;
-    size_t n;
     js body = api_body(req, resp, known, sizeof(known) / sizeof(known[0]));
 
-    if (body == NULL)
-        return;
-    if (api_strings(req, resp, body, "ids", LIM_IDS, &ids, &n) &&
-        read_particulars(req, resp, body, &s) && read_body_command(req, resp, body, &command)) {
-        if (n == 0)
-            resp_json_error(resp, 400, "\"ids\" must name at least one enrollment");
-        else if (send_targets_list(req, resp, ids, n, &s))
-            send_run(app, req, caller, resp, &s);
-    }
+    if (body != NULL && read_particulars(req, resp, body, &s) &&
+        read_body_command(req, resp, body, &command) && result_targets_list(req, resp, body, &s))
+        result_run(app, req, caller, resp, &s);
     js_free(&body);
 }

@@ -1,7 +1,7 @@
 /* queue.c: GET /v1/queue/{id} lists open commands, DELETE /v1/queue/{id,...} cancels all of them,
  * DELETE /v1/queue/{id}/{uuid} one. */
 #include "api/item.h"
-#include "api/send.h"
+#include "api/result.h"
 
 #include "base/limits.h"
 
@@ -157,7 +157,7 @@ void api_queue_delete(struct app *app, struct req *req, const struct caller *cal
     if (strchr(req->path + strlen("/v1/queue/"), '/') != NULL) {
         if (api_segments(req, resp, "/v1/queue/", part, 2, &n))
             cancel_one(app, req, caller, resp, part[0], part[1]);
-    } else if (send_targets_path(req, resp, "/v1/queue/", &s)) {
+    } else if (result_targets_path(req, resp, "/v1/queue/", &s)) {
         if (s.command_error != NULL)
             resp_json_error(resp, 500, "%s", s.command_error);
         else

@@ -1,13 +1,12 @@
 /* send.c: see send.h. */
-#include "api/send.h"
+#include "command/send.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/uuid.h"
+#include "base/utf8.h"
 #include "store/enrollment.h"
 #include "store/push.h"
-#include "wire/sign.h"
 
 #include <stdlib.h>
 
@@ -18,13 +17,79 @@
 #define TICKETS_MAX 500
 
 struct run {
-    struct app *app;
-    struct req *req;
-    struct send *s;
-    const char *actor;
     struct db *db;
+    const struct conf *conf;
+    struct arena *a;
+    const char *actor;
+    int64_t now;
+    struct send *s;
     struct err err;
 };
+
+/* ---- the targets ---- */
+
+#define NO_ID "not an enrollment id: empty, too long, badly escaped or with control characters"
+
+static bool id_valid(const char *id)
+{
+    size_t n = strlen(id);
+
+    if (n == 0 || n > LIM_IDENT || !utf8_valid(bytes_str(id)))
+        return false;
+    for (const unsigned char *p = (const unsigned char *)id; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            return false;
+    return true;
+}
+
+/* What an answer can hold, of an id that is not UTF-8. */
+static const char *cleaned(struct arena *a, const char *id)
+{
+    struct buf b = BUF_INIT(LIM_PATH * 3);
+    char *copy;
+
+    if (utf8_valid(bytes_str(id)))
+        return id;
+    utf8_clean_add(&b, bytes_str(id));
+    copy = arena_strdup(a, buf_cstr(&b));
+    buf_free(&b);
+    return copy != NULL ? copy : "";
+}
+
+static void add(struct arena *a, struct send *s, const char *id)
+{
+    struct target *t = &s->targets[s->n++];
+
+    *t = (struct target){.id = cleaned(a, id)};
+    if (!id_valid(id))
+        t->push_error = t->command_error = NO_ID;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct target *)a)->id, ((const struct target *)b)->id);
+}
+
+enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, struct send *s,
+                          struct err *err)
+{
+    size_t k = 0;
+
+    s->n = 0;
+    s->targets = arena_array(a, n + 1, sizeof(s->targets[0]));
+    if (s->targets == NULL)
+        return err_set(err, ERROR, "no memory for %zu ids", n);
+    for (size_t i = 0; i < n; i++)
+        add(a, s, ids[i]);
+    qsort(s->targets, s->n, sizeof(s->targets[0]), by_id);
+    for (size_t i = 0; i < s->n; i++)
+        if (k == 0 || strcmp(s->targets[k - 1].id, s->targets[i].id) != 0)
+            s->targets[k++] = s->targets[i];
+    s->n = k;
+    return OK;
+}
+
+/* ---- what concerns all ---- */
 
 /* A failure that concerns every id. */
 static void fail_all(struct run *r, bool command, bool push)
@@ -33,12 +98,12 @@ static void fail_all(struct run *r, bool command, bool push)
 
     r->s->away = r->err.outcome == UNAVAILABLE;
     if (r->err.outcome == UNAVAILABLE || r->err.outcome == ERROR) {
-        log_err(LOG_LEVEL_ERROR, "api.send", &r->err);
+        log_err(LOG_LEVEL_ERROR, "send.failed", &r->err);
         text = r->err.outcome == UNAVAILABLE
                    ? "the database or the signer does not answer; try again later"
-                   : "internal error; the log of the request's id says more";
+                   : "internal error; the log says more";
     } else {
-        text = arena_strdup(r->req->arena, r->err.msg);
+        text = arena_strdup(r->a, r->err.msg);
     }
     if (command)
         r->s->command_error = text;
@@ -83,7 +148,7 @@ static void judge(struct send *s, struct target *t, const struct enrollment_brie
 static bool look_up(struct run *r)
 {
     struct send *s = r->s;
-    const char **ids = arena_array(r->req->arena, s->n + 1, sizeof(*ids));
+    const char **ids = arena_array(r->a, s->n + 1, sizeof(*ids));
     struct enrollment_brief *b = NULL;
     size_t n = 0, found = 0;
 
@@ -100,7 +165,7 @@ static bool look_up(struct run *r)
         t->push_error = "push data missing for id";
         ids[n++] = t->id;
     }
-    if (n > 0 && enrollment_briefs(r->db, ids, n, r->req->arena, &b, &found, &r->err) != OK)
+    if (n > 0 && enrollment_briefs(r->db, ids, n, r->a, &b, &found, &r->err) != OK)
         return false;
     for (size_t i = 0; i < found; i++) {
         struct target *t = find(s, b[i].ident);
@@ -118,14 +183,14 @@ static void end_ticket(struct target *t)
     struct err err = {0};
 
     if (t->has_ticket && sign_ticket_end(bytes_of(t->ticket, sizeof(t->ticket)), &err) != OK)
-        log_err(LOG_LEVEL_WARNING, "api.ticket_end", &err);
+        log_err(LOG_LEVEL_WARNING, "send.ticket_end", &err);
     t->has_ticket = false;
 }
 
 /* Each device's UnlockToken can be opened once this command is delivered to it, and not before. */
 static enum outcome make_ticket(struct run *r, struct target *t)
 {
-    int64_t end = r->req->now + (TICKET_DAYS * DAY_US - HOUR_US);
+    int64_t end = r->now + (TICKET_DAYS * DAY_US - HOUR_US);
     enum outcome o;
 
     if (r->s->expires_at != 0 && r->s->expires_at < end)
@@ -177,7 +242,7 @@ struct lists {
 
 static bool make_lists(struct run *r, struct lists *l)
 {
-    struct arena *a = r->req->arena;
+    struct arena *a = r->a;
     struct send *s = r->s;
 
     *l = (struct lists){.target = arena_array(a, s->n + 1, sizeof(*l->target)),
@@ -231,10 +296,10 @@ static bool queue_command(struct run *r)
                         .dedupe = s->dedupe,
                         .actor = r->actor,
                         .push = s->push,
-                        .push_keep_s = r->app->conf->apns_expiration_s,
+                        .push_keep_s = r->conf->apns_expiration_s,
                         .apns_ids = l.apns_ids,
                         .tickets = s->command->fill != 0 ? l.tickets : NULL,
-                        .now = r->req->now,
+                        .now = r->now,
                         .outcomes = l.outcomes,
                         .enrollment_ids = l.enrollment_ids};
     if (o == OK)
@@ -261,7 +326,7 @@ static int by_enrollment(const void *a, const void *b)
 static enum outcome want_pushes(struct run *r)
 {
     struct send *s = r->s;
-    struct push_want *want = arena_array(r->req->arena, s->n + 1, sizeof(*want));
+    struct push_want *want = arena_array(r->a, s->n + 1, sizeof(*want));
     size_t n = 0;
 
     if (want == NULL)
@@ -277,7 +342,7 @@ static enum outcome want_pushes(struct run *r)
     if (n == 0)
         return OK;
     qsort(want, n, sizeof(*want), by_enrollment);
-    return push_request(r->db, want, n, r->app->conf->apns_expiration_s, &r->err);
+    return push_request(r->db, want, n, r->conf->apns_expiration_s, &r->err);
 }
 
 /* NanoMDM's words for what APNs said. */
@@ -285,7 +350,7 @@ static void note_push(struct run *r, struct target *t, const struct push_row *ro
 {
     const char *again =
         row->state == PUSH_WANTED || row->state == PUSH_CLAIMED ? " (it is tried again)" : "";
-    struct arena *a = r->req->arena;
+    struct arena *a = r->a;
 
     if (!push_settled(row) || row->state == PUSH_SENT)
         t->push_result = row->apns_id[0] != '\0' ? arena_strdup(a, row->apns_id) : t->apns_id;
@@ -306,7 +371,7 @@ static int by_row(const void *a, const void *b)
 static enum outcome await_pushes(struct run *r)
 {
     struct send *s = r->s;
-    int64_t *ids = arena_array(r->req->arena, s->n + 1, sizeof(*ids));
+    int64_t *ids = arena_array(r->a, s->n + 1, sizeof(*ids));
     struct push_row *rows = NULL;
     size_t n = 0, found = 0;
     enum outcome o = OK;
@@ -319,7 +384,7 @@ static enum outcome await_pushes(struct run *r)
             ids[n++] = s->targets[i].enrollment_id;
         }
     if (n > 0 && n <= WAIT_MAX)
-        o = push_wait(r->db, ids, n, WAIT_MS, r->req->arena, &rows, &found, &r->err);
+        o = push_wait(r->db, ids, n, WAIT_MS, r->a, &rows, &found, &r->err);
     if (found == 0)
         return o;
     qsort(rows, found, sizeof(*rows), by_row);
@@ -333,77 +398,17 @@ static enum outcome await_pushes(struct run *r)
     return o;
 }
 
-void send_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-              struct send *s)
+void send_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
+              int64_t now, struct send *s)
 {
-    struct run r = {.app = app, .req = req, .s = s, .actor = api_actor(req, caller)};
+    struct run r = {.db = db, .conf = conf, .a = a, .actor = actor, .now = now, .s = s};
 
-    if (db_pool_take(app->pool, &r.db, &r.err) != OK || !look_up(&r))
+    if (!look_up(&r))
         fail_all(&r, s->command != NULL, s->push);
     else if (s->command != NULL && !queue_command(&r))
         fail_all(&r, true, false);
     else if (s->push && want_pushes(&r) != OK)
         fail_all(&r, false, true);
     else if (s->push && await_pushes(&r) != OK) /* they are on their way nevertheless */
-        log_err(LOG_LEVEL_WARNING, "api.push_wait", &r.err);
-    db_pool_give(app->pool, &r.db);
-    send_answer(resp, s);
-}
-
-/* ---- the answer ---- */
-
-static bool has_error(const struct send *s, const struct target *t)
-{
-    return (s->push && t->push_error != NULL) || (s->command != NULL && t->command_error != NULL);
-}
-
-static js status_object(const struct send *s, size_t *errors)
-{
-    js status = js_object();
-
-    *errors = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct target *t = &s->targets[i];
-        bool bad = has_error(s, t);
-        js one;
-
-        *errors += bad;
-        if (!bad && !s->push)
-            continue; /* nothing to say */
-        one = js_object();
-        if (s->push) {
-            js_set_str(one, "push_error", t->push_error);
-            js_set_str(one, "push_result", t->push_error == NULL ? t->push_result : NULL);
-        }
-        if (s->command != NULL)
-            js_set_str(one, "command_error", t->command_error);
-        js_set(status, t->id, one);
-    }
-    return status;
-}
-
-void send_answer(struct resp *resp, const struct send *s)
-{
-    bool all = s->push_error != NULL || s->command_error != NULL;
-    size_t errors = 0;
-    js root = js_object(), status = all ? NULL : status_object(s, &errors);
-
-    if (js_size(status) > 0)
-        js_set(root, "status", status);
-    else
-        js_free(&status);
-    if (!s->push)
-        js_set_bool(root, "no_push", true);
-    js_set_str(root, "push_error", s->push_error);
-    js_set_str(root, "command_error", s->command_error);
-    if (s->command != NULL) {
-        js_set_str(root, "command_uuid", s->command->uuid);
-        js_set_str(root, "request_type", s->command->request_type);
-    }
-    api_json(resp,
-             all              ? (s->away ? 503 : 500)
-             : errors == 0    ? 200
-             : errors == s->n ? 500
-                              : 207,
-             &root);
+        log_err(LOG_LEVEL_WARNING, "send.push_wait", &r.err);
 }
