@@ -21,12 +21,15 @@ static const struct verb verbs[] = {
     {"migrate", "[--dry-run] [--no-grants] [--sql DIR]",
      "bring the database's schema, and the accounts' rights, to this version", ctl_migrate},
     {"grants", "[--sql DIR]", "give the accounts their rights", ctl_grants},
-    {"ca", "init\nlist [--json]\ntrust FILE\nuntrust SHA256\nbundle",
-     "the device CA: init makes Drover's keys, trust believes another CA's devices, bundle\n"
-     "writes the web server's file again",
+    {"ca", "init\nshow [--json]\ntrust FILE\nuntrust SHA256\nbundle",
+     "the device CA: init makes the signer's keys, trust accepts devices of another CA; each "
+     "rewrites the bundle that the web server reads, bundle does it in any case",
      ctl_ca},
-    {"pushcert", "add FILE\nrenew FILE [--force]",
-     "push certificate and key of a topic, in one PEM file; renew keeps to the enrolled topics",
+    {"pushcert",
+     "add FILE [KEY-FILE] [--force]\nrenew FILE [KEY-FILE] [--force]\nlist [--json]\n"
+     "csr --key FILE [--name TEXT]",
+     "push certificates: PEM with certificate and key, in one file or two; renew refuses another "
+     "topic than the devices have",
      ctl_pushcert},
     {"admin",
      "add NAME [--password-file FILE]\nset NAME [--password-file FILE]\ndisable NAME\n"

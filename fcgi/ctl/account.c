@@ -7,11 +7,6 @@
 #include "store/account.h"
 #include "wire/encode.h"
 
-static struct val time_or_null(int64_t t)
-{
-    return t ? val_int(t) : val_null();
-}
-
 static enum outcome password_get(struct ctl *c, const char *file, char **out, struct err *err)
 {
     return file ? ctl_secret_file(c, file, ADMIN_PASSWORD_MAX, out, err)
@@ -52,7 +47,7 @@ static int admin_show(struct ctl *c, struct db *db, bool json)
         cells[i * 4] = val_str(list[i].name);
         cells[i * 4 + 1] = val_str(list[i].role);
         cells[i * 4 + 2] = val_int(list[i].created_at);
-        cells[i * 4 + 3] = time_or_null(list[i].disabled_at);
+        cells[i * 4 + 3] = ctl_time(list[i].disabled_at);
     }
     return cells ? ctl_list(c, json, cols, 4, cells, n) : CTL_FAILED;
 }
@@ -102,8 +97,8 @@ static int apikey_show(struct ctl *c, struct db *db, bool json)
         const struct apikey *k = &list[i];
         memcpy(&cells[i * 7],
                (struct val[]){val_str(k->name), val_str(k->scopes), val_int(k->created_at),
-                              val_str(k->created_by), time_or_null(k->expires_at),
-                              time_or_null(k->revoked_at), time_or_null(k->last_used_at)},
+                              val_str(k->created_by), ctl_time(k->expires_at),
+                              ctl_time(k->revoked_at), ctl_time(k->last_used_at)},
                7 * sizeof *cells);
     }
     return cells ? ctl_list(c, json, cols, 7, cells, n) : CTL_FAILED;

@@ -157,27 +157,6 @@ static enum outcome line_read(struct ctl *c, int fd, const char *name, size_t ma
     return OK;
 }
 
-enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes *out,
-                      struct err *err)
-{
-    struct buf b = BUF_INIT(max);
-    char *room;
-    ssize_t n = -1;
-    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && (room = buf_room(&b, 8192)) && (n = read(fd, room, 8192)) > 0)
-        buf_grew(&b, (size_t)n);
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
-    *out = arena_bytes(c->arena, buf_bytes(&b));
-    bool over = buf_failed(&b);
-    buf_wipe(&b);
-    if (fd < 0 || n != 0 || over)
-        return err_set(err, INVALID, "cannot read %s: %s", path,
-                       n > 0 || over ? "it is too long" : strerror(why));
-    return out->p ? OK : err_set(err, ERROR, "out of memory");
-}
-
 enum outcome ctl_secret_file(struct ctl *c, const char *path, size_t max, char **out,
                              struct err *err)
 {

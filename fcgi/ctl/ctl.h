@@ -6,6 +6,9 @@
 #ifndef DROVER_CTL_CTL_H
 #define DROVER_CTL_CTL_H
 
+#include <sys/types.h>
+
+#include "base/buf.h"
 #include "store/db.h"
 
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
@@ -47,16 +50,20 @@ int ctl_wrong(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* "90s", "30m", "12h", "7d", "2w" in microseconds. False: none, zero, or more than 100 years. */
 bool ctl_duration(const char *text, int64_t *us);
-/* A whole file ("-": standard input) of at most max octets, in the arena. INVALID: it cannot be
- * read, or is longer. */
-enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes *out,
-                      struct err *err) MUST_USE;
 /* The first line of a file ("-": standard input), at most max octets, in the arena. */
 enum outcome ctl_secret_file(struct ctl *c, const char *path, size_t max, char **out,
                              struct err *err) MUST_USE;
 /* Asks at the terminal, without echo, twice. UNAVAILABLE: there is no terminal. */
 enum outcome ctl_secret_prompt(struct ctl *c, const char *what, size_t max, char **out,
                                struct err *err) MUST_USE;
+
+/* A whole file ("-": standard input) of at most max octets, in the arena. NOT_FOUND: no such file;
+ * INVALID: it is longer. */
+enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes *out,
+                      struct err *err) MUST_USE;
+/* Puts a new file in path's place, whole or not at all; others read either the old or the new. */
+enum outcome ctl_file_replace(struct ctl *c, const char *path, struct bytes content, mode_t mode,
+                              struct err *err) MUST_USE;
 
 /* A list on standard output: aligned columns, or with json an array of objects. A time is in
  * microseconds and printed as RFC 3339; NULL is "-" or null. Control characters are escaped. */
@@ -65,6 +72,15 @@ struct ctl_column {
     const char *key; /* in JSON, lower case; the title is the same in upper case */
     enum ctl_kind kind;
 };
+/* A cell: a time, or NULL for 0; a text, or NULL for "". */
+static inline struct val ctl_time(int64_t t)
+{
+    return t ? val_int(t) : val_null();
+}
+static inline struct val ctl_text(const char *s)
+{
+    return s && *s ? val_str(s) : val_null();
+}
 int ctl_list(struct ctl *c, bool json, const struct ctl_column *cols, size_t ncols,
              const struct val *cells, size_t nrows);
 

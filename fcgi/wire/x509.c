@@ -133,3 +133,14 @@ void cert_to_pem(struct bytes der, struct buf *out)
     X509_free(x);
     ERR_clear_error();
 }
+
+void csr_to_pem(struct bytes der, struct buf *out)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    if (!bio || der.n > INT_MAX ||
+        !PEM_write_bio(bio, PEM_STRING_X509_REQ, "", der.p, (long)der.n) ||
+        ossl_bio_take(bio, out, NULL) != OK)
+        out->failed = true;
+    BIO_free(bio);
+    ERR_clear_error();
+}

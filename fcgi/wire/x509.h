@@ -83,6 +83,8 @@ enum outcome csr_read(struct arena *a, struct bytes der, struct csr_info *out,
 /* A request for key with subject "CN=...,O=..." pairs and, when not NULL, a challengePassword. */
 enum outcome csr_new(const struct pkey *k, const char *common_name, const char *organization,
                      const char *challenge, struct buf *der, struct err *err) MUST_USE;
+/* A request as PEM. */
+void csr_to_pem(struct bytes der, struct buf *out);
 
 /* What a certificate we issue is to hold. */
 struct cert_profile {
