@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include "wire/cms.h"
+#include "wire/cms_certs.h"
 #include "wire/cms_ossl.h"
 
 CMS_ContentInfo *cms_parse(struct bytes der, int nid, struct err *err)
@@ -76,19 +77,19 @@ static enum outcome certs_out(struct arena *a, CMS_SignerInfo *si, STACK_OF(X509
     return OK;
 }
 
-enum outcome cms_check(struct arena *a, CMS_ContentInfo *c, BIO *body, BIO *out,
-                       struct bytes *signer, struct bytes *chain, size_t *nchain, struct err *err)
+/* The check itself, with the certificates of the message (which may have been taken out of it). */
+static enum outcome check_with(struct arena *a, CMS_ContentInfo *c, STACK_OF(X509) * certs,
+                               BIO *body, BIO *out, struct bytes *signer, struct bytes *chain,
+                               size_t *nchain, struct err *err)
 {
     CMS_SignerInfo *si = only_signer(c, err);
     if (!si)
         return INVALID;
-    STACK_OF(X509) *certs = CMS_get1_certs(c);
     enum outcome o = certs_out(a, si, certs, signer, chain, nchain, err);
-    sk_X509_pop_free(certs, X509_free);
     if (o != OK)
         return o;
     /* OpenSSL finds the same certificate again; chains are trust_check's business. */
-    if (CMS_verify(c, NULL, NULL, body, out, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1)
+    if (CMS_verify(c, certs, NULL, body, out, CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1)
         return OK;
     unsigned long code = ERR_peek_last_error();
     bool other_body = ERR_GET_REASON(code) == CMS_R_CONTENT_VERIFY_ERROR ||
@@ -98,30 +99,59 @@ enum outcome cms_check(struct arena *a, CMS_ContentInfo *c, BIO *body, BIO *out,
     return err_ossl(err, INVALID, "the signature cannot be checked");
 }
 
+enum outcome cms_check(struct arena *a, CMS_ContentInfo *c, BIO *body, BIO *out,
+                       struct bytes *signer, struct bytes *chain, size_t *nchain, struct err *err)
+{
+    STACK_OF(X509) *certs = CMS_get1_certs(c);
+    enum outcome o = check_with(a, c, certs, body, out, signer, chain, nchain, err);
+    sk_X509_pop_free(certs, X509_free);
+    return o;
+}
+
 static bool has_content(CMS_ContentInfo *c)
 {
     ASN1_OCTET_STRING **content = CMS_get0_content(c);
     return content && *content;
 }
 
+/* Decodes the message and its certificates, these from memory where they were seen before. */
+static CMS_ContentInfo *parse_signed(struct bytes cms, STACK_OF(X509) * *certs, struct err *err)
+{
+    struct cms_split split;
+    bool parted = cms_certs_split(cms, &split);
+    CMS_ContentInfo *c;
+
+    *certs = parted ? cms_certs_find(split.certs) : NULL;
+    c = cms_parse(*certs ? buf_bytes(&split.rest) : cms, NID_pkcs7_signed, err);
+    if (c && !*certs) {
+        *certs = CMS_get1_certs(c);
+        if (parted && *certs)
+            cms_certs_keep(split.certs, *certs);
+    }
+    buf_free(&split.rest);
+    return c;
+}
+
 enum outcome cms_verify_detached(struct arena *a, struct bytes cms, struct bytes body,
                                  struct bytes *signer, struct bytes *chain, size_t *nchain,
                                  struct err *err)
 {
+    STACK_OF(X509) *certs = NULL;
     enum outcome o;
     BIO *bio = NULL;
-    CMS_ContentInfo *c = cms_parse(cms, NID_pkcs7_signed, err);
+    CMS_ContentInfo *c = parse_signed(cms, &certs, err);
     if (!c)
-        return INVALID;
-    if (has_content(c))
+        o = INVALID;
+    else if (has_content(c))
         o = err_set(err, INVALID, "the signature carries a content of its own");
     else if (body.n > INT_MAX ||
              !(bio = BIO_new_mem_buf(body.n ? body.p : (const void *)"", (int)body.n)))
         o = err_ossl(err, ERROR, "out of memory");
     else
-        o = cms_check(a, c, bio, NULL, signer, chain, nchain, err);
+        o = check_with(a, c, certs, bio, NULL, signer, chain, nchain, err);
     BIO_free(bio);
     CMS_ContentInfo_free(c);
+    sk_X509_pop_free(certs, X509_free);
     ERR_clear_error();
     return o;
 }
