@@ -34,6 +34,7 @@ struct authenticate {
     bool cert_moves_, renewal_;
 };
 
+/* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */
 void authenticate_init(struct authenticate *x, struct arena *arena, int64_t now,
                        const uint8_t *sha256, const struct ident *id);
 

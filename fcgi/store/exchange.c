@@ -22,28 +22,28 @@
 /* enrollment.last_seen_at is true to this */
 #define SEEN_EVERY MINUTE_US
 
-static const struct sql POLL = {
-    "exchange_poll",
-    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", EXISTS(SELECT 1 FROM queue p WHERE "
-                                            "p.enrollment_id = e.id AND p.state = 3) " WHO_FROM
-                                            "WHERE i.sha256 IN (%IN%)",
-    1};
+/* [0] for messages of a device's own channel, [1] for those of its users. */
+#define POLL_FROM(from) "SELECT " WHO_COLUMNS ", " HEAD("", "") " " from "WHERE i.sha256 IN (%IN%)"
+static const struct sql POLL[] = {
+    {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE), .tuple = 1},
+    {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM), .tuple = 1}};
 
 /* What the device has just been sent is the first command that it has not put off: the report's
  * own row comes with it, and the one to send next. */
-static const struct sql REPORT = {
-    "exchange_report",
-    "SELECT " WHO_COLUMNS ", " HEAD(
-        " AND h.state <> 3",
-        " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "
-                     "q.notnow_at, "
-                     "q.notnow_count, q.ticket " WHO_FROM
-                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD(
-                         " AND h.state <> 3",
-                         "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN (%IN%)",
-    1};
+#define REPORT_FROM(from)                                                                          \
+    "SELECT " WHO_COLUMNS                                                                          \
+    ", " HEAD(" AND h.state <> 3",                                                                 \
+              " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, "             \
+                           "q.sent_count, q.notnow_at, "                                           \
+                           "q.notnow_count, q.ticket " from                                        \
+                           "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD( \
+                               " AND h.state <> 3", "") " LEFT JOIN command c ON c.id = "          \
+                                                        "q.command_id WHERE i.sha256 IN (%IN%)"
+static const struct sql REPORT[] = {
+    {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE), .tuple = 1},
+    {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM), .tuple = 1}};
 
-enum { P_HEAD = WHO_COLUMNS_N, P_PUT_OFF };
+enum { P_HEAD = WHO_COLUMNS_N };
 enum {
     R_NEXT = WHO_COLUMNS_N,
     R_COMMAND,
@@ -56,9 +56,6 @@ enum {
     R_NOTNOW_COUNT,
     R_TICKET
 };
-
-static const struct sql RESET = {
-    "exchange_reset", "UPDATE queue SET state = 1 WHERE enrollment_id = ? AND state = 3", 0};
 
 /* The order of assignments matters: state is read by those before it. */
 static const struct sql RESULT = {
@@ -82,6 +79,15 @@ static const struct sql SEND = {
     "UPDATE queue SET state = 2, sent_at = ?, sent_count = LEAST(sent_count + 1, 32000) "
     "WHERE enrollment_id = ? AND command_id = ?",
     0};
+#define SEND_ARGS 3
+/* After an Idle also: what was put off is eligible again. */
+static const struct sql SEND_FIRST = {
+    "queue_send_first",
+    "UPDATE queue SET sent_at = IF(command_id = ?, ?, sent_at), sent_count = IF(command_id = ?, "
+    "LEAST(sent_count + 1, 32000), sent_count), state = IF(command_id = ?, 2, 1) "
+    "WHERE enrollment_id = ? AND (command_id = ? OR state = 3)",
+    0};
+#define SEND_FIRST_ARGS 6
 static const struct sql BODIES = {
     "command_bodies", "SELECT id, uuid, request_type, fill, body FROM command WHERE id IN (%IN%)",
     1};
@@ -117,7 +123,7 @@ static int final_state(enum report_status s)
 /* ---- reading ---- */
 
 /* The rows about the certificates of u[0..n), with the heads of their queues. */
-static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool reports,
+static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool reports, bool users,
                               struct arena *a, struct rows *r, struct err *err)
 {
     struct val list[LIM_BATCH], now[4];
@@ -126,8 +132,8 @@ static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool rep
         list[i] = val_bin(bytes_of(of(u[i])->sha256, 32));
     for (size_t i = 0; i < 4; i++)
         now[i] = val_int(u[0]->now);
-    return db_select_in(db, reports ? &REPORT : &POLL, now, reports ? 4 : 2, list, n, NULL, 0, a, r,
-                        err);
+    return db_select_in(db, reports ? &REPORT[users] : &POLL[users], now, reports ? 4 : 2, list, n,
+                        NULL, 0, a, r, err);
 }
 
 static int64_t id_or_0(const struct val *v)
@@ -157,7 +163,6 @@ static void take_row(struct exchange *x, const struct rows *r)
     v = row_at(r, x->who.row, 0);
     if (x->status == REPORT_IDLE) {
         x->next_command_ = id_or_0(&v[P_HEAD]);
-        x->reset_ = v[P_PUT_OFF].i != 0;
         return;
     }
     /* The command it reports is usually the first; then the second follows. */
@@ -167,18 +172,24 @@ static void take_row(struct exchange *x, const struct rows *r)
     x->next_command_ = id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
 }
 
-static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool reports,
+/* Reads for those of one sort: polls or reports, of devices or of their users. */
+static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool reports, bool users,
                                  struct arena *a, struct err *err)
 {
+    struct unit *some[LIM_BATCH];
     struct rows r;
+    size_t k = 0;
     enum outcome o;
 
-    if (n == 0)
-        return OK;
-    if ((o = read_rows(db, u, n, reports, a, &r, err)) != OK)
-        return o;
     for (size_t i = 0; i < n; i++)
-        take_row(of(u[i]), &r);
+        if ((of(u[i])->status != REPORT_IDLE) == reports && ident_is_user(of(u[i])->id) == users)
+            some[k++] = u[i];
+    if (k == 0)
+        return OK;
+    if ((o = read_rows(db, some, k, reports, users, a, &r, err)) != OK)
+        return o;
+    for (size_t i = 0; i < k; i++)
+        take_row(of(some[i]), &r);
     return OK;
 }
 
@@ -196,26 +207,17 @@ static void settle(struct exchange *x, struct db *db, struct arena *a)
 static enum outcome exchange_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
                                      struct err *err)
 {
-    struct unit *poll[LIM_BATCH], *report[LIM_BATCH];
-    size_t np = 0, nr = 0;
-    enum outcome o;
+    enum outcome o = OK;
 
     for (size_t i = 0; i < n; i++) {
-        struct exchange *x = of(u[i]);
-
-        x->next_command_ = 0;
-        x->head_reported_ = x->reset_ = false;
-        if (x->status == REPORT_IDLE)
-            poll[np++] = u[i];
-        else
-            report[nr++] = u[i];
+        of(u[i])->next_command_ = 0;
+        of(u[i])->head_reported_ = false;
     }
-    if ((o = prepare_some(db, poll, np, false, a, err)) != OK ||
-        (o = prepare_some(db, report, nr, true, a, err)) != OK)
-        return o;
-    for (size_t i = 0; i < n; i++)
+    for (int sort = 0; o == OK && sort < 4; sort++)
+        o = prepare_some(db, u, n, sort & 1, sort & 2, a, err);
+    for (size_t i = 0; o == OK && i < n; i++)
         settle(of(u[i]), db, a);
-    return OK;
+    return o;
 }
 
 /* ---- writing ---- */
@@ -348,26 +350,40 @@ static enum outcome drop_cancelled(struct db *db, struct exchange **x, size_t n,
     return OK;
 }
 
+static void send_args(const struct exchange *x, struct val *v)
+{
+    v[0] = val_int(x->unit.now);
+    v[1] = val_int(x->who.id);
+    v[2] = val_int(x->next_command_);
+}
+
+static void send_first_args(const struct exchange *x, struct val *v)
+{
+    v[0] = v[2] = v[3] = v[5] = val_int(x->next_command_);
+    v[1] = val_int(x->unit.now);
+    v[4] = val_int(x->who.id);
+}
+
 static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, struct arena *a,
                               struct err *err)
 {
-    struct val args[LIM_BATCH * 3], reset[LIM_BATCH];
-    uint64_t affected = 0;
-    size_t nr = 0;
+    struct val next[LIM_BATCH * SEND_ARGS], first[LIM_BATCH * SEND_FIRST_ARGS];
+    uint64_t affected[2] = {0, 0};
+    size_t nn = 0, nf = 0;
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
-        args[i * 3] = val_int(x[i]->unit.now);
-        args[i * 3 + 1] = val_int(x[i]->who.id);
-        args[i * 3 + 2] = val_int(x[i]->next_command_);
         x[i]->command_id = x[i]->next_command_;
-        if (x[i]->reset_)
-            reset[nr++] = val_int(x[i]->who.id);
+        if (x[i]->status == REPORT_IDLE)
+            send_first_args(x[i], first + nf++ * SEND_FIRST_ARGS);
+        else
+            send_args(x[i], next + nn++ * SEND_ARGS);
     }
-    if ((o = db_exec_many(db, &RESET, reset, 1, nr, NULL, err)) != OK ||
-        (o = db_exec_many(db, &SEND, args, 3, n, &affected, err)) != OK)
+    if ((o = db_exec_many(db, &SEND, next, SEND_ARGS, nn, &affected[0], err)) != OK ||
+        (o = db_exec_many(db, &SEND_FIRST, first, SEND_FIRST_ARGS, nf, &affected[1], err)) != OK)
         return o;
-    return affected == n ? OK : drop_cancelled(db, x, n, a, err);
+    /* more, where some were put off; fewer, where one was cancelled: look */
+    return affected[0] + affected[1] == n ? OK : drop_cancelled(db, x, n, a, err);
 }
 
 static enum outcome fill(struct db *db, struct exchange *x, struct err *err)

@@ -52,7 +52,6 @@ struct exchange {
         int64_t command_id, state, queued_at, sent_count, notnow_count;
         struct val sent_at, notnow_at, ticket;
     } reported_;
-    bool reset_; /* commands that were put off become eligible again */
 };
 
 /* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */

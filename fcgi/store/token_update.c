@@ -14,13 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sql WHO = {
-    "token_update_who",
-    "SELECT " WHO_COLUMNS ", p.renewal, p.opened_at, EXISTS(SELECT 1 FROM queue q WHERE "
-    "q.enrollment_id = e.id), (SELECT o.state FROM push o WHERE o.enrollment_id = e.id) " WHO_FROM
-    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)",
-    1};
-enum { T_RENEWAL = WHO_COLUMNS_N, T_OPENED, T_QUEUE, T_PUSH };
+#define WHO_OF(from)                                                                               \
+    "SELECT " WHO_COLUMNS                                                                          \
+    ", p.renewal, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id)"                      \
+    ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id) " from                            \
+    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)"
+/* [0] for messages of a device's own channel, [1] for those of its users. */
+static const struct sql WHO[] = {
+    {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE), .tuple = 1},
+    {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM), .tuple = 1}};
+enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_PUSH };
 
 /* Moved in from another server: no certificate speaks for it. */
 static const struct sql BY_IDENT = {
@@ -167,30 +170,46 @@ static void take_row(struct token_update *x, const struct rows *r)
     }
 }
 
+/* Reads for those with a certificate, of devices or of their users. */
+static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool users,
+                                 struct arena *a, struct err *err)
+{
+    struct val list[LIM_BATCH] = {{0}};
+    struct token_update *some[LIM_BATCH];
+    struct rows r;
+    size_t k = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        if (of(u[i])->sha256 == NULL || is_user(of(u[i])) != users)
+            continue;
+        some[k] = of(u[i]);
+        list[k++] = val_bin(bytes_of(of(u[i])->sha256, 32));
+    }
+    if (k == 0)
+        return OK;
+    if ((o = db_select_in(db, &WHO[users], NULL, 0, list, k, NULL, 0, a, &r, err)) != OK)
+        return o;
+    for (size_t i = 0; o == OK && i < k; i++) {
+        take_row(some[i], &r);
+        if (some[i]->who.verdict == WHO_UNBOUND)
+            o = who_look(db, some[i]->sha256, some[i]->id, a, &some[i]->who, err);
+    }
+    return o;
+}
+
 static enum outcome token_update_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
                                          struct err *err)
 {
-    struct val list[LIM_BATCH] = {{0}};
-    struct rows r = {0};
-    size_t k = 0;
-    enum outcome o = OK;
+    enum outcome o = prepare_some(db, u, n, false, a, err);
 
-    for (size_t i = 0; i < n; i++)
-        if (of(u[i])->sha256 != NULL)
-            list[k++] = val_bin(bytes_of(of(u[i])->sha256, 32));
-    if (k > 0)
-        o = db_select_in(db, &WHO, NULL, 0, list, k, NULL, 0, a, &r, err);
+    if (o == OK)
+        o = prepare_some(db, u, n, true, a, err);
     for (size_t i = 0; o == OK && i < n; i++) {
-        struct token_update *x = of(u[i]);
-
-        if (x->sha256 == NULL)
-            o = look_moved(db, x, a, err);
-        else
-            take_row(x, &r);
-        if (o == OK && x->sha256 != NULL && x->who.verdict == WHO_UNBOUND)
-            o = who_look(db, x->sha256, x->id, a, &x->who, err);
+        if (of(u[i])->sha256 == NULL)
+            o = look_moved(db, of(u[i]), a, err);
         if (o == OK)
-            decide(x);
+            decide(of(u[i]));
     }
     return o;
 }

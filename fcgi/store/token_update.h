@@ -30,6 +30,7 @@ struct token_update {
     bool new_channel_, new_life_, renewal_, push_open_;
 };
 
+/* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */
 void token_update_init(struct token_update *x, struct arena *arena, int64_t now,
                        const uint8_t *sha256, const struct ident *id);
 

@@ -45,7 +45,10 @@ struct who {
 #define WHO_COLUMNS                                                                                \
     "i.sha256, i.life_id, i.revoked_at, i.renews_device_id, e.id, e.ident, e.device_id, e.state, " \
     "e.life_id, e.pending_life_id, e.last_seen_at"
+/* All channels of the device; and the device's own alone, which its messages need: one row by two
+ * primary keys, however many users the device has. */
 #define WHO_FROM "FROM identity_cert i JOIN enrollment e ON e.device_id = i.device_id "
+#define WHO_FROM_DEVICE "FROM identity_cert i JOIN enrollment e ON e.id = i.device_id "
 #define WHO_COLUMNS_N 11
 
 /* Judges one message from rows that begin with WHO_COLUMNS and may be about other certificates

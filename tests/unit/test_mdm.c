@@ -393,11 +393,9 @@ static void wiped_and_enrolled_anew(void **state)
                          "ON l.id=e.life_id WHERE e.ident=?",
                          d.udid),
                      1);
-    assert_int_equal(
-        ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 1);
+    assert_int_equal(ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 1);
     assert_true(token_update(&d, "x"));
-    assert_int_equal(
-        ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 2);
+    assert_int_equal(ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 2);
 }
 
 static void renewed(void **state)
@@ -412,9 +410,8 @@ static void renewed(void **state)
 
     (void)state;
     cert_new(&d);
-    assert_ok(db_exec(db, &RENEWS,
-                      (struct val[]){val_bin(bytes_of(d.cert, 32)), val_str(d.udid)}, 2, NULL,
-                      &err),
+    assert_ok(db_exec(db, &RENEWS, (struct val[]){val_bin(bytes_of(d.cert, 32)), val_str(d.udid)},
+                      2, NULL, &err),
               err);
     assert_int_equal(authenticate(&d), WHO_GOOD);
     assert_next(say(&old, REPORT_IDLE, NULL), a); /* the old identity still serves */
@@ -665,7 +662,10 @@ static int tear_down(void **state)
 }
 
 #define BOTH(fn)                                                                                   \
-    cmocka_unit_test(fn), {#fn "_batched", fn, batched, unbatched, NULL}
+    cmocka_unit_test(fn),                                                                          \
+    {                                                                                              \
+#fn "_batched", fn, batched, unbatched, NULL                                               \
+    }
 
 int main(void)
 {
