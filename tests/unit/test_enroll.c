@@ -70,7 +70,7 @@ static int set_up(void **state)
     if (!mkdtemp(dir))
         return -1;
     arena = arena_new(64u << 20);
-    assert_ok(log_open(in_dir("log"), LOG_LEVEL_DEBUG, "test", &err), err);
+    assert_ok(log_open(arena_fmt(arena, "%s/log", dir), LOG_LEVEL_DEBUG, "test", &err), err);
     conf = testdb_conf(TESTDB_DIR, "drover_enroll");
     conf->run_dir = dir;
     conf->signer_dir = in_dir("keys");
@@ -177,7 +177,7 @@ static const char *judged(struct bytes profile)
         "print(p[\"PayloadIdentifier\"], p[\"PayloadOrganization\"], p[\"PayloadType\"])\n"
         "' $1.plist; r=$?; rm -f $1.plist; [ $r = 0 ]";
     struct buf out = BUF_INIT(1 << 20);
-    const char *ca = in_dir("keys/ca.pem");
+    const char *ca = arena_fmt(arena, "%s/keys/ca.pem", dir);
     int status = judge_two(script, profile, bytes_str(ca), &out);
     if (status != 0)
         fail_msg("%s", buf_cstr(&out));
@@ -280,7 +280,7 @@ static void more_certificates(void **state)
     (void)state;
     struct bytes out;
     testdb_shell("cat %s/keys/ca.pem %s/keys/ra.pem >%s/more.pem", dir, dir, dir);
-    conf->enroll_certificates = in_dir("more.pem");
+    conf->enroll_certificates = arena_fmt(arena, "%s/more.pem", dir);
     assert_int_equal(get(invite(1), &out), 200); /* the device CA only once */
     HAS(judged(out), "types com.apple.security.root com.apple.security.pkcs1 "
                      "com.apple.security.scep com.apple.mdm\n");

@@ -41,6 +41,7 @@ static struct err err;
 static pid_t signer;
 static X509 *ra;
 static EVP_PKEY *rsa, *ec;
+static OSSL_PROVIDER *providers[2];
 
 static const char *in_dir(const char *name)
 {
@@ -50,7 +51,7 @@ static const char *in_dir(const char *name)
     return p;
 }
 
-static void signer_start(void)
+static void keys_make(void)
 {
     conf->run_dir = dir;
     conf->signer_dir = in_dir("keys");
@@ -65,6 +66,10 @@ static void signer_start(void)
     conf->scep_challenge_file = in_dir("challenge");
     testdb_shell("printf '" STATIC "\\n' >%s/challenge", dir);
     assert_ok(signer_setup(conf, "Example", &err), err);
+}
+
+static void signer_start(void)
+{
     signer = fork();
     if (signer == 0) {
         if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
@@ -85,13 +90,16 @@ static int set_up(void **state)
     if (!mkdtemp(dir))
         return -1;
     arena = arena_new(64u << 20);
-    assert_ok(log_open(in_dir("log"), LOG_LEVEL_DEBUG, "test", &err), err);
+    assert_ok(log_open(arena_fmt(arena, "%s/log", dir), LOG_LEVEL_DEBUG, "test", &err), err);
     conf = testdb_conf(TESTDB_DIR, "drover_scep");
     assert_ok(db_new(conf, DB_OWNER, &owner, &err), err);
     assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
     assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
+    keys_make();
     signer_start();
-    assert_true(OSSL_PROVIDER_load(NULL, "default") && OSSL_PROVIDER_load(NULL, "legacy"));
+    providers[0] = OSSL_PROVIDER_load(NULL, "default");
+    providers[1] = OSSL_PROVIDER_load(NULL, "legacy"); /* a client with single DES */
+    assert_true(providers[0] && providers[1]);
     app.conf = conf;
     assert_ok(db_pool_new(conf, DB_MDM, 8, &app.pool, &err), err);
     assert_ok(sign_certificate(arena, "ra", &der, &err), err);
@@ -112,6 +120,8 @@ static int tear_down(void **state)
     EVP_PKEY_free(rsa);
     EVP_PKEY_free(ec);
     X509_free(ra);
+    OSSL_PROVIDER_unload(providers[1]);
+    OSSL_PROVIDER_unload(providers[0]);
     testdb_shell("rm -rf %s", dir);
     return 0;
 }
