@@ -66,7 +66,8 @@ class Site:
         with open(self.conf, "w") as f:
             f.write(CONF.format(dir=self.dir, port=self.port, streams=streams,
                                 level=log_level))
-        subprocess.run(["make", "-s", "-C", TOP, os.path.relpath(PREP, TOP)], check=True)
+        subprocess.run(["make", "-s", "-C", TOP, "B=" + os.path.relpath(BUILD, TOP),
+                        os.path.relpath(PREP, TOP)], check=True)
         self.db_start()
         self.prep("setup")
         self.signer = self.spawn("signer")

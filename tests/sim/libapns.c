@@ -242,7 +242,7 @@ static int counters_get(struct buf *out)
     js_set_int(o, "stored", stored);
     js_set_int(o, "subscribers", subscribers);
     for (int i = 0; i < 600; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%d", i);
         if (by_status[i])
             js_set_int(statuses, name, by_status[i]);

@@ -156,7 +156,7 @@ static js fleet_report(const struct fleet *f)
         js_set_int(states, simdev_state_name((enum simdev_state)i), in_state[i]);
     for (int i = 0; i < 600; i++)
         if (s->status[i]) {
-            char code[8];
+            char code[16];
             snprintf(code, sizeof code, "%d", i);
             js_set_int(http, code, (int64_t)s->status[i]);
         }

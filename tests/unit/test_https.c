@@ -63,8 +63,11 @@ static struct server server_start(bool client_ca)
         _exit(127);
     }
     close(out[1]);
-    assert_true(read(out[0], port, sizeof port - 1) > 0);
-    close(out[0]);
+    FILE *f = fdopen(out[0], "r");
+    assert_non_null(f);
+    assert_non_null(fgets(port, sizeof port, f));
+    assert_non_null(strchr(port, '\n'));
+    fclose(f);
     s.port = atoi(port);
     return s;
 }
@@ -210,7 +213,9 @@ static void client_certificates(void **state)
     struct https_tls one = {ca, slurp("one.pem"), slurp("one.key")};
     struct https_tls two = {ca, slurp("two.pem"), slurp("two.key")};
     struct https_tls wrong = {ca, slurp("one.pem"), slurp("two.key")};
-    assert_int_equal(outcome_of(&strict, "/echo", (struct https_request){0}), DENIED);
+    /* TLS 1.3 refuses after the handshake, and closing the connection may overtake the alert. */
+    enum outcome o = outcome_of(&strict, "/echo", (struct https_request){0});
+    assert_true(o == DENIED || o == UNAVAILABLE);
     assert_int_equal(outcome_of(&strict, "/echo", (struct https_request){.tls = &wrong}), DENIED);
     for (int i = 0; i < 2; i++) {
         js a = echo(&strict, (struct https_request){.tls = &one});

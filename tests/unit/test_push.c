@@ -495,7 +495,7 @@ static void lease_has_one_holder(void **state)
 
 struct racer {
     pthread_t thread;
-    char name[8];
+    char name[16];
     bool held;
 };
 
