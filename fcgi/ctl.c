@@ -41,6 +41,26 @@ static const struct verb verbs[] = {
      "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
     {"invite", "[--uses N] [--expires TIME] [--note TEXT]",
      "make a link to the enrolment profile (once, 7d)", ctl_invite},
+    {"enqueue",
+     "ID... --file FILE|--request-type NAME [--priority N] [--not-before TIME] [--expires TIME] "
+     "[--no-push] [--json]",
+     "queue a command for enrollments and push them", ctl_enqueue},
+    {"push", "ID... [--json]", "wake enrollments", ctl_push},
+    {"devices",
+     "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] [--json]",
+     "list enrollments: devices and the users on them", ctl_devices},
+    {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
+    {"results", "ID [--limit N] [--json]\nID UUID",
+     "list the closed commands of an enrollment, newest first, or print one report", ctl_results},
+    {"cancel", "ID UUID|--all [--why TEXT]", "cancel open commands", ctl_cancel},
+    {"decide",
+     "list [--json]\naccept ID|NUMBER --why TEXT\nend ID|NUMBER --why TEXT\n"
+     "hold ID|NUMBER --why TEXT",
+     "devices with a valid certificate that the database does not know", ctl_decide},
+    {"end", "ID --why TEXT", "end an enrollment: the device removes its MDM profile", ctl_end},
+    {"restored", "[--why TEXT]\n--settled [--why TEXT]",
+     "after a backup was restored: let no rule end unknown devices until all is settled",
+     ctl_restored},
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 

@@ -23,11 +23,14 @@ struct ctl {
 /* argv[0] is the verb. */
 typedef int ctl_fn(struct ctl *c, int argc, char **argv);
 
-ctl_fn ctl_migrate, ctl_grants; /* schema.c */
-ctl_fn ctl_admin, ctl_apikey;   /* account.c */
-ctl_fn ctl_ca;                  /* ca.c */
-ctl_fn ctl_pushcert;            /* pushcert.c */
-ctl_fn ctl_invite;              /* invite.c */
+ctl_fn ctl_migrate, ctl_grants;                         /* schema.c */
+ctl_fn ctl_admin, ctl_apikey;                           /* account.c */
+ctl_fn ctl_ca;                                          /* ca.c */
+ctl_fn ctl_pushcert;                                    /* pushcert.c */
+ctl_fn ctl_invite;                                      /* invite.c */
+ctl_fn ctl_enqueue, ctl_push;                           /* send.c */
+ctl_fn ctl_devices, ctl_queue, ctl_results, ctl_cancel; /* devices.c */
+ctl_fn ctl_decide, ctl_end, ctl_restored;               /* decide.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */
 bool ctl_db(struct ctl *c, struct db **db);
