@@ -131,10 +131,12 @@ class CA:
         db = stem + ".db"
         os.makedirs(db)
         open(db + "/index", "w").close()
+        with open(db + "/serial", "w") as f:
+            f.write("01\n")
         with open(db + "/cnf", "w") as f:
-            f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s/index\nnew_certs_dir=%s\n"
+            f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s/index\nserial=%s/serial\nnew_certs_dir=%s\n"
                     "default_md=sha256\npolicy=p\nx509_extensions=x\nunique_subject=no\n"
-                    "[p]\ncommonName=supplied\n[x]\n%s" % (db, db, extensions))
+                    "[p]\ncommonName=supplied\n[x]\n%s" % (db, db, db, extensions))
         sh("openssl", "ca", "-batch", "-rand_serial", "-config", db + "/cnf", "-cert", self.cert,
            "-keyfile", self.key, "-in", stem + ".csr", "-out", stem + ".pem", "-startdate", start,
            "-enddate", end, "-notext")
@@ -225,14 +227,14 @@ class Server:
         return self.request("api_url", method, path, body,
                             {"Authorization": "Basic " + word, **(headers or {})})
 
-    def enqueue(self, ident, request_type, uuid_=None, push=True, **keys):
-        """Queues a command through the API; its CommandUUID."""
+    def enqueue(self, ident, request_type, uuid_=None, push=True, statuses=(200,), **keys):
+        """Queues a command through the API; its CommandUUID. A push that fails makes it 500."""
         u = uuid_ or str(uuid.uuid4()).upper()
         command = plistlib.dumps({"CommandUUID": u, "Command": {"RequestType": request_type,
                                                                 **keys}})
         answer = self.api("PUT", "/v1/enqueue/%s%s" % (urllib.parse.quote(ident, safe=":"),
                                                        "" if push else "?nopush=1"), command)
-        if answer.status != 200:
+        if answer.status not in statuses:
             raise AssertionError("enqueue: %r" % answer)
         return u
 

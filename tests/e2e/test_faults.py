@@ -169,14 +169,14 @@ class PushService(unittest.TestCase):
         d = drover.device().enrol()
         s.push_rules([{"token": d.token.hex(), "status": 503, "reason": "ServiceUnavailable",
                        "times": 2}])
-        s.enqueue(d.ident, "DeviceInformation")
+        s.enqueue(d.ident, "DeviceInformation", statuses=(200, 500))
         drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 60)
 
     def test_reset_streams(self):
         s = drover.server()
         d = drover.device().enrol()
         s.push_rules([{"token": d.token.hex(), "reset": True, "times": 1}])
-        s.enqueue(d.ident, "DeviceInformation")
+        s.enqueue(d.ident, "DeviceInformation", statuses=(200, 500))
         drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 60)
 
 
