@@ -50,7 +50,7 @@ class Enrol(unittest.TestCase):
         """Ids that were enrolled by a simulator: by an identity that Drover issued."""
         return [r[0] for r in drover.server().sql(
             "SELECT ident FROM enrollment WHERE created_at >= %d AND life_id IS NOT NULL AND "
-            "device_id = 0 ORDER BY ident" % since)]
+            "device_id = id ORDER BY ident" % since)]
 
     def run_fleet(self, name, n, *options):
         s = drover.server()

@@ -164,20 +164,20 @@ class PushService(unittest.TestCase):
     def tearDown(self):
         drover.server().push_rules([])
 
-    def test_unregistered_and_back(self):
+    def test_unavailable_and_back(self):
         s = drover.server()
         d = drover.device().enrol()
         s.push_rules([{"token": d.token.hex(), "status": 503, "reason": "ServiceUnavailable",
-                       "times": 2}])
+                       "times": 1}])
         s.enqueue(d.ident, "DeviceInformation", statuses=(200, 500))
-        drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 60)
+        drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 100)
 
     def test_reset_streams(self):
         s = drover.server()
         d = drover.device().enrol()
         s.push_rules([{"token": d.token.hex(), "reset": True, "times": 1}])
         s.enqueue(d.ident, "DeviceInformation", statuses=(200, 500))
-        drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 60)
+        drover.wait_for(lambda: [p for p in s.pushes(d.token.hex()) if p["status"] == 200], 100)
 
 
 if __name__ == "__main__":
