@@ -11,6 +11,7 @@
  *   libkeep.c      the state folder
  *   libapnsc.c     the simulated push service wakes a device
  *   libcontrol.c   the control socket
+ *   libreport.c    what it tells
  */
 #ifndef DROVER_SIM_LIBSIMDEV_H
 #define DROVER_SIM_LIBSIMDEV_H
@@ -21,6 +22,7 @@
 #include "libloop.h"
 #include "libmobileconfig.h"
 #include "libscript.h"
+#include "wire/json.h"
 #include <stdio.h>
 
 #define SIMDEV_USERS_MAX 8 /* user channels of one device */
@@ -287,6 +289,11 @@ enum outcome apnsc_new(struct fleet *f, const char *socket, struct apnsc **out,
 void apnsc_free(struct apnsc **a);
 /* Subscribes a channel's present token; call it after each accepted TokenUpdate. */
 void apnsc_subscribe(struct apnsc *a, struct simdev *d, unsigned channel);
+
+/* ---------------------------------------------------------------- libreport.c */
+/* Everything about a device, its secrets too, or about all of them; the caller's to free. */
+js report_device(const struct simdev *d);
+js report_fleet(const struct fleet *f);
 
 /* ---------------------------------------------------------------- libcontrol.c */
 enum outcome control_new(struct fleet *f, const char *socket, struct control **out,
