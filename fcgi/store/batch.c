@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define TOUCH_MAX LIM_BATCH
@@ -284,56 +285,83 @@ static size_t take(struct batch *b, struct unit *u[LIM_BATCH])
 static void wake(struct unit *u, int state)
 {
     u->state_ = state;
-    pthread_cond_signal(u->wait_);
+    sem_post(u->wait_); /* from here on u is its owner's again */
+}
+
+static bool flush_due(const struct touches *t, size_t n)
+{
+    return t->n != 0 &&
+           (n <= TOUCH_QUIET || t->n >= TOUCH_MAX / 2 || clock_mono() - t->oldest > SECOND_US);
+}
+
+/* Gives the lead to the first of those who came meanwhile. */
+static void hand_over(struct batch *b, size_t n, bool split)
+{
+    struct unit *next;
+
+    pthread_mutex_lock(&b->lock);
+    b->stats.units += n;
+    b->stats.batches++;
+    b->stats.one_by_one += split;
+    next = b->first;
+    b->busy = next != NULL;
+    pthread_mutex_unlock(&b->lock);
+    if (next != NULL)
+        wake(next, STATE_LEADS);
+}
+
+static void release(struct unit **u, size_t n, const struct unit *own)
+{
+    for (size_t i = 0; i < n; i++)
+        if (u[i] != own)
+            wake(u[i], STATE_DONE);
 }
 
 static void lead(struct batch *b, struct unit *own)
 {
     struct unit *u[LIM_BATCH];
-    size_t n = take(b, u);
     bool split;
+    size_t n;
 
+    pthread_mutex_lock(&b->lock);
+    n = take(b, u);
     pthread_mutex_unlock(&b->lock);
     touches_now = &b->touches;
     split = do_set(b->db, u, n, b->scratch);
     touches_now = NULL;
     arena_reset(b->scratch);
-
-    pthread_mutex_lock(&b->lock);
-    for (size_t i = 0; i < n; i++)
-        if (u[i] != own)
-            wake(u[i], STATE_DONE);
-    b->stats.units += n;
-    b->stats.batches++;
-    b->stats.one_by_one += split;
-    if (b->touches.n != 0 && (n <= TOUCH_QUIET || b->touches.n >= TOUCH_MAX / 2 ||
-                              clock_mono() - b->touches.oldest > SECOND_US)) {
-        pthread_mutex_unlock(&b->lock);
+    if (flush_due(&b->touches, n)) {
+        release(u, n, own);
         touches_flush(b->db, &b->touches);
-        pthread_mutex_lock(&b->lock);
+        hand_over(b, n, split);
+    } else { /* the database is not kept waiting for those that are done */
+        hand_over(b, n, split);
+        release(u, n, own);
     }
-    if (b->first != NULL)
-        wake(b->first, STATE_LEADS);
-    else
-        b->busy = false;
 }
 
 enum outcome batch_do(struct batch *b, struct unit *u)
 {
-    pthread_cond_t wait = PTHREAD_COND_INITIALIZER;
+    sem_t wait;
+    bool leads;
 
+    sem_init(&wait, 0, 0);
     u->wait_ = &wait;
     u->next_ = NULL;
+    u->state_ = STATE_WAITS;
     pthread_mutex_lock(&b->lock);
     *b->last = u;
     b->last = &u->next_;
-    u->state_ = b->busy ? STATE_WAITS : STATE_LEADS;
+    leads = !b->busy;
     b->busy = true;
-    while (u->state_ == STATE_WAITS)
-        pthread_cond_wait(&wait, &b->lock);
-    if (u->state_ == STATE_LEADS)
-        lead(b, u);
     pthread_mutex_unlock(&b->lock);
-    pthread_cond_destroy(&wait);
+    if (!leads) {
+        while (sem_wait(&wait) != 0)
+            ;
+        leads = u->state_ == STATE_LEADS;
+    }
+    if (leads)
+        lead(b, u);
+    sem_destroy(&wait);
     return u->outcome;
 }
