@@ -20,10 +20,11 @@ enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED };
 static const struct sql DEVICES = {
     "enrollment_for_authenticate",
     "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
-    "p.cert_sha256 FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "p.cert_sha256, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id AND "
+    "q.sent_count > 0) FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
     "WHERE e.ident IN (%IN%)",
     1};
-enum { D_IDENT, D_ID, D_DEVICE, D_STATE, D_LIFE, D_PENDING, D_ENDED, D_PENDING_SHA };
+enum { D_IDENT, D_ID, D_DEVICE, D_STATE, D_LIFE, D_PENDING, D_ENDED, D_PENDING_SHA, D_SENT };
 
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
@@ -147,6 +148,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
             memcmp(dev[D_PENDING_SHA].s, x->sha256, 32) == 0;
     x->life_ = again ? x->pending_ : id_new();
     x->pending_old_ = again ? 0 : x->pending_;
+    x->sent_ = dev != NULL && dev[D_SENT].i != 0;
     x->renewal_ = cert != NULL && dev != NULL && id_or_0(&cert[I_RENEWS]) == x->id_;
     /* an identity that serves the current life goes on doing so until the TokenUpdate */
     x->cert_moves_ = cert == NULL || x->current_ == 0 || id_or_0(&cert[I_LIFE]) != x->current_;
@@ -227,7 +229,7 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
 {
     struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
     struct val drop[LIM_BATCH * 2], erase[LIM_BATCH * 2], gone[LIM_BATCH];
-    size_t nd = 0;
+    size_t nd = 0, ne = 0;
     enum outcome o;
 
     if (args == NULL)
@@ -239,8 +241,11 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         fact_args(&x[i]->facts, v + 1);
         v[10] = val_int(x[i]->unit.now);
         v[11] = val_int(x[i]->id_);
-        erase[i * 2] = val_int(x[i]->unit.now);
-        erase[i * 2 + 1] = gone[i] = val_int(x[i]->id_);
+        if (x[i]->sent_) {
+            erase[ne * 2] = val_int(x[i]->unit.now);
+            erase[ne * 2 + 1] = gone[ne] = val_int(x[i]->id_);
+            ne++;
+        }
         if (x[i]->pending_old_ != 0) {
             drop[nd * 2] = val_int(x[i]->unit.now);
             drop[nd++ * 2 + 1] = val_int(x[i]->pending_old_);
@@ -249,9 +254,9 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
     if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, NULL, err)) !=
             OK ||
         (o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK ||
-        (o = db_exec_many(db, &ERASED, erase, 2, n, NULL, err)) != OK)
+        (o = db_exec_many(db, &ERASED, erase, 2, ne, NULL, err)) != OK)
         return o;
-    return db_exec_many(db, &ERASED_GONE, gone, 1, n, NULL, err);
+    return db_exec_many(db, &ERASED_GONE, gone, 1, ne, NULL, err);
 }
 
 static enum outcome add_lives(struct db *db, struct authenticate **x, size_t n, struct err *err)

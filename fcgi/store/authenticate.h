@@ -31,7 +31,7 @@ struct authenticate {
     bool is_new;          /* the device was not known */
     /* private to authenticate.c */
     int64_t id_, life_, pending_, pending_old_, current_;
-    bool cert_moves_, renewal_;
+    bool cert_moves_, renewal_, sent_;
 };
 
 /* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */

@@ -17,13 +17,14 @@
 #define WHO_OF(from)                                                                               \
     "SELECT " WHO_COLUMNS                                                                          \
     ", p.renewal, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id)"                      \
+    ", EXISTS(SELECT 1 FROM enrollment s WHERE s.device_id = e.id AND s.id <> e.id)"               \
     ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id) " from                            \
     "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)"
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 static const struct sql WHO[] = {
     {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE), .tuple = 1},
     {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM), .tuple = 1}};
-enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_PUSH };
+enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH };
 
 /* Moved in from another server: no certificate speaks for it. */
 static const struct sql BY_IDENT = {
@@ -166,6 +167,7 @@ static void take_row(struct token_update *x, const struct rows *r)
         x->renewal_ =
             !val_is_null(&v[T_RENEWAL]) && v[T_RENEWAL].i != 0 && !x->awaiting_configuration;
         x->has_queue = v[T_QUEUE].i != 0;
+        x->has_users_ = v[T_USERS].i != 0;
         x->push_open_ = !val_is_null(&v[T_PUSH]) && v[T_PUSH].i != PUSH_SENT;
     }
 }
@@ -239,34 +241,74 @@ static enum outcome add_channel(struct db *db, const struct token_update *x, str
     return o;
 }
 
-/* What the life that begins (or comes back) takes from the one before, and what ends with it. */
+static bool replaces(const struct token_update *x)
+{
+    return x->unit.writes && x->who.device_life_id != 0 && x->who.device_life_id != x->life_ &&
+           x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL;
+}
+
+static bool restored(const struct token_update *x)
+{
+    return x->who.verdict == WHO_OLD || x->who.verdict == WHO_LEFT;
+}
+
+static bool renewed(const struct token_update *x)
+{
+    return x->renewal_ && !restored(x);
+}
+
+static const char *why_over(const struct token_update *x)
+{
+    return restored(x) ? "a backup was restored" : "the device was enrolled anew";
+}
+
+/* What a life that begins (or comes back) takes from the one before, and what ends with that: what
+ * is particular to one device. */
 static enum outcome replace_life(struct db *db, const struct token_update *x, struct err *err)
 {
-    int64_t old = x->who.device_life_id, id = x->who.device_id, now = x->unit.now;
-    bool restored = x->who.verdict == WHO_OLD || x->who.verdict == WHO_LEFT;
-    const char *why = restored ? "a backup was restored" : "the device was enrolled anew";
+    int64_t id = x->who.device_id, now = x->unit.now;
     enum outcome o = OK;
 
-    if (old != 0 && old != x->life_)
-        o = db_exec(db, &CLOSE_LIFE, (struct val[]){val_int(now), val_str(why), val_int(old)}, 3,
-                    NULL, err);
-    if (o == OK && x->sha256 != NULL)
+    if (x->sha256 != NULL && x->who.cert_life_id != x->life_)
         o = db_exec(db, &CERT_LIFE,
                     (struct val[]){val_int(x->life_), val_bin(bytes_of(x->sha256, 32))}, 2, NULL,
                     err);
-    if (o != OK || old == 0)
+    if (o == OK && renewed(x) && x->who.device_life_id != 0)
+        o = db_exec(db, &CARRY_OVER,
+                    (struct val[]){val_int(x->who.device_life_id), val_int(x->life_)}, 2, NULL,
+                    err);
+    if (o == OK && restored(x))
+        o = audit_add(db, "rule:restore", "enrollment.restore", x->id->name,
+                      "a TokenUpdate of an earlier installation was accepted", err);
+    if (o != OK || renewed(x) || restored(x) || x->who.device_life_id == 0)
         return o;
-    if (x->renewal_)
-        return db_exec(db, &CARRY_OVER, (struct val[]){val_int(old), val_int(x->life_)}, 2, NULL,
-                       err);
-    if (restored)
-        return audit_add(db, "rule:restore", "enrollment.restore", x->id->name,
-                         "a TokenUpdate of an earlier installation was accepted", err);
-    if ((o = leave_cancel_queue(db, id, now, now, why, err)) != OK ||
-        (o = leave_users(db, id, now, now, why, err)) != OK)
-        return o;
-    return old == x->life_ ? OK
-                           : db_exec(db, &WIPE_OLD, (struct val[]){val_int(old)}, 1, NULL, err);
+    if (x->has_queue)
+        o = leave_cancel_queue(db, id, now, now, why_over(x), err);
+    if (o == OK && x->has_users_)
+        o = leave_users(db, id, now, now, why_over(x), err);
+    return o;
+}
+
+/* Ends the lives that are replaced; the secrets of a device that was wiped are forgotten. */
+static enum outcome end_lives(struct db *db, struct unit **u, size_t n, struct err *err)
+{
+    struct val over[LIM_BATCH * 3], wipe[LIM_BATCH];
+    size_t k = 0, w = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        struct token_update *x = of(u[i]);
+
+        if (!replaces(x))
+            continue;
+        over[k * 3] = val_int(x->unit.now);
+        over[k * 3 + 1] = val_str(why_over(x));
+        over[k++ * 3 + 2] = val_int(x->who.device_life_id);
+        if (!renewed(x) && !restored(x))
+            wipe[w++] = val_int(x->who.device_life_id);
+    }
+    o = db_exec_many(db, &CLOSE_LIFE, over, 3, k, NULL, err);
+    return o == OK ? db_exec_many(db, &WIPE_OLD, wipe, 1, w, NULL, err) : o;
 }
 
 static void life_args(const struct token_update *x, struct val *v)
@@ -341,12 +383,13 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
             continue;
         o = add_channel(db, x, err);
         if (o == OK && x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL)
-            if (x->who.device_life_id != 0 || x->who.verdict != WHO_PENDING)
-                o = replace_life(db, x, err);
+            o = replace_life(db, x, err);
         life_args(x, life + k * SET_LIFE_ARGS);
         enrollment_args(x, enr + k * SET_ENROLLMENT_ARGS);
         k++;
     }
+    if (o == OK)
+        o = end_lives(db, u, n, err);
     if (o == OK)
         o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, NULL, err);
     if (o == OK)

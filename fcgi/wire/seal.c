@@ -1,23 +1,33 @@
 /*
  * seal.c: secrets at rest.
  *
- * A sealed value is: 1 octet version (1), 32 octets ephemeral X25519 public key, the ciphertext,
- * 16 octets GCM tag. Key and nonce come from HKDF-SHA256 over the shared secret, salted with both
- * public keys, with the label as info; the header and the label are authenticated as well. Each
- * value has its own ephemeral key, so a nonce never serves twice.
+ * A sealed value is: 1 octet version (1), 32 octets ephemeral X25519 public key, 16 random octets,
+ * the ciphertext, 16 octets GCM tag. Key and nonce come from HKDF-SHA256 over the shared secret,
+ * salted with both public keys and the random octets, with the label as info; the header and the
+ * label are authenticated as well.
+ *
+ * An ephemeral key serves all that a process seals within one second (making one and agreeing costs
+ * 35 us, more than the rest of a TokenUpdate); the random octets make key and nonce of each value
+ * its own. The private half is forgotten at once, the shared secret when the next one is made.
  */
 #include <stdio.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <pthread.h>
+#include "base/clock.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "wire/ossl.h"
 #include "wire/seal.h"
 
 #define SEAL_VERSION 1
 #define TAG_LEN 16
-#define HEAD_LEN (1 + SEAL_KEY_LEN)
+#define RANDOM_LEN 16
+#define HEAD_LEN (1 + SEAL_KEY_LEN + RANDOM_LEN)
+#define SALT_LEN (2 * SEAL_KEY_LEN + RANDOM_LEN)
+#define EPHEMERAL_US SECOND_US
 #define AES_LEN 32
 #define NONCE_LEN 12
 #define OKM_LEN (AES_LEN + NONCE_LEN)
@@ -50,7 +60,7 @@ static bool derive(EVP_PKEY *mine, EVP_PKEY *theirs, uint8_t shared[SEAL_KEY_LEN
     return ok;
 }
 
-static bool hkdf(const uint8_t shared[SEAL_KEY_LEN], const uint8_t salt[2 * SEAL_KEY_LEN],
+static bool hkdf(const uint8_t shared[SEAL_KEY_LEN], const uint8_t salt[SALT_LEN],
                  const char *label, uint8_t okm[OKM_LEN])
 {
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
@@ -58,7 +68,7 @@ static bool hkdf(const uint8_t shared[SEAL_KEY_LEN], const uint8_t salt[2 * SEAL
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)shared, SEAL_KEY_LEN),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, 2 * SEAL_KEY_LEN),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, SALT_LEN),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)label, strlen(label)),
         OSSL_PARAM_construct_end()};
     bool ok = ctx && EVP_KDF_derive(ctx, okm, OKM_LEN, params) > 0;
@@ -67,22 +77,67 @@ static bool hkdf(const uint8_t shared[SEAL_KEY_LEN], const uint8_t salt[2 * SEAL
     return ok;
 }
 
-/* okm from our private half and the other's public half; the salt is ephemeral || recipient. */
+/* The secret that our private half shares with the other's public half. */
 static enum outcome agree(EVP_PKEY *mine, const uint8_t peer[SEAL_KEY_LEN],
-                          const uint8_t ephemeral[SEAL_KEY_LEN],
-                          const uint8_t recipient[SEAL_KEY_LEN], const char *label,
-                          uint8_t okm[OKM_LEN], struct err *err)
+                          uint8_t shared[SEAL_KEY_LEN], struct err *err)
 {
-    uint8_t shared[SEAL_KEY_LEN];
-    uint8_t salt[2 * SEAL_KEY_LEN];
-    memcpy(salt, ephemeral, SEAL_KEY_LEN);
-    memcpy(salt + SEAL_KEY_LEN, recipient, SEAL_KEY_LEN);
     EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, SEAL_KEY_LEN);
     enum outcome o = OK;
-    if (!mine || !theirs || !derive(mine, theirs, shared) || !hkdf(shared, salt, label, okm))
+    if (!mine || !theirs || !derive(mine, theirs, shared))
         o = err_ossl(err, DENIED, "no key can be agreed on");
     EVP_PKEY_free(theirs);
-    OPENSSL_cleanse(shared, sizeof shared);
+    return o;
+}
+
+/* Key and nonce of one value, from its header; the salt is ephemeral || recipient || random. */
+static enum outcome okm_of(const uint8_t shared[SEAL_KEY_LEN], const uint8_t head[HEAD_LEN],
+                           const uint8_t recipient[SEAL_KEY_LEN], const char *label,
+                           uint8_t okm[OKM_LEN], struct err *err)
+{
+    uint8_t salt[SALT_LEN];
+    memcpy(salt, head + 1, SEAL_KEY_LEN);
+    memcpy(salt + SEAL_KEY_LEN, recipient, SEAL_KEY_LEN);
+    memcpy(salt + 2 * SEAL_KEY_LEN, head + 1 + SEAL_KEY_LEN, RANDOM_LEN);
+    return hkdf(shared, salt, label, okm) ? OK : err_ossl(err, ERROR, "no key can be derived");
+}
+
+/* The ephemeral key of this second. */
+struct ephemeral {
+    uint8_t recipient[SEAL_KEY_LEN], pub[SEAL_KEY_LEN], shared[SEAL_KEY_LEN];
+    int64_t made; /* clock_mono(); 0: none */
+};
+
+static enum outcome ephemeral_new(const uint8_t recipient[SEAL_KEY_LEN], struct ephemeral *out,
+                                  struct err *err)
+{
+    struct seal_pair pair = {0};
+    EVP_PKEY *mine = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+    enum outcome o = pair_of(mine, &pair, err);
+    out->made = 0;
+    if (o == OK)
+        o = agree(mine, recipient, out->shared, err);
+    if (o == OK) {
+        memcpy(out->recipient, recipient, SEAL_KEY_LEN);
+        memcpy(out->pub, pair.pub, SEAL_KEY_LEN);
+        out->made = clock_mono();
+    }
+    EVP_PKEY_free(mine);
+    OPENSSL_cleanse(&pair, sizeof pair);
+    return o;
+}
+
+static enum outcome ephemeral_get(const uint8_t recipient[SEAL_KEY_LEN], struct ephemeral *out,
+                                  struct err *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct ephemeral now;
+    enum outcome o = OK;
+    pthread_mutex_lock(&lock);
+    if (now.made == 0 || clock_mono() - now.made > EPHEMERAL_US ||
+        memcmp(now.recipient, recipient, SEAL_KEY_LEN) != 0)
+        o = ephemeral_new(recipient, &now, err);
+    *out = now;
+    pthread_mutex_unlock(&lock);
     return o;
 }
 
@@ -113,17 +168,17 @@ enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct byt
     if (secret.n > LIM_SECRET)
         return err_set(err, INVALID, "a secret of %zu octets, at most %u are kept", secret.n,
                        LIM_SECRET);
-    struct seal_pair eph = {0};
+    struct ephemeral eph = {.made = 0};
     uint8_t okm[OKM_LEN];
     uint8_t head[HEAD_LEN] = {SEAL_VERSION};
     uint8_t tag[TAG_LEN];
-    EVP_PKEY *mine = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    enum outcome o = pair_of(mine, &eph, err);
+    enum outcome o = ephemeral_get(pub, &eph, err);
+    memcpy(head + 1, eph.pub, SEAL_KEY_LEN);
+    random_bytes(head + 1 + SEAL_KEY_LEN, RANDOM_LEN);
     if (o == OK)
-        o = agree(mine, pub, eph.pub, pub, label, okm, err);
+        o = okm_of(eph.shared, head, pub, label, okm, err);
     if (o != OK)
         goto out;
-    memcpy(head + 1, eph.pub, SEAL_KEY_LEN);
     uint8_t *room = (uint8_t *)buf_room(out, HEAD_LEN + secret.n + TAG_LEN);
     if (!room) {
         o = err_set(err, ERROR, "no room for a sealed secret of %zu octets", secret.n);
@@ -137,7 +192,6 @@ enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct byt
     memcpy(room + HEAD_LEN + secret.n, tag, TAG_LEN);
     buf_grew(out, HEAD_LEN + secret.n + TAG_LEN);
 out:
-    EVP_PKEY_free(mine);
     OPENSSL_cleanse(&eph, sizeof eph);
     OPENSSL_cleanse(okm, sizeof okm);
     return o;
@@ -154,7 +208,10 @@ enum outcome seal_open(const struct seal_pair *pair, const char *label, struct b
     size_t n = sealed.n - HEAD_LEN - TAG_LEN;
     memcpy(tag, sealed.p + HEAD_LEN + n, TAG_LEN);
     EVP_PKEY *mine = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, pair->priv, SEAL_KEY_LEN);
-    enum outcome o = agree(mine, sealed.p + 1, sealed.p + 1, pair->pub, label, okm, err);
+    uint8_t shared[SEAL_KEY_LEN] = {0};
+    enum outcome o = agree(mine, sealed.p + 1, shared, err);
+    if (o == OK)
+        o = okm_of(shared, sealed.p, pair->pub, label, okm, err);
     if (o != OK)
         goto out;
     uint8_t *room = (uint8_t *)buf_room(out, n + 1);
@@ -168,6 +225,7 @@ enum outcome seal_open(const struct seal_pair *pair, const char *label, struct b
     }
 out:
     EVP_PKEY_free(mine);
+    OPENSSL_cleanse(shared, sizeof shared);
     OPENSSL_cleanse(okm, sizeof okm);
     return o;
 }

@@ -1,6 +1,6 @@
 /*
  * seal.h: secrets at rest. Every program can seal to the signer's public key; only the signer can
- * open. X25519 (ephemeral) + HKDF-SHA256 + AES-256-GCM; the label is authenticated, so that a
+ * open. X25519 (ephemeral, for a second) + HKDF-SHA256 + AES-256-GCM; the label is authenticated, so that a
  * sealed value cannot be moved to another row or purpose.
  */
 #ifndef DROVER_WIRE_SEAL_H
@@ -10,7 +10,7 @@
 #include "base/buf.h"
 
 #define SEAL_KEY_LEN 32
-#define SEAL_OVERHEAD 64 /* a sealed value is at most this much longer than the secret */
+#define SEAL_OVERHEAD 72 /* a sealed value is at most this much longer than the secret */
 
 struct seal_pair {
     uint8_t pub[SEAL_KEY_LEN];

@@ -116,6 +116,32 @@ static void without_signed_attributes(void **state)
     assert_int_equal(detached("sig", "other", &signer), DENIED);
 }
 
+/* The certificates of a message that was seen before come from memory: the answer is the same, for
+ * another body too, and a message cannot borrow what another one carried. */
+static void remembered_certificates(void **state)
+{
+    (void)state;
+    struct bytes signer, chain[4];
+    size_t n = 4;
+    assert_true(sh("openssl cms -sign -binary -in body -signer two.pem -inkey two.key "
+                   "-certfile rsa.pem -outform DER -out sig"));
+    for (int i = 0; i < 3; i++) {
+        n = 4;
+        assert_int_equal(
+            cms_verify_detached(a, slurp("sig"), slurp("body"), &signer, chain, &n, &err), OK);
+        assert_true(bytes_equal(signer, cert_of("two.pem")));
+        assert_int_equal(n, 1);
+        assert_true(bytes_equal(chain[0], cert_of("rsa.pem")));
+        assert_int_equal(detached("sig", "other", &signer), DENIED);
+    }
+    assert_true(sh("openssl cms -sign -binary -nocerts -in body -signer two.pem -inkey two.key "
+                   "-outform DER -out sig"));
+    assert_int_equal(detached("sig", "body", &signer), INVALID);
+    assert_true(sh("openssl cms -sign -binary -nocerts -certfile rsa.pem -in body -signer two.pem "
+                   "-inkey two.key -outform DER -out sig"));
+    assert_int_equal(detached("sig", "body", &signer), INVALID);
+}
+
 static void refused_signatures(void **state)
 {
     (void)state;
@@ -257,10 +283,10 @@ static void envelopes_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(openssl_signs_we_verify), cmocka_unit_test(without_signed_attributes),
-        cmocka_unit_test(refused_signatures),      cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(flipped_octets),          cmocka_unit_test(we_sign_openssl_verifies),
-        cmocka_unit_test(envelopes_both_ways),
+        cmocka_unit_test(openssl_signs_we_verify),     cmocka_unit_test(without_signed_attributes),
+        cmocka_unit_test(remembered_certificates),     cmocka_unit_test(refused_signatures),
+        cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(flipped_octets),
+        cmocka_unit_test(we_sign_openssl_verifies),    cmocka_unit_test(envelopes_both_ways),
     };
     return cmocka_run_group_tests_name("cms", tests, setup, teardown);
 }

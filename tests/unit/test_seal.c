@@ -104,10 +104,10 @@ static void opens_elsewhere(void **state)
         "s = open(sys.argv[1], 'rb').read(); k = open(sys.argv[2], 'rb').read()\n"
         "mine = X25519PrivateKey.from_private_bytes(k[:32]); pub = k[32:]\n"
         "z = mine.exchange(X25519PublicKey.from_public_bytes(s[1:33]))\n"
-        "okm = HKDF(hashes.SHA256(), 44, s[1:33] + pub, b'label').derive(z)\n"
+        "okm = HKDF(hashes.SHA256(), 44, s[1:33] + pub + s[33:49], b'label').derive(z)\n"
         "d = Cipher(algorithms.AES(okm[:32]), modes.GCM(okm[32:], s[-16:])).decryptor()\n"
-        "d.authenticate_additional_data(s[:33] + b'label')\n"
-        "sys.stdout.buffer.write(d.update(s[33:-16]) + d.finalize())\n"
+        "d.authenticate_additional_data(s[:49] + b'label')\n"
+        "sys.stdout.buffer.write(d.update(s[49:-16]) + d.finalize())\n"
         "EOF\n"
         "[ $? = 0 ]";
     struct seal_pair pair;
