@@ -66,6 +66,13 @@ class Site:
         with open(self.conf, "w") as f:
             f.write(CONF.format(dir=self.dir, port=self.port, streams=streams,
                                 level=log_level))
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self):
         subprocess.run(["make", "-s", "-C", TOP, "B=" + os.path.relpath(BUILD, TOP),
                         os.path.relpath(PREP, TOP)], check=True)
         self.db_start()
@@ -79,7 +86,8 @@ class Site:
                 p.kill()
                 p.wait()
         subprocess.run([APNS_START, "--stop", self.path("apns")], check=False)
-        subprocess.run([TESTDB, "stop", self.path("db")], check=False)
+        if os.path.isdir(self.path("db")):
+            subprocess.run([TESTDB, "stop", self.path("db")], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def path(self, *names):
