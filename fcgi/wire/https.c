@@ -285,6 +285,7 @@ static bool job_set(struct https *h, struct job *j, const struct https_request *
     bool ok = headers_build(j, r);
     int64_t connect_ms = r->timeout_ms < CONNECT_MS ? r->timeout_ms : CONNECT_MS;
     SET(CURLOPT_PRIVATE, j);
+    SET(CURLOPT_CERTINFO, r->tell_expiry ? 1L : 0L);
     SET(CURLOPT_ERRORBUFFER, j->error);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, r->http2_only ? "https" : "https,http");
@@ -381,6 +382,19 @@ static enum outcome outcome_of(const struct job *j, CURLcode c)
     }
 }
 
+static const char *expiry_get(CURL *easy)
+{
+    static const char name[] = "Expire date:";
+    struct curl_certinfo *info = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+        info->num_of_certs < 1)
+        return NULL;
+    for (struct curl_slist *l = info->certinfo[0]; l; l = l->next)
+        if (strncmp(l->data, name, sizeof name - 1) == 0)
+            return l->data + sizeof name - 1;
+    return NULL;
+}
+
 static void job_finish(struct https *h, struct job *j, CURLcode c)
 {
     struct https_answer a = {
@@ -398,6 +412,7 @@ static void job_finish(struct https *h, struct job *j, CURLcode c)
         curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
         a.status = (int)status;
         a.body = buf_bytes(&j->body);
+        a.expiry = expiry_get(j->easy);
     } else {
         a.error = j->too_long ? "the answer is longer than allowed"
                               : (*j->error ? j->error : curl_easy_strerror(c));

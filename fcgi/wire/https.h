@@ -27,6 +27,7 @@ struct https_request {
     int64_t timeout_ms;
     size_t answer_max; /* octets of body kept; more fails the request */
     bool http2_only;   /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
+    bool tell_expiry;  /* fill expiry in the answer */
     void *arg;
 };
 
@@ -35,8 +36,10 @@ struct https_answer {
                            * time-out, reset; DENIED: TLS failed (a certificate, theirs or ours);
                            * INVALID: a body longer than answer_max, a malformed URL */
     int status;
-    struct bytes body; /* valid inside the callback */
-    const char *error; /* libcurl's words when not OK */
+    struct bytes body;  /* valid inside the callback */
+    const char *error;  /* libcurl's words when not OK */
+    const char *expiry; /* when the server's certificate ends, "Nov 22 04:02:00 2027 GMT"; NULL
+                         * unless asked for */
     /* The value of a response header, NULL when absent; valid inside the callback. */
     const char *(*header)(const struct https_answer *a, const char *name);
     void *priv_;
