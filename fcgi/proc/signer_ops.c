@@ -280,7 +280,7 @@ static const struct op {
     [SIGN_OP_PING] = {"ping", op_ping, EVERYBODY, false},
     [SIGN_OP_CERTIFICATE] = {"certificate", op_certificate, EVERYBODY, false},
     [SIGN_OP_SCEP_OPEN] = {"scep-open", op_scep_open, MDM, true},
-    [SIGN_OP_ISSUE] = {"issue", op_issue, MDM, true},
+    [SIGN_OP_ISSUE] = {"issue", op_issue, MDM | CTL, true},
     [SIGN_OP_SCEP_REPLY] = {"scep-reply", op_scep_reply, MDM, true},
     [SIGN_OP_PROFILE] = {"profile", op_profile, MDM | CONSOLE | CTL, true},
     [SIGN_OP_UNSEAL] = {"unseal", op_unseal, MDM | AGENT, true},

@@ -12,6 +12,7 @@
 #include "push/pushcert.h"
 #include "route/health.h"
 #include "route/mdm.h"
+#include "route/probe.h"
 #include "scep/scep.h"
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
@@ -19,6 +20,8 @@
 const struct route routes[] = {
     /* programs, methods, path, gate, handler, body_max, types, scope */
     {BOTH, METHOD_GET, "/healthz", GATE_OPEN, health_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/healthz/identity", GATE_OPEN, probe_handle,
+     LIM_BODY_FORM, NULL, NULL},
     /* devices: any content type, as old systems and proxies change it */
     {PROGRAM_MDM, METHOD_PUT | METHOD_POST, "/mdm/checkin", GATE_DEVICE, checkin_handle,
      LIM_BODY_CHECKIN, NULL, NULL},
