@@ -61,6 +61,9 @@ static const struct verb verbs[] = {
     {"restored", "[--why TEXT]\n--settled [--why TEXT]",
      "after a backup was restored: let no rule end unknown devices until all is settled",
      ctl_restored},
+    {"status", "[--json]", "the site in numbers", ctl_status},
+    {"doctor", "[--tls-ca FILE] [--json]",
+     "check the installation and say how to mend it; status 1 when a check fails", ctl_doctor},
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 

@@ -40,7 +40,7 @@ static void add_pem(struct buf *out, struct bytes der, const char *subject)
     cert_to_pem(der, out);
 }
 
-static enum outcome bundle_make(struct ctl *c, struct db *db, struct buf *out, struct err *err)
+enum outcome ctl_ca_bundle(struct ctl *c, struct db *db, struct buf *out, struct err *err)
 {
     struct cert_info info;
     struct trust_ca *list;
@@ -87,7 +87,7 @@ static int bundle_write(struct ctl *c, struct db *db, bool force, bool tell)
     struct buf b = BUF_INIT(LIM_BODY_API);
     struct bytes old;
     struct err err;
-    enum outcome o = bundle_make(c, db, &b, &err);
+    enum outcome o = ctl_ca_bundle(c, db, &b, &err);
     bool same = o == OK && ctl_file(c, c->conf->ca_bundle, LIM_BODY_API, &old, &err) == OK &&
                 bytes_equal(old, buf_bytes(&b));
     if (o == OK && (!same || force)) {

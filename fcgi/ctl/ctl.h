@@ -31,9 +31,15 @@ ctl_fn ctl_invite;                                      /* invite.c */
 ctl_fn ctl_enqueue, ctl_push;                           /* send.c */
 ctl_fn ctl_devices, ctl_queue, ctl_results, ctl_cancel; /* devices.c */
 ctl_fn ctl_decide, ctl_end, ctl_restored;               /* decide.c */
+ctl_fn ctl_status;                                      /* status.c */
+ctl_fn ctl_doctor;                                      /* doctor.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */
 bool ctl_db(struct ctl *c, struct db **db);
+
+/* The folder of schema/ and grants.sql: the one given, the source tree's when this program runs
+ * from its build folder, else the installed one. */
+const char *ctl_sql_dir(struct ctl *c, const char *given);
 
 /* "--name" (flag) or "--name VALUE" and "--name=VALUE" (value). */
 struct ctl_option {
@@ -67,6 +73,9 @@ enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes 
 /* Puts a new file in path's place, whole or not at all; others read either the old or the new. */
 enum outcome ctl_file_replace(struct ctl *c, const char *path, struct bytes content, mode_t mode,
                               struct err *err) MUST_USE;
+
+/* The CAs that device certificates are verified with, as PEM: what the bundle should hold. */
+enum outcome ctl_ca_bundle(struct ctl *c, struct db *db, struct buf *out, struct err *err) MUST_USE;
 
 /* A list on standard output: aligned columns, or with json an array of objects. A time is in
  * microseconds and printed as RFC 3339; NULL is "-" or null. Control characters are escaped. */

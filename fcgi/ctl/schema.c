@@ -6,9 +6,7 @@
 
 #include "store/migrate.h"
 
-/* The folder of schema/ and grants.sql: the one given, the source tree's when this program runs
- * from its build folder, else the installed one. */
-static const char *sql_dir(struct ctl *c, const char *given)
+const char *ctl_sql_dir(struct ctl *c, const char *given)
 {
     static const char *const above[] = {"..", "../.."};
     char exe[4096];
@@ -50,7 +48,7 @@ int ctl_migrate(struct ctl *c, int argc, char **argv)
         return CTL_USAGE;
     if (!ctl_db(c, &db))
         return CTL_FAILED;
-    dir = sql_dir(c, dir);
+    dir = ctl_sql_dir(c, dir);
     char *schema = arena_fmt(c->arena, "%s/schema", dir);
     if (!schema)
         return CTL_FAILED;
@@ -79,5 +77,5 @@ int ctl_grants(struct ctl *c, int argc, char **argv)
     struct db *db;
     if (ctl_args(argc, argv, options, 1, NULL, 0, 0) < 0)
         return CTL_USAGE;
-    return ctl_db(c, &db) ? grants_give(c, db, sql_dir(c, dir)) : CTL_FAILED;
+    return ctl_db(c, &db) ? grants_give(c, db, ctl_sql_dir(c, dir)) : CTL_FAILED;
 }

@@ -145,7 +145,9 @@ static enum outcome send(struct call *c, struct err *err)
     n = snprintf(c->url, sizeof(c->url), "%s?%s", conf->escrow_url, c->request.data);
     if (n < 0 || (size_t)n >= sizeof(c->url))
         return err_set(err, INVALID, "the query is too long");
-    c->tls = (struct https_tls){conf->escrow_ca, buf_bytes(&c->cert), buf_bytes(&c->key)};
+    c->tls = (struct https_tls){.ca_file = conf->escrow_ca,
+                                .client_cert = buf_bytes(&c->cert),
+                                .client_key = buf_bytes(&c->key)};
     return https_send(c->owner->https,
                       &(struct https_request){.method = "POST",
                                               .url = c->url,

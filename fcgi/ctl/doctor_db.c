@@ -1,0 +1,196 @@
+/* doctor_db.c: the database: reached, of this version, with the rights it takes, and what stands in
+ * it about agent, pushes and trusted CAs. */
+#include "ctl/doctor.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/checkup.h"
+#include "store/migrate.h"
+#include "store/pushcert.h"
+#include "store/unknown.h"
+
+#define CLOCK_MAX (2 * SECOND_US)
+
+static void check_account(struct doctor *d, enum db_role role, const char *mark, const char *user)
+{
+    struct buf missing = BUF_INIT(2 * LIM_KB), excess = BUF_INIT(2 * LIM_KB);
+    char *grants = arena_fmt(d->c->arena, "%s/grants.sql", ctl_sql_dir(d->c, NULL));
+    struct db *db = NULL;
+    struct err err = {.outcome = OK};
+    if (!grants || db_new(d->c->conf, role, &db, &err) != OK || db_ping(db, &err) != OK)
+        doctor_note(d, FINDING_FAIL, "database",
+                    "make the account, with the password of its password file, then run droverctl "
+                    "grants",
+                    "%s: %s", user, err.msg);
+    else if (checkup_rights(db, grants, mark, d->c->arena, &missing, &excess, &err) != OK)
+        doctor_note(d, FINDING_FAIL, "rights", "run droverctl grants", "%s: %s", user, err.msg);
+    else if (missing.len)
+        doctor_note(d, FINDING_FAIL, "rights", "run droverctl grants", "%s lacks %s", user,
+                    buf_cstr(&missing));
+    else if (excess.len)
+        doctor_note(d, FINDING_WARN, "rights", "revoke them: a program has the rights it needs",
+                    "%s has more than it needs: %s", user, buf_cstr(&excess));
+    else
+        doctor_note(d, FINDING_OK, "rights", NULL, "%s has the rights it needs", user);
+    db_free(&db);
+    buf_free(&missing);
+    buf_free(&excess);
+}
+
+static bool check_schema(struct doctor *d, struct db *db)
+{
+    struct err err;
+    int version;
+    if (migrate_version(db, &version, &err) != OK)
+        doctor_note(d, FINDING_FAIL, "schema", "run droverctl migrate", "%s", err.msg);
+    else if (version != SCHEMA_VERSION)
+        doctor_note(d, FINDING_FAIL, "schema",
+                    version < SCHEMA_VERSION ? "run droverctl migrate"
+                                             : "install the newer programs on this host too",
+                    "the database's schema is %d, this program's %d", version, SCHEMA_VERSION);
+    else {
+        doctor_note(d, FINDING_OK, "schema", NULL, "version %d", version);
+        return true;
+    }
+    return false;
+}
+
+static void check_clock(struct doctor *d, struct db *db)
+{
+    struct err err;
+    int64_t theirs, before = clock_now();
+    if (checkup_clock(db, d->c->arena, &theirs, &err) != OK) {
+        doctor_note(d, FINDING_FAIL, "clock", "see the database", "%s", err.msg);
+        return;
+    }
+    int64_t off = theirs - (before + clock_now()) / 2;
+    bool bad = llabs(off) > CLOCK_MAX;
+    doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "clock", "run an NTP client on both hosts",
+                "the database's clock is %lld ms %s this host's", (long long)llabs(off) / 1000,
+                off < 0 ? "behind" : "ahead of");
+}
+
+static void check_agent(struct doctor *d, struct db *db)
+{
+    const char *holder;
+    struct checkup_numbers k;
+    struct err err;
+    int64_t left;
+    enum outcome o = checkup_agent(db, d->c->arena, &holder, &left, &err);
+    if (o != OK || left <= 0)
+        doctor_note(d, FINDING_FAIL, "agent",
+                    "start drover serve or drover agent: nothing is pushed", "%s",
+                    o != OK ? err.msg : "no agent is running");
+    else
+        doctor_note(d, FINDING_OK, "agent", NULL, "%s works", holder);
+    if (checkup_numbers(db, d->c->arena, &k, &err) != OK)
+        return;
+    if (k.pushes_late)
+        doctor_note(d, FINDING_WARN, "pushes", "see the agent's log; is APNs reachable?",
+                    "%lld pushes are due for more than a minute", (long long)k.pushes_late);
+    if (k.unknown_open)
+        doctor_note(d, FINDING_WARN, "unknown", "droverctl decide list, accept, end",
+                    "%lld unknown devices wait for a decision", (long long)k.unknown_open);
+}
+
+/* A topic that devices have. */
+static void check_topic(struct doctor *d, struct db *db, const char *topic, const char *who)
+{
+    struct pushcert_row row;
+    struct err err;
+    enum outcome o = pushcert_get(db, topic, d->c->arena, &row, &err);
+    if (o == NOT_FOUND)
+        doctor_note(d, FINDING_FAIL, "push",
+                    "droverctl pushcert add with the certificate of this very topic: another one "
+                    "cannot push these devices",
+                    "there is no push certificate of topic %s, which %s", topic, who);
+    else if (o != OK)
+        doctor_note(d, FINDING_FAIL, "push", "see the database", "%s", err.msg);
+    else if (row.suspended_at)
+        doctor_note(d, FINDING_FAIL, "push", "renew it: droverctl pushcert renew",
+                    "APNs refused the push certificate of %s: %s", topic, row.suspended_why);
+    else
+        doctor_note_expiry(d, "push", topic, row.not_after, "droverctl pushcert renew");
+}
+
+static void check_push(struct doctor *d, struct db *db)
+{
+    const char *enroll = d->c->conf->enroll_topic;
+    struct topic_use *used;
+    struct err err;
+    bool seen = false;
+    size_t n;
+    if (pushcert_topics_used(db, d->c->arena, &used, &n, &err) != OK) {
+        doctor_note(d, FINDING_FAIL, "push", "see the database", "%s", err.msg);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        char *who = arena_fmt(d->c->arena, "%lld enrollments have", (long long)used[i].channels);
+        check_topic(d, db, used[i].topic, who ? who : "enrollments have");
+        seen |= strcmp(used[i].topic, enroll) == 0;
+    }
+    if (enroll[0] && !seen)
+        check_topic(d, db, enroll, "the enrolment profile names");
+    if (enroll[0] && n && !seen)
+        doctor_note(d, FINDING_WARN, "push",
+                    "set [enroll] topic to the topic that devices have, or keep both certificates",
+                    "the enrolment profile names %s, which no enrollment has", enroll);
+    if (!enroll[0] && !n)
+        doctor_note(d, FINDING_WARN, "push", "droverctl pushcert add", "there is no topic yet");
+}
+
+static void check_bundle(struct doctor *d, struct db *db)
+{
+    struct buf want = BUF_INIT(LIM_BODY_API);
+    struct bytes has;
+    struct err err;
+    if (ctl_ca_bundle(d->c, db, &want, &err) != OK ||
+        ctl_file(d->c, d->c->conf->ca_bundle, LIM_BODY_API, &has, &err) != OK)
+        doctor_note(d, FINDING_FAIL, "bundle", "run droverctl ca bundle", "%s", err.msg);
+    else if (!bytes_equal(has, buf_bytes(&want)))
+        doctor_note(d, FINDING_FAIL, "bundle", "run droverctl ca bundle",
+                    "%s does not hold the CAs that are trusted", d->c->conf->ca_bundle);
+    else
+        doctor_note(d, FINDING_OK, "bundle", NULL, "%s holds the CAs that are trusted",
+                    d->c->conf->ca_bundle);
+    buf_free(&want);
+}
+
+static void check_restored(struct doctor *d, struct db *db)
+{
+    char at[CLOCK_TEXT_MAX];
+    struct err err;
+    int64_t restored;
+    if (unknown_restored_get(db, d->c->arena, &restored, &err) == OK && restored)
+        doctor_note(d, FINDING_WARN, "restored", "droverctl restored --settled, once all is",
+                    "a backup was restored at %s; no rule ends unknown devices",
+                    clock_rfc3339(restored, false, at));
+}
+
+void doctor_database(struct doctor *d)
+{
+    const struct conf *conf = d->c->conf;
+    struct db *db = NULL;
+    struct err err;
+    if (db_new(conf, DB_OWNER, &db, &err) != OK || db_ping(db, &err) != OK) {
+        doctor_note(d, FINDING_FAIL, "database",
+                    "start MariaDB; see [database] hosts, socket, owner_user and its password file",
+                    "%s: %s", conf->db_owner_user, err.msg);
+        db_free(&db);
+        return;
+    }
+    doctor_note(d, FINDING_OK, "database", NULL, "%s reaches it", conf->db_owner_user);
+    check_clock(d, db);
+    if (check_schema(d, db)) {
+        check_account(d, DB_MDM, "@mdm@", conf->db_mdm_user);
+        check_account(d, DB_CONSOLE, "@console@", conf->db_console_user);
+        check_account(d, DB_AGENT, "@agent@", conf->db_agent_user);
+        check_bundle(d, db);
+        check_agent(d, db);
+        check_push(d, db);
+        check_restored(d, db);
+    }
+    db_free(&db);
+}

@@ -1,0 +1,90 @@
+/* doctor_files.c: who may read and write what is on the disk, and whether there is room. */
+#include "ctl/doctor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/limits.h"
+
+#define FREE_MIN (512ull * LIM_MB)
+#define FREE_PERCENT 5
+
+/* Nobody but owner and group may do what `bits` say. */
+static void check_secret(struct doctor *d, const char *path, mode_t bits, const char *fix)
+{
+    struct stat st;
+    if (!path[0])
+        return;
+    if (stat(path, &st) != 0)
+        doctor_note(d, FINDING_FAIL, "files",
+                    "mend the path in the configuration, or make the file", "%s: %s", path,
+                    strerror(errno));
+    else if (st.st_mode & bits)
+        doctor_note(d, FINDING_FAIL, "files", fix,
+                    "%s may be read or written by others (mode %03o)", path,
+                    (unsigned)(st.st_mode & 0777));
+    else
+        doctor_note(d, FINDING_OK, "files", NULL, "%s is kept from others", path);
+}
+
+static void check_public(struct doctor *d, const char *path, const char *fix)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        doctor_note(d, FINDING_FAIL, "files", fix, "%s: %s", path, strerror(errno));
+    else if (!(st.st_mode & S_IROTH) || (st.st_mode & S_IWOTH))
+        doctor_note(d, FINDING_FAIL, "files", "chmod 644 on it",
+                    "%s must be readable, and not writable, by everybody (mode %03o)", path,
+                    (unsigned)(st.st_mode & 0777));
+    else
+        doctor_note(d, FINDING_OK, "files", NULL, "%s can be read", path);
+}
+
+static void check_room(struct doctor *d, const char *path)
+{
+    struct statvfs fs;
+    if (statvfs(path, &fs) != 0) {
+        doctor_note(d, FINDING_FAIL, "disk", "make the folder, or mend its path in [server]",
+                    "%s: %s", path, strerror(errno));
+        return;
+    }
+    unsigned long long left = (unsigned long long)fs.f_bavail * fs.f_frsize;
+    unsigned percent = fs.f_blocks ? (unsigned)(100 * fs.f_bavail / fs.f_blocks) : 100;
+    bool bad = left < FREE_MIN || percent < FREE_PERCENT;
+    doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "disk",
+                "make room: a full disk stops the logs and the database",
+                "%s has %llu MB free (%u %%)", path, left / LIM_MB, percent);
+}
+
+static char *folder_of(struct ctl *c, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash > path ? arena_strndup(c->arena, path, (size_t)(slash - path)) : NULL;
+}
+
+void doctor_files(struct doctor *d)
+{
+    const struct conf *conf = d->c->conf;
+    const char *const passwords[] = {conf->db_mdm_password_file, conf->db_console_password_file,
+                                     conf->db_agent_password_file, conf->db_owner_password_file};
+    static const char *const keys[] = {"ca.key", "ra.key", "profile.key", "seal.key"};
+    check_secret(d, conf->path, S_IWOTH, "chmod o-w on it");
+    for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++)
+        check_secret(d, passwords[i], S_IRWXO, "chmod o-rwx on it, and change the password");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char *path = arena_fmt(d->c->arena, "%s/%s", conf->signer_dir, keys[i]);
+        if (path)
+            check_secret(d, path, S_IRWXG | S_IRWXO,
+                         "chmod 600 on it; if others may have read it, make new keys");
+    }
+    char *seal = arena_fmt(d->c->arena, "%s/seal.pub", conf->signer_dir);
+    if (seal)
+        check_public(d, seal, "run droverctl ca init");
+    check_public(d, conf->ca_bundle, "run droverctl ca bundle");
+    check_room(d, conf->state_dir);
+    char *logs = conf->log[0] == '/' ? folder_of(d->c, conf->log) : NULL;
+    if (logs && strcmp(logs, conf->state_dir) != 0)
+        check_room(d, logs);
+}
