@@ -95,6 +95,9 @@ static const struct key keys[] = {
         "time to wait for the database to connect or answer"},
 
     POOL(mdm, "{run_dir}/mdm.sock", "2", "16"),
+    {"mdm", "batch", INT, AT(mdm_batch), "64", 1, 64, .help =
+        "messages of devices that a process stores in one transaction when they come together; 1 "
+        "gives each its own"},
     POOL(console, "{run_dir}/console.sock", "1", "8"),
 
     {"signer", "dir", PATH, AT(signer_dir), "{state_dir}/signer", .help =

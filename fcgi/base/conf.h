@@ -51,6 +51,7 @@ struct conf {
     int64_t db_timeout_s;
 
     struct conf_pool mdm, console;
+    int64_t mdm_batch; /* messages that one transaction takes together; 1: each alone */
 
     const char *signer_dir; /* [signer] folder of its keys */
     const char *signer_user;

@@ -109,7 +109,7 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
     if (o == OK)
         o = gate_new(conf, &p->app.gate, err);
     if (o == OK && mdm)
-        o = batch_new(conf, DB_MDM, LIM_BATCH, &p->app.batch, err);
+        o = batch_new(conf, DB_MDM, (size_t)conf->mdm_batch, &p->app.batch, err);
     if (o == OK && mdm)
         o = refresher_start(p, err);
     if (o == OK)
