@@ -118,6 +118,22 @@ bool js_int(js v, int64_t *out)
     return true;
 }
 
+bool js_real(js v, double *out)
+{
+    if (!json_is_real((json_t *)v))
+        return false;
+    *out = json_real_value(v);
+    return true;
+}
+
+bool js_bool(js v, bool *out)
+{
+    if (!json_is_boolean((json_t *)v))
+        return false;
+    *out = json_is_true((json_t *)v);
+    return true;
+}
+
 bool js_get_int(js object, const char *key, int64_t *out)
 {
     return js_int(js_get(object, key), out);
@@ -125,11 +141,7 @@ bool js_get_int(js object, const char *key, int64_t *out)
 
 bool js_get_bool(js object, const char *key, bool *out)
 {
-    json_t *v = js_get(object, key);
-    if (!json_is_boolean(v))
-        return false;
-    *out = json_is_true(v);
-    return true;
+    return js_bool(js_get(object, key), out);
 }
 
 size_t js_size(js v)

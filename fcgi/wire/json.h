@@ -21,6 +21,8 @@ const char *js_str(js v);
 const char *js_get_str(js object, const char *key);
 bool js_get_int(js object, const char *key, int64_t *out);
 bool js_int(js v, int64_t *out);
+bool js_real(js v, double *out); /* an integer is none */
+bool js_bool(js v, bool *out);
 bool js_get_bool(js object, const char *key, bool *out);
 size_t js_size(js array_or_object);
 js js_at(js array, size_t i);
