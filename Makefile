@@ -31,7 +31,7 @@ CFLAGS_ALL = -std=c11 -g $(OPT) $(WARN) $(HARDEN) $(SAN) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(HARDEN_LD) $(SAN) $(LDFLAGS)
 
 LIB_SRC := $(sort $(wildcard fcgi/*/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/fcgi/command/catalogue_data.o
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 # A simulator is tests/sim/NAME.c with its own main; helpers it shares start with "lib".
 SIM_LIB := $(filter tests/sim/lib%,$(SIM_SRC))
@@ -62,6 +62,15 @@ $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libdrover.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs $(TEST_PKGS))
 
 $(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The tables of the command catalogue are made from its text.
+$(B)/gen/catalogue_data.c: fcgi/command/catalogue.txt scripts/catalogue
+	@mkdir -p $(@D)
+	LC_ALL=C awk -f scripts/catalogue fcgi/command/catalogue.txt >$@.new
+	mv $@.new $@
+$(B)/obj/fcgi/command/catalogue_data.o: $(B)/gen/catalogue_data.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
