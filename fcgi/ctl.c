@@ -64,6 +64,8 @@ static const struct verb verbs[] = {
     {"status", "[--json]", "the site in numbers", ctl_status},
     {"doctor", "[--tls-ca FILE] [--json]",
      "check the installation and say how to mend it; status 1 when a check fails", ctl_doctor},
+    {"catalogue", "[REQUEST-TYPE [KEY]]",
+     "print, as JSON, what devices can be told and what they answer", ctl_catalogue},
 };
 #define VERBS (sizeof verbs / sizeof *verbs)
 
@@ -124,7 +126,8 @@ static int verb_run(const struct verb *v, const char *file, int argc, char **arg
         goto out;
     }
     if (log_open("stderr", LOG_LEVEL_WARNING, "droverctl", &err) != OK ||
-        conf_load(conf_path(file), &conf, &err) != OK) {
+        (v->run != ctl_catalogue && /* which needs none */
+         conf_load(conf_path(file), &conf, &err) != OK)) {
         ctl_failed(&err);
         goto out;
     }

@@ -22,6 +22,7 @@ handler_fn api_enrollment;
 handler_fn api_queue, api_queue_delete;     /* queue.c */
 handler_fn api_results;                     /* results.c */
 handler_fn api_unknown, api_unknown_decide; /* unknown.c */
+handler_fn api_commands, api_command;       /* commands.c */
 
 /* --- what they share (common.c) --- */
 

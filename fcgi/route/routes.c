@@ -61,5 +61,7 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_GET, "/v1/unknown", GATE_API, api_unknown, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_POST, "/v1/unknown/*", GATE_API, api_unknown_decide, LIM_BODY_FORM,
      "application/json", "decide"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands", GATE_API, api_commands, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands/*", GATE_API, api_command, 0, NULL, "read"},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];

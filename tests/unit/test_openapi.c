@@ -36,8 +36,8 @@ static const struct {
 static bool of_api(const struct route *r)
 {
     return (r->programs & PROGRAM_CONSOLE) &&
-           (strncmp(r->path, "/v1/", 4) == 0 || strcmp(r->path, "/version") == 0 ||
-            strcmp(r->path, "/migration") == 0);
+           (strncmp(r->path, "/v1/", 4) == 0 || strncmp(r->path, "/api/", 5) == 0 ||
+            strcmp(r->path, "/version") == 0 || strcmp(r->path, "/migration") == 0);
 }
 
 /* "/v1/queue/{id}/{uuid}" is served by "/v1/queue/" and a star, "/v1/push" by itself. */
