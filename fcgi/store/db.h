@@ -110,8 +110,9 @@ enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val
 /* affected may be NULL; counts rows matched and changed as the server does (found rows). */
 enum outcome db_exec(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
                      uint64_t *affected, struct err *err) MUST_USE;
-/* An UPDATE or DELETE with %IN%, as in db_select_in(): one statement for many rows that get the
- * same values costs a tenth of db_exec_many(). `before` arguments stand before the list. */
+/* An UPDATE, DELETE or INSERT ... SELECT with %IN%, as in db_select_in(): one statement for many
+ * rows that get the same values costs a tenth of db_exec_many(). `before` arguments stand before
+ * the list. */
 enum outcome db_exec_in(struct db *db, const struct sql *sql, const struct val *before,
                         size_t nbefore, const struct val *list, size_t n, struct arena *a,
                         uint64_t *affected, struct err *err) MUST_USE;

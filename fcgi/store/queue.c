@@ -39,11 +39,10 @@ static const struct sql CLOSE = {
     "INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, "
     "notnow_at, notnow_count, closed_at, closed_why) SELECT enrollment_id, command_id, ?, "
     "queued_at, sent_at, sent_count, notnow_at, notnow_count, ?, ? FROM queue "
-    "WHERE enrollment_id=? AND command_id=? ON DUPLICATE KEY UPDATE state=result.state",
-    0};
-#define CLOSE_ARGS 5
-static const struct sql REMOVE = {"queue_remove",
-                                  "DELETE FROM queue WHERE enrollment_id=? AND command_id=?", 0};
+    "WHERE (enrollment_id, command_id) IN (%IN%) ON DUPLICATE KEY UPDATE state=result.state",
+    2};
+static const struct sql REMOVE = {
+    "queue_remove", "DELETE FROM queue WHERE (enrollment_id, command_id) IN (%IN%)", 2};
 static const struct sql OPEN_ONE = {
     "queue_open_one",
     "SELECT q.enrollment_id, q.command_id, q.sent_count FROM enrollment e JOIN queue q "
@@ -142,25 +141,18 @@ static void chunk_ids(const struct add *x, size_t from, size_t n, struct val *li
 }
 
 static enum outcome close_rows(struct db *db, const struct rows *r, int state, const char *why,
-                               int64_t now, struct err *err)
+                               int64_t now, struct arena *a, struct err *err)
 {
-    struct val close[CHUNK * CLOSE_ARGS], gone[CHUNK * 2];
+    struct val set[] = {val_int(state), val_int(now), val_str(why)}, list[CHUNK * 2];
     enum outcome o = OK;
 
     for (size_t from = 0, n; o == OK && from < r->n; from += n) {
         n = r->n - from < CHUNK ? r->n - from : CHUNK;
-        for (size_t i = 0; i < n; i++) {
-            const struct val *v = row_at(r, from + i, 0);
-
-            close[i * CLOSE_ARGS] = val_int(state);
-            close[i * CLOSE_ARGS + 1] = val_int(now);
-            close[i * CLOSE_ARGS + 2] = val_str(why);
-            close[i * CLOSE_ARGS + 3] = gone[i * 2] = v[0];
-            close[i * CLOSE_ARGS + 4] = gone[i * 2 + 1] = v[1];
-        }
-        o = db_exec_many(db, &CLOSE, close, CLOSE_ARGS, n, NULL, err);
+        for (size_t i = 0; i < n; i++)
+            memcpy(&list[i * 2], row_at(r, from + i, 0), 2 * sizeof(list[0]));
+        o = db_exec_in(db, &CLOSE, set, 3, list, n, a, NULL, err);
         if (o == OK)
-            o = db_exec_many(db, &REMOVE, gone, 2, n, NULL, err);
+            o = db_exec_in(db, &REMOVE, NULL, 0, list, n, a, NULL, err);
     }
     return o;
 }
@@ -209,7 +201,7 @@ static enum outcome dedupe(struct db *db, struct add *x, struct err *err)
         all.cols = 3;
     }
     if (x->e->dedupe == DEDUPE_SUPERSEDE)
-        return close_rows(db, &all, QUEUE_CANCELLED, "superseded", x->e->now, err);
+        return close_rows(db, &all, QUEUE_CANCELLED, "superseded", x->e->now, x->a, err);
     mark_duplicates(x, &all);
     return OK;
 }
@@ -349,7 +341,7 @@ static enum outcome cancel_unit(struct db *db, void *arg, struct err *err)
     snprintf(why, sizeof(why), "%.*s: %.*s", (int)utf8_prefix(x->actor, 24), x->actor,
              (int)utf8_prefix(x->why, 36), x->why);
     snprintf(detail, sizeof(detail), "cancelled=%zu sent=%zu", x->n, x->sent);
-    if ((o = close_rows(db, &r, QUEUE_CANCELLED, why, x->now, err)) != OK)
+    if ((o = close_rows(db, &r, QUEUE_CANCELLED, why, x->now, x->a, err)) != OK)
         return o;
     return audit_add(db, x->actor, "command.cancel", x->uuid != NULL ? x->uuid : x->ident, detail,
                      err);
@@ -381,7 +373,7 @@ static enum outcome expire_unit(struct db *db, void *arg, struct err *err)
     o = db_select(db, &PAST, (struct val[]){val_int(x->now), val_int((int64_t)x->sent)}, 2, x->a,
                   &r, err);
     x->n = o == OK ? r.n : 0;
-    return o == OK ? close_rows(db, &r, QUEUE_EXPIRED, "its time was over", x->now, err) : o;
+    return o == OK ? close_rows(db, &r, QUEUE_EXPIRED, "its time was over", x->now, x->a, err) : o;
 }
 
 enum outcome queue_expire(struct db *db, int64_t now, size_t max, size_t *expired, struct err *err)
