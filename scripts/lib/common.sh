@@ -15,8 +15,8 @@ BUILD_PACKAGES=(build-essential pkg-config libfcgi-dev libssl-dev libplist-dev l
 RUN_PACKAGES=(mariadb-server-core mariadb-client-core mariadb-client lighttpd lighttpd-mod-openssl
     openssl curl ca-certificates procps util-linux)
 APACHE_PACKAGES=(apache2-bin libapache2-mod-fcgid)
-TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-utils libxml2-utils clang-format
-    nghttp2-client git)
+TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-utils libxml2-utils
+    clang-format nghttp2-client git)
 
 # The packages of the list that are not installed.
 packages_missing() {
