@@ -81,7 +81,8 @@ void api_migration(struct app *app, struct req *req, const struct caller *caller
     struct message m = {.app = app, .req = req, .caller = caller, .resp = resp};
 
     if (!app->conf->nanomdm_migration) {
-        resp_json_error(resp, 404, "migration is turned off; see [api] nanomdm_migration in drover.conf(5)");
+        resp_json_error(resp, 404,
+                        "migration is turned off; see [api] nanomdm_migration in drover.conf(5)");
         return;
     }
     if (device_message_read(&m))
