@@ -41,6 +41,8 @@ GRANT SELECT, INSERT, UPDATE ON @db@.apikey TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.admin TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.invitation TO @console@;
 GRANT SELECT, INSERT ON @db@.scep_challenge TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.session TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.signin_throttle TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -60,3 +62,5 @@ GRANT SELECT, UPDATE, DELETE ON @db@.unknown_device TO @agent@;
 GRANT INSERT, SELECT (subject, action, at) ON @db@.audit TO @agent@;
 GRANT SELECT, DELETE ON @db@.scep_challenge TO @agent@;
 GRANT SELECT, DELETE ON @db@.scep_transaction TO @agent@;
+GRANT SELECT (ends_at), DELETE ON @db@.session TO @agent@;
+GRANT SELECT (last_at), DELETE ON @db@.signin_throttle TO @agent@;

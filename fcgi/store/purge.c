@@ -16,6 +16,8 @@ static const struct {
      3 * MONTH_US},
     {{"purge_pushes", "DELETE FROM push WHERE state = 4 AND due_at " BEFORE, 0}, MONTH_US},
     {{"purge_outcalls", "DELETE FROM outcall WHERE created_at " BEFORE, 0}, HOUR_US},
+    {{"purge_sessions", "DELETE FROM session WHERE ends_at " BEFORE, 0}, DAY_US},
+    {{"purge_signins", "DELETE FROM signin_throttle WHERE last_at " BEFORE, 0}, DAY_US},
     {{"purge_unknown", "DELETE FROM unknown_device WHERE last_seen_at " BEFORE, 0}, 3 * MONTH_US},
 };
 

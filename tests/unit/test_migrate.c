@@ -357,6 +357,32 @@ static void the_schema_of_this_program(void **state)
                      0); /* Galera wants a primary key everywhere */
 }
 
+/* A site that has run with the first schema keeps what it has. */
+static void a_filled_database_is_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/0001-core.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), 1);
+    SQL(ADMIN, "INSERT INTO admin (name, password_hash, created_at) VALUES ('ann', 'h', 1)");
+    SQL(AUDIT, "INSERT INTO audit (at, actor, action, subject, detail) SELECT seq, 'ann', 'a.b', "
+               "CONCAT('s', seq), NULL FROM seq_1_to_5000");
+    SQL(DEVICE, "INSERT INTO enrollment (id, ident, kind, state, created_at, last_seen_at) "
+                "SELECT seq, CONCAT('D', seq), 1, 2, 1, seq FROM seq_1_to_5000");
+    assert_ok(db_exec(db, &ADMIN, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &AUDIT, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &DEVICE, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(applied, SCHEMA_VERSION - 1);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM admin WHERE name = 'ann' AND language = ''"),
+                     1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM audit WHERE actor = 'ann'"), 5000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment"), 5000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM session"), 0);
+}
+
 /* --- grants ---------------------------------------------------------------------------------- */
 
 static void grants_are_given(void **state)
@@ -407,6 +433,9 @@ static void the_grants_of_this_program(void **state)
         {DB_AGENT, {.name = "11", .text = "SELECT key_sealed FROM push_cert"}, true},
         {DB_AGENT, {.name = "12", .text = "SELECT sha256 FROM apikey"}, false},
         {DB_AGENT, {.name = "13", .text = "SELECT password_hash FROM admin"}, false},
+        {DB_MDM, {.name = "14", .text = "SELECT token_sha256 FROM session"}, false},
+        {DB_CONSOLE, {.name = "15", .text = "SELECT csrf FROM session"}, true},
+        {DB_AGENT, {.name = "16", .text = "SELECT token_sha256 FROM session"}, false},
     };
     static const struct sql writes[] = {
         {.name = "w1", .text = "DELETE FROM audit"},
@@ -447,6 +476,7 @@ int main(void)
         TEST(a_statement_done_but_not_marked),
         TEST(two_migrators_at_once),
         TEST(the_schema_of_this_program),
+        TEST(a_filled_database_is_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

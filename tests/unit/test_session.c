@@ -1,0 +1,204 @@
+/* test_session.c: sessions of the console, and the throttle of sign-ins. */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/account.h"
+#include "store/migrate.h"
+#include "store/purge.h"
+#include "store/session.h"
+
+#define SQL(n, t) static const struct sql n = {.name = #n, .text = (t)}
+#define NOW INT64_C(1800000000000000)
+#define PASSWORD "correct horse battery"
+
+static const struct conf *conf;
+static struct arena *arena;
+static struct db *db;
+static struct err err;
+
+static void make(const char *old, char token[SESSION_TOKEN_LEN + 1])
+{
+    assert_ok(session_new(db, "ann", old, "a browser", "192.0.2.1", NOW, token, &err), err);
+}
+
+static enum outcome find(const char *token, int64_t at, struct session *s)
+{
+    return session_find(db, token, at, arena, s, &err);
+}
+
+static void a_session_is_found_by_its_token_alone(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1], hex[] = "00";
+    struct session s;
+    SQL(LOOK, "SELECT HEX(token_sha256) FROM session");
+    struct rows r;
+    make(NULL, token);
+    assert_int_equal(strlen(token), SESSION_TOKEN_LEN);
+    assert_ok(find(token, NOW + 1, &s), err);
+    assert_string_equal(s.admin, "ann");
+    assert_string_equal(s.user_agent, "a browser");
+    token[0] = token[0] == '0' ? '1' : '0';
+    assert_outcome(find(token, NOW + 1, &s), NOT_FOUND, err);
+    assert_outcome(find("", NOW + 1, &s), NOT_FOUND, err);
+    assert_outcome(find(hex, NOW + 1, &s), NOT_FOUND, err);
+    assert_ok(db_select(db, &LOOK, NULL, 0, arena, &r, &err), err);
+    assert_int_equal(r.n, 1);
+    assert_string_not_equal(row_at(&r, 0, 0)->s, token);
+}
+
+static void signing_in_ends_the_session_that_came_along(void **state)
+{
+    (void)state;
+    char first[SESSION_TOKEN_LEN + 1], second[SESSION_TOKEN_LEN + 1];
+    struct session s;
+    make(NULL, first);
+    make(first, second);
+    assert_string_not_equal(first, second);
+    assert_outcome(find(first, NOW, &s), NOT_FOUND, err);
+    assert_ok(find(second, NOW, &s), err);
+    /* a token that somebody made up is not adopted */
+    make("0123456789", second);
+    assert_outcome(find("0123456789", NOW, &s), NOT_FOUND, err);
+}
+
+static void a_session_ends_when_idle_and_in_any_case(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1];
+    struct session s;
+    int64_t idle = SESSION_IDLE_MIN * MINUTE_US;
+    make(NULL, token);
+    assert_outcome(find(token, NOW + idle, &s), NOT_FOUND, err);
+    int64_t at = NOW;
+    for (; at < NOW + SESSION_HOURS * HOUR_US; at += idle - SECOND_US)
+        assert_ok(find(token, at, &s), err);
+    assert_outcome(find(token, NOW + SESSION_HOURS * HOUR_US, &s), NOT_FOUND, err);
+}
+
+static void signing_out_and_disabling_end_it(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1], other[SESSION_TOKEN_LEN + 1];
+    struct session s, *list;
+    uint64_t ended;
+    size_t n;
+    make(NULL, token);
+    make(NULL, other);
+    assert_ok(find(token, NOW, &s), err);
+    assert_ok(session_list(db, "ann", NOW, arena, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_ok(session_end_others(db, &s, &ended, &err), err);
+    assert_int_equal(ended, 1);
+    assert_outcome(find(other, NOW, &s), NOT_FOUND, err);
+    assert_ok(find(token, NOW, &s), err);
+    assert_ok(session_end(db, &s, &err), err);
+    assert_ok(session_end(db, &s, &err), err);
+    assert_outcome(find(token, NOW, &s), NOT_FOUND, err);
+    make(NULL, token);
+    assert_ok(admin_disable(db, "ann", true, "cli", &err), err);
+    assert_outcome(find(token, NOW, &s), NOT_FOUND, err);
+    assert_ok(admin_disable(db, "ann", false, "cli", &err), err);
+    assert_ok(admin_language_set(db, "ann", "de", &err), err);
+    assert_ok(find(token, NOW, &s), err);
+    assert_string_equal(s.language, "de");
+}
+
+static int64_t attempt(const char *account, const char *address, int64_t at)
+{
+    int64_t wait = -1;
+    assert_ok(signin_attempt(db, account, address, at, arena, &wait, &err), err);
+    return wait;
+}
+
+static void guessing_is_slowed_down(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(attempt("ann", "192.0.2.9", NOW + i), 0);
+    assert_in_range(attempt("ann", "192.0.2.9", NOW + 6), 1, 2);
+    assert_int_equal(attempt("ann", "192.0.2.10", NOW + 7), 0); /* she herself is not kept out */
+    assert_int_equal(attempt("ben", "192.0.2.9", NOW + 7), 0);
+    /* waits grow to a quarter of an hour, and no further */
+    int64_t at = NOW + 10, longest = 0;
+    for (int i = 0; i < 30; i++) {
+        int64_t wait = attempt("ann", "192.0.2.9", at);
+        longest = wait > longest ? wait : longest;
+        at += (wait ? wait : 1) * SECOND_US;
+    }
+    assert_in_range(longest, 512, 900);
+    at += HOUR_US + SECOND_US;
+    assert_int_equal(attempt("ann", "192.0.2.9", at), 0);
+}
+
+static void a_right_password_clears_the_count(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(attempt("ann", "192.0.2.9", NOW + round * HOUR_US), 0);
+        assert_ok(signin_succeeded(db, "ann", "192.0.2.9", arena, &err), err);
+        if (round == 3)
+            break; /* twelve wrong ones from this address, which has twenty */
+    }
+    assert_int_equal(attempt("ann", "192.0.2.9", NOW + 3 * HOUR_US), 0);
+}
+
+static void what_is_over_is_purged_by_the_agent(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1];
+    struct db *agent = NULL;
+    struct session s;
+    uint64_t gone;
+    int64_t now = clock_now();
+    make(NULL, token); /* far in the future */
+    assert_ok(session_new(db, "ann", NULL, NULL, "", now - 3 * DAY_US, token, &err), err);
+    attempt("ann", "x", now - 2 * DAY_US);
+    assert_ok(db_new(conf, DB_AGENT, &agent, &err), err);
+    assert_ok(purge_run(agent, &gone, &err), err);
+    assert_int_equal(gone, 4);
+    assert_outcome(find(token, now - 3 * DAY_US, &s), NOT_FOUND, err);
+    db_free(&agent);
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    SQL(SESSIONS, "DELETE FROM session");
+    SQL(SIGNINS, "DELETE FROM signin_throttle");
+    arena_reset(arena);
+    return db_exec(db, &SESSIONS, NULL, 0, NULL, &err) != OK ||
+           db_exec(db, &SIGNINS, NULL, 0, NULL, &err) != OK;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_session_is_found_by_its_token_alone, clear),
+        cmocka_unit_test_setup(signing_in_ends_the_session_that_came_along, clear),
+        cmocka_unit_test_setup(a_session_ends_when_idle_and_in_any_case, clear),
+        cmocka_unit_test_setup(signing_out_and_disabling_end_it, clear),
+        cmocka_unit_test_setup(guessing_is_slowed_down, clear),
+        cmocka_unit_test_setup(a_right_password_clears_the_count, clear),
+        cmocka_unit_test_setup(what_is_over_is_purged_by_the_agent, clear),
+    };
+    struct db *owner = NULL;
+    int applied;
+    conf = testdb_conf(TESTDB_DIR, "drover_test_session");
+    arena = arena_new(16 * LIM_MB);
+    if (!arena || db_new(conf, DB_OWNER, &owner, &err) != OK ||
+        migrate_run(owner, "sql/schema", false, &applied, &err) != OK ||
+        migrate_grants(owner, "sql/grants.sql", conf, &err) != OK ||
+        admin_add(owner, "ann", PASSWORD, "cli", &err) != OK ||
+        db_new(conf, DB_CONSOLE, &db, &err) != OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        return 1;
+    }
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    db_free(&db);
+    db_free(&owner);
+    arena_free(&arena);
+    return rc;
+}
