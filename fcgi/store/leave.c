@@ -27,14 +27,17 @@ static const struct sql CHECKED_OUT = {
 static const struct sql PENDING_GONE = {"enrollment_pending_gone",
                                         "UPDATE enrollment SET pending_life_id=NULL WHERE id=?", 0};
 static const struct sql UNPUSH = {"push_remove", "DELETE FROM push WHERE enrollment_id=?", 0};
-static const struct sql BY_CERT = {"leave_by_cert",
-                                   "SELECT " WHO_COLUMNS " " WHO_FROM "WHERE i.sha256=?", 0};
-static const struct sql BY_IDENT = {
-    "leave_by_ident",
-    "SELECT id, state, life_id, device_id FROM enrollment WHERE ident=? FOR UPDATE", 0};
+static const struct sql BY_CERT = {
+    "leave_by_cert", "SELECT " WHO_COLUMNS " " WHO_FROM "WHERE i.sha256=? FOR UPDATE", 0};
+static const struct sql BY_IDENT = {"leave_by_ident",
+                                    "SELECT id, state, life_id, device_id, pending_life_id FROM "
+                                    "enrollment WHERE ident=? FOR UPDATE",
+                                    0};
 static const struct sql END = {
     "enrollment_end",
-    "UPDATE enrollment SET state=4, ended_at=?, ended_by=?, ended_why=? WHERE id=?", 0};
+    "UPDATE enrollment SET state=4, pending_life_id=NULL, ended_at=?, ended_by=?, ended_why=? "
+    "WHERE id=?",
+    0};
 
 enum outcome leave_cancel_queue(struct db *db, int64_t enrollment_id, int64_t before, int64_t now,
                                 const char *why, struct err *err)
@@ -153,6 +156,10 @@ static enum outcome end_unit(struct db *db, void *arg, struct err *err)
     if (row_at(&r, 0, 1)->i == ENROLLMENT_ENDED)
         return err_set(err, CONFLICT, "%s is ended already", x->ident);
     id = *row_at(&r, 0, 0);
+    /* an installation that is under way is ended with it; a later one is another matter */
+    if (!val_is_null(row_at(&r, 0, 4)) &&
+        (o = life_over(db, row_at(&r, 0, 4)->i, x->now, "the enrollment was ended", err)) != OK)
+        return o;
     if ((o = db_exec(db, &END, (struct val[]){val_int(x->now), val_str(x->by), val_str(x->why), id},
                      4, NULL, err)) != OK ||
         (o = leave_cancel_queue(db, id.i, INT64_MAX, x->now, "the enrollment was ended", err)) !=
