@@ -21,10 +21,22 @@ static const struct sql DEVICES = {
     "enrollment_for_authenticate",
     "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
     "p.cert_sha256, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id AND "
-    "q.sent_count > 0) FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "q.sent_count > 0), c.token_at FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "LEFT JOIN life c ON c.id = e.life_id "
     "WHERE e.ident IN (%IN%)",
     1};
-enum { D_IDENT, D_ID, D_DEVICE, D_STATE, D_LIFE, D_PENDING, D_ENDED, D_PENDING_SHA, D_SENT };
+enum {
+    D_IDENT,
+    D_ID,
+    D_DEVICE,
+    D_STATE,
+    D_LIFE,
+    D_PENDING,
+    D_ENDED,
+    D_PENDING_SHA,
+    D_SENT,
+    D_TOKEN_AT
+};
 
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
@@ -39,9 +51,10 @@ static const struct sql UPDATE_ENROLLMENT = {
     "device_name=COALESCE(?,device_name), product_name=COALESCE(?,product_name), "
     "model=COALESCE(?,model), model_name=COALESCE(?,model_name), "
     "os_version=COALESCE(?,os_version), build_version=COALESCE(?,build_version), "
-    "imei=COALESCE(?,imei), meid=COALESCE(?,meid), last_seen_at=? WHERE id=?",
+    "imei=COALESCE(?,imei), meid=COALESCE(?,meid), last_seen_at=? WHERE id=? AND state=? "
+    "AND life_id<=>? AND pending_life_id<=>?",
     0};
-#define UPDATE_ENROLLMENT_ARGS 12
+#define UPDATE_ENROLLMENT_ARGS 15
 static const struct sql ADD_LIFE = {
     "life_add",
     "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at) "
@@ -112,6 +125,8 @@ static bool may_return(const struct authenticate *x, const struct val *cert, con
         return true;
     if (cert != NULL && id_or_0(&cert[I_DEVICE]) != 0)
         return id_or_0(&cert[I_LIFE]) == id_or_0(&dev[D_PENDING]);
+    if (cert != NULL && id_or_0(&cert[I_RENEWS]) == dev[D_ID].i)
+        return false; /* it only renewed what was ended */
     if (cert != NULL && !val_is_null(&cert[I_ISSUED]))
         return cert[I_ISSUED].i > ended_at;
     return x->cert_not_before > ended_at;
@@ -141,6 +156,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->is_new = dev == NULL;
     x->unit.writes = x->verdict == WHO_GOOD;
     x->id_ = dev != NULL ? dev[D_ID].i : id_new();
+    x->state_ = dev != NULL ? dev[D_STATE].i : 0;
     x->current_ = dev != NULL ? id_or_0(&dev[D_LIFE]) : 0;
     x->pending_ = dev != NULL ? id_or_0(&dev[D_PENDING]) : 0;
     /* the same message once more: the device did not get the answer */
@@ -149,9 +165,13 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->life_ = again ? x->pending_ : id_new();
     x->pending_old_ = again ? 0 : x->pending_;
     x->sent_ = dev != NULL && dev[D_SENT].i != 0;
-    x->renewal_ = cert != NULL && dev != NULL && id_or_0(&cert[I_RENEWS]) == x->id_;
     /* an identity that serves the current life goes on doing so until the TokenUpdate */
     x->cert_moves_ = cert == NULL || x->current_ == 0 || id_or_0(&cert[I_LIFE]) != x->current_;
+    x->renewal_ =
+        cert != NULL && dev != NULL && id_or_0(&cert[I_RENEWS]) == x->id_ && x->cert_moves_;
+    /* held up on its way until the TokenUpdate that followed its twin was done: nothing is new */
+    if (!x->cert_moves_ && x->unit.now <= id_or_0(&dev[D_TOKEN_AT]))
+        x->unit.writes = false;
 }
 
 static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
@@ -181,6 +201,11 @@ static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t 
 }
 
 /* ---- writing ---- */
+
+static struct val val_id(int64_t id)
+{
+    return id != 0 ? val_int(id) : val_null();
+}
 
 static struct val cut(const char *s, size_t chars)
 {
@@ -230,6 +255,7 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
     struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
     struct val drop[LIM_BATCH * 2], erase[LIM_BATCH * 2], gone[LIM_BATCH];
     size_t nd = 0, ne = 0;
+    uint64_t updated;
     enum outcome o;
 
     if (args == NULL)
@@ -241,6 +267,9 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         fact_args(&x[i]->facts, v + 1);
         v[10] = val_int(x[i]->unit.now);
         v[11] = val_int(x[i]->id_);
+        v[12] = val_int(x[i]->state_);
+        v[13] = val_id(x[i]->current_);
+        v[14] = val_id(x[i]->pending_);
         if (x[i]->sent_) {
             erase[ne * 2] = val_int(x[i]->unit.now);
             erase[ne * 2 + 1] = gone[ne] = val_int(x[i]->id_);
@@ -251,9 +280,12 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
             drop[nd++ * 2 + 1] = val_int(x[i]->pending_old_);
         }
     }
-    if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, NULL, err)) !=
-            OK ||
-        (o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK ||
+    if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, &updated,
+                          err)) != OK)
+        return o;
+    if (updated != n)
+        return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
+    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK ||
         (o = db_exec_many(db, &ERASED, erase, 2, ne, NULL, err)) != OK)
         return o;
     return db_exec_many(db, &ERASED_GONE, gone, 1, ne, NULL, err);

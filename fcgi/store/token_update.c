@@ -18,13 +18,13 @@
     "SELECT " WHO_COLUMNS                                                                          \
     ", p.renewal, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id)"                      \
     ", EXISTS(SELECT 1 FROM enrollment s WHERE s.device_id = e.id AND s.id <> e.id)"               \
-    ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id) " from                            \
+    ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id), p.cert_sha256 " from             \
     "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)"
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 static const struct sql WHO[] = {
     {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE), .tuple = 1},
     {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM), .tuple = 1}};
-enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH };
+enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH, T_PENDING_SHA };
 
 /* Moved in from another server: no certificate speaks for it. */
 static const struct sql BY_IDENT = {
@@ -54,9 +54,10 @@ static const struct sql SET_ENROLLMENT = {
     "enrolled_at=IF(life_id<=>? AND state=2, enrolled_at, ?), life_id=?, state=2, "
     "pending_life_id=IF(pending_life_id=?, NULL, pending_life_id), last_seen_at=?, ended_at=NULL, "
     "ended_by=NULL, ended_why=NULL, user_short_name=COALESCE(?,user_short_name), "
-    "user_long_name=COALESCE(?,user_long_name) WHERE id=?",
+    "user_long_name=COALESCE(?,user_long_name) WHERE id=? AND state=? AND life_id<=>? "
+    "AND pending_life_id<=>?",
     0};
-#define SET_ENROLLMENT_ARGS 9
+#define SET_ENROLLMENT_ARGS 12
 static const struct sql CLOSE_LIFE = {
     "life_replaced", "UPDATE life SET state=3, over_at=?, over_why=? WHERE id=? AND state<>3", 0};
 static const struct sql CARRY_OVER = {
@@ -142,6 +143,7 @@ static enum outcome look_moved(struct db *db, struct token_update *x, struct are
     x->who.device_pending_id = x->who.cert_life_id = id_or_0(&v[3]);
     if (!is_user(x)) {
         x->who.id = v[0].i;
+        x->who.state = (int)v[1].i;
         x->who.life_id = id_or_0(&v[2]);
         x->who.verdict = x->who.cert_life_id != 0 ? WHO_PENDING : WHO_GOOD;
         return OK;
@@ -152,15 +154,30 @@ static enum outcome look_moved(struct db *db, struct token_update *x, struct are
     x->who.verdict = r.n > 0 ? WHO_GOOD : WHO_NO_CHANNEL;
     if (r.n > 0) {
         x->who.id = row_at(&r, 0, 0)->i;
+        x->who.state = (int)row_at(&r, 0, 1)->i;
         x->who.life_id = id_or_0(row_at(&r, 0, 2));
     }
     return OK;
 }
 
+/* The device came with the identity that it had: what its Authenticate opened begins now. */
+static void begin_again(struct token_update *x, const struct val *pending_sha)
+{
+    struct who *w = &x->who;
+
+    if (is_user(x) || (w->verdict != WHO_GOOD && w->verdict != WHO_LEFT) ||
+        w->device_pending_id == 0 || pending_sha->n != 32 ||
+        memcmp(pending_sha->s, x->sha256, 32) != 0)
+        return;
+    w->verdict = WHO_PENDING;
+    w->cert_life_id = w->device_pending_id;
+    x->moves_cert_ = true;
+}
+
 static void take_row(struct token_update *x, const struct rows *r)
 {
     who_judge(r, x->sha256, x->id, &x->who);
-    x->renewal_ = x->has_queue = x->push_open_ = false;
+    x->renewal_ = x->has_queue = x->push_open_ = x->moves_cert_ = false;
     if (x->who.id != 0) {
         const struct val *v = row_at(r, x->who.row, 0);
 
@@ -169,6 +186,7 @@ static void take_row(struct token_update *x, const struct rows *r)
         x->has_queue = v[T_QUEUE].i != 0;
         x->has_users_ = v[T_USERS].i != 0;
         x->push_open_ = !val_is_null(&v[T_PUSH]) && v[T_PUSH].i != PUSH_SENT;
+        begin_again(x, &v[T_PENDING_SHA]);
     }
 }
 
@@ -217,6 +235,11 @@ static enum outcome token_update_prepare(struct db *db, struct unit **u, size_t 
 }
 
 /* ---- writing ---- */
+
+static struct val val_id(int64_t id)
+{
+    return id != 0 ? val_int(id) : val_null();
+}
 
 static struct val cut(const char *s, size_t chars)
 {
@@ -269,7 +292,7 @@ static enum outcome replace_life(struct db *db, const struct token_update *x, st
     int64_t id = x->who.device_id, now = x->unit.now;
     enum outcome o = OK;
 
-    if (x->sha256 != NULL && x->who.cert_life_id != x->life_)
+    if (x->sha256 != NULL && (x->moves_cert_ || x->who.cert_life_id != x->life_))
         o = db_exec(db, &CERT_LIFE,
                     (struct val[]){val_int(x->life_), val_bin(bytes_of(x->sha256, 32))}, 2, NULL,
                     err);
@@ -330,6 +353,10 @@ static void enrollment_args(const struct token_update *x, struct val *v)
     v[6] = is_user(x) ? cut(x->id->user_short_name, 255) : val_null();
     v[7] = is_user(x) ? cut(x->id->user_long_name, 255) : val_null();
     v[8] = val_int(x->id_);
+    /* as it was read; else somebody else has written since */
+    v[9] = val_int(x->new_channel_ ? ENROLLMENT_PENDING : x->who.state);
+    v[10] = val_id(x->who.life_id);
+    v[11] = val_id(is_user(x) ? 0 : x->who.device_pending_id);
 }
 
 static int id_order(const void *a, const void *b)
@@ -372,6 +399,7 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
     struct val *life = arena_array(a, n * SET_LIFE_ARGS, sizeof(*life));
     struct val *enr = arena_array(a, n * SET_ENROLLMENT_ARGS, sizeof(*enr));
     size_t k = 0;
+    uint64_t updated = 0;
     enum outcome o = OK;
 
     if (life == NULL || enr == NULL)
@@ -393,7 +421,9 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
     if (o == OK)
         o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, NULL, err);
     if (o == OK)
-        o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, k, NULL, err);
+        o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, k, &updated, err);
+    if (o == OK && updated != k)
+        o = err_set(err, CONFLICT, "the enrollment has changed meanwhile");
     return o == OK ? wake(db, u, n, err) : o;
 }
 

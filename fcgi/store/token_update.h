@@ -27,7 +27,7 @@ struct token_update {
     bool has_queue; /* commands wait for it */
     /* private to token_update.c */
     int64_t id_, life_; /* channel and life that are written */
-    bool new_channel_, new_life_, renewal_, push_open_, has_users_;
+    bool new_channel_, new_life_, renewal_, push_open_, has_users_, moves_cert_;
 };
 
 /* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */

@@ -537,6 +537,204 @@ static void user_channel(void **state)
     assert_empty(say(&u, REPORT_IDLE, NULL));
 }
 
+/* Ended between its Authenticate and its TokenUpdate: it does not slip through. */
+static void ended_while_pending(void **state)
+{
+    struct device d = device_new(), again = enrolled();
+
+    (void)state;
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_ok(leave_end(db, d.udid, clock_now(), "admin:test", "sold", &err), err);
+    assert_false(token_update(&d, ""));
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
+    assert_int_equal(authenticate(&d), WHO_ENDED);
+
+    cert_new(&again); /* the same for a device that had an installation before */
+    assert_int_equal(authenticate(&again), WHO_GOOD);
+    assert_ok(leave_end(db, again.udid, clock_now(), "admin:test", "sold", &err), err);
+    assert_false(token_update(&again, ""));
+    assert_int_equal(say(&again, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
+}
+
+static void renewal_of(struct device *d)
+{
+    static const struct sql RENEWS = {
+        "renewal_since",
+        "INSERT INTO identity_cert (sha256, renews_device_id, issued_at) SELECT ?, id, ? "
+        "FROM enrollment WHERE ident=?",
+        0};
+
+    cert_new(d);
+    assert_ok(db_exec(db, &RENEWS,
+                      (struct val[]){val_bin(bytes_of(d->cert, 32)), val_int(clock_now()),
+                                     val_str(d->udid)},
+                      3, NULL, &err),
+              err);
+}
+
+/* An identity that the ended device got by renewing its old one is no new enrolment. */
+static void ended_and_renewed(void **state)
+{
+    struct device d = enrolled();
+
+    (void)state;
+    assert_ok(leave_end(db, d.udid, clock_now(), "admin:test", "sold", &err), err);
+    renewal_of(&d);
+    assert_int_equal(authenticate(&d), WHO_ENDED);
+    assert_false(token_update(&d, ""));
+}
+
+/* What was read does not hold any more when it is written: the unit is to be done again. */
+static enum outcome write_late(struct db *on, void *arg, struct err *e)
+{
+    struct unit *u = arg;
+
+    return u->kind->write(on, &u, 1, arena, e);
+}
+
+static struct token_update token_update_read(struct device *d)
+{
+    struct token_update x;
+    struct unit *u = &x.unit;
+
+    token_update_init(&x, arena, clock_now(), d->cert, id_of(d));
+    x.topic = TOPIC;
+    x.push_magic = "magic";
+    x.push_token = bytes_str("token");
+    x.accept_restore = true;
+    x.push_keep_s = 3600;
+    assert_ok(x.unit.kind->prepare(db, &u, 1, arena, &err), err);
+    return x;
+}
+
+static void token_update_overtaken(void **state)
+{
+    struct device sold = enrolled(), left = enrolled(), old = enrolled(), anew = old;
+    struct token_update x = token_update_read(&sold);
+    struct who who;
+
+    (void)state;
+    assert_ok(leave_end(db, sold.udid, clock_now(), "admin:test", "sold", &err), err);
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    assert_int_equal(say(&sold, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
+
+    x = token_update_read(&left);
+    assert_ok(leave_check_out(db, left.cert, id_of(&left), clock_now(), arena, &who, &err), err);
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    assert_int_equal(say(&left, REPORT_IDLE, NULL).who.verdict, WHO_LEFT);
+
+    x = token_update_read(&old); /* of the installation that is replaced meanwhile */
+    cert_new(&anew);
+    assert_int_equal(authenticate(&anew), WHO_GOOD);
+    assert_true(token_update(&anew, "new"));
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    assert_int_equal(say(&anew, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+static void user_token_update_overtaken(void **state)
+{
+    struct device d = enrolled(), u = d, anew = d;
+    struct token_update x;
+
+    (void)state;
+    u.id.kind = IDENT_USER;
+    snprintf(u.id.name, sizeof(u.id.name), "%.36s:some-user", d.udid);
+    assert_true(token_update(&u, ""));
+    x = token_update_read(&u);
+    cert_new(&anew);
+    assert_int_equal(authenticate(&anew), WHO_GOOD);
+    assert_true(token_update(&anew, ""));
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    assert_int_equal(ask("SELECT state FROM enrollment WHERE ident=?", u.id.name), 1);
+}
+
+static struct authenticate authenticate_new(struct device *d, int64_t now)
+{
+    struct authenticate x;
+
+    authenticate_init(&x, arena, now, d->cert, id_of(d));
+    x.topic = TOPIC;
+    x.cert_subject = "CN=test";
+    x.cert_serial = "1";
+    return x;
+}
+
+static void authenticate_overtaken(void **state)
+{
+    struct device d = device_new(), sold = enrolled();
+    struct authenticate x;
+    struct unit *u = &x.unit;
+
+    (void)state;
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    /* the same once more, slower */
+    x = authenticate_new(&d, clock_now());
+    assert_ok(x.unit.kind->prepare(db, &u, 1, arena, &err), err);
+    assert_true(token_update(&d, ""));
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+
+    cert_new(&sold);
+    x = authenticate_new(&sold, clock_now());
+    assert_ok(x.unit.kind->prepare(db, &u, 1, arena, &err), err);
+    assert_ok(leave_end(db, sold.udid, clock_now(), "admin:test", "sold", &err), err);
+    assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+}
+
+/* An Authenticate that was held up until its own TokenUpdate was done opens nothing. */
+static void authenticate_late(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "ProfileList");
+    struct authenticate x;
+
+    (void)state;
+    x = authenticate_new(&d, clock_now() - MINUTE_US);
+    run(&x.unit);
+    assert_int_equal(x.verdict, WHO_GOOD);
+    assert_true(token_update(&d, ""));
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+}
+
+/* The identity came with the profile and is the same after the device was wiped. */
+static void same_identity_again(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "DeviceLock"), *b;
+    struct who who;
+    struct token_update x;
+
+    (void)state;
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    assert_next(say(&d, REPORT_IDLE, NULL), a); /* valid until the TokenUpdate */
+    assert_true(token_update(&d, ""));
+    assert_int_equal(state_of(a), QUEUE_CANCELLED);
+    assert_empty(say(&d, REPORT_IDLE, NULL));
+    assert_int_equal(ask("SELECT l.unlock_token IS NULL AND e.pending_life_id IS NULL "
+                         "FROM enrollment e JOIN life l ON l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     1);
+    b = queue_command(&d, "ProfileList");
+    assert_true(token_update(&d, "unlock")); /* an ordinary one */
+    assert_next(say(&d, REPORT_IDLE, NULL), b);
+
+    /* after a CheckOut it is a new enrolment, not a restored backup */
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_int_equal(authenticate(&d), WHO_GOOD);
+    token_update_init(&x, arena, clock_now(), d.cert, id_of(&d));
+    x.topic = TOPIC;
+    x.push_magic = "magic";
+    x.push_token = bytes_str("token");
+    x.push_keep_s = 3600; /* accept_restore is off */
+    run(&x.unit);
+    assert_true(x.accepted);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+    assert_int_equal(ask("SELECT l.unlock_token IS NULL FROM enrollment e JOIN life l "
+                         "ON l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     1);
+}
+
 static void round_trips(void **state)
 {
     struct device d = enrolled();
@@ -686,6 +884,13 @@ int main(void)
         BOTH(left_and_restored),
         BOTH(ended),
         BOTH(user_channel),
+        BOTH(ended_while_pending),
+        BOTH(ended_and_renewed),
+        BOTH(token_update_overtaken),
+        BOTH(user_token_update_overtaken),
+        BOTH(authenticate_overtaken),
+        BOTH(authenticate_late),
+        BOTH(same_identity_again),
         cmocka_unit_test(round_trips),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
     };
