@@ -77,6 +77,9 @@ static enum outcome renewal_allowed(struct operation *op, const struct cert_info
     if (id.revoked)
         return refuse(op, SCEP_BAD_REQUEST,
                       err_set(err, DENIED, "the identity that signs the renewal is revoked"));
+    if (id.ended)
+        return refuse(op, SCEP_BAD_REQUEST,
+                      err_set(err, DENIED, "the enrollment of this identity was ended"));
     if (signer->not_after <= op->req->now || signer->not_before > op->req->now)
         return refuse(op, SCEP_BAD_TIME,
                       err_set(err, DENIED, "the identity that signs the renewal has expired"));

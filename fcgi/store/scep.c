@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/audit.h"
+#include "store/who.h"
 
 #include <stdio.h>
 
@@ -29,9 +30,12 @@ static const struct sql TRANSACTION_NEW = {
     .text = "INSERT INTO scep_transaction "
             "(transaction_sha256, key_sha256, transaction_id, cert_sha256, created_at) "
             "VALUES (?, ?, ?, ?, ?)"};
-static const struct sql IDENTITY_FIND = {.name = "scep_identity_find",
-                                         .text = "SELECT device_id, revoked_at FROM identity_cert "
-                                                 "WHERE sha256 = ? AND issued_at IS NOT NULL"};
+static const struct sql IDENTITY_FIND = {
+    .name = "scep_identity_find",
+    .text = "SELECT COALESCE(i.device_id, i.renews_device_id), i.revoked_at, "
+            "e.state FROM identity_cert i LEFT JOIN enrollment e "
+            "ON e.id = COALESCE(i.device_id, i.renews_device_id) "
+            "WHERE i.sha256 = ? AND i.issued_at IS NOT NULL"};
 static const struct sql IDENTITY_NEW = {
     .name = "scep_identity_new",
     .text = "INSERT INTO identity_cert (sha256, der, serial, subject, key_sha256, not_before, "
@@ -137,7 +141,8 @@ enum outcome scep_identity_find(struct db *db, const uint8_t cert_sha256[SHA256_
     if (r.n == 0)
         return err_set(err, NOT_FOUND, "this identity was not issued here");
     *out = (struct scep_identity){.device_id = row_at(&r, 0, 0)->i,
-                                  .revoked = !val_is_null(row_at(&r, 0, 1))};
+                                  .revoked = !val_is_null(row_at(&r, 0, 1)),
+                                  .ended = row_at(&r, 0, 2)->i == ENROLLMENT_ENDED};
     return OK;
 }
 

@@ -26,6 +26,10 @@ SQL(AUDITED, "SELECT COUNT(*) FROM audit WHERE action = 'identity.issue'");
 SQL(REVOKE, "UPDATE identity_cert SET revoked_at = 1");
 SQL(BIND, "UPDATE identity_cert SET device_id = 77");
 SQL(RENEWS, "SELECT COUNT(*) FROM identity_cert WHERE renews_device_id = ?");
+SQL(ENROLLED,
+    "INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
+    "VALUES (77, 'renews', 1, 77, 2, 1, 1)");
+SQL(END, "UPDATE enrollment SET state = 4 WHERE id = 77");
 SQL(AGE, "UPDATE scep_challenge SET expires_at = 1");
 SQL(CLEAR_CERT, "DELETE FROM identity_cert");
 SQL(CLEAR_TRANSACTION, "DELETE FROM scep_transaction");
@@ -373,8 +377,24 @@ static void renewals(void **state)
     assert_int_equal(X509_check_private_key(second.cert, fresh), 1);
     assert_int_equal(X509_cmp(second.cert, again.cert), 0);
     assert_int_equal(count(&RENEWS, 77), 1);
-    X509_free(second.cert);
     X509_free(again.cert);
+    /* an identity that was only renewed, not used yet, can be renewed: for the same device */
+    struct sc_request next = request("renewal of a renewal", NULL);
+    next.type = "17";
+    next.signer = second.cert;
+    next.signer_key = fresh;
+    assert_ok(db_exec(owner, &ENROLLED, NULL, 0, NULL, &err), err);
+    struct sc_reply chained = exchange(&next);
+    assert_string_equal(chained.status, "0");
+    assert_int_equal(count(&RENEWS, 77), 2);
+    X509_free(chained.cert);
+    /* what a person has ended does not renew itself, by neither of them */
+    assert_ok(db_exec(owner, &END, NULL, 0, NULL, &err), err);
+    next.transaction = "of an ended one";
+    REFUSED(&next, "2");
+    renew.transaction = "of an ended one too";
+    REFUSED(&renew, "2");
+    X509_free(second.cert);
     /* by a challenge that was made for a device */
     r = request("by challenge", challenge(78));
     struct sc_reply third = exchange(&r);
