@@ -5,6 +5,14 @@
 #include "base/log.h"
 #include "store/token_update.h"
 
+static bool bool_read(struct message *m, const char *key, bool *out)
+{
+    if (pl_get(m->root, key) == NULL || pl_get_bool(m->root, key, out))
+        return true;
+    device_refuse(m, 400, "%s is no boolean", key);
+    return false;
+}
+
 static bool keys_read(struct message *m, struct token_update *x)
 {
     if (!checkin_topic(m, &x->topic))
@@ -22,9 +30,8 @@ static bool keys_read(struct message *m, struct token_update *x)
                       LIM_PUSH_MAGIC);
         return false;
     }
-    pl_get_bool(m->root, "AwaitingConfiguration", &x->awaiting_configuration);
-    pl_get_bool(m->root, "NotOnConsole", &x->not_on_console);
-    return true;
+    return bool_read(m, "AwaitingConfiguration", &x->awaiting_configuration) &&
+           bool_read(m, "NotOnConsole", &x->not_on_console);
 }
 
 static bool unlock_token_read(struct message *m, struct token_update *x)
@@ -32,12 +39,14 @@ static bool unlock_token_read(struct message *m, struct token_update *x)
     struct err err = {0};
     struct bytes token;
 
-    if (!pl_get_data(m->root, "UnlockToken", &token) || token.n == 0)
+    if (pl_get(m->root, "UnlockToken") == NULL)
         return true; /* the stored one stays */
-    if (token.n > LIM_SECRET) {
-        device_refuse(m, 400, "UnlockToken is longer than %u octets", LIM_SECRET);
+    if (!pl_get_data(m->root, "UnlockToken", &token) || token.n > LIM_SECRET) {
+        device_refuse(m, 400, "UnlockToken is no data, or longer than %u octets", LIM_SECRET);
         return false;
     }
+    if (token.n == 0)
+        return true;
     if (checkin_seal(m, "UnlockToken", token, &x->unlock_token, &err) == OK)
         return true;
     device_fail(m, &err);

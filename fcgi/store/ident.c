@@ -22,6 +22,25 @@ static enum outcome part_check(const char *key, const char *s, bool colon, size_
         if (*p < 0x20 || *p == 0x7f || (*p == ':' && !colon))
             return err_set(err, INVALID, "%s holds a character that is not allowed (0x%02x)", key,
                            *p);
+    /* the database compares texts as if blanks at their end were not there */
+    if (s[0] == ' ' || s[n - 1] == ' ')
+        return err_set(err, INVALID, "%s begins or ends with a blank", key);
+    return OK;
+}
+
+/* A name of another type is not a name that is missing: it would turn the message of a user into
+ * one of the device. */
+static enum outcome types_check(pl message, struct err *err)
+{
+    static const char *const keys[] = {"UDID",   "EnrollmentID",  "EnrollmentUserID",
+                                       "UserID", "UserShortName", "UserLongName"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        pl node = pl_get(message, keys[i]);
+
+        if (node != NULL && pl_str(node) == NULL)
+            return err_set(err, INVALID, "%s is no string", keys[i]);
+    }
     return OK;
 }
 
@@ -43,9 +62,11 @@ enum outcome ident_read(pl message, struct ident *out, struct err *err)
     const char *enrollment = pl_get_str(message, "EnrollmentID");
     const char *user = pl_get_str(message, "EnrollmentUserID");
     const char *device;
-    enum outcome o;
+    enum outcome o = types_check(message, err);
 
     memset(out, 0, sizeof(*out));
+    if (o != OK)
+        return o;
     out->udid = pl_get_str(message, "UDID");
     out->user_id = pl_get_str(message, "UserID");
     out->user_short_name = pl_get_str(message, "UserShortName");

@@ -50,6 +50,29 @@ class Messages(unittest.TestCase):
         for key in ("Token", "PushMagic", "Topic"):
             self.assertEqual(d.token_update(**{key: None}).status, 400, key)
 
+    def test_wrong_types(self):
+        """A key of another type is refused, not taken for one that is missing."""
+        d = drover.device().enrol()
+        for key, value in (("UserID", 5), ("EnrollmentID", b"x"), ("UserShortName", []),
+                           ("AwaitingConfiguration", "true"), ("NotOnConsole", 1),
+                           ("UnlockToken", "text"), ("Token", "text"), ("PushMagic", b"x")):
+            a = d.token_update(**{"PushMagic": "other", key: value})
+            self.assertEqual(a.status, 400, key)
+        self.assertEqual(d.server.count(
+            "SELECT COUNT(*) FROM enrollment e JOIN life l ON l.id=e.life_id WHERE e.ident='%s' "
+            "AND l.push_magic='%s'" % (d.udid, d.magic)), 1)
+
+    def test_names_with_blanks_at_their_ends(self):
+        """The database would take them for the same name without the blank."""
+        d = drover.device().enrol()
+        for udid in (d.udid + " ", " " + d.udid):
+            self.assertEqual(drover.device(udid=udid).authenticate().status, 400)
+        self.assertEqual(d.user("U1").token_update().status, 200)
+        self.assertEqual(d.user("U1 ").token_update().status, 400)
+        self.assertEqual(d.user("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+                                "bob ").token_update().status, 400)
+        self.assertEqual(d.idle().status, 200)
+
     def test_channels(self):
         d = drover.device().enrol()
         u = d.user()
