@@ -24,7 +24,9 @@ static void unknown(struct check *c, enum unknown what, const char *text)
     check_warn(c, "%s", text);
 }
 
-static bool version_check(struct check *c, const struct catalogue_support *s, bool soft)
+/* s: what holds of a row; t: what holds of the row above, which was checked before. */
+static bool version_check(struct check *c, const struct catalogue_support *s,
+                          const struct catalogue_support *t, bool soft)
 {
     const struct device_facts *f = c->facts;
     const char *os = platform_name(f->platform);
@@ -52,7 +54,7 @@ static bool version_check(struct check *c, const struct catalogue_support *s, bo
              version_text(s->removed, needs), has);
         return false;
     }
-    if (s->deprecated != 0 && f->version >= s->deprecated)
+    if (s->deprecated != t->deprecated && f->version >= s->deprecated)
         check_warn(c, "is deprecated since %s %s", os, version_text(s->deprecated, needs));
     return true;
 }
@@ -96,32 +98,34 @@ static bool mode_check(struct check *c, enum mode mode, enum says is, const char
     return false;
 }
 
-static bool state_check(struct check *c, const struct catalogue_support *s, bool soft)
+static bool state_check(struct check *c, const struct catalogue_support *s,
+                        const struct catalogue_support *t, bool soft)
 {
     const struct device_facts *f = c->facts;
-    bool ok = true;
+    bool supervised = s->supervised && !t->supervised, dep = s->dep && !t->dep, ok = true;
 
-    if (s->supervised && f->supervised == SAYS_NO) {
+    if (supervised && f->supervised == SAYS_NO) {
         NOTE(c, soft, "needs a supervised device");
         ok = false;
-    } else if (s->supervised && f->supervised == SAYS_NOTHING) {
+    } else if (supervised && f->supervised == SAYS_NOTHING) {
         unknown(c, UNKNOWN_SUPERVISED,
                 "needs a supervised device; whether this one is, is not known");
     }
-    if (s->dep && f->dep == SAYS_NO) {
+    if (dep && f->dep == SAYS_NO) {
         NOTE(c, soft, "needs a device that came by automated enrolment");
         ok = false;
-    } else if (s->dep && f->dep == SAYS_NOTHING) {
+    } else if (dep && f->dep == SAYS_NOTHING) {
         unknown(c, UNKNOWN_DEP,
                 "needs a device that came by automated enrolment; whether this one did, is not "
                 "known");
     }
-    if (f->platform == PLATFORM_IOS)
+    if (f->platform == PLATFORM_IOS && s->shared != t->shared)
         ok &= mode_check(c, s->shared, f->shared_ipad, "Shared iPad", UNKNOWN_SHARED,
                          "needs Shared iPad; whether the device is one, is not known", soft);
-    ok &= mode_check(c, s->user_enrolment, f->user_enrolment, "User Enrolment",
-                     UNKNOWN_USER_ENROLMENT,
-                     "needs User Enrolment; whether the device came by it, is not known", soft);
+    if (s->user_enrolment != t->user_enrolment)
+        ok &= mode_check(c, s->user_enrolment, f->user_enrolment, "User Enrolment",
+                         UNKNOWN_USER_ENROLMENT,
+                         "needs User Enrolment; whether the device came by it, is not known", soft);
     return ok;
 }
 
@@ -137,34 +141,41 @@ void support_right(struct check *c, unsigned right, bool soft)
              right, right_about(right));
 }
 
-static bool all_check(struct check *c, const struct catalogue_support *s, bool soft)
+static bool same_channels(const struct catalogue_support *s, const struct catalogue_support *t)
 {
-    return version_check(c, s, soft) && channel_check(c, s, soft) && state_check(c, s, soft);
+    return s->device == t->device && s->user == t->user && s->shared_device == t->shared_device &&
+           s->shared_user == t->shared_user;
 }
 
 bool support_check(struct check *c, cat node, bool soft)
 {
     cat above = catalogue_parent(node);
-    struct catalogue_support s, t;
+    struct catalogue_support s, t = {.device = true,
+                                     .user = true,
+                                     .shared_device = true,
+                                     .shared_user = true,
+                                     .shared = MODE_ALLOWED,
+                                     .user_enrolment = MODE_ALLOWED};
 
+    if (c->hopeless)
+        return true;
     if (c->facts->platform == PLATFORM_UNKNOWN) {
         unknown(c, UNKNOWN_PLATFORM,
                 "the device's platform is not known; neither versions nor rights were checked");
         return true;
     }
     s = catalogue_support(node, c->facts->platform);
-    if (above != NULL) {
+    if (above != NULL)
         t = catalogue_support(above, c->facts->platform);
-        if (s.introduced == t.introduced && s.deprecated == t.deprecated &&
-            s.removed == t.removed && s.right == t.right && s.supervised == t.supervised &&
-            s.dep == t.dep && s.device == t.device && s.user == t.user && s.shared == t.shared &&
-            s.shared_device == t.shared_device && s.shared_user == t.shared_user &&
-            s.user_enrolment == t.user_enrolment)
-            return true;
-    }
-    if (!all_check(c, &s, soft))
+    if ((s.introduced != t.introduced || s.deprecated != t.deprecated || s.removed != t.removed) &&
+        !version_check(c, &s, &t, soft))
         return false;
-    support_right(c, s.right, soft);
+    if (!same_channels(&s, &t) && !channel_check(c, &s, soft))
+        return false;
+    if (!state_check(c, &s, &t, soft))
+        return false;
+    if (s.right != t.right)
+        support_right(c, s.right, soft);
     return true;
 }
 

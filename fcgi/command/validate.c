@@ -191,14 +191,16 @@ static void array_check(struct check *c, cat node, pl array)
 static void value_check(struct check *c, cat node, pl value)
 {
     enum catalogue_type type = catalogue_type(node);
+    bool was = c->hopeless;
 
     if (catalogue_is(node, CATALOGUE_LEGACY))
         check_warn(c, "is of the protocol as it was in 2014");
-    support_check(c, node, false);
+    if (!support_check(c, node, false))
+        c->hopeless = true;
     if (!type_fits(type, pl_type_of(value))) {
         check_error(c, "is of type %s; it must be of type %s", pl_type_name(pl_type_of(value)),
                     catalogue_type_name(type));
-        return;
+        goto out;
     }
     one_of_check(c, node, value);
     range_check(c, node, value);
@@ -208,6 +210,8 @@ static void value_check(struct check *c, cat node, pl value)
     else if (type == CATALOGUE_ARRAY)
         array_check(c, node, value);
     rules_check(c, node, value);
+out:
+    c->hopeless = was;
 }
 
 /* ---- the command as a whole ---- */
@@ -246,7 +250,7 @@ static void root_check(struct check *c, pl root)
         check_error(c, "there is no request type \"%.64s\"", type);
         return;
     }
-    support_check(c, node, false);
+    c->hopeless = !support_check(c, node, false);
     dict_check(c, node, command);
     rules_check(c, node, command);
 }

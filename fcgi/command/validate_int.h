@@ -13,6 +13,7 @@ struct check {
     struct findings *out;
     unsigned unknown; /* facts whose lack was told */
     bool failed;      /* out of memory */
+    bool hopeless;    /* the device cannot have what this place belongs to, which was told */
     size_t path_n;
     char path[CHECK_PATH_MAX]; /* an overlong one is cut off */
 };
@@ -28,8 +29,8 @@ void check_error(struct check *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void check_warn(struct check *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Whether the device can have it: platform, version, supervision, right, channel. Checks what the
- * row says beyond the one above it. With soft the device leaves it out, which is a warning. False:
- * it cannot. */
+ * row says beyond the one above it, and nothing in a hopeless place. With soft the device leaves it
+ * out, which is a warning. False: it cannot. */
 bool support_check(struct check *c, cat node, bool soft);
 /* Whether the row exists on the device, as far as is known. */
 bool support_exists(const struct check *c, cat node);

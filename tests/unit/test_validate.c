@@ -269,6 +269,28 @@ static void channels(void **state)
     CHECK("E : does not go to a user's channel\n", "ProfileList", NULL, &f);
 }
 
+/* What is wrong with the whole is not told again of its parts. */
+static void each_fault_is_told_once(void **state)
+{
+    struct device_facts f = phone, mac = a_mac();
+    (void)state;
+    f.rights = 8191 & ~RIGHT_ERASE;
+    check("EraseDevice",
+          "{\"PreserveDataPlan\": true, \"DisallowProximitySetup\": true, "
+          "\"ReturnToService\": {\"Enabled\": true}}",
+          &f);
+    assert_int_equal(found.errors, 1);
+    mac.platform = PLATFORM_TVOS;
+    check("InstallMedia", "{\"MediaType\": \"Book\", \"MediaURL\": \"https://a/\"}", &mac);
+    assert_int_equal(found.errors, 1);
+    CHECK("E ReturnToService: macOS does not have it\n", "EraseDevice",
+          "{\"ReturnToService\": {\"Enabled\": true, \"WiFiProfileData\": \"QUJD\"}}",
+          (f = a_mac(), &f));
+    /* types are told all the same */
+    check("Restrictions", "{\"ProfileRestrictions\": \"yes\"}", &f);
+    assert_int_equal(found.errors, 2);
+}
+
 /* What is not known is told once and refuses nothing. */
 static void unknown_facts_warn(void **state)
 {
@@ -429,6 +451,7 @@ int main(void)
         cmocka_unit_test(rights_of_the_profile),
         cmocka_unit_test(states_of_the_device),
         cmocka_unit_test(channels),
+        cmocka_unit_test(each_fault_is_told_once),
         cmocka_unit_test(unknown_facts_warn),
         cmocka_unit_test(things_that_are_no_commands),
         cmocka_unit_test(what_is_told_is_bounded_and_tame),
