@@ -35,6 +35,10 @@ static const struct verb verbs[] = {
      "add NAME [--password-file FILE]\nset NAME [--password-file FILE]\ndisable NAME\n"
      "enable NAME\nlist [--json]",
      "administrators of the console; set adds one or gives another password", ctl_admin},
+    {"users",
+     "add NAME [--full-name TEXT] [--password-file FILE]\npassword NAME [--password-file FILE]\n"
+     "disable NAME\nenable NAME\nlist [--json]",
+     "people who enrol devices and log in on managed Macs", ctl_users},
     {"apikey",
      "add NAME [--scopes WORDS] [--expires TIME]\n"
      "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",

@@ -20,6 +20,9 @@ GRANT INSERT, SELECT (subject, action, at) ON @db@.audit TO @mdm@;
 GRANT SELECT, UPDATE ON @db@.invitation TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_challenge TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_transaction TO @mdm@;
+GRANT SELECT ON @db@.enroll_user TO @mdm@;
+GRANT SELECT, INSERT, UPDATE ON @db@.user_auth TO @mdm@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.login_throttle TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
@@ -43,6 +46,7 @@ GRANT SELECT, INSERT, UPDATE ON @db@.invitation TO @console@;
 GRANT SELECT, INSERT ON @db@.scep_challenge TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.session TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.signin_throttle TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.enroll_user TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -64,3 +68,4 @@ GRANT SELECT, DELETE ON @db@.scep_challenge TO @agent@;
 GRANT SELECT, DELETE ON @db@.scep_transaction TO @agent@;
 GRANT SELECT (ends_at), DELETE ON @db@.session TO @agent@;
 GRANT SELECT (last_at), DELETE ON @db@.signin_throttle TO @agent@;
+GRANT SELECT, DELETE ON @db@.login_throttle TO @agent@;

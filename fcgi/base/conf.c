@@ -135,8 +135,11 @@ static const struct key keys[] = {
         "what becomes of a device that was restored from a backup: accept it, or refuse it with "
         "401, which removes its MDM profile"},
     {"checkin", "user_authenticate", ENUM, AT(user_authenticate), "refuse",
-        .choices = "refuse accept", .help =
-        "UserAuthenticate of network users: refuse (410, users are not managed) or accept"},
+        .choices = "refuse accept digest", .help =
+        "UserAuthenticate of network users: refuse (410, users are not managed), accept without a "
+        "password, or digest: the password of an account of droverctl users"},
+    {"checkin", "digest_algorithm", ENUM, AT(digest_algorithm), "MD5", .choices = "MD5 SHA-256",
+        .help = "algorithm of the challenge; MD5 is what Macs have always spoken"},
 
     {"apns", "url", URL, AT(apns_url), "https://api.push.apple.com", .help =
         "Apple's push service"},

@@ -70,7 +70,9 @@ struct conf {
     int64_t unknown_hours;         /* "end" acts only after this many hours */
     int64_t unknown_max;           /* and only while fewer devices than this are unknown */
     const char *restore_action;    /* [restore] "accept" or "refuse" a backup's TokenUpdate */
-    const char *user_authenticate; /* [checkin] "refuse" (410) or "accept" (empty challenge) */
+    const char *user_authenticate; /* [checkin] "refuse" (410), "accept" (empty challenge), or
+                                    * "digest" (a password) */
+    const char *digest_algorithm;  /* "MD5" or "SHA-256" */
 
     const char *apns_url; /* [apns] https://api.push.apple.com */
     const char *apns_sandbox_url;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "store/audit.h"
 #include "store/unknown.h"
+#include "store/userauth.h"
 #include "wire/encode.h"
 #include "wire/x509.h"
 
@@ -32,6 +33,28 @@ void device_fail(struct message *m, const struct err *err)
         resp_header(m->resp, "Retry-After", "60");
 }
 
+/* The AuthToken of a user who logged in with a password; a device's own messages cost nothing. */
+static bool user_allowed(struct message *m)
+{
+    const char *type = pl_get_str(m->root, "MessageType");
+    struct err err = {0};
+    struct db *db = NULL;
+    enum outcome o;
+
+    if (!ident_is_user(&m->id) || strcmp(m->app->conf->user_authenticate, "digest") != 0 ||
+        (type != NULL && strcmp(type, "UserAuthenticate") == 0))
+        return true;
+    o = db_pool_take(m->app->pool, &db, &err);
+    if (o == OK)
+        o = userauth_check(db, m->id.name, pl_get_str(m->root, "AuthToken"), m->req->arena, &err);
+    db_pool_give(m->app->pool, &db);
+    if (o == DENIED)
+        device_refuse(m, 403, "%s", err.msg);
+    else if (o != OK)
+        device_fail(m, &err);
+    return o == OK;
+}
+
 bool device_message_read(struct message *m)
 {
     struct err err = {0};
@@ -54,7 +77,7 @@ bool device_message_read(struct message *m)
         device_refuse(m, 403, "the identity certificate has expired");
         return false;
     }
-    return true;
+    return user_allowed(m);
 }
 
 void device_message_free(struct message *m)

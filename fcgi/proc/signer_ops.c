@@ -269,6 +269,33 @@ static enum outcome op_ticket_end(struct call *c, struct err *err)
     return signer_ticket_end(c->s->tickets, ticket, err);
 }
 
+static enum outcome op_digest_check(struct call *c, struct err *err)
+{
+    struct digest_answer d = {0};
+    const char *algorithm = sign_get_str(&c->in, c->a);
+    struct bytes sealed = sign_get_bytes(&c->in);
+    const char *method = sign_get_str(&c->in, c->a);
+    const char **const fields[] = {&d.username, &d.uri, &d.nonce,   &d.nc,
+                                   &d.cnonce,   &d.qop, &d.response};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        *fields[i] = sign_get_str(&c->in, c->a);
+    if (!sign_read_done(&c->in) || !digest_algorithm_read(algorithm, &d.algorithm))
+        return bad_fields(err);
+    c->purpose = "DigestHA1";
+    c->owner = d.username;
+    const char *label =
+        arena_fmt(c->a, SIGN_DIGEST_LABEL, digest_algorithm_name(d.algorithm), d.username);
+    struct buf ha1 = BUF_INIT(DIGEST_HEX_MAX + SEAL_OVERHEAD);
+    enum outcome o = label ? seal_open(&c->s->keys.seal, label, sealed, &ha1, err)
+                           : err_set(err, ERROR, "out of memory");
+    if (o == DENIED)
+        o = err_set(err, INVALID, "the HA1 was not sealed here for this account");
+    if (o == OK)
+        o = digest_check(&d, buf_cstr(&ha1), method, err);
+    buf_wipe(&ha1);
+    return o;
+}
+
 /* THE table: operation, who may, whether a line is written (every use of a key and every change
  * of a right is one). */
 static const struct op {
@@ -286,6 +313,7 @@ static const struct op {
     [SIGN_OP_UNSEAL] = {"unseal", op_unseal, MDM | AGENT, true},
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},
+    [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},
 };
 
 static enum outcome record(struct call *c, const struct op *op, enum outcome o,

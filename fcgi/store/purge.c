@@ -18,6 +18,7 @@ static const struct {
     {{"purge_outcalls", "DELETE FROM outcall WHERE created_at " BEFORE, 0}, HOUR_US},
     {{"purge_sessions", "DELETE FROM session WHERE ends_at " BEFORE, 0}, DAY_US},
     {{"purge_signins", "DELETE FROM signin_throttle WHERE last_at " BEFORE, 0}, DAY_US},
+    {{"purge_throttles", "DELETE FROM login_throttle WHERE last_at " BEFORE, 0}, DAY_US},
     {{"purge_unknown", "DELETE FROM unknown_device WHERE last_seen_at " BEFORE, 0}, 3 * MONTH_US},
 };
 

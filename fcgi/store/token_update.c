@@ -66,6 +66,9 @@ static const struct sql CARRY_OVER = {
     "o.unlock_token), n.bootstrap_token=COALESCE(n.bootstrap_token, o.bootstrap_token) "
     "WHERE n.id=?",
     0};
+/* The users of a renewed device stay logged in. */
+static const struct sql CARRY_USERS = {
+    "user_auth_carry_over", "UPDATE user_auth SET life_id=? WHERE device_id=? AND life_id=?", 0};
 static const struct sql CERT_LIFE = {"identity_life",
                                      "UPDATE identity_cert SET life_id=? WHERE sha256=?", 0};
 static const struct sql WIPE_OLD = {
@@ -300,6 +303,10 @@ static enum outcome replace_life(struct db *db, const struct token_update *x, st
         o = db_exec(db, &CARRY_OVER,
                     (struct val[]){val_int(x->who.device_life_id), val_int(x->life_)}, 2, NULL,
                     err);
+    if (o == OK && renewed(x) && x->has_users_)
+        o = db_exec(db, &CARRY_USERS,
+                    (struct val[]){val_int(x->life_), val_int(id), val_int(x->who.device_life_id)},
+                    3, NULL, err);
     if (o == OK && restored(x))
         o = audit_add(db, "rule:restore", "enrollment.restore", x->id->name,
                       "a TokenUpdate of an earlier installation was accepted", err);

@@ -308,3 +308,25 @@ enum outcome sign_ticket_end(struct bytes ticket, struct err *err)
     buf_wipe(&msg);
     return o;
 }
+
+enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_sealed,
+                               const char *method, struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    struct buf in = MSG_INIT;
+    struct sign_reader r = {0};
+    sign_msg_begin(&msg, SIGN_OP_DIGEST_CHECK);
+    sign_put_str(&msg, digest_algorithm_name(d->algorithm));
+    sign_put_bytes(&msg, ha1_sealed);
+    sign_put_str(&msg, method);
+    const char *const fields[] = {d->username, d->uri, d->nonce,   d->nc,
+                                  d->cnonce,   d->qop, d->response};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        sign_put_str(&msg, fields[i]);
+    enum outcome o = ask(&msg, &in, &r, err);
+    if (o == OK && !sign_read_done(&r))
+        o = bad_answer(err);
+    buf_wipe(&in);
+    buf_wipe(&msg);
+    return o;
+}

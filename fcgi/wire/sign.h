@@ -7,6 +7,7 @@
 #ifndef DROVER_WIRE_SIGN_H
 #define DROVER_WIRE_SIGN_H
 
+#include "wire/digest.h"
 #include "wire/x509.h"
 
 enum sign_role { SIGN_MDM, SIGN_CONSOLE, SIGN_AGENT, SIGN_CTL };
@@ -62,6 +63,13 @@ enum outcome sign_ticket(const char *purpose, const char *owner, const char *com
 /* The command has its final status (mdm), or was cancelled (console, ctl): the ticket is void. OK
  * also when it is void already. */
 enum outcome sign_ticket_end(struct bytes ticket, struct err *err) MUST_USE;
+
+/* HTTP Digest (wire/digest.h): is the answer that of the password whose HA1 was sealed as
+ * SIGN_DIGEST_LABEL of that algorithm and d->username? The HA1 does not leave the signer. For the
+ * mdm role. DENIED: another password; INVALID: sealed for another account. */
+#define SIGN_DIGEST_LABEL "DigestHA1-%s:%s" /* algorithm, account */
+enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_sealed,
+                               const char *method, struct err *err) MUST_USE;
 
 /* The certificates that devices and administrators may see, as DER: "ca", "ra" (what SCEP
  * requests are encrypted to and replies signed with), "profile". NOT_FOUND: another name. */

@@ -7,6 +7,7 @@
 #include "wire/json.h"
 #include <openssl/cms.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 /* ------------------------------------------------------------------ building */
@@ -27,6 +28,8 @@ void message_ids(const struct simdev *d, unsigned channel, pl dict)
         pl_set_str(dict, "UserShortName", c->short_name);
         if (c->long_name[0])
             pl_set_str(dict, "UserLongName", c->long_name);
+        if (c->auth_token[0])
+            pl_set_str(dict, "AuthToken", c->auth_token);
     }
 }
 
@@ -82,6 +85,8 @@ pl message_build(const struct simdev *d, const struct mdm_setup *m, enum message
     pl dict = pl_new_dict();
     pl_set_str(dict, "MessageType", names[kind]);
     message_ids(d, channel, dict);
+    if (kind == MSG_USER_AUTHENTICATE && d->channel[channel].digest[0])
+        pl_set_str(dict, "DigestResponse", d->channel[channel].digest);
     if (kind == MSG_AUTHENTICATE || kind == MSG_TOKEN_UPDATE || kind == MSG_CHECK_OUT)
         pl_set_str(dict, "Topic", m->topic);
     if (kind == MSG_AUTHENTICATE)
@@ -243,22 +248,90 @@ static void keep_body(struct simdev *d, struct bytes b)
         memcpy(d->last_body, b.p, b.n);
 }
 
+/* The value of a parameter of a challenge, without its quotes. */
+static bool challenge_value(const char *challenge, const char *name, char *out, size_t size)
+{
+    const char *at = strstr(challenge, name);
+    size_t n;
+    if (!at || at[strlen(name)] != '=')
+        return false;
+    at += strlen(name) + 1;
+    at += *at == '"';
+    n = strcspn(at, "\", ");
+    return n < size && snprintf(out, size, "%.*s", (int)n, at) >= 0;
+}
+
+/* H of the text in hexadecimal: MD5 or SHA-256. */
+static void hash_text(const char *algorithm, const char *text, char out[65])
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    const EVP_MD *md = strcmp(algorithm, "SHA-256") == 0 ? EVP_sha256() : EVP_md5();
+    if (!EVP_Digest(text, strlen(text), sum, &n, md, NULL))
+        abort();
+    hex_encode(bytes_of(sum, n), out);
+}
+
+/* What a Mac makes of short name, password and challenge (RFC 7616, qop=auth). */
+static bool digest_answer(struct simdev *d, struct channel *c, const char *challenge)
+{
+    char name[sizeof c->short_name], realm[64], nonce[128], algorithm[16] = "MD5", text[512],
+                                                            ha1[65], ha2[65], response[65];
+    const char *password = d->fleet->opt.user_password;
+    if (!challenge_value(challenge, "realm", realm, sizeof realm) ||
+        !challenge_value(challenge, "nonce", nonce, sizeof nonce))
+        return false;
+    if (!challenge_value(challenge, "algorithm", algorithm, sizeof algorithm))
+        snprintf(algorithm, sizeof algorithm, "MD5");
+    memcpy(name, c->short_name, sizeof name);
+    snprintf(text, sizeof text, "%s:%s:%s", name, realm, password);
+    hash_text(algorithm, text, ha1);
+    hash_text(algorithm, "PUT:/mdm/checkin", ha2);
+    snprintf(text, sizeof text, "%s:%s:%08x:0a4f113b:auth:%s", ha1, nonce, 3u, ha2);
+    hash_text(algorithm, text, response);
+    snprintf(c->digest, sizeof c->digest,
+             "Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"/mdm/checkin\", "
+             "algorithm=%s, qop=auth, nc=%08x, cnonce=\"0a4f113b\", response=\"%s\"",
+             name, realm, nonce, algorithm, 3u, response);
+    return true;
+}
+
+static void on_challenge(struct simdev *d, unsigned channel, const char *challenge)
+{
+    struct channel *c = &d->channel[channel];
+    c->auth_token[0] = '\0';
+    if (!d->fleet->opt.user_password)
+        simdev_error(d, "the server asks for a Digest and there is no --user-password");
+    else if (!digest_answer(d, c, challenge))
+        simdev_error(d, "the Digest challenge cannot be answered: %s", challenge);
+    else
+        simdev_message(d, MSG_USER_AUTHENTICATE, channel);
+}
+
 /* UserAuthenticate: 410 means that the server does not manage this user; an answer with no
- * challenge that the user may go on. */
+ * challenge, or an AuthToken, that the user may go on. */
 static void after_user_authenticate(struct simdev *d, const struct httpc_result *r,
                                     unsigned channel)
 {
     struct err err;
     pl answer = NULL;
-    const char *challenge = NULL;
+    struct channel *c = &d->channel[channel];
+    const char *challenge = NULL, *token = NULL;
     if (r->status != 200)
         return;
-    if (r->body.n && pl_parse(r->body, &answer, &err) == OK)
+    c->digest[0] = '\0';
+    if (r->body.n && pl_parse(r->body, &answer, &err) == OK) {
         challenge = pl_get_str(answer, "DigestChallenge");
-    if (challenge && *challenge)
-        simdev_error(d, "the server asks for a Digest, which this simulator does not answer");
-    else
+        token = pl_get_str(answer, "AuthToken");
+    }
+    if (token && !*token) {
+        simdev_error(d, "the password of %s is wrong", c->short_name);
+    } else if (challenge && *challenge) {
+        on_challenge(d, channel, challenge);
+    } else {
+        snprintf(c->auth_token, sizeof c->auth_token, "%s", token ? token : "");
         simdev_message(d, MSG_TOKEN_UPDATE, channel);
+    }
     pl_free(&answer);
 }
 

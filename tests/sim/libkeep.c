@@ -38,6 +38,8 @@ static pl channel_to_plist(const struct channel *c)
     pl d = pl_new_dict();
     pl_set_int(d, "TokenCount", c->token_count);
     pl_set_bool(d, "Enrolled", c->enrolled);
+    if (c->auth_token[0])
+        pl_set_str(d, "AuthToken", c->auth_token);
     if (c->report) {
         set_octets(d, "Report", c->report, c->nreport);
         pl_set_str(d, "ReportUUID", c->report_uuid);
@@ -157,7 +159,9 @@ static struct mdm_setup *mdm_from_plist(pl d)
 static void channel_from_plist(struct channel *c, pl d)
 {
     const char *uuid = pl_get_str(d, "ReportUUID"), *status = pl_get_str(d, "ReportStatus");
+    const char *auth = pl_get_str(d, "AuthToken");
     c->token_count = get_count(d, "TokenCount");
+    snprintf(c->auth_token, sizeof c->auth_token, "%s", auth ? auth : "");
     pl_get_bool(d, "Enrolled", &c->enrolled);
     c->report = (char *)get_octets(d, "Report", &c->nreport);
     snprintf(c->report_uuid, sizeof c->report_uuid, "%s", uuid ? uuid : "");

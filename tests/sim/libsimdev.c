@@ -397,7 +397,7 @@ void simdev_wipe(struct simdev *d)
     rest(d);
     d->life++;
     for (unsigned c = 0; c < d->nchannels; c++)
-        d->channel[c].token_count = 0;
+        d->channel[c].token_count = 0, d->channel[c].auth_token[0] = '\0';
     free(d->device_name);
     d->device_name = NULL;
     d->locked = d->lost_mode = d->awaiting = false;

@@ -50,6 +50,8 @@ enum aftermath { AFTER_NOTHING, AFTER_ERASED, AFTER_LEFT };
 struct channel {      /* the device's own, or a user's */
     char user_id[40]; /* "" on the device channel */
     char short_name[64], long_name[80];
+    char auth_token[160]; /* of a network user who logged in; "" */
+    char digest[768];     /* DigestResponse of the next UserAuthenticate; "" */
     unsigned token_count; /* how often the token changed; token and magic follow from it */
     bool enrolled;        /* its TokenUpdate was accepted */
     bool awake;           /* a poll is among the jobs */
@@ -152,6 +154,7 @@ struct simdev {
 };
 
 struct fleet_options {
+    const char *user_password;                   /* NULL: users answer no Digest challenge */
     const char *enroll_url, *state_dir, *server; /* server: replaces the profile's hosts, or NULL */
     enum hw_kind kind;
     unsigned users, concurrency;

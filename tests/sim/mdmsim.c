@@ -16,6 +16,7 @@
  *   --shared-ipad        iPads are shared: --users are theirs too
  *   --user-enrollment    EnrollmentID and EnrollmentUserID instead of UDID and UserID
  *   --user-authenticate  Mac users send UserAuthenticate before their TokenUpdate
+ *   --user-password TEXT with which they answer a Digest challenge
  *   --seed N             the same seed makes the same devices (1)
  *   --state DIR          keeps identities, tokens, profiles and undelivered results; a second start
  *                        goes on with them and does not enrol again
@@ -99,6 +100,7 @@ enum option_id {
     O_SHARED,
     O_UE,
     O_UA,
+    O_PASSWORD,
     O_SEED,
     O_STATE,
     O_SIGN,
@@ -127,29 +129,47 @@ enum option_id {
 };
 
 static const struct option options[] = {
-    {"devices", 1, 0, O_DEVICES},    {"kind", 1, 0, O_KIND},
-    {"users", 1, 0, O_USERS},        {"shared-ipad", 0, 0, O_SHARED},
-    {"user-enrollment", 0, 0, O_UE}, {"user-authenticate", 0, 0, O_UA},
-    {"seed", 1, 0, O_SEED},          {"state", 1, 0, O_STATE},
-    {"sign", 0, 0, O_SIGN},          {"sign-sha1", 0, 0, O_SHA1},
-    {"proxy-header", 0, 0, O_PROXY}, {"server", 1, 0, O_SERVER},
-    {"ca-file", 1, 0, O_CA},         {"scep-get", 0, 0, O_SCEP_GET},
-    {"binary", 1, 0, O_BINARY},      {"concurrency", 1, 0, O_CONCURRENCY},
-    {"threads", 1, 0, O_THREADS},    {"timeout", 1, 0, O_TIMEOUT},
-    {"backoff", 1, 0, O_BACKOFF},    {"backoff-max", 1, 0, O_BACKOFF_MAX},
-    {"tries", 1, 0, O_TRIES},        {"notnow", 1, 0, O_NOTNOW},
-    {"wake", 1, 0, O_WAKE},          {"poll", 1, 0, O_POLL},
-    {"answers", 1, 0, O_ANSWERS},    {"control", 1, 0, O_CONTROL},
-    {"trace", 1, 0, O_TRACE},        {"verbose", 0, 0, O_VERBOSE},
-    {"once", 0, 0, O_ONCE},          {"enroll-url", 1, 0, O_ENROLL},
-    {"help", 0, 0, O_HELP},          {0, 0, 0, 0},
+    {"devices", 1, 0, O_DEVICES},
+    {"kind", 1, 0, O_KIND},
+    {"users", 1, 0, O_USERS},
+    {"shared-ipad", 0, 0, O_SHARED},
+    {"user-enrollment", 0, 0, O_UE},
+    {"user-authenticate", 0, 0, O_UA},
+    {"user-password", 1, 0, O_PASSWORD},
+    {"seed", 1, 0, O_SEED},
+    {"state", 1, 0, O_STATE},
+    {"sign", 0, 0, O_SIGN},
+    {"sign-sha1", 0, 0, O_SHA1},
+    {"proxy-header", 0, 0, O_PROXY},
+    {"server", 1, 0, O_SERVER},
+    {"ca-file", 1, 0, O_CA},
+    {"scep-get", 0, 0, O_SCEP_GET},
+    {"binary", 1, 0, O_BINARY},
+    {"concurrency", 1, 0, O_CONCURRENCY},
+    {"threads", 1, 0, O_THREADS},
+    {"timeout", 1, 0, O_TIMEOUT},
+    {"backoff", 1, 0, O_BACKOFF},
+    {"backoff-max", 1, 0, O_BACKOFF_MAX},
+    {"tries", 1, 0, O_TRIES},
+    {"notnow", 1, 0, O_NOTNOW},
+    {"wake", 1, 0, O_WAKE},
+    {"poll", 1, 0, O_POLL},
+    {"answers", 1, 0, O_ANSWERS},
+    {"control", 1, 0, O_CONTROL},
+    {"trace", 1, 0, O_TRACE},
+    {"verbose", 0, 0, O_VERBOSE},
+    {"once", 0, 0, O_ONCE},
+    {"enroll-url", 1, 0, O_ENROLL},
+    {"help", 0, 0, O_HELP},
+    {0, 0, 0, 0},
 };
 
 static void usage(FILE *to)
 {
     fprintf(to,
             "usage: mdmsim --enroll-url URL [--devices N] [--kind iphone|ipad|mac|appletv|mix]\n"
-            "  [--users N] [--shared-ipad] [--user-enrollment] [--user-authenticate] [--seed N]\n"
+            "  [--users N] [--shared-ipad] [--user-enrollment] [--user-authenticate]\n"
+            "  [--user-password TEXT] [--seed N]\n"
             "  [--state DIR] [--sign] [--sign-sha1] [--proxy-header] [--server URL]\n"
             "  [--ca-file FILE] [--scep-get] [--binary PERCENT] [--concurrency N] [--threads N]\n"
             "  [--timeout S] [--backoff S] [--backoff-max S] [--tries N] [--notnow S]\n"
@@ -207,6 +227,9 @@ static void set_option(int id, const char *v, struct arguments *a)
         break;
     case O_UA:
         o->user_authenticate = true;
+        break;
+    case O_PASSWORD:
+        o->user_password = v;
         break;
     case O_SEED:
         o->seed = strtoull(v, NULL, 0);

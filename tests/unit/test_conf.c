@@ -193,7 +193,7 @@ static void test_refused(void **state)
         {"[unknown]\naction = hold end\n", 2, "hold end"},
         {"[unknown]\nhours = 1\n", 2, "from 24"},
         {"[restore]\naction = maybe\n", 2, "accept refuse"},
-        {"[checkin]\nuser_authenticate = yes\n", 2, "refuse accept"},
+        {"[checkin]\nuser_authenticate = yes\n", 2, "refuse accept digest"},
         {"[server]\nlog_level = loud\n", 2, "error warning info debug"},
         {"[server]\nlog = file\n", 2, "absolute path"},
         {"[server]\ndevice_url = http://x\n", 2, "https://"},

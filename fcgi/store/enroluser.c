@@ -1,0 +1,224 @@
+/* enroluser.c: see enroluser.h. */
+#include "store/enroluser.h"
+
+#include <ctype.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "store/audit.h"
+#include "wire/encode.h"
+#include "wire/seal.h"
+#include "wire/sign.h"
+
+static const struct sql ADD = {
+    .name = "enroluser_add",
+    .text = "INSERT INTO enroll_user (password_hash, ha1_md5, ha1_sha256, password_at, name, "
+            "full_name, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"};
+static const struct sql PASSWORD = {
+    .name = "enroluser_password",
+    .text = "UPDATE enroll_user SET password_hash = ?, ha1_md5 = ?, ha1_sha256 = ?, "
+            "password_at = ? WHERE name = ?"};
+static const struct sql DISABLE = {
+    .name = "enroluser_disable",
+    .text = "UPDATE enroll_user SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) "
+            "WHERE name = ?"};
+static const struct sql VOID_TOKENS = {
+    .name = "enroluser_void_tokens",
+    .text = "UPDATE user_auth SET token_sha256 = NULL WHERE account = ?"};
+static const struct sql FIND = {
+    .name = "enroluser_find",
+    .text = "SELECT id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, "
+            "password_at, disabled_at FROM enroll_user WHERE name = ?"};
+static const struct sql LIST = {
+    .name = "enroluser_list",
+    .text = "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at "
+            "FROM enroll_user ORDER BY name"};
+
+static enum outcome name_check(const char *name, struct err *err)
+{
+    size_t n = strlen(name);
+    if (n == 0 || n > ENROLUSER_NAME_MAX || !utf8_valid(bytes_str(name)))
+        return err_set(err, INVALID, "a name has 1 to %d octets of UTF-8", ENROLUSER_NAME_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (iscntrl((unsigned char)name[i]) || strchr(":\"\\", name[i]))
+            return err_set(err, INVALID,
+                           "a name holds no control characters, colons, quotes and backslashes");
+    return OK;
+}
+
+/* What is stored of a password. */
+struct secrets {
+    char hash[PASSWORD_HASH_MAX];
+    struct buf md5, sha256;
+};
+
+static enum outcome ha1_sealed(const uint8_t pub[SEAL_KEY_LEN], enum digest_algorithm a,
+                               const char *name, const char *password, struct buf *out,
+                               struct err *err)
+{
+    char ha1[DIGEST_HEX_MAX + 1];
+    struct buf label = BUF_INIT(ENROLUSER_NAME_MAX + 64);
+    buf_fmt(&label, SIGN_DIGEST_LABEL, digest_algorithm_name(a), name);
+    digest_ha1(a, name, password, ha1);
+    *out = BUF_INIT(DIGEST_HEX_MAX + SEAL_OVERHEAD);
+    enum outcome o = buf_failed(&label) ? err_set(err, ERROR, "out of memory")
+                                        : seal(pub, buf_cstr(&label), bytes_str(ha1), out, err);
+    secret_wipe(ha1, sizeof ha1);
+    buf_free(&label);
+    return o;
+}
+
+static enum outcome secrets_make(const char *signer_dir, const char *name, const char *password,
+                                 struct secrets *s, struct err *err)
+{
+    uint8_t pub[SEAL_KEY_LEN];
+    size_t n = strlen(password);
+    *s = (struct secrets){0};
+    enum outcome o = name_check(name, err);
+    if (o == OK && (n < ENROLUSER_PASSWORD_MIN || n > ENROLUSER_PASSWORD_MAX))
+        o = err_set(err, INVALID, "a password has %d to %d octets", ENROLUSER_PASSWORD_MIN,
+                    ENROLUSER_PASSWORD_MAX);
+    if (o == OK)
+        o = seal_public_load(signer_dir, pub, err);
+    if (o == OK)
+        o = password_hash(password, s->hash, err);
+    if (o == OK)
+        o = ha1_sealed(pub, DIGEST_MD5, name, password, &s->md5, err);
+    if (o == OK)
+        o = ha1_sealed(pub, DIGEST_SHA256, name, password, &s->sha256, err);
+    return o;
+}
+
+static void secrets_free(struct secrets *s)
+{
+    secret_wipe(s->hash, sizeof s->hash);
+    buf_free(&s->md5);
+    buf_free(&s->sha256);
+}
+
+/* A change of one user with what it voids and its audit entry, as one unit of work. */
+struct change {
+    const struct sql *sql;
+    struct val args[8];
+    size_t nargs;
+    bool voids;
+    const char *by, *action, *name;
+};
+
+static enum outcome change_unit(struct db *db, void *arg, struct err *err)
+{
+    struct change *c = arg;
+    uint64_t rows;
+    enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
+    if (o == CONFLICT)
+        return err_set(err, CONFLICT, "there is a user \"%s\" already", c->name);
+    if (o == OK && rows == 0)
+        return err_set(err, NOT_FOUND, "there is no user \"%s\"", c->name);
+    if (o == OK && c->voids)
+        o = db_exec(db, &VOID_TOKENS, (struct val[]){val_str(c->name)}, 1, NULL, err);
+    return o == OK ? audit_add(db, c->by, c->action, c->name, NULL, err) : o;
+}
+
+static void secret_args(struct change *c, const struct secrets *s, int64_t now)
+{
+    c->args[0] = val_secret(bytes_str(s->hash));
+    c->args[1] = val_secret(buf_bytes(&s->md5));
+    c->args[2] = val_secret(buf_bytes(&s->sha256));
+    c->args[3] = val_int(now);
+    c->args[4] = val_str(c->name);
+}
+
+enum outcome enroluser_add(struct db *db, const char *signer_dir, const char *name,
+                           const char *full_name, const char *password, const char *by,
+                           struct err *err)
+{
+    struct secrets s;
+    int64_t now = clock_now();
+    struct change c = {.sql = &ADD, .nargs = 8, .by = by, .action = "user.add", .name = name};
+    enum outcome o = secrets_make(signer_dir, name, password, &s, err);
+    if (o == OK && !utf8_valid(bytes_str(full_name)))
+        o = err_set(err, INVALID, "the full name is not UTF-8");
+    if (o == OK) {
+        secret_args(&c, &s, now);
+        c.args[5] = val_strn(full_name, utf8_prefix(full_name, ENROLUSER_FULL_NAME_MAX));
+        c.args[6] = val_int(now);
+        c.args[7] = val_str(by);
+        o = db_unit(db, change_unit, &c, err);
+    }
+    secrets_free(&s);
+    return o;
+}
+
+enum outcome enroluser_password(struct db *db, const char *signer_dir, const char *name,
+                                const char *password, const char *by, struct err *err)
+{
+    struct secrets s;
+    struct change c = {.sql = &PASSWORD,
+                       .nargs = 5,
+                       .voids = true,
+                       .by = by,
+                       .action = "user.password",
+                       .name = name};
+    enum outcome o = secrets_make(signer_dir, name, password, &s, err);
+    if (o == OK) {
+        secret_args(&c, &s, clock_now());
+        o = db_unit(db, change_unit, &c, err);
+    }
+    secrets_free(&s);
+    return o;
+}
+
+enum outcome enroluser_disable(struct db *db, const char *name, bool disable, const char *by,
+                               struct err *err)
+{
+    struct change c = {.sql = &DISABLE,
+                       .args = {val_int(disable), val_int(clock_now()), val_str(name)},
+                       .nargs = 3,
+                       .voids = disable,
+                       .by = by,
+                       .action = disable ? "user.disable" : "user.enable",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}
+
+static void from_row(const struct rows *r, size_t i, struct enroluser *out)
+{
+    const struct val *v = row_at(r, i, 0);
+    *out = (struct enroluser){.id = v[0].i,
+                              .name = v[1].s,
+                              .full_name = v[2].s,
+                              .password_hash = v[3].s,
+                              .ha1_md5 = val_bytes(&v[4]),
+                              .ha1_sha256 = val_bytes(&v[5]),
+                              .created_at = v[6].i,
+                              .password_at = v[7].i,
+                              .disabled_at = val_is_null(&v[8]) ? 0 : v[8].i};
+}
+
+enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, struct enroluser *out,
+                            struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &FIND, (struct val[]){val_str(name)}, 1, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no user of this name");
+    if (o == OK)
+        from_row(&r, 0, out);
+    return o;
+}
+
+enum outcome enroluser_list(struct db *db, struct arena *a, struct enroluser **out, size_t *n,
+                            struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &LIST, NULL, 0, a, &r, err);
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        from_row(&r, *n, &(*out)[*n]);
+    return OK;
+}

@@ -1,0 +1,174 @@
+"""Network users of Macs log in with a password: HTTP Digest, AuthTokens, the throttle."""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import signal
+import unittest
+
+import drover
+
+PASSWORD = "correct horse battery"
+
+
+@contextlib.contextmanager
+def setting(server, section, **keys):
+    """The configuration with these keys, reloaded; as it was afterwards."""
+    path = server.run["config"]
+    with open(path) as f:
+        before = f.read()
+
+    def put(text):
+        old = set(server.workers())
+        with open(path, "w") as f:
+            f.write(text)
+        os.kill(server.pid("drover"), signal.SIGHUP)
+        # the one that stays is the workers' parent
+        drover.wait_for(lambda: set(server.workers()) - old and len(old & set(server.workers())) < 2)
+
+    try:
+        put(before + "\n[%s]\n" % section + "".join("%s = %s\n" % k for k in keys.items()))
+        yield
+    finally:
+        put(before)
+
+
+def answer(challenge, name, password, nc=1, method="PUT", uri="/mdm/checkin", **change):
+    """A DigestResponse as RFC 7616 has it."""
+    p = dict(re.findall(r'(\w+)="?([^",]*)"?', challenge.split(" ", 1)[1]))
+    md = hashlib.sha256 if p["algorithm"] == "SHA-256" else hashlib.md5
+
+    def h(*parts):
+        return md(":".join(parts).encode()).hexdigest()
+
+    cnonce, count = secrets.token_hex(8), "%08x" % nc
+    response = h(h(name, p["realm"], password), p["nonce"], count, cnonce, "auth", h(method, uri))
+    keys = {"username": name, "realm": p["realm"], "nonce": p["nonce"], "uri": uri,
+            "cnonce": cnonce, "response": response, **change}
+    return ("Digest " + ", ".join('%s="%s"' % k for k in keys.items()) +
+            ", nc=%s, qop=auth, algorithm=%s" % (count, p["algorithm"]))
+
+
+class NetworkUsers(unittest.TestCase):
+    def setUp(self):
+        self.server = drover.server()
+        self.name = "net" + secrets.token_hex(4)
+        self.server.ctl("users", "add", self.name, "--full-name", "Net User", "--password-file",
+                        "-", data=(PASSWORD + "\n").encode())
+        self.server.sql("DELETE FROM login_throttle")
+
+    def user(self):
+        d = drover.device("proxy").enrol()
+        return d, d.user(short=self.name)
+
+    def say(self, u, **keys):
+        return u.checkin({"MessageType": "UserAuthenticate", "UDID": u.udid,
+                          "UserID": u.ids["UserID"], **keys})
+
+    def challenge(self, u):
+        return self.say(u).plist()["DigestChallenge"]
+
+    def login(self, u, challenge, password=PASSWORD, **keys):
+        a = self.say(u, DigestResponse=answer(challenge, self.name, password, **keys))
+        self.assertEqual(a.status, 200)
+        return a.plist()["AuthToken"]
+
+    def test_accounts(self):
+        self.assertIn(self.name, self.server.ctl("users", "list"))
+        status, out = self.server.ctl("users", "add", self.name, "--password-file", "-",
+                                      data=b"another password\n", check=False)
+        self.assertEqual(status, 1)
+        self.assertIn("already", out)
+        dump = repr(self.server.sql("SELECT name, full_name, password_hash, HEX(ha1_md5), "
+                                    "HEX(ha1_sha256) FROM enroll_user WHERE name='%s'" % self.name))
+        self.assertNotIn(PASSWORD, dump)
+        ha1 = hashlib.md5(("%s:Drover:%s" % (self.name, PASSWORD)).encode()).hexdigest().upper()
+        self.assertNotIn(ha1, dump)
+
+    def test_login(self):
+        for algorithm in ("MD5", "SHA-256"):
+            with setting(self.server, "checkin", user_authenticate="digest",
+                         digest_algorithm=algorithm):
+                self.one_login(algorithm)
+
+    def one_login(self, algorithm):
+        d, u = self.user()
+        local = d.user()
+        self.assertEqual(local.token_update().status, 200)  # a local user is never challenged
+        first = drover.wait_for(lambda: self.challenge(u))
+        self.assertIn("algorithm=" + algorithm, first)
+        self.assertEqual(u.token_update().status, 403)  # challenged, not logged in
+        self.assertEqual(self.login(u, first, "wrong password"), "")
+        token = self.login(u, first, nc=7)
+        self.assertGreater(len(token), 40)
+        self.assertEqual(self.login(u, first, nc=8), "")  # the nonce is used up
+        refused = u.token_update()
+        self.assertEqual((refused.status, refused.body), (403, b""))
+        self.assertEqual(u.token_update(AuthToken=token[:-1] + "x").status, 403)
+        self.assertEqual(u.token_update(AuthToken=token).status, 200)
+        self.assertEqual(u.idle().status, 403)
+        self.assertEqual(u.idle(AuthToken=token).status, 200)
+        self.assertEqual(d.idle().status, 200)
+        stored = repr(self.server.sql("SELECT ident, HEX(nonce_sha256), HEX(token_sha256) FROM user_auth"))
+        self.assertNotIn(token, stored)
+        # of another user and another device it is worth nothing
+        other = d.user(short=self.name)
+        self.challenge(other)
+        self.assertEqual(other.token_update(AuthToken=token).status, 403)
+        # a replayed and a stolen answer
+        second = self.challenge(u)
+        self.assertEqual(u.idle(AuthToken=token).status, 403)  # void by the challenge
+        reply = answer(second, self.name, "wrong password", nc=5)
+        self.assertEqual(self.say(u, DigestResponse=reply).plist()["AuthToken"], "")
+        good = answer(second, self.name, PASSWORD, nc=5)
+        self.assertEqual(self.say(u, DigestResponse=good).plist()["AuthToken"], "")  # nc again
+        self.assertEqual(self.say(other, DigestResponse=answer(
+            second, self.name, PASSWORD, nc=9)).plist()["AuthToken"], "")
+        token = self.login(u, second, nc=6)
+        self.assertEqual(u.token_update(AuthToken=token).status, 200)
+        # a new enrolment of the device ends it
+        d.identity = u.identity = drover.trusted_ca().issue()
+        d.enrol()
+        self.assertEqual(u.token_update(AuthToken=token).status, 403)
+        self.assertEqual(self.say(u, DigestResponse="Digest nonsense").status, 400)
+
+    def test_account_is_disabled(self):
+        with setting(self.server, "checkin", user_authenticate="digest"):
+            _, u = self.user()
+            token = self.login(u, drover.wait_for(lambda: self.challenge(u)))
+            self.assertEqual(u.token_update(AuthToken=token).status, 200)
+            self.server.ctl("users", "disable", self.name)
+            self.assertEqual(u.idle(AuthToken=token).status, 403)
+            self.assertEqual(self.login(u, self.challenge(u)), "")
+            self.server.ctl("users", "enable", self.name)
+            self.assertTrue(self.login(u, self.challenge(u)))
+
+    def test_ten_wrong_passwords(self):
+        with setting(self.server, "checkin", user_authenticate="digest"):
+            _, u = self.user()
+            drover.wait_for(lambda: self.challenge(u))
+            mark = self.server.log_mark()
+            for _ in range(12):
+                self.assertEqual(self.login(u, self.challenge(u), "wrong"), "")
+                self.server.sql("UPDATE login_throttle SET free_at=0 WHERE failures<10")
+            self.assertEqual(self.login(u, self.challenge(u)), "")  # blocked: right or wrong
+            self.assertEqual(self.server.count(
+                "SELECT COUNT(*) FROM audit WHERE action='login.block' AND subject='account:%s'"
+                % self.name), 1)
+            self.assertGreater(self.server.count(
+                "SELECT COUNT(*) FROM audit WHERE action='login.failed' AND subject='%s'"
+                % u.ident), 0)
+            self.assertTrue(self.server.log_has(mark, "event=login.failed", self.name))
+            self.server.sql("DELETE FROM login_throttle")
+            self.assertTrue(self.login(u, self.challenge(u)))
+
+    def test_nothing_without_the_setting(self):
+        _, u = self.user()
+        self.assertEqual(self.say(u).status, 410)
+        self.assertEqual(u.token_update().status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

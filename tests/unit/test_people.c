@@ -1,0 +1,282 @@
+/*
+ * test_people.c: local users, HTTP Digest (with RFC 7616's own example as the judge), the throttle
+ * of wrong passwords, challenges and AuthTokens, on the real schema.
+ */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/enroluser.h"
+#include "store/migrate.h"
+#include "store/throttle.h"
+#include "store/userauth.h"
+#include "wire/encode.h"
+#include "wire/seal.h"
+
+#define BY "tester"
+#define KEYS "build/test_people.keys"
+#define ALICE "C0FFEE:A11CE"
+
+static struct conf *conf;
+static struct arena *arena;
+static struct db *db;
+static struct seal_pair pair;
+static struct err err;
+
+static int each_setup(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"DELETE FROM enroll_user", "DELETE FROM user_auth",
+                                        "DELETE FROM login_throttle", "DELETE FROM enrollment",
+                                        "DELETE FROM audit"};
+    arena_reset(arena);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_ok(db_run(db, "r", texts[i], &err), err);
+    return 0;
+}
+
+static int64_t number(const char *text)
+{
+    struct sql sql = {.name = "number", .text = text};
+    struct sql *kept = arena_alloc(arena, sizeof sql);
+    struct rows r;
+    *kept = sql;
+    assert_ok(db_select(db, kept, NULL, 0, arena, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
+/* The example of RFC 7616, section 3.9.1. */
+#define EXAMPLE(algorithm, response)                                                               \
+    "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", "       \
+    "algorithm=" algorithm ", nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", "            \
+    "nc=00000001, cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth, "             \
+    "response=\"" response "\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
+
+static void the_example_of_the_standard(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        EXAMPLE("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        EXAMPLE("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")};
+    static const char *const ha1[] = {
+        "3d78807defe7de2157e2b0b6573a855f",
+        "7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232"};
+    for (int i = 0; i < 2; i++) {
+        struct digest_answer d;
+        assert_ok(digest_read(arena, text[i], &d, &err), err);
+        assert_int_equal(d.algorithm, i == 0 ? DIGEST_MD5 : DIGEST_SHA256);
+        assert_string_equal(d.username, "Mufasa");
+        assert_int_equal(d.count, 1);
+        assert_ok(digest_check(&d, ha1[i], "GET", &err), err);
+        assert_outcome(digest_check(&d, ha1[i], "PUT", &err), DENIED, err);
+        assert_outcome(digest_check(&d, ha1[1 - i], "GET", &err), DENIED, err);
+        d.response = "";
+        assert_outcome(digest_check(&d, ha1[i], "GET", &err), DENIED, err);
+    }
+    char mine[DIGEST_HEX_MAX + 1], md5[33] = "";
+    digest_ha1(DIGEST_MD5, "alice", "correct horse", mine);
+    FILE *f = popen("printf %s 'alice:" DIGEST_REALM ":correct horse' | md5sum", "r");
+    assert_non_null(f);
+    assert_int_equal(fread(md5, 1, 32, f), 32);
+    pclose(f);
+    assert_string_equal(mine, md5);
+}
+
+static void answers_that_are_none(void **state)
+{
+    (void)state;
+#define ALL                                                                                        \
+    "username=\"a\", realm=\"r\", nonce=\"n\", uri=\"/\", cnonce=\"c\", qop=auth, response=\"x\""
+    static const char *const bad[] = {"",
+                                      "Digest",
+                                      "Basic YTpi",
+                                      ALL,
+                                      ALL ", nc=1",
+                                      ALL ", nc=0000000g",
+                                      ALL ", nc=00000001, nc=00000002",
+                                      ALL ", nc=00000001, algorithm=MD5-sess",
+                                      ALL ", nc=00000001, username=b",
+                                      ALL " nc=00000001",
+                                      ALL ", nc=00000001, x=\"never ends",
+                                      ALL ", nc=00000001, x=\"\x01\"",
+                                      ALL ", =x"};
+    struct digest_answer d;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_outcome(digest_read(arena, bad[i], &d, &err), INVALID, err);
+    char *longest = arena_alloc(arena, 20000);
+    memset(longest, 'x', 19999);
+    longest[19999] = '\0';
+    assert_outcome(digest_read(arena, longest, &d, &err), INVALID, err);
+    memcpy(longest, "username=\"", 10);
+    longest[3000] = '\0';
+    assert_outcome(digest_read(arena, longest, &d, &err), INVALID, err);
+    assert_ok(digest_read(arena, ALL ", nc=000000fF, algorithm=sha-256", &d, &err), err);
+    assert_int_equal(d.count, 255);
+    assert_ok(digest_read(arena,
+                          "username=\"a\\\"b\", realm=\"r\", nonce=\"n\", uri=\"/\", "
+                          "cnonce=\"c\", qop=\"auth\", response=\"x\", nc=00000001",
+                          &d, &err),
+              err);
+    assert_string_equal(d.username, "a\"b");
+}
+
+static void a_user(void **state)
+{
+    (void)state;
+    struct enroluser u, *list;
+    struct buf ha1 = BUF_INIT(200);
+    char want[DIGEST_HEX_MAX + 1];
+    size_t n;
+    assert_ok(enroluser_add(db, KEYS, "alice", "Alice Example", "correct horse", BY, &err), err);
+    assert_outcome(enroluser_add(db, KEYS, "alice", "", "correct horse", BY, &err), CONFLICT, err);
+    static const char *const names[] = {"", "a:b", "a\"b", "a\nb", "a\\b", "\xff"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_outcome(enroluser_add(db, KEYS, names[i], "", "correct horse", BY, &err), INVALID,
+                       err);
+    assert_outcome(enroluser_add(db, KEYS, "bob", "", "1234567", BY, &err), INVALID, err);
+    assert_ok(enroluser_find(db, "alice", arena, &u, &err), err);
+    assert_string_equal(u.full_name, "Alice Example");
+    assert_ok(password_check("correct horse", u.password_hash, &err), err);
+    digest_ha1(DIGEST_SHA256, "alice", "correct horse", want);
+    assert_ok(seal_open(&pair, "DigestHA1-SHA-256:alice", u.ha1_sha256, &ha1, &err), err);
+    assert_string_equal(buf_cstr(&ha1), want);
+    buf_clear(&ha1);
+    /* another account's row is of no use */
+    assert_outcome(seal_open(&pair, "DigestHA1-MD5:bob", u.ha1_md5, &ha1, &err), DENIED, err);
+    assert_ok(enroluser_password(db, KEYS, "alice", "battery staple", BY, &err), err);
+    assert_outcome(enroluser_password(db, KEYS, "bob", "battery staple", BY, &err), NOT_FOUND, err);
+    assert_ok(enroluser_disable(db, "alice", true, BY, &err), err);
+    assert_outcome(enroluser_disable(db, "bob", true, BY, &err), NOT_FOUND, err);
+    assert_ok(enroluser_list(db, arena, &list, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_true(list[0].disabled_at > 0);
+    assert_string_equal(list[0].password_hash, "");
+    assert_int_equal(number("SELECT COUNT(*) FROM audit"), 3);
+    buf_free(&ha1);
+}
+
+static void a_challenge_and_its_token(void **state)
+{
+    (void)state;
+    char nonce[DIGEST_NONCE_LEN + 1], other[DIGEST_NONCE_LEN + 1], token[USERAUTH_TOKEN_LEN + 1],
+        second[USERAUTH_TOKEN_LEN + 1];
+    int64_t now = clock_now();
+    assert_ok(db_run(db, "e",
+                     "INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, "
+                     "created_at, last_seen_at) VALUES (7, 'C0FFEE', 1, 7, 2, 70, 1, 1)",
+                     &err),
+              err);
+    assert_ok(userauth_check(db, ALICE, NULL, arena, &err), err); /* never challenged */
+    assert_ok(userauth_challenge(db, ALICE, 7, 70, now, nonce, &err), err);
+    assert_outcome(userauth_check(db, ALICE, NULL, arena, &err), DENIED, err);
+    assert_outcome(userauth_nonce_take(db, "C0FFEE:B0B", nonce, 1, now, &err), DENIED, err);
+    assert_outcome(userauth_nonce_take(db, ALICE, "none", 1, now, &err), DENIED, err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 1, now + USERAUTH_NONCE_US, &err), DENIED,
+                   err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 0, now, &err), DENIED, err);
+    assert_ok(userauth_nonce_take(db, ALICE, nonce, 5, now, &err), err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 5, now, &err), DENIED, err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 4, now, &err), DENIED, err);
+    assert_ok(userauth_nonce_take(db, ALICE, nonce, 6, now, &err), err);
+    assert_ok(userauth_login(db, ALICE, nonce, 70, "alice", now, token, &err), err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 7, now, &err), DENIED, err);
+    assert_outcome(userauth_login(db, ALICE, nonce, 70, "alice", now, second, &err), DENIED, err);
+    assert_ok(userauth_check(db, ALICE, token, arena, &err), err);
+    assert_outcome(userauth_check(db, ALICE, "", arena, &err), DENIED, err);
+    token[0] ^= 1;
+    assert_outcome(userauth_check(db, ALICE, token, arena, &err), DENIED, err);
+    token[0] ^= 1;
+    assert_ok(db_run(db, "e", "UPDATE enrollment SET life_id = 71", &err), err);
+    assert_outcome(userauth_check(db, ALICE, token, arena, &err), DENIED, err);
+    assert_ok(db_run(db, "e", "UPDATE enrollment SET life_id = 70", &err), err);
+    /* another password, and another challenge, void it */
+    assert_ok(enroluser_add(db, KEYS, "alice", "", "correct horse", BY, &err), err);
+    assert_ok(enroluser_password(db, KEYS, "alice", "battery staple", BY, &err), err);
+    assert_outcome(userauth_check(db, ALICE, token, arena, &err), DENIED, err);
+    assert_ok(userauth_challenge(db, ALICE, 7, 70, now, nonce, &err), err);
+    assert_ok(userauth_challenge(db, ALICE, 7, 70, now, other, &err), err);
+    assert_outcome(userauth_nonce_take(db, ALICE, nonce, 1, now, &err), DENIED, err);
+    assert_ok(userauth_nonce_take(db, ALICE, other, 1, now, &err), err);
+}
+
+static void slowed_then_blocked(void **state)
+{
+    (void)state;
+    int64_t now = clock_now();
+    for (int i = 1; i <= THROTTLE_BLOCK; i++) {
+        assert_ok(throttle_enter(db, "alice", "192.0.2.1", now, &err), err);
+        if (i > THROTTLE_FREE)
+            assert_outcome(throttle_enter(db, "alice", "192.0.2.1", now, &err), DENIED, err);
+        if (i < THROTTLE_BLOCK)
+            now += i > THROTTLE_FREE ? SECOND_US << (i - THROTTLE_FREE - 1) : 1;
+    }
+    assert_outcome(throttle_enter(db, "alice", "192.0.2.9", now + 14 * MINUTE_US, &err), DENIED,
+                   err);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'login.block'"), 1);
+    assert_ok(throttle_enter(db, "bob", "192.0.2.1", now, &err), err); /* another account */
+    assert_ok(throttle_enter(db, "alice", "192.0.2.9", now + 16 * MINUTE_US, &err), err);
+    assert_outcome(throttle_enter(db, "alice", "192.0.2.9", now + 17 * MINUTE_US, &err), DENIED,
+                   err);
+    assert_ok(throttle_right(db, "alice", "192.0.2.9", &err), err);
+    assert_ok(throttle_enter(db, "alice", "192.0.2.9", now + 17 * MINUTE_US, &err), err);
+}
+
+static void an_address_that_tries_many_accounts(void **state)
+{
+    (void)state;
+    int64_t now = clock_now();
+    char name[32];
+    int n = 0;
+    for (;; n++) {
+        snprintf(name, sizeof name, "user%d", n);
+        if (throttle_enter(db, name, "192.0.2.1", now + n, &err) != OK)
+            break;
+        assert_true(n < 100);
+    }
+    assert_int_equal(n, (THROTTLE_FREE + 1) * THROTTLE_ADDRESS_FACTOR);
+    assert_int_equal(err.outcome, DENIED);
+    /* the refused attempt is counted nowhere */
+    snprintf(name, sizeof name, "user%d", n);
+    assert_ok(throttle_enter(db, name, "192.0.2.2", now, &err), err);
+    assert_ok(throttle_enter(db, "x", "192.0.2.1", now + 2 * HOUR_US, &err), err);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    int applied;
+    uint8_t *pub = pair.pub;
+    arena = arena_new(16 * LIM_MB);
+    conf = testdb_conf(TESTDB_DIR, "drover_people");
+    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
+    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    assert_ok(seal_pair_new(&pair, &err), err);
+    testdb_shell("mkdir -p " KEYS);
+    FILE *f = fopen(KEYS "/seal.pub", "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(pub, 1, SEAL_KEY_LEN, f), SEAL_KEY_LEN);
+    fclose(f);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    db_free(&db);
+    arena_free(&arena);
+    testdb_shell("rm -rf " KEYS);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_example_of_the_standard, each_setup),
+        cmocka_unit_test_setup(answers_that_are_none, each_setup),
+        cmocka_unit_test_setup(a_user, each_setup),
+        cmocka_unit_test_setup(a_challenge_and_its_token, each_setup),
+        cmocka_unit_test_setup(slowed_then_blocked, each_setup),
+        cmocka_unit_test_setup(an_address_that_tries_many_accounts, each_setup),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
