@@ -51,10 +51,10 @@ static const struct sql UPDATE_ENROLLMENT = {
     "device_name=COALESCE(?,device_name), product_name=COALESCE(?,product_name), "
     "model=COALESCE(?,model), model_name=COALESCE(?,model_name), "
     "os_version=COALESCE(?,os_version), build_version=COALESCE(?,build_version), "
-    "imei=COALESCE(?,imei), meid=COALESCE(?,meid), last_seen_at=? WHERE id=? AND state=? "
+    "imei=COALESCE(?,imei), meid=COALESCE(?,meid) WHERE id=? AND state=? "
     "AND life_id<=>? AND pending_life_id<=>?",
     0};
-#define UPDATE_ENROLLMENT_ARGS 15
+#define UPDATE_ENROLLMENT_ARGS 14
 static const struct sql ADD_LIFE = {
     "life_add",
     "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at) "
@@ -265,11 +265,11 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
 
         v[0] = val_int(x[i]->life_);
         fact_args(&x[i]->facts, v + 1);
-        v[10] = val_int(x[i]->unit.now);
-        v[11] = val_int(x[i]->id_);
-        v[12] = val_int(x[i]->state_);
-        v[13] = val_id(x[i]->current_);
-        v[14] = val_id(x[i]->pending_);
+        v[10] = val_int(x[i]->id_);
+        v[11] = val_int(x[i]->state_);
+        v[12] = val_id(x[i]->current_);
+        v[13] = val_id(x[i]->pending_);
+        batch_touch(x[i]->id_, x[i]->unit.now);
         if (x[i]->sent_) {
             erase[ne * 2] = val_int(x[i]->unit.now);
             erase[ne * 2 + 1] = gone[ne] = val_int(x[i]->id_);
@@ -285,9 +285,12 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         return o;
     if (updated != n)
         return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
-    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK ||
-        (o = db_exec_many(db, &ERASED, erase, 2, ne, NULL, err)) != OK)
+    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK)
         return o;
+    /* one by one: MariaDB binds no arrays to an INSERT ... SELECT */
+    for (size_t i = 0; i < ne; i++)
+        if ((o = db_exec(db, &ERASED, erase + i * 2, 2, NULL, err)) != OK)
+            return o;
     return db_exec_many(db, &ERASED_GONE, gone, 1, ne, NULL, err);
 }
 

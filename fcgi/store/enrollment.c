@@ -10,7 +10,7 @@
     "e.id, e.ident, d.ident, e.kind, e.state, e.udid, e.user_id, e.user_short_name, "              \
     "e.user_long_name, e.serial, e.device_name, e.product_name, e.model, e.model_name, "           \
     "e.os_version, e.build_version, e.imei, e.meid, e.created_at, e.enrolled_at, e.last_seen_at, " \
-    "e.token_update_tally, e.ended_at, e.ended_by, e.ended_why, e.pending_life_id, l.topic, "      \
+    "l.token_update_tally, e.ended_at, e.ended_by, e.ended_why, e.pending_life_id, l.topic, "      \
     "IF(l.push_token IS NULL, NULL, l.token_at), l.push_dead_at, l.push_dead_why, "                \
     "l.awaiting_configuration, l.not_on_console, l.unlock_token IS NOT NULL, "                     \
     "l.bootstrap_token IS NOT NULL, l.cert_sha256"
@@ -137,7 +137,7 @@ static void from_row(const struct val *v, struct enrollment *e)
                              .created_at = v[C_CREATED].i,
                              .enrolled_at = num(&v[C_ENROLLED]),
                              .last_seen_at = v[C_SEEN].i,
-                             .token_update_tally = v[C_TALLY].i,
+                             .token_update_tally = val_is_null(&v[C_TALLY]) ? 0 : v[C_TALLY].i,
                              .ended_at = num(&v[C_ENDED]),
                              .ended_by = text(&v[C_ENDED_BY]),
                              .ended_why = text(&v[C_ENDED_WHY]),

@@ -4,6 +4,7 @@
  */
 #include "store/token_update.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
@@ -17,7 +18,8 @@
 #define WHO_OF(from)                                                                               \
     "SELECT " WHO_COLUMNS                                                                          \
     ", p.renewal, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id)"                      \
-    ", EXISTS(SELECT 1 FROM enrollment s WHERE s.device_id = e.id AND s.id <> e.id)"               \
+    ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s "                                    \
+    "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
     ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id), p.cert_sha256 " from             \
     "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)"
 /* [0] for messages of a device's own channel, [1] for those of its users. */
@@ -35,9 +37,10 @@ static const struct sql SET_LIFE = {
     "life_token",
     "UPDATE life SET state=2, topic=?, push_token=?, push_magic=?, "
     "unlock_token=COALESCE(?,unlock_token), awaiting_configuration=?, not_on_console=?, "
-    "token_at=?, push_dead_at=NULL, push_dead_why=NULL, over_at=NULL, over_why=NULL WHERE id=?",
+    "token_at=?, token_update_tally=token_update_tally+1, push_dead_at=NULL, push_dead_why=NULL, "
+    "over_at=NULL, over_why=NULL WHERE id=? AND state=?",
     0};
-#define SET_LIFE_ARGS 8
+#define SET_LIFE_ARGS 9
 static const struct sql ADD_LIFE = {
     "life_add_user",
     "INSERT INTO life (id, enrollment_id, state, topic, opened_at) VALUES (?,?,2,?,?)", 0};
@@ -46,20 +49,22 @@ static const struct sql ADD_CHANNEL = {
     "INSERT INTO enrollment (id, ident, kind, device_id, state, udid, user_id, created_at, "
     "last_seen_at) VALUES (?,?,?,?,1,?,?,?,?)",
     0};
-/* A life that is new to the enrollment starts the tally. */
 static const struct sql SET_ENROLLMENT = {
     "enrollment_token",
-    "UPDATE enrollment SET token_update_tally=IF(life_id<=>? AND state=2, token_update_tally+1, "
-    "1), "
-    "enrolled_at=IF(life_id<=>? AND state=2, enrolled_at, ?), life_id=?, state=2, "
-    "pending_life_id=IF(pending_life_id=?, NULL, pending_life_id), last_seen_at=?, ended_at=NULL, "
+    "UPDATE enrollment SET enrolled_at=IF(life_id<=>? AND state=2, enrolled_at, ?), life_id=?, "
+    "state=2, pending_life_id=IF(pending_life_id=?, NULL, pending_life_id), ended_at=NULL, "
     "ended_by=NULL, ended_why=NULL, user_short_name=COALESCE(?,user_short_name), "
     "user_long_name=COALESCE(?,user_long_name) WHERE id=? AND state=? AND life_id<=>? "
     "AND pending_life_id<=>?",
     0};
-#define SET_ENROLLMENT_ARGS 12
+#define SET_ENROLLMENT_ARGS 10
+/* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
-    "life_replaced", "UPDATE life SET state=3, over_at=?, over_why=? WHERE id=? AND state<>3", 0};
+    "life_replaced",
+    "UPDATE life SET state=3, over_at=?, over_why=?, unlock_token=IF(?,NULL,unlock_token), "
+    "bootstrap_token=IF(?,NULL,bootstrap_token) WHERE id=? AND state<>3",
+    0};
+#define CLOSE_LIFE_ARGS 5
 static const struct sql CARRY_OVER = {
     "life_carry_over",
     "UPDATE life n JOIN life o ON o.id=? SET n.unlock_token=COALESCE(n.unlock_token, "
@@ -71,9 +76,6 @@ static const struct sql CARRY_USERS = {
     "user_auth_carry_over", "UPDATE user_auth SET life_id=? WHERE device_id=? AND life_id=?", 0};
 static const struct sql CERT_LIFE = {"identity_life",
                                      "UPDATE identity_cert SET life_id=? WHERE sha256=?", 0};
-static const struct sql WIPE_OLD = {
-    "life_forget_secrets", "UPDATE life SET unlock_token=NULL, bootstrap_token=NULL WHERE id=?", 0};
-
 static struct token_update *of(struct unit *u)
 {
     return (struct token_update *)u;
@@ -126,6 +128,8 @@ static void decide(struct token_update *x)
     if (x->new_life_)
         x->life_ = id_new();
     x->accepted = x->unit.writes = true;
+    if (x->unit.now - w->last_seen_at > MINUTE_US)
+        batch_touch(x->id_, x->unit.now);
 }
 
 static enum outcome look_moved(struct db *db, struct token_update *x, struct arena *a,
@@ -319,26 +323,25 @@ static enum outcome replace_life(struct db *db, const struct token_update *x, st
     return o;
 }
 
-/* Ends the lives that are replaced; the secrets of a device that was wiped are forgotten. */
+/* Ends the lives that are replaced. */
 static enum outcome end_lives(struct db *db, struct unit **u, size_t n, struct err *err)
 {
-    struct val over[LIM_BATCH * 3], wipe[LIM_BATCH];
-    size_t k = 0, w = 0;
-    enum outcome o;
+    struct val over[LIM_BATCH * CLOSE_LIFE_ARGS];
+    size_t k = 0;
 
     for (size_t i = 0; i < n; i++) {
         struct token_update *x = of(u[i]);
+        struct val *v = over + k * CLOSE_LIFE_ARGS;
 
         if (!replaces(x))
             continue;
-        over[k * 3] = val_int(x->unit.now);
-        over[k * 3 + 1] = val_str(why_over(x));
-        over[k++ * 3 + 2] = val_int(x->who.device_life_id);
-        if (!renewed(x) && !restored(x))
-            wipe[w++] = val_int(x->who.device_life_id);
+        v[0] = val_int(x->unit.now);
+        v[1] = val_str(why_over(x));
+        v[2] = v[3] = val_int(!renewed(x) && !restored(x));
+        v[4] = val_int(x->who.device_life_id);
+        k++;
     }
-    o = db_exec_many(db, &CLOSE_LIFE, over, 3, k, NULL, err);
-    return o == OK ? db_exec_many(db, &WIPE_OLD, wipe, 1, w, NULL, err) : o;
+    return db_exec_many(db, &CLOSE_LIFE, over, CLOSE_LIFE_ARGS, k, NULL, err);
 }
 
 static void life_args(const struct token_update *x, struct val *v)
@@ -351,19 +354,28 @@ static void life_args(const struct token_update *x, struct val *v)
     v[5] = val_int(x->not_on_console);
     v[6] = val_int(x->unit.now);
     v[7] = val_int(x->life_);
+    v[8] = val_int(x->who.verdict == WHO_PENDING ? LIFE_PENDING
+                   : restored(x)                 ? LIFE_OVER
+                                                 : LIFE_CURRENT);
 }
 
 static void enrollment_args(const struct token_update *x, struct val *v)
 {
-    v[0] = v[1] = v[3] = v[4] = val_int(x->life_);
-    v[2] = v[5] = val_int(x->unit.now);
-    v[6] = is_user(x) ? cut(x->id->user_short_name, 255) : val_null();
-    v[7] = is_user(x) ? cut(x->id->user_long_name, 255) : val_null();
-    v[8] = val_int(x->id_);
+    v[0] = v[2] = v[3] = val_int(x->life_);
+    v[1] = val_int(x->unit.now);
+    v[4] = is_user(x) ? cut(x->id->user_short_name, 255) : val_null();
+    v[5] = is_user(x) ? cut(x->id->user_long_name, 255) : val_null();
+    v[6] = val_int(x->id_);
     /* as it was read; else somebody else has written since */
-    v[9] = val_int(x->new_channel_ ? ENROLLMENT_PENDING : x->who.state);
-    v[10] = val_id(x->who.life_id);
-    v[11] = val_id(is_user(x) ? 0 : x->who.device_pending_id);
+    v[7] = val_int(x->new_channel_ ? ENROLLMENT_PENDING : x->who.state);
+    v[8] = val_id(x->who.life_id);
+    v[9] = val_id(is_user(x) ? 0 : x->who.device_pending_id);
+}
+
+/* A new push token of a device's current life changes that life alone. */
+static bool changes_enrollment(const struct token_update *x)
+{
+    return x->who.verdict != WHO_GOOD || x->new_life_ || is_user(x);
 }
 
 static int id_order(const void *a, const void *b)
@@ -405,8 +417,8 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
 {
     struct val *life = arena_array(a, n * SET_LIFE_ARGS, sizeof(*life));
     struct val *enr = arena_array(a, n * SET_ENROLLMENT_ARGS, sizeof(*enr));
-    size_t k = 0;
-    uint64_t updated = 0;
+    uint64_t lives = 0, updated = 0;
+    size_t k = 0, ne = 0;
     enum outcome o = OK;
 
     if (life == NULL || enr == NULL)
@@ -419,17 +431,17 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
         o = add_channel(db, x, err);
         if (o == OK && x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL)
             o = replace_life(db, x, err);
-        life_args(x, life + k * SET_LIFE_ARGS);
-        enrollment_args(x, enr + k * SET_ENROLLMENT_ARGS);
-        k++;
+        life_args(x, life + k++ * SET_LIFE_ARGS);
+        if (changes_enrollment(x))
+            enrollment_args(x, enr + ne++ * SET_ENROLLMENT_ARGS);
     }
     if (o == OK)
         o = end_lives(db, u, n, err);
     if (o == OK)
         o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, NULL, err);
     if (o == OK)
-        o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, k, &updated, err);
-    if (o == OK && updated != k)
+        o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, ne, &updated, err);
+    if (o == OK && (lives != k || updated != ne))
         o = err_set(err, CONFLICT, "the enrollment has changed meanwhile");
     return o == OK ? wake(db, u, n, err) : o;
 }

@@ -1,7 +1,7 @@
 /*
  * seal.h: secrets at rest. Every program can seal to the signer's public key; only the signer can
- * open. X25519 (ephemeral, for a second) + HKDF-SHA256 + AES-256-GCM; the label is authenticated, so that a
- * sealed value cannot be moved to another row or purpose.
+ * open. X25519 (ephemeral, for a second) + HKDF-SHA256 + AES-256-GCM; the label is authenticated,
+ * so that a sealed value cannot be moved to another row or purpose.
  */
 #ifndef DROVER_WIRE_SEAL_H
 #define DROVER_WIRE_SEAL_H

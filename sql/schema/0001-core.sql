@@ -65,7 +65,6 @@ CREATE TABLE enrollment (
   created_at BIGINT NOT NULL COMMENT 'first seen',
   enrolled_at BIGINT NULL COMMENT 'start of the current life',
   last_seen_at BIGINT NOT NULL COMMENT 'last message, true to a minute',
-  token_update_tally BIGINT NOT NULL DEFAULT 0 COMMENT 'TokenUpdates of the current life; 1 means just enrolled',
   ended_at BIGINT NULL COMMENT 'when it checked out or was ended',
   ended_by VARCHAR(128) NULL COMMENT 'the person or rule that ended it',
   ended_why VARCHAR(255) NULL COMMENT 'the reason given',
@@ -91,12 +90,13 @@ CREATE TABLE life (
   not_on_console TINYINT NOT NULL DEFAULT 0 COMMENT 'NotOnConsole of the last TokenUpdate',
   opened_at BIGINT NOT NULL COMMENT 'its Authenticate (user channels: first TokenUpdate)',
   token_at BIGINT NULL COMMENT 'last TokenUpdate',
+  token_update_tally BIGINT NOT NULL DEFAULT 0 COMMENT 'TokenUpdates of this life; 1 means just enrolled',
   push_dead_at BIGINT NULL COMMENT 'APNs called the token dead; a TokenUpdate or a poll ends that',
   push_dead_why VARCHAR(64) NULL COMMENT 'the reason APNs gave',
   over_at BIGINT NULL COMMENT 'when it ended',
   over_why VARCHAR(255) NULL COMMENT 'replaced, failed update, checked out, ended',
   PRIMARY KEY (id),
-  KEY enrollment (enrollment_id, state),
+  KEY enrollment (enrollment_id),
   KEY topic (topic)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='one installation of an MDM profile on a channel';
 

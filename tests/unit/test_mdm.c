@@ -393,9 +393,15 @@ static void wiped_and_enrolled_anew(void **state)
                          "ON l.id=e.life_id WHERE e.ident=?",
                          d.udid),
                      1);
-    assert_int_equal(ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 1);
+    assert_int_equal(ask("SELECT l.token_update_tally FROM enrollment e JOIN life l ON "
+                         "l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     1);
     assert_true(token_update(&d, "x"));
-    assert_int_equal(ask("SELECT token_update_tally FROM enrollment WHERE ident=?", d.udid), 2);
+    assert_int_equal(ask("SELECT l.token_update_tally FROM enrollment e JOIN life l ON "
+                         "l.id=e.life_id WHERE e.ident=?",
+                         d.udid),
+                     2);
 }
 
 static void renewed(void **state)
