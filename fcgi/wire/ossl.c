@@ -193,13 +193,14 @@ static const char *key_type(EVP_PKEY *k)
     return "EC-other";
 }
 
-enum outcome ossl_key_describe(EVP_PKEY *k, const char **type, int *bits,
+enum outcome ossl_key_describe(X509_PUBKEY *spki_of, const char **type, int *bits,
                                uint8_t sha256[CERT_SHA256_LEN], struct err *err)
 {
+    EVP_PKEY *k = spki_of ? X509_PUBKEY_get0(spki_of) : NULL;
     if (!k)
         return err_ossl(err, INVALID, "the public key cannot be read");
     unsigned char *spki = NULL;
-    int n = i2d_PUBKEY(k, &spki);
+    int n = i2d_X509_PUBKEY(spki_of, &spki); /* as it came; i2d_PUBKEY looks for an encoder */
     if (n <= 0)
         return err_ossl(err, INVALID, "the public key cannot be encoded");
     SHA256(spki, (size_t)n, sha256);

@@ -31,7 +31,7 @@ const char *ossl_name_text(struct arena *a, const X509_NAME *name) MUST_USE;
  * runs out (a NUL inside counts as no text: it would cut the value short later). */
 const char *ossl_name_field(struct arena *a, const X509_NAME *name, int nid) MUST_USE;
 /* A key's family as cert_info names it and its size; sha256 of its SubjectPublicKeyInfo. */
-enum outcome ossl_key_describe(EVP_PKEY *k, const char **type, int *bits,
+enum outcome ossl_key_describe(X509_PUBKEY *spki_of, const char **type, int *bits,
                                uint8_t sha256[CERT_SHA256_LEN], struct err *err) MUST_USE;
 
 #endif

@@ -61,8 +61,8 @@ enum outcome cert_info_read(struct arena *a, struct bytes der, struct cert_info 
              !time_us(X509_get0_notAfter(x), &out->not_after))
         o = err_ossl(err, INVALID, "the certificate's validity is no pair of times");
     else
-        o = ossl_key_describe(X509_get0_pubkey(x), &out->key_type, &out->key_bits, out->key_sha256,
-                              err);
+        o = ossl_key_describe(X509_get_X509_PUBKEY(x), &out->key_type, &out->key_bits,
+                              out->key_sha256, err);
     if (o == OK) {
         out->is_ca = X509_check_ca(x) == 1;
         out->client_auth = (X509_get_extended_key_usage(x) & XKU_SSL_CLIENT) != 0;

@@ -166,7 +166,8 @@ static enum outcome csr_challenge(struct arena *a, X509_REQ *req, const char **o
 static enum outcome csr_fill(struct arena *a, X509_REQ *req, struct csr_info *out, struct err *err)
 {
     EVP_PKEY *k = X509_REQ_get0_pubkey(req);
-    enum outcome o = ossl_key_describe(k, &out->key_type, &out->key_bits, out->key_sha256, err);
+    enum outcome o = ossl_key_describe(X509_REQ_get_X509_PUBKEY(req), &out->key_type,
+                                       &out->key_bits, out->key_sha256, err);
     if (o != OK)
         return o;
     if (out->key_bits > CSR_RSA_BITS_MAX)
