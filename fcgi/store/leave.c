@@ -157,9 +157,11 @@ static enum outcome end_unit(struct db *db, void *arg, struct err *err)
         return err_set(err, CONFLICT, "%s is ended already", x->ident);
     id = *row_at(&r, 0, 0);
     /* an installation that is under way is ended with it; a later one is another matter */
-    if (!val_is_null(row_at(&r, 0, 4)) &&
-        (o = life_over(db, row_at(&r, 0, 4)->i, x->now, "the enrollment was ended", err)) != OK)
-        return o;
+    for (size_t life = 2; life <= 4; life += 2)
+        if (!val_is_null(row_at(&r, 0, life)) &&
+            (o = life_over(db, row_at(&r, 0, life)->i, x->now, "the enrollment was ended", err)) !=
+                OK)
+            return o;
     if ((o = db_exec(db, &END, (struct val[]){val_int(x->now), val_str(x->by), val_str(x->why), id},
                      4, NULL, err)) != OK ||
         (o = leave_cancel_queue(db, id.i, INT64_MAX, x->now, "the enrollment was ended", err)) !=

@@ -61,8 +61,8 @@ static const struct sql SET_ENROLLMENT = {
 /* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
-    "UPDATE life SET state=3, over_at=?, over_why=?, unlock_token=IF(?,NULL,unlock_token), "
-    "bootstrap_token=IF(?,NULL,bootstrap_token) WHERE id=? AND state<>3",
+    "UPDATE life SET state=3, over_at=COALESCE(over_at,?), over_why=COALESCE(over_why,?), "
+    "unlock_token=IF(?,NULL,unlock_token), bootstrap_token=IF(?,NULL,bootstrap_token) WHERE id=?",
     0};
 #define CLOSE_LIFE_ARGS 5
 static const struct sql CARRY_OVER = {
@@ -438,7 +438,7 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
     if (o == OK)
         o = end_lives(db, u, n, err);
     if (o == OK)
-        o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, NULL, err);
+        o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, &lives, err);
     if (o == OK)
         o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, ne, &updated, err);
     if (o == OK && (lives != k || updated != ne))
