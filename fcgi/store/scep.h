@@ -30,7 +30,7 @@ enum outcome scep_answered(struct db *db, const char *transaction_id,
 
 /* An identity that Drover issued. */
 struct scep_identity {
-    int64_t device_id; /* the device it is bound to; 0: none */
+    int64_t device_id;   /* the device it is bound to; 0: none */
     bool revoked, ended; /* ended: the enrollment it was bound to, or renewed */
 };
 /* By the certificate's SHA-256. NOT_FOUND: Drover issued no such certificate. */
