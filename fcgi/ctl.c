@@ -46,9 +46,12 @@ static const struct verb verbs[] = {
     {"invite", "[--uses N] [--expires TIME] [--note TEXT]",
      "make a link to the enrolment profile (once, 7d)", ctl_invite},
     {"enqueue",
-     "ID... --file FILE|--request-type NAME [--priority N] [--not-before TIME] [--expires TIME] "
-     "[--no-push] [--json]",
-     "queue a command for enrollments and push them", ctl_enqueue},
+     "ID... --request-type NAME [--keys JSON|@FILE] [--force] [OPTION...]\n"
+     "ID... --file FILE [OPTION...]\n"
+     "... [--priority N] [--not-before TIME] [--expires TIME] [--no-push] [--json]",
+     "queue a command for enrollments and push them; by its name it is checked against the "
+     "catalogue and what is known of the devices",
+     ctl_enqueue},
     {"push", "ID... [--json]", "wake enrollments", ctl_push},
     {"devices",
      "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] [--json]",

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "command/checked.h"
 #include "command/send.h"
+#include "store/audit.h"
 
 #define IDS_MAX 1024
 #define PRIORITY_MAX 100
@@ -73,38 +75,104 @@ static bool priority_parse(const char *text, int *out)
     return !errno && end != text && !*end && n >= -PRIORITY_MAX && n <= PRIORITY_MAX;
 }
 
-static enum outcome command_get(struct ctl *c, const char *file, const char *type,
-                                struct raw_command *out, struct err *err)
+/* ---- a command by its name ---- */
+
+static void findings_tell(const struct findings *f, const char *id, size_t others)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        const struct finding *g = &f->list[i];
+        fprintf(stderr, "droverctl: %s", g->error ? "" : "warning: ");
+        if (id)
+            fprintf(stderr, others ? "%s and %zu more: " : "%s: ", id, others);
+        fprintf(stderr, "%s%s%s\n", g->path, *g->path ? ": " : "", g->text);
+    }
+    if (f->errors + f->warnings > f->n)
+        fprintf(stderr, "droverctl: and %zu more findings\n", f->errors + f->warnings - f->n);
+}
+
+static enum outcome keys_read(struct ctl *c, const char *text, js *keys, struct err *err)
+{
+    struct bytes body = text ? bytes_str(text) : bytes_str("{}");
+    if (text && *text == '@') {
+        enum outcome o = ctl_file(c, text + 1, LIM_BODY_API, &body, err);
+        if (o != OK)
+            return o;
+    }
+    return js_parse(body, keys, err) == OK ? OK : err_prefix(err, "--keys");
+}
+
+static enum outcome force_note(struct ctl *c, const char *type, const struct checked *k,
+                               struct err *err)
+{
+    const char *detail = arena_fmt(c->arena, "uuid=%s enrollments=%zu first=%s", k->command.uuid,
+                                   k->refused, k->groups[0]->example);
+    return audit_add(c->db, c->actor, "command.force", type, detail, err);
+}
+
+/* Makes the command and checks it for the enrollments. What was found is out. */
+static bool command_named(struct ctl *c, const char *type, const char *text, const char *const *ids,
+                          size_t n, bool force, struct raw_command *out)
+{
+    struct checked k = {0};
+    struct err err;
+    struct db *db;
+    js keys = NULL;
+    if (!ctl_db(c, &db))
+        return false;
+    enum outcome o = keys_read(c, text, &keys, &err);
+    if (o == OK)
+        o = command_checked(db, c->arena, type, keys, ids, n, c->conf->enroll_access_rights, &k,
+                            &err);
+    js_free(&keys);
+    if (k.built.n)
+        findings_tell(&k.built, NULL, 0);
+    else if (o != OK)
+        ctl_failed(&err);
+    for (size_t i = 0; o == OK && i < k.n; i++)
+        findings_tell(&k.groups[i]->found, k.groups[i]->example, k.groups[i]->enrollments - 1);
+    if (o != OK)
+        return false;
+    *out = k.command;
+    if (!k.refused)
+        return true;
+    if (force)
+        return force_note(c, type, &k, &err) == OK || ctl_failed(&err) == CTL_OK;
+    fprintf(stderr, "droverctl: nothing was queued; --force sends it all the same\n");
+    return false;
+}
+
+static bool command_file(struct ctl *c, const char *file, struct raw_command *out)
 {
     struct bytes body;
-    if (type)
-        return raw_command_simple(c->arena, type, out, err);
-    enum outcome o = ctl_file(c, file, LIM_BODY_API, &body, err);
-    if (o == OK && raw_command_read(c->arena, body, out, err) != OK)
-        o = err_prefix(err, "%s", file);
-    return o;
+    struct err err;
+    enum outcome o = ctl_file(c, file, LIM_BODY_API, &body, &err);
+    if (o == OK && raw_command_read(c->arena, body, out, &err) != OK)
+        o = err_prefix(&err, "%s", file);
+    return o == OK || ctl_failed(&err) == CTL_OK;
 }
 
 int ctl_enqueue(struct ctl *c, int argc, char **argv)
 {
     const char *ids[IDS_MAX], *file = NULL, *type = NULL, *priority = "0";
-    const char *expires = NULL, *not_before = NULL;
-    bool json = false, no_push = false;
+    const char *expires = NULL, *not_before = NULL, *keys = NULL;
+    bool json = false, no_push = false, force = false;
     const struct ctl_option options[] = {
         {.name = "file", .value = &file},         {.name = "request-type", .value = &type},
         {.name = "priority", .value = &priority}, {.name = "not-before", .value = &not_before},
         {.name = "expires", .value = &expires},   {.name = "no-push", .flag = &no_push},
-        {.name = "json", .flag = &json}};
+        {.name = "json", .flag = &json},          {.name = "keys", .value = &keys},
+        {.name = "force", .flag = &force}};
     struct raw_command command;
     struct send s = {.command = &command};
-    struct err err;
     int64_t in = 0, after = 0;
-    int n = ctl_args(argc, argv, options, 7, ids, 1, IDS_MAX);
+    int n = ctl_args(argc, argv, options, 9, ids, 1, IDS_MAX);
     if (n < 0)
         return CTL_USAGE;
     if (!file == !type)
         return ctl_wrong("enqueue: give --file FILE (a command's property list; - is standard "
                          "input) or --request-type NAME");
+    if (file && (keys || force))
+        return ctl_wrong("--keys and --force belong to --request-type; a file is sent as it is");
     if (!priority_parse(priority, &s.priority))
         return ctl_wrong("--priority: \"%s\" is no number from -%d to %d", priority, PRIORITY_MAX,
                          PRIORITY_MAX);
@@ -115,7 +183,8 @@ int ctl_enqueue(struct ctl *c, int argc, char **argv)
     s.expires_at = in ? clock_now() + in : 0;
     s.not_before = after ? clock_now() + after : 0;
     s.push = !no_push;
-    if (command_get(c, file, type, &command, &err) != OK)
-        return ctl_failed(&err);
+    if (file ? !command_file(c, file, &command)
+             : !command_named(c, type, keys, ids, (size_t)n, force, &command))
+        return CTL_FAILED;
     return run(c, ids, (size_t)n, &s, json);
 }

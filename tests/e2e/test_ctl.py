@@ -99,6 +99,36 @@ class Verbs(CtlTest):
                      ("decide", "perhaps", "x"), ("devices", "--state", "x")):
             self.assertIn("usage:", self.bad(2, *argv))
 
+    def test_a_command_by_its_name_is_checked(self):
+        d = drover.device().enrol()
+        mirror = ("enqueue", d.ident, "--request-type", "RequestMirroring", "--no-push", "--json",
+                  "--keys", '{"DestinationName": "tv", "ScanTime": 5, "Password": "hush"}')
+        err = self.bad(1, *mirror)
+        self.assertIn("ScanTime: is 5; it must be from 10 to 300", err)
+        self.assertIn("nothing was queued", err)
+        self.assertEqual(json.loads(self.good("queue", d.ident, "--json")), [])
+        u = json.loads(self.good(*mirror, "--force"))[0]["command"]
+        self.assertEqual(d.idle().plist(), {"CommandUUID": u, "Command": {
+            "RequestType": "RequestMirroring", "DestinationName": "tv", "ScanTime": 5,
+            "Password": "hush"}})
+        d.report(u)
+        said = d.server.sql("SELECT detail FROM audit WHERE action='command.force' "
+                            "ORDER BY at DESC LIMIT 1")[0][0]
+        self.assertIn(u, said)
+        self.assertNotIn("hush", said)
+
+        self.good("enqueue", d.ident, "--request-type", "InstallProfile", "--no-push",
+                  "--keys", "@-", data=b'{"Payload": "AAE="}')
+        self.assertEqual(d.idle().plist()["Command"]["Payload"], b"\0\1")
+        for keys, said in (("{", "--keys"), ("[]", "must be a JSON object"),
+                           ('{"Payload": "*"}', "Payload: is no base64"),
+                           ("{}", "Payload: is missing"), ('{"Payload": null}', "Payload: null"),
+                           ("@/nowhere", "/nowhere")):
+            self.assertIn(said, self.bad(1, "enqueue", d.ident, "--request-type", "InstallProfile",
+                                         "--keys", keys))
+        self.assertIn("no request type", self.bad(1, "enqueue", d.ident, "--request-type", "X"))
+        self.assertIn("usage:", self.bad(2, "enqueue", d.ident, "--file", "-", "--force"))
+
     def test_clear_passcode(self):
         d = drover.device()
         d.authenticate()

@@ -1,7 +1,8 @@
 /* test_validate.c: what is wrong with a command for a device, told in full before it is sent. */
 #include "command.h"
 
-#include "wire/encode.h"
+#include "command/checked.h"
+#include "store/ident.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,6 +315,34 @@ static void unknown_facts_warn(void **state)
     assert_int_equal(found.errors, 2);
 }
 
+static void what_an_enrollment_tells(void **state)
+{
+    struct enrollment e = {
+        .kind = IDENT_DEVICE, .product_name = "iPhone14,2", .os_version = "17.1"};
+    struct device_facts f = device_facts_of(&e, 8191);
+    (void)state;
+    assert_int_equal(f.platform, PLATFORM_IOS);
+    assert_int_equal(f.version, VERSION(17, 1, 0));
+    assert_int_equal(f.rights, 8191);
+    assert_false(f.user_channel);
+    assert_int_equal(f.user_enrolment, SAYS_NO);
+    assert_int_equal(f.supervised, SAYS_NOTHING);
+    e = (struct enrollment){.kind = IDENT_USER, .product_name = "", .os_version = ""};
+    f = device_facts_of(&e, 3);
+    assert_int_equal(f.platform, PLATFORM_MACOS);
+    assert_int_equal(f.version, 0);
+    assert_true(f.user_channel);
+    e.kind = IDENT_SHARED_IPAD;
+    f = device_facts_of(&e, 3);
+    assert_true(f.user_channel && f.shared_ipad == SAYS_YES && f.platform == PLATFORM_IOS);
+    e.kind = IDENT_USER_ENROLLMENT_DEVICE;
+    f = device_facts_of(&e, 3);
+    assert_true(!f.user_channel && f.user_enrolment == SAYS_YES);
+    e.kind = IDENT_USER_ENROLLMENT;
+    f = device_facts_of(&e, 3);
+    assert_true(f.user_channel && f.user_enrolment == SAYS_YES);
+}
+
 /* ---- hostile ---- */
 
 static void raw(const char *xml, size_t errors)
@@ -453,6 +482,7 @@ int main(void)
         cmocka_unit_test(channels),
         cmocka_unit_test(each_fault_is_told_once),
         cmocka_unit_test(unknown_facts_warn),
+        cmocka_unit_test(what_an_enrollment_tells),
         cmocka_unit_test(things_that_are_no_commands),
         cmocka_unit_test(what_is_told_is_bounded_and_tame),
         cmocka_unit_test(deep),
