@@ -9,7 +9,7 @@
 
 /* requests */
 #define LIM_BODY_CHECKIN (256u * LIM_KB)    /* a check-in message */
-#define LIM_BODY_CONNECT (16u * LIM_MB)     /* a command report; profile and app lists are long */
+#define LIM_BODY_CONNECT (16u * LIM_MB - 1) /* a command report: what its column holds */
 #define LIM_BODY_SCEP (64u * LIM_KB)        /* a PKIMessage */
 #define LIM_BODY_API (16u * LIM_MB)         /* a raw command, NanoMDM's own ceiling */
 #define LIM_BODY_FORM (64u * LIM_KB)        /* a form of the console */

@@ -103,6 +103,16 @@ class Queue(unittest.TestCase):
         self.assertEqual(self.d.report(c, InstalledApplicationList=apps).status, 200)
         self.assertEqual(self.results(c), 1)
 
+    def test_the_biggest_result(self):
+        """What is let in can be stored; what cannot is refused at the door."""
+        c = self.queue("ProfileList")
+        self.d.idle()
+        report = plistlib.dumps({**self.d.ids, "CommandUUID": c, "Status": "Acknowledged"})
+        self.assertEqual(self.d.connect(report.ljust(16 << 20)).status, 413)
+        self.assertEqual(self.d.server.command_state(self.d.ident, c), "sent")
+        self.assertEqual(self.d.connect(report.ljust((16 << 20) - 1)).status, 200)
+        self.assertEqual(self.results(c), 1)
+
     def test_push_follows(self):
         before = len(self.s.pushes(self.d.token.hex()))
         self.s.enqueue(self.d.ident, "DeviceInformation")

@@ -687,6 +687,27 @@ static void authenticate_overtaken(void **state)
     assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
 }
 
+/* Several at once whose EraseDevice was delivered. */
+static void erased_in_company(void **state)
+{
+    struct device d[2] = {enrolled(), enrolled()};
+    struct authenticate x[2];
+    struct unit *u[2] = {&x[0].unit, &x[1].unit};
+    char *erase[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        erase[i] = queue_command(&d[i], "EraseDevice");
+        assert_next(say(&d[i], REPORT_IDLE, NULL), erase[i]);
+        cert_new(&d[i]);
+        x[i] = authenticate_new(&d[i], clock_now());
+    }
+    assert_ok(x[0].unit.kind->prepare(db, u, 2, arena, &err), err);
+    assert_ok(x[0].unit.kind->write(db, u, 2, arena, &err), err);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(state_of(erase[i]), QUEUE_UNCONFIRMED);
+}
+
 /* An Authenticate that was held up until its own TokenUpdate was done opens nothing. */
 static void authenticate_late(void **state)
 {
@@ -896,6 +917,7 @@ int main(void)
         BOTH(user_token_update_overtaken),
         BOTH(authenticate_overtaken),
         BOTH(authenticate_late),
+        cmocka_unit_test(erased_in_company),
         BOTH(same_identity_again),
         cmocka_unit_test(round_trips),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
