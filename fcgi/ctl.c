@@ -54,7 +54,8 @@ static const struct verb verbs[] = {
      ctl_enqueue},
     {"push", "ID... [--json]", "wake enrollments", ctl_push},
     {"devices",
-     "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] [--json]",
+     "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
+     "[--inactive] [--push-dead] [--json]",
      "list enrollments: devices and the users on them", ctl_devices},
     {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
     {"results", "ID [--limit N] [--json]\nID UUID",

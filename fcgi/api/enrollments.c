@@ -100,6 +100,8 @@ static js enrollment_object(const struct enrollment *e)
     api_set_time(o, "last_seen", e->last_seen_at);
     api_set_time(o, "created_at", e->created_at);
     api_set_time(o, "enrolled_at", e->enrolled_at);
+    api_set_time(o, "nudged_at", e->nudged_at);
+    api_set_time(o, "inactive_at", e->inactive_at);
     api_set_time(o, "ended_at", e->ended_at);
     api_set_text(o, "ended_by", e->ended_by);
     api_set_text(o, "ended_why", e->ended_why);
@@ -267,11 +269,13 @@ void api_enrollments(struct app *app, struct req *req, const struct caller *call
 {
     struct params p = {.req = req, .resp = resp, .ok = true};
     struct query q = {0};
-    bool enabled = false;
+    bool enabled = false, inactive = false, push_dead = false;
 
     (void)caller;
     req_query_each(req, take_param, &p);
     if (!p.ok || !read_paging(req, resp, &q) || !api_flag(req, resp, "enabled", &enabled) ||
+        !api_flag(req, resp, "inactive", &inactive) ||
+        !api_flag(req, resp, "push_dead", &push_dead) ||
         !api_flag(req, resp, "include_device_cert", &q.with_cert))
         return;
     q.filter = (struct enrollment_filter){.idents = p.list[0],
@@ -284,6 +288,8 @@ void api_enrollments(struct app *app, struct req *req, const struct caller *call
                                           .states = p.states};
     if (req_query(req, "enabled") != NULL)
         add_enabled(enabled, &q.filter.states);
+    q.filter.inactive = inactive;
+    q.filter.push_dead = push_dead;
     run(app, req, resp, &q);
 }
 
@@ -301,10 +307,19 @@ static bool read_words(struct req *req, struct resp *resp, js filter, const char
     return true;
 }
 
+/* Absent leaves it as it is. */
+static bool read_flag(struct resp *resp, js filter, const char *key, bool *out)
+{
+    if (js_get(filter, key) == NULL || js_get_bool(filter, key, out))
+        return true;
+    resp_json_error(resp, 400, "\"%s\" must be true or false", key);
+    return false;
+}
+
 static bool read_filter(struct req *req, struct resp *resp, js filter, struct query *q)
 {
     struct enrollment_filter *f = &q->filter;
-    bool enabled;
+    bool enabled = false;
 
     if (filter == NULL)
         return true;
@@ -319,13 +334,13 @@ static bool read_filter(struct req *req, struct resp *resp, js filter, struct qu
         !read_words(req, resp, filter, "types", add_kind, &f->kinds) ||
         !read_words(req, resp, filter, "states", add_state, &f->states))
         return false;
-    if (js_get(filter, "enabled") == NULL)
-        return true;
-    if (!js_get_bool(filter, "enabled", &enabled)) {
-        resp_json_error(resp, 400, "\"enabled\" must be true or false");
+    if (!read_flag(resp, filter, "inactive", &f->inactive) ||
+        !read_flag(resp, filter, "push_dead", &f->push_dead))
         return false;
-    }
-    add_enabled(enabled, &f->states);
+    if (!read_flag(resp, filter, "enabled", &enabled))
+        return false;
+    if (js_get(filter, "enabled") != NULL)
+        add_enabled(enabled, &f->states);
     return true;
 }
 

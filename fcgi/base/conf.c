@@ -134,6 +134,9 @@ static const struct key keys[] = {
     {"restore", "action", ENUM, AT(restore_action), "accept", .choices = "accept refuse", .help =
         "what becomes of a device that was restored from a backup: accept it, or refuse it with "
         "401, which removes its MDM profile"},
+    {"inactive", "days", INT, AT(inactive_days), "7", 2, 365, .help =
+        "an enrollment is called inactive when it was not seen for so many days; one not seen for a "
+        "day is pushed daily"},
     {"checkin", "user_authenticate", ENUM, AT(user_authenticate), "refuse",
         .choices = "refuse accept digest", .help =
         "UserAuthenticate of network users: refuse (410, users are not managed), accept without a "

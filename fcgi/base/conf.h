@@ -70,6 +70,7 @@ struct conf {
     int64_t unknown_hours;         /* "end" acts only after this many hours */
     int64_t unknown_max;           /* and only while fewer devices than this are unknown */
     const char *restore_action;    /* [restore] "accept" or "refuse" a backup's TokenUpdate */
+    int64_t inactive_days;         /* [inactive] not seen for so long is inactive */
     const char *user_authenticate; /* [checkin] "refuse" (410), "accept" (empty challenge), or
                                     * "digest" (a password) */
     const char *digest_algorithm;  /* "MD5" or "SHA-256" */

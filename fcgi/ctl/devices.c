@@ -11,7 +11,7 @@
 #include "store/ident.h"
 #include "store/queue.h"
 
-#define DEVICE_COLUMNS 8
+#define DEVICE_COLUMNS 9
 #define QUEUE_COLUMNS 8
 
 static struct val *device_cells(struct ctl *c, const struct enrollment *e, size_t n)
@@ -22,7 +22,8 @@ static struct val *device_cells(struct ctl *c, const struct enrollment *e, size_
                (struct val[]){val_str(e[i].ident), val_str(ident_kind_name(e[i].kind)),
                               val_str(enrollment_state_name(e[i].state)), ctl_text(e[i].serial),
                               ctl_text(e[i].product_name), ctl_text(e[i].os_version),
-                              ctl_text(e[i].user_short_name), ctl_time(e[i].last_seen_at)},
+                              ctl_text(e[i].user_short_name), ctl_time(e[i].last_seen_at),
+                              ctl_time(e[i].inactive_at)},
                DEVICE_COLUMNS * sizeof *cells);
     return cells;
 }
@@ -34,7 +35,8 @@ static int devices_show(struct ctl *c, struct db *db, const struct enrollment_fi
         {"id", CTL_TEXT},           {"type", CTL_TEXT},
         {"state", CTL_TEXT},        {"serial_number", CTL_TEXT},
         {"product_name", CTL_TEXT}, {"os_version", CTL_TEXT},
-        {"user", CTL_TEXT},         {"last_seen", CTL_TIME}};
+        {"user", CTL_TEXT},         {"last_seen", CTL_TIME},
+        {"inactive_at", CTL_TIME}};
     struct enrollment_cursor after = {0, 0};
     struct enrollment *page, *all = NULL;
     size_t n, total = 0, room = 0;
@@ -66,15 +68,15 @@ static int devices_show(struct ctl *c, struct db *db, const struct enrollment_fi
 int ctl_devices(struct ctl *c, int argc, char **argv)
 {
     const char *ids[256], *serial = NULL, *user = NULL, *state = NULL;
-    bool json = false, devices_only = false;
-    const struct ctl_option options[] = {{.name = "serial", .value = &serial},
-                                         {.name = "user", .value = &user},
-                                         {.name = "state", .value = &state},
-                                         {.name = "devices-only", .flag = &devices_only},
-                                         {.name = "json", .flag = &json}};
+    bool json = false, devices_only = false, inactive = false, push_dead = false;
+    const struct ctl_option options[] = {
+        {.name = "serial", .value = &serial},    {.name = "user", .value = &user},
+        {.name = "state", .value = &state},      {.name = "devices-only", .flag = &devices_only},
+        {.name = "inactive", .flag = &inactive}, {.name = "push-dead", .flag = &push_dead},
+        {.name = "json", .flag = &json}};
     struct enrollment_filter f = {0};
     struct db *db;
-    int n = ctl_args(argc, argv, options, 5, ids, 0, 256);
+    int n = ctl_args(argc, argv, options, 7, ids, 0, 256);
     if (n < 0)
         return CTL_USAGE;
     for (int s = ENROLLMENT_PENDING; state && s <= ENROLLMENT_ENDED; s++)
@@ -82,6 +84,8 @@ int ctl_devices(struct ctl *c, int argc, char **argv)
             f.states = 1u << s;
     if (state && !f.states)
         return ctl_wrong("--state: there are pending, enrolled, left and ended");
+    f.inactive = inactive;
+    f.push_dead = push_dead;
     if (devices_only)
         f.kinds = 1u << IDENT_DEVICE | 1u << IDENT_USER_ENROLLMENT_DEVICE;
     if (n > 0) {

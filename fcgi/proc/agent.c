@@ -5,6 +5,7 @@
 #include "base/uuid.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
+#include "store/inactive.h"
 #include "store/lease.h"
 #include "store/purge.h"
 #include "store/push.h"
@@ -65,6 +66,19 @@ static enum outcome job_expiry(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_inactive(struct agent *a, struct err *err)
+{
+    struct inactive_sweep s = {.now = clock_now(),
+                               .after_us = a->conf->inactive_days * DAY_US,
+                               .nudge_us = DAY_US,
+                               .push_keep = a->conf->apns_expiration_s};
+    enum outcome o = inactive_sweep(a->db, &s, err);
+    if (s.nudged + s.inactive + s.returned > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.inactive", "%zu nudged, %zu inactive, %zu returned",
+                s.nudged, s.inactive, s.returned);
+    return o;
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -83,6 +97,7 @@ static const struct job {
     {"certificates", SECOND_US, job_certificates},
     {"claims", MINUTE_US, job_claims},
     {"expiry of commands", 10 * SECOND_US, job_expiry},
+    {"inactive devices", HOUR_US, job_inactive},
     {"purge", HOUR_US, job_purge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])

@@ -6,6 +6,8 @@
 
 #define CHUNK 512 /* names in one statement of enrollment_briefs() */
 
+/* A device that was seen since is back, whether the sweep has noticed or not. */
+#define INACTIVE_AT "IF(e.state = 2 AND e.last_seen_at < e.inactive_at, e.inactive_at, NULL)"
 #define COLUMNS                                                                                    \
     "e.id, e.ident, d.ident, e.kind, e.state, e.udid, e.user_id, e.user_short_name, "              \
     "e.user_long_name, e.serial, e.device_name, e.product_name, e.model, e.model_name, "           \
@@ -13,7 +15,7 @@
     "l.token_update_tally, e.ended_at, e.ended_by, e.ended_why, e.pending_life_id, l.topic, "      \
     "IF(l.push_token IS NULL, NULL, l.token_at), l.push_dead_at, l.push_dead_why, "                \
     "l.awaiting_configuration, l.not_on_console, l.unlock_token IS NOT NULL, "                     \
-    "l.bootstrap_token IS NOT NULL, l.cert_sha256"
+    "l.bootstrap_token IS NOT NULL, l.cert_sha256, e.nudged_at, " INACTIVE_AT
 #define FROM                                                                                       \
     " FROM enrollment e LEFT JOIN life l ON l.id = e.life_id "                                     \
     "LEFT JOIN enrollment d ON d.id = e.device_id AND d.id <> e.id "
@@ -53,7 +55,9 @@ enum {
     C_NOT_CONSOLE,
     C_UNLOCK,
     C_BOOTSTRAP,
-    C_SHA
+    C_SHA,
+    C_NUDGED,
+    C_INACTIVE
 };
 
 /* The list that can be looked up by an index takes %IN%'s place; all three are asked for again as
@@ -62,8 +66,9 @@ enum {
     "((? >> e.kind) & 1) AND ((? >> e.state) & 1) "                                                \
     "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.ident))) "                                    \
     "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.serial))) "                                   \
-    "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.user_short_name))) "
-#define FILTER_ARGS 8
+    "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.user_short_name))) "                          \
+    "AND (? = 0 OR " INACTIVE_AT " IS NOT NULL) AND (? = 0 OR l.push_dead_at IS NOT NULL) "
+#define FILTER_ARGS 10
 #define BY_ID FILTER "AND e.id > ? ORDER BY e.id LIMIT ? OFFSET ?"
 #define BY_SEEN                                                                                    \
     FILTER "AND (e.last_seen_at < ? OR (e.last_seen_at = ? AND e.id < ?)) "                        \
@@ -141,6 +146,8 @@ static void from_row(const struct val *v, struct enrollment *e)
                              .ended_at = num(&v[C_ENDED]),
                              .ended_by = text(&v[C_ENDED_BY]),
                              .ended_why = text(&v[C_ENDED_WHY]),
+                             .nudged_at = num(&v[C_NUDGED]),
+                             .inactive_at = num(&v[C_INACTIVE]),
                              .pending = !val_is_null(&v[C_PENDING]),
                              .topic = text(&v[C_TOPIC]),
                              .token_at = num(&v[C_TOKEN]),
@@ -251,6 +258,8 @@ static enum outcome filter_args(const struct enrollment_filter *f, enum driver d
     args[3] = args[2];
     args[5] = args[4];
     args[7] = args[6];
+    args[8] = val_int(f->inactive);
+    args[9] = val_int(f->push_dead);
     return OK;
 }
 

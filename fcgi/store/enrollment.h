@@ -17,7 +17,8 @@ struct enrollment {
     int64_t created_at, enrolled_at, last_seen_at, token_update_tally;
     int64_t ended_at;
     const char *ended_by, *ended_why;
-    bool pending; /* an Authenticate came, its TokenUpdate has not */
+    int64_t nudged_at, inactive_at; /* inactive_at: 0 also once it returned */
+    bool pending;                   /* an Authenticate came, its TokenUpdate has not */
     /* of the current life; a user channel's identity is its device's */
     const char *topic;
     int64_t token_at; /* last TokenUpdate; 0: cannot be pushed */
@@ -37,6 +38,8 @@ struct enrollment_filter {
     size_t nuser_short_names;
     unsigned kinds;  /* bits 1 << enum ident_kind; 0: all */
     unsigned states; /* bits 1 << enum enrollment_state; 0: all */
+    bool inactive;   /* only those that the sweep found inactive and that did not return since */
+    bool push_dead;  /* only those whose push token is dead */
 };
 
 enum enrollment_order {
