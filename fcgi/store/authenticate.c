@@ -83,14 +83,14 @@ static const struct sql ERASED = {
     "notnow_at, notnow_count, closed_at, closed_why) SELECT q.enrollment_id, q.command_id, 9, "
     "q.queued_at, q.sent_at, q.sent_count, q.notnow_at, q.notnow_count, ?, "
     "'the device enrolled anew after it was sent' FROM queue q JOIN command c "
-    "ON c.id = q.command_id WHERE q.enrollment_id=? AND q.sent_count > 0 "
+    "ON c.id = q.command_id WHERE q.enrollment_id IN (%IN%) AND q.sent_count > 0 "
     "AND c.request_type='EraseDevice' ON DUPLICATE KEY UPDATE state=result.state",
-    0};
+    1};
 static const struct sql ERASED_GONE = {
     "queue_remove_erase",
-    "DELETE q FROM queue q JOIN command c ON c.id = q.command_id WHERE q.enrollment_id=? "
-    "AND q.sent_count > 0 AND c.request_type='EraseDevice'",
-    0};
+    "DELETE q FROM queue q JOIN command c ON c.id = q.command_id WHERE q.enrollment_id IN "
+    "(%IN%) AND q.sent_count > 0 AND c.request_type='EraseDevice'",
+    1};
 
 static struct authenticate *of(struct unit *u)
 {
@@ -253,7 +253,7 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
                            struct err *err)
 {
     struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
-    struct val drop[LIM_BATCH * 2], erase[LIM_BATCH * 2], gone[LIM_BATCH];
+    struct val drop[LIM_BATCH * 2], erase[LIM_BATCH], now;
     size_t nd = 0, ne = 0;
     uint64_t updated;
     enum outcome o;
@@ -270,11 +270,8 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         v[12] = val_id(x[i]->current_);
         v[13] = val_id(x[i]->pending_);
         batch_touch(x[i]->id_, x[i]->unit.now);
-        if (x[i]->sent_) {
-            erase[ne * 2] = val_int(x[i]->unit.now);
-            erase[ne * 2 + 1] = gone[ne] = val_int(x[i]->id_);
-            ne++;
-        }
+        if (x[i]->sent_)
+            erase[ne++] = val_int(x[i]->id_);
         if (x[i]->pending_old_ != 0) {
             drop[nd * 2] = val_int(x[i]->unit.now);
             drop[nd++ * 2 + 1] = val_int(x[i]->pending_old_);
@@ -285,13 +282,12 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         return o;
     if (updated != n)
         return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
-    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK)
+    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK || ne == 0)
         return o;
-    /* one by one: MariaDB binds no arrays to an INSERT ... SELECT */
-    for (size_t i = 0; i < ne; i++)
-        if ((o = db_exec(db, &ERASED, erase + i * 2, 2, NULL, err)) != OK)
-            return o;
-    return db_exec_many(db, &ERASED_GONE, gone, 1, ne, NULL, err);
+    /* as lists: MariaDB binds no arrays to an INSERT ... SELECT or a DELETE of two tables */
+    now = val_int(x[0]->unit.now);
+    o = db_exec_in(db, &ERASED, &now, 1, erase, ne, a, NULL, err);
+    return o == OK ? db_exec_in(db, &ERASED_GONE, NULL, 0, erase, ne, a, NULL, err) : o;
 }
 
 static enum outcome add_lives(struct db *db, struct authenticate **x, size_t n, struct err *err)
