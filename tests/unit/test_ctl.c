@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "ctl/ctl.h"
+#include "store/migrate.h"
 #include "store/account.h"
 #include "store/invitation.h"
 #include "wire/json.h"
@@ -194,9 +195,13 @@ static void the_verbs(void **state)
     char *given = file_of("key", "0123456789abcdef0123456789abcdef\n");
 
     assert_int_equal(run(ctl_migrate, "migrate", "--sql=sql", "--dry-run", NULL), CTL_OK);
-    assert_non_null(strstr(out, "version 0; 1 file to apply"));
+    assert_non_null(strstr(out, "version 0; "));
+    assert_non_null(strstr(out, " to apply"));
     assert_int_equal(run(ctl_migrate, "migrate", "--sql", "sql", NULL), CTL_OK);
-    assert_non_null(strstr(out, "version 1; 1 file applied"));
+    char newest[32];
+    snprintf(newest, sizeof newest, "version %d; ", SCHEMA_VERSION);
+    assert_non_null(strstr(out, newest));
+    assert_non_null(strstr(out, " applied"));
     assert_non_null(strstr(out, "rights"));
     assert_int_equal(run(ctl_grants, "grants", "--sql", "sql", NULL), CTL_OK);
     assert_int_equal(run(ctl_grants, "grants", "--sql", "/nonexistent", NULL), CTL_FAILED);
