@@ -289,8 +289,9 @@ class Server:
         with open(os.path.join(self.state, "pid", name)) as f:
             return int(f.read().split()[0])
 
-    def children(self, name="drover"):
-        """Every process below one of them."""
+    def children(self):
+        """Every process below `drover serve`, or below the web server that starts them."""
+        name = "drover" if os.path.exists(os.path.join(self.state, "pid", "drover")) else "web"
         found, todo = [], [self.pid(name)]
         while todo:
             parent = todo.pop()

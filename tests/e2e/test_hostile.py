@@ -88,8 +88,8 @@ class Hostile(unittest.TestCase):
 
     def tearDown(self):
         self.assertEqual(self.rows(), self.tables, "something was stored")
-        if os.environ["DROVER_E2E_WEB"] == "lighttpd":
-            self.assertEqual(set(self.s.workers("mdm")), self.workers, "a worker died")
+        # mod_fcgid starts more as it needs them.
+        self.assertLessEqual(self.workers, set(self.s.workers("mdm")), "a worker died")
         for pid in self.workers:
             with open("/proc/%d/status" % pid) as f:
                 rss = [int(l.split()[1]) for l in f if l.startswith("VmRSS")]
