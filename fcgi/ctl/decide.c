@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "store/leave.h"
+#include "store/revoke.h"
 #include "store/unknown.h"
 
 #define COLUMNS 8
@@ -119,6 +120,29 @@ int ctl_end(struct ctl *c, int argc, char **argv)
     if (leave_end(db, ident, clock_now(), c->actor, why, &err) != OK)
         return ctl_failed(&err);
     printf("%s gets 401 at its next message and removes its MDM profile.\n", ident);
+    return CTL_OK;
+}
+
+int ctl_revoke(struct ctl *c, int argc, char **argv)
+{
+    const char *name, *why = NULL;
+    const struct ctl_option options[] = {{.name = "why", .value = &why}};
+    struct revoked_identity *list;
+    struct err err;
+    struct db *db;
+    size_t n;
+    if (ctl_args(argc, argv, options, 1, &name, 1, 1) < 0)
+        return CTL_USAGE;
+    if (!why || !*why)
+        return ctl_wrong("revoke: --why TEXT is missing: the device cannot be managed any more "
+                         "until it enrols anew");
+    if (!ctl_db(c, &db))
+        return CTL_FAILED;
+    if (identity_revoke(db, name, c->actor, why, clock_now(), c->arena, &list, &n, &err) != OK)
+        return ctl_failed(&err);
+    for (size_t i = 0; i < n; i++)
+        printf("Revoked: %s, serial %s, SHA-256 %s\n", list[i].subject, list[i].serial,
+               list[i].sha256);
     return CTL_OK;
 }
 

@@ -236,6 +236,27 @@ class Binding(unittest.TestCase):
         self.assertIn(thief.authenticate().status, (400, 403))
         self.assertEqual(stored(thief), 0)
 
+    def test_revoked_in_mid_life(self):
+        d, s = drover.device().enrol(), drover.server()
+        c = s.enqueue(d.ident, "ProfileList", push=False)
+        self.assertEqual(d.idle().plist()["CommandUUID"], c)
+        self.assertIn("Revoked: ", s.ctl("revoke", d.ident, "--why", "the key was copied"))
+        for answer in (d.idle(), d.report(c), d.token_update(), d.authenticate(),
+                       d.checkin({"MessageType": "CheckOut", "UDID": d.udid, "Topic": d.topic})):
+            self.assertEqual((answer.status, answer.body), (403, b""))
+        self.assertEqual(s.command_state(d.ident, c), "sent")
+        status, words = s.ctl("revoke", d.ident, "--why", "again", check=False)
+        self.assertIn("revoked already", words)
+        self.assertNotEqual(status, 0)
+        anew = drover.Device(s, drover.trusted_ca().issue(), udid=d.udid).enrol()
+        self.assertEqual(anew.idle().status, 200)
+        digits = s.sql("SELECT LOWER(HEX(sha256)) FROM identity_cert i JOIN enrollment e ON "
+                       "e.life_id=i.life_id WHERE e.ident='%s'" % d.udid)[0][0][:16]
+        s.ctl("revoke", digits, "--why", "one of them")
+        self.assertEqual(anew.idle().status, 403)
+        self.assertNotEqual(s.ctl("revoke", "no-such-device", "--why", "x", check=False)[0], 0)
+        self.assertNotEqual(s.ctl("revoke", d.ident, check=False)[0], 0)
+
     def test_unknown_device_waits(self):
         """503, and listed for decision."""
         d = drover.device()
