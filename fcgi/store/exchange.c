@@ -23,7 +23,8 @@
 #define SEEN_EVERY MINUTE_US
 
 /* [0] for messages of a device's own channel, [1] for those of its users. */
-#define POLL_FROM(from) "SELECT " WHO_COLUMNS ", " HEAD("", "") " " from "WHERE i.sha256 IN (%IN%)"
+#define POLL_FROM(from)                                                                            \
+    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", e.put_off " from "WHERE i.sha256 IN (%IN%)"
 static const struct sql POLL[] = {
     {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE), .tuple = 1},
     {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM), .tuple = 1}};
@@ -43,7 +44,7 @@ static const struct sql REPORT[] = {
     {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE), .tuple = 1},
     {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM), .tuple = 1}};
 
-enum { P_HEAD = WHO_COLUMNS_N };
+enum { P_HEAD = WHO_COLUMNS_N, P_PUT_OFF };
 enum {
     R_NEXT = WHO_COLUMNS_N,
     R_COMMAND,
@@ -67,27 +68,28 @@ static const struct sql RESULT = {
     "state = IF(state >= 7, VALUES(state), state)",
     0};
 #define RESULT_ARGS 11
+/* One statement for all of a batch. The hint keeps it off the primary key, of which it knows the
+ * first column only. */
 static const struct sql DEQUEUE = {
-    "queue_remove", "DELETE FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
+    "queue_remove_some",
+    "DELETE q FROM queue q FORCE INDEX (one) WHERE (q.enrollment_id, q.command_id) IN (%IN%)", 2};
 static const struct sql NOT_NOW = {
     "queue_not_now",
     "UPDATE queue SET state = 3, notnow_count = notnow_count + 1, "
     "notnow_at = COALESCE(notnow_at, ?) WHERE enrollment_id = ? AND command_id = ? AND state = 2",
     0};
+static const struct sql NOTE_PUT_OFF = {"enrollment_put_off",
+                                        "UPDATE enrollment SET put_off = 1 WHERE id IN (%IN%)", 1};
+/* The next Idle: what was put off is eligible again. */
+static const struct sql RESET = {
+    "queue_reset", "UPDATE queue SET state = 1 WHERE state = 3 AND enrollment_id IN (%IN%)", 1};
+static const struct sql NOTE_RESET = {"enrollment_reset",
+                                      "UPDATE enrollment SET put_off = 0 WHERE id IN (%IN%)", 1};
 static const struct sql SEND = {
     "queue_send",
-    "UPDATE queue SET state = 2, sent_at = ?, sent_count = LEAST(sent_count + 1, 32000) "
-    "WHERE enrollment_id = ? AND command_id = ?",
-    0};
-#define SEND_ARGS 3
-/* After an Idle also: what was put off is eligible again. */
-static const struct sql SEND_FIRST = {
-    "queue_send_first",
-    "UPDATE queue SET sent_at = IF(command_id = ?, ?, sent_at), sent_count = IF(command_id = ?, "
-    "LEAST(sent_count + 1, 32000), sent_count), state = IF(command_id = ?, 2, 1) "
-    "WHERE enrollment_id = ? AND (command_id = ? OR state = 3)",
-    0};
-#define SEND_FIRST_ARGS 6
+    "UPDATE queue FORCE INDEX (one) SET state = 2, sent_at = ?, "
+    "sent_count = LEAST(sent_count + 1, 32000) WHERE (enrollment_id, command_id) IN (%IN%)",
+    2};
 static const struct sql BODIES = {
     "command_bodies", "SELECT id, uuid, request_type, fill, body FROM command WHERE id IN (%IN%)",
     1};
@@ -163,6 +165,7 @@ static void take_row(struct exchange *x, const struct rows *r)
     v = row_at(r, x->who.row, 0);
     if (x->status == REPORT_IDLE) {
         x->next_command_ = id_or_0(&v[P_HEAD]);
+        x->reset_ = v[P_PUT_OFF].i != 0;
         return;
     }
     /* The command it reports is usually the first; then the second follows. */
@@ -211,7 +214,7 @@ static enum outcome exchange_prepare(struct db *db, struct unit **u, size_t n, s
 
     for (size_t i = 0; i < n; i++) {
         of(u[i])->next_command_ = 0;
-        of(u[i])->head_reported_ = false;
+        of(u[i])->head_reported_ = of(u[i])->reset_ = false;
     }
     for (int sort = 0; o == OK && sort < 4; sort++)
         o = prepare_some(db, u, n, sort & 1, sort & 2, a, err);
@@ -256,21 +259,24 @@ static enum outcome close_commands(struct db *db, struct exchange **x, size_t n,
     }
     o = db_exec_many(db, &RESULT, result, RESULT_ARGS, n, NULL, err);
     if (o == OK)
-        o = db_exec_many(db, &DEQUEUE, gone, 2, n, NULL, err);
+        o = db_exec_in(db, &DEQUEUE, NULL, 0, gone, n, a, NULL, err);
     return o;
 }
 
-static enum outcome put_off(struct db *db, struct exchange **x, size_t n, struct err *err)
+static enum outcome put_off(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                            struct err *err)
 {
-    struct val args[LIM_BATCH * 3];
+    struct val args[LIM_BATCH * 3], ids[LIM_BATCH];
+    enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
         args[i * 3] = val_int(x[i]->unit.now);
-        args[i * 3 + 1] = val_int(x[i]->who.id);
+        args[i * 3 + 1] = ids[i] = val_int(x[i]->who.id);
         args[i * 3 + 2] = val_int(x[i]->reported_.command_id);
         x[i]->effect = x[i]->reported_.state == QUEUE_SENT ? EFFECT_STORED : EFFECT_REPEATED;
     }
-    return db_exec_many(db, &NOT_NOW, args, 3, n, NULL, err);
+    o = db_exec_many(db, &NOT_NOW, args, 3, n, NULL, err);
+    return o == OK ? db_exec_in(db, &NOTE_PUT_OFF, NULL, 0, ids, n, a, NULL, err) : o;
 }
 
 /* A report about a command that is not the head of the queue. */
@@ -294,7 +300,7 @@ static enum outcome report_other(struct db *db, struct exchange *x, struct arena
     if (!val_is_null(&v[1])) {
         take_open(&c, v[0].i, &v[1]);
         x->reported_ = c;
-        return is_final(x->status) ? close_commands(db, &x, 1, a, err) : put_off(db, &x, 1, err);
+        return is_final(x->status) ? close_commands(db, &x, 1, a, err) : put_off(db, &x, 1, a, err);
     }
     if (!is_final(x->status) || v[8].i < QUEUE_CANCELLED)
         return OK;
@@ -325,7 +331,7 @@ static enum outcome store_reports(struct db *db, struct exchange **x, size_t n, 
     if (nc > 0)
         o = close_commands(db, close, nc, a, err);
     if (o == OK && nl > 0)
-        o = put_off(db, later, nl, err);
+        o = put_off(db, later, nl, a, err);
     for (size_t i = 0; o == OK && i < n; i++)
         if (x[i]->status != REPORT_IDLE && !x[i]->head_reported_)
             o = report_other(db, x[i], a, err);
@@ -350,40 +356,41 @@ static enum outcome drop_cancelled(struct db *db, struct exchange **x, size_t n,
     return OK;
 }
 
-static void send_args(const struct exchange *x, struct val *v)
+/* Before the first command of an exchange: those that were put off are eligible again. */
+static enum outcome reset(struct db *db, struct exchange **x, size_t n, struct arena *a,
+                          struct err *err)
 {
-    v[0] = val_int(x->unit.now);
-    v[1] = val_int(x->who.id);
-    v[2] = val_int(x->next_command_);
-}
+    struct val ids[LIM_BATCH];
+    size_t k = 0;
+    enum outcome o;
 
-static void send_first_args(const struct exchange *x, struct val *v)
-{
-    v[0] = v[2] = v[3] = v[5] = val_int(x->next_command_);
-    v[1] = val_int(x->unit.now);
-    v[4] = val_int(x->who.id);
+    for (size_t i = 0; i < n; i++)
+        if (x[i]->reset_)
+            ids[k++] = val_int(x[i]->who.id);
+    if (k == 0)
+        return OK;
+    o = db_exec_in(db, &RESET, NULL, 0, ids, k, a, NULL, err);
+    return o == OK ? db_exec_in(db, &NOTE_RESET, NULL, 0, ids, k, a, NULL, err) : o;
 }
 
 static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, struct arena *a,
                               struct err *err)
 {
-    struct val next[LIM_BATCH * SEND_ARGS], first[LIM_BATCH * SEND_FIRST_ARGS];
-    uint64_t affected[2] = {0, 0};
-    size_t nn = 0, nf = 0;
+    struct val keys[LIM_BATCH * 2], now = val_int(x[0]->unit.now);
+    uint64_t affected = 0;
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
         x[i]->command_id = x[i]->next_command_;
-        if (x[i]->status == REPORT_IDLE)
-            send_first_args(x[i], first + nf++ * SEND_FIRST_ARGS);
-        else
-            send_args(x[i], next + nn++ * SEND_ARGS);
+        keys[i * 2] = val_int(x[i]->who.id);
+        keys[i * 2 + 1] = val_int(x[i]->next_command_);
+        if (x[i]->unit.now > now.i)
+            now.i = x[i]->unit.now;
     }
-    if ((o = db_exec_many(db, &SEND, next, SEND_ARGS, nn, &affected[0], err)) != OK ||
-        (o = db_exec_many(db, &SEND_FIRST, first, SEND_FIRST_ARGS, nf, &affected[1], err)) != OK)
+    if ((o = reset(db, x, n, a, err)) != OK ||
+        (o = db_exec_in(db, &SEND, &now, 1, keys, n, a, &affected, err)) != OK)
         return o;
-    /* more, where some were put off; fewer, where one was cancelled: look */
-    return affected[0] + affected[1] == n ? OK : drop_cancelled(db, x, n, a, err);
+    return affected == n ? OK : drop_cancelled(db, x, n, a, err); /* one was cancelled: look */
 }
 
 static enum outcome fill(struct db *db, struct exchange *x, struct err *err)

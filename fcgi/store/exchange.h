@@ -47,6 +47,7 @@ struct exchange {
     struct bytes ticket, unlock_token;
     /* private to exchange.c */
     int64_t next_command_; /* to be sent */
+    bool reset_;           /* commands that were put off become eligible again */
     bool head_reported_;   /* the report is about the first open command: */
     struct open_command {
         int64_t command_id, state, queued_at, sent_count, notnow_count;

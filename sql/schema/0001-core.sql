@@ -65,6 +65,7 @@ CREATE TABLE enrollment (
   created_at BIGINT NOT NULL COMMENT 'first seen',
   enrolled_at BIGINT NULL COMMENT 'start of the current life',
   last_seen_at BIGINT NOT NULL COMMENT 'last message, true to a minute',
+  put_off TINYINT NOT NULL DEFAULT 0 COMMENT '1: a command was answered NotNow since the last Idle that found one',
   ended_at BIGINT NULL COMMENT 'when it checked out or was ended',
   ended_by VARCHAR(128) NULL COMMENT 'the person or rule that ended it',
   ended_why VARCHAR(255) NULL COMMENT 'the reason given',
