@@ -1,7 +1,6 @@
 /* Authenticate.c: a device asks whether it may enrol; a pending life is opened. */
 #include "checkin/checkin.h"
 
-#include "base/log.h"
 #include "store/authenticate.h"
 #include "wire/x509.h"
 
@@ -53,6 +52,6 @@ void checkin_Authenticate(struct message *m)
         device_turn_away(m, &(struct who){.verdict = x.verdict});
         return;
     }
-    log_event(LOG_LEVEL_INFO, "checkin.Authenticate", "serial", x.facts.serial, "device",
-              x.is_new ? "new" : "known", NULL);
+    resp_note(m->resp, "Authenticate, %s device, serial %s", x.is_new ? "new" : "known",
+              x.facts.serial != NULL ? x.facts.serial : "not told");
 }

@@ -5,7 +5,6 @@
 #include "checkin/checkin.h"
 
 #include "base/limits.h"
-#include "base/log.h"
 #include "store/bootstrap.h"
 #include "wire/sign.h"
 
@@ -30,8 +29,7 @@ void checkin_SetBootstrapToken(struct message *m)
     if (o == OK && checkin_known(m, db, &who)) {
         o = bootstrap_set(db, who.device_life_id, sealed, &err);
         if (o == OK)
-            log_event(LOG_LEVEL_INFO, "checkin.SetBootstrapToken", "effect",
-                      sealed.n > 0 ? "stored" : "removed", NULL);
+            resp_note(m->resp, "SetBootstrapToken, %s", sealed.n > 0 ? "stored" : "removed");
     }
     db_pool_give(m->app->pool, &db);
     if (o != OK)

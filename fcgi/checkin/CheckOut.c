@@ -1,7 +1,6 @@
 /* CheckOut.c: the MDM profile was removed. The device ignores the answer and does not try twice. */
 #include "checkin/checkin.h"
 
-#include "base/log.h"
 #include "store/leave.h"
 
 void checkin_CheckOut(struct message *m)
@@ -22,6 +21,6 @@ void checkin_CheckOut(struct message *m)
     if (who.verdict == WHO_MISMATCH || who.verdict == WHO_REVOKED || who.verdict == WHO_UNBOUND)
         device_turn_away(m, &who);
     else
-        log_event(LOG_LEVEL_INFO, "checkin.CheckOut", "effect",
-                  who.verdict == WHO_GOOD || who.verdict == WHO_PENDING ? "left" : "none", NULL);
+        resp_note(m->resp, "CheckOut, %s",
+                  who.verdict == WHO_GOOD || who.verdict == WHO_PENDING ? "left" : "no effect");
 }

@@ -2,7 +2,6 @@
 #include "checkin/checkin.h"
 
 #include "base/limits.h"
-#include "base/log.h"
 #include "store/token_update.h"
 
 static bool bool_read(struct message *m, const char *key, bool *out)
@@ -72,8 +71,8 @@ static bool serve(struct message *m, struct token_update *x)
         return false;
     }
     if (x->accepted) {
-        log_event(LOG_LEVEL_INFO, "checkin.TokenUpdate", "life",
-                  x->who.verdict == WHO_GOOD ? "current" : "begins", NULL);
+        resp_note(m->resp, "TokenUpdate, the life %s",
+                  x->who.verdict == WHO_GOOD ? "goes on" : "begins");
         return false;
     }
     switch (x->who.verdict) {

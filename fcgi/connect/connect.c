@@ -54,18 +54,22 @@ static bool uuid_read(struct message *m, struct exchange *x)
     return true;
 }
 
-static void log_effect(const struct exchange *x)
+/* What happened, for the one log line of the request. */
+static void note(struct message *m, const struct exchange *x)
 {
-    static const char *const effect[] = {[EFFECT_STORED] = "stored",
-                                         [EFFECT_REPEATED] = "repeated",
-                                         [EFFECT_LATE] = "late",
-                                         [EFFECT_UNKNOWN] = "unknown command"};
-    static const char *const status[] = {"Idle", "Acknowledged", "Error", "CommandFormatError",
-                                         "NotNow"};
+    static const char *const effect[] = {[EFFECT_NONE] = "",
+                                         [EFFECT_STORED] = " stored",
+                                         [EFFECT_REPEATED] = " repeated",
+                                         [EFFECT_LATE] = " late",
+                                         [EFFECT_UNKNOWN] = " unknown command"};
 
-    if (x->effect != EFFECT_NONE)
-        log_event(x->effect == EFFECT_UNKNOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "mdm.report",
-                  "status", status[x->status], "effect", effect[x->effect], NULL);
+    if (x->effect == EFFECT_UNKNOWN)
+        log_event(LOG_LEVEL_WARNING, "mdm.unknown-command", "status", m->word, NULL);
+    if (x->command_id != 0)
+        resp_note(m->resp, "%s%s, sent %s %s", m->word, effect[x->effect], x->request_type,
+                  x->command_uuid);
+    else
+        resp_note(m->resp, "%s%s", m->word, effect[x->effect]);
 }
 
 /* A command that can never be delivered is closed, so that it does not stand in the way of those
@@ -96,8 +100,6 @@ static bool hand_out(struct message *m, struct exchange *x)
     enum outcome o;
 
     m->resp->content_type = "application/xml; charset=UTF-8";
-    log_event(LOG_LEVEL_INFO, "mdm.command", "uuid", x->command_uuid, "request_type",
-              x->request_type, NULL);
     if (!x->fill_unlock_token) {
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
@@ -135,15 +137,14 @@ static bool serve(struct message *m, struct exchange *x)
     }
     switch (x->who.verdict) {
     case WHO_GOOD:
-        log_effect(x);
+        note(m, x);
         void_ticket(x);
         return x->command_id != 0 && hand_out(m, x);
     case WHO_PENDING:
     case WHO_LEFT:
     case WHO_NO_CHANNEL:
         /* nothing is queued for it; the empty answer ends the exchange */
-        log_event(LOG_LEVEL_INFO, "mdm.early", "why", "no TokenUpdate of this channel has come",
-                  NULL);
+        resp_note(m->resp, "%s, no TokenUpdate of this channel has come", m->word);
         return false;
     default:
         return device_turn_away(m, &x->who);

@@ -12,7 +12,7 @@ struct resp {
     struct buf headers; /* "Name: value\r\n" lines */
     bool secret;        /* the body holds a secret: wiped after it was sent */
     bool no_body;       /* status and nothing else, not even a type: a device's bare 401, 403 */
-    char note[160];     /* why, for the access log; never sent */
+    char note[320];     /* why, for the access log; never sent */
 };
 
 /* An empty answer with status 200. */
