@@ -57,6 +57,9 @@ static const struct verb verbs[] = {
      "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
      "[--inactive] [--push-dead] [--json]",
      "list enrollments: devices and the users on them", ctl_devices},
+    {"certs", "[--within TIME] [--json]",
+     "list device identities that expire within that time ([renewal] days), and their renewal",
+     ctl_certs},
     {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
     {"results", "ID [--limit N] [--json]\nID UUID",
      "list the closed commands of an enrollment, newest first, or print one report", ctl_results},

@@ -21,6 +21,7 @@ GRANT SELECT, UPDATE ON @db@.invitation TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_challenge TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_transaction TO @mdm@;
 GRANT SELECT ON @db@.enroll_user TO @mdm@;
+GRANT SELECT ON @db@.renewal TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.user_auth TO @mdm@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.login_throttle TO @mdm@;
 
@@ -47,6 +48,7 @@ GRANT SELECT, INSERT ON @db@.scep_challenge TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.session TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.signin_throttle TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.enroll_user TO @console@;
+GRANT SELECT ON @db@.renewal TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -55,8 +57,8 @@ GRANT SELECT ON @db@.trust_ca TO @agent@;
 GRANT SELECT ON @db@.identity_cert TO @agent@;
 GRANT SELECT, UPDATE ON @db@.enrollment TO @agent@;
 GRANT SELECT, UPDATE ON @db@.life TO @agent@;
-GRANT SELECT, DELETE ON @db@.command TO @agent@;
-GRANT SELECT, UPDATE, DELETE ON @db@.queue TO @agent@;
+GRANT SELECT, INSERT, DELETE ON @db@.command TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.queue TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.result TO @agent@;
 GRANT SELECT, UPDATE ON @db@.push_cert TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.push TO @agent@;
@@ -64,8 +66,9 @@ GRANT SELECT, UPDATE, DELETE ON @db@.outcall TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.lease TO @agent@;
 GRANT SELECT, UPDATE, DELETE ON @db@.unknown_device TO @agent@;
 GRANT INSERT, SELECT (subject, action, at) ON @db@.audit TO @agent@;
-GRANT SELECT, DELETE ON @db@.scep_challenge TO @agent@;
+GRANT SELECT, INSERT, DELETE ON @db@.scep_challenge TO @agent@;
 GRANT SELECT, DELETE ON @db@.scep_transaction TO @agent@;
 GRANT SELECT (ends_at), DELETE ON @db@.session TO @agent@;
 GRANT SELECT (last_at), DELETE ON @db@.signin_throttle TO @agent@;
 GRANT SELECT, DELETE ON @db@.login_throttle TO @agent@;
+GRANT SELECT, INSERT, UPDATE ON @db@.renewal TO @agent@;

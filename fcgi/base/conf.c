@@ -137,6 +137,13 @@ static const struct key keys[] = {
     {"inactive", "days", INT, AT(inactive_days), "7", 2, 365, .help =
         "an enrollment is called inactive when it was not seen for so many days; one not seen for a "
         "day is pushed daily"},
+    {"renewal", "days", INT, AT(renewal_days), "30", 1, 365, .help =
+        "device identities that Drover issued are renewed so many days before they end, or when 30 "
+        "percent of their validity are left, whichever is later"},
+    {"renewal", "per_hour", INT, AT(renewal_per_hour), "500", 0, 100000, .help =
+        "so many renewals begin in an hour; 0 stops them"},
+    {"renewal", "grace", BOOL, AT(renewal_grace), "no", .help =
+        "let a device whose identity has expired fetch its renewal, and nothing else"},
     {"checkin", "user_authenticate", ENUM, AT(user_authenticate), "refuse",
         .choices = "refuse accept digest", .help =
         "UserAuthenticate of network users: refuse (410, users are not managed), accept without a "

@@ -71,6 +71,9 @@ struct conf {
     int64_t unknown_max;           /* and only while fewer devices than this are unknown */
     const char *restore_action;    /* [restore] "accept" or "refuse" a backup's TokenUpdate */
     int64_t inactive_days;         /* [inactive] not seen for so long is inactive */
+    int64_t renewal_days;          /* [renewal] so long before they end identities are renewed */
+    int64_t renewal_per_hour;
+    bool renewal_grace;            /* an expired identity may fetch its renewal */
     const char *user_authenticate; /* [checkin] "refuse" (410), "accept" (empty challenge), or
                                     * "digest" (a password) */
     const char *digest_algorithm;  /* "MD5" or "SHA-256" */

@@ -27,20 +27,21 @@ struct handout {
     struct bytes der; /* the signed profile */
 };
 
-static enum outcome load_certs(struct handout *h, struct err *err)
+static enum outcome load_certs(const struct conf *conf, struct arena *a, struct profile *p,
+                               struct err *err)
 {
-    const char *path = h->conf->enroll_certificates;
+    const char *path = conf->enroll_certificates;
     if (!path[0])
         return OK;
-    uint8_t *text = arena_alloc(h->a, CERTS_FILE_MAX);
+    uint8_t *text = arena_alloc(a, CERTS_FILE_MAX);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 || !text ? -1 : read(fd, text, CERTS_FILE_MAX);
     enum outcome o;
     if (n < 0)
         o = err_set(err, ERROR, "[enroll] certificates %s: %m", path);
     else
-        o = cert_from_pem(h->a, bytes_of(text, (size_t)n), h->profile.certs, PROFILE_CERTS_MAX,
-                          &h->profile.ncerts, err);
+        o = cert_from_pem(a, bytes_of(text, (size_t)n), p->certs, PROFILE_CERTS_MAX, &p->ncerts,
+                          err);
     if (fd >= 0)
         close(fd);
     if (o == INVALID)
@@ -50,29 +51,32 @@ static enum outcome load_certs(struct handout *h, struct err *err)
 }
 
 /* The configured topic, or that of the only push certificate. */
-static enum outcome find_topic(struct handout *h, struct db *db, struct err *err)
+static enum outcome find_topic(const struct conf *conf, struct db *db, struct arena *a,
+                               struct profile *p, struct err *err)
 {
-    h->profile.topic = h->conf->enroll_topic;
-    if (h->profile.topic[0])
+    p->topic = conf->enroll_topic;
+    if (p->topic[0])
         return OK;
-    enum outcome o = pushcert_sole_topic(db, h->a, &h->profile.topic, err);
+    enum outcome o = pushcert_sole_topic(db, a, &p->topic, err);
     if (o != NOT_FOUND && o != CONFLICT)
         return o;
     err_prefix(err, "[enroll] topic names none");
     return UNAVAILABLE;
 }
 
-static enum outcome gather(struct handout *h, struct db *db, struct err *err)
+enum outcome profile_of_site(const struct conf *conf, struct db *db, struct arena *a,
+                             const char *topic, struct profile *p, struct err *err)
 {
-    h->profile.device_url = h->conf->device_url;
-    h->profile.organization = h->conf->organization;
-    h->profile.access_rights = h->conf->enroll_access_rights;
-    h->profile.sign_message = h->conf->enroll_sign_message;
-    enum outcome o = load_certs(h, err);
+    *p = (struct profile){.device_url = conf->device_url,
+                          .organization = conf->organization,
+                          .topic = topic,
+                          .access_rights = conf->enroll_access_rights,
+                          .sign_message = conf->enroll_sign_message};
+    enum outcome o = load_certs(conf, a, p, err);
+    if (o == OK && !topic)
+        o = find_topic(conf, db, a, p, err);
     if (o == OK)
-        o = find_topic(h, db, err);
-    if (o == OK)
-        o = sign_certificate(h->a, "ca", &h->profile.ca_der, err);
+        o = sign_certificate(a, "ca", &p->ca_der, err);
     return o;
 }
 
@@ -159,7 +163,7 @@ void enroll_handle(struct app *app, struct req *req, const struct caller *caller
     if (o == OK)
         o = db_pool_take(app->pool, &db, &err);
     if (o == OK)
-        o = gather(&h, db, &err);
+        o = profile_of_site(app->conf, db, h.a, NULL, &h.profile, &err);
     if (o == OK)
         o = db_unit(db, handout_unit, &h, &err);
     db_pool_give(app->pool, &db);

@@ -3,6 +3,7 @@
 #define DROVER_ENROLLMENT_PROFILE_H
 
 #include "http/app.h"
+#include "store/db.h"
 
 #define PROFILE_CERTS_MAX 16
 
@@ -18,6 +19,10 @@ struct profile {
     struct bytes certs[PROFILE_CERTS_MAX]; /* further roots and intermediates, DER */
     size_t ncerts;
 };
+/* Everything but the challenge, from the configuration and the signer. topic: the one to keep;
+ * NULL: the configured one, or that of the only push certificate. UNAVAILABLE: there is none. */
+enum outcome profile_of_site(const struct conf *conf, struct db *db, struct arena *a,
+                             const char *topic, struct profile *p, struct err *err) MUST_USE;
 /* Adds the property list, unsigned. INVALID: device_url is no https URL, topic does not begin with
  * "com.apple.mgmt.", or access_rights breaks the rules of "Structure of MDM Payloads" (not zero, 2
  * needs 1, 128 needs 64, nothing above 8191). a: for names and scratch. */

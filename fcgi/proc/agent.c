@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "enrollment/renew.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/inactive.h"
@@ -10,6 +11,7 @@
 #include "store/purge.h"
 #include "store/push.h"
 #include "store/queue.h"
+#include "store/renewal.h"
 #include "wire/sign.h"
 #include <signal.h>
 #include <stdio.h>
@@ -79,6 +81,23 @@ static enum outcome job_inactive(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_renewal_plan(struct agent *a, struct err *err)
+{
+    size_t planned = 0;
+    int64_t start = clock_mono();
+    enum outcome o =
+        renewal_plan(a->db, clock_now(), a->conf->renewal_days * DAY_US, &planned, err);
+    if (planned > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.renewal_plan", "%zu identities, in %lld ms", planned,
+                (long long)((clock_mono() - start) / 1000));
+    return o;
+}
+
+static enum outcome job_renewals(struct agent *a, struct err *err)
+{
+    return renew_run(a->db, a->conf, err);
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -98,6 +117,8 @@ static const struct job {
     {"claims", MINUTE_US, job_claims},
     {"expiry of commands", 10 * SECOND_US, job_expiry},
     {"inactive devices", HOUR_US, job_inactive},
+    {"plan of renewals", HOUR_US, job_renewal_plan},
+    {"renewals", 20 * SECOND_US, job_renewals},
     {"purge", HOUR_US, job_purge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])

@@ -309,7 +309,7 @@ static const struct op {
     [SIGN_OP_SCEP_OPEN] = {"scep-open", op_scep_open, MDM, true},
     [SIGN_OP_ISSUE] = {"issue", op_issue, MDM | CTL, true},
     [SIGN_OP_SCEP_REPLY] = {"scep-reply", op_scep_reply, MDM, true},
-    [SIGN_OP_PROFILE] = {"profile", op_profile, MDM | CONSOLE | CTL, true},
+    [SIGN_OP_PROFILE] = {"profile", op_profile, EVERYBODY, true},
     [SIGN_OP_UNSEAL] = {"unseal", op_unseal, MDM | AGENT, true},
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},

@@ -96,6 +96,36 @@ class Enrol(unittest.TestCase):
         s, sim, ids = self.run_fleet("get", 2, "--scep-get", "--user-enrollment")
         self.answered(s, sim, ids)
 
+    def test_identities_are_renewed(self):
+        """The agent finds an identity that ends soon, replaces the MDM profile, and sees the new
+        identity in use; queue, secrets and history stay."""
+        s, sim, ids = self.run_fleet("renew", 2)
+        self.answered(s, sim, ids)
+        names = "('%s')" % "','".join(ids)
+        old = s.sql("SELECT HEX(l.cert_sha256) FROM enrollment e JOIN life l ON l.id=e.life_id "
+                    "WHERE e.ident IN %s" % names)
+        s.sql("UPDATE identity_cert c JOIN enrollment e ON e.id=c.device_id SET c.not_after="
+              "(UNIX_TIMESTAMP()+86400)*1000000, c.not_before=1 WHERE e.ident IN %s" % names)
+        self.assertIn(ids[0], s.ctl("certs"))
+        for p in s.workers("agent"):
+            os.kill(p, signal.SIGTERM)  # its successor runs all timed jobs at once
+        done = "SELECT COUNT(*) FROM renewal r JOIN enrollment e ON e.id=r.device_id WHERE " \
+               "r.state=3 AND e.ident IN %s" % names
+        try:
+            drover.wait_for(lambda: s.count(done) == 2, 60)
+        except AssertionError as e:
+            raise AssertionError("%s\n%s\n%s" % (e, s.ctl("certs"), sim.words())) from None
+        new = s.sql("SELECT HEX(l.cert_sha256) FROM enrollment e JOIN life l ON l.id=e.life_id "
+                    "WHERE l.renewal=1 AND e.ident IN %s" % names)
+        self.assertEqual(len(new), 2)
+        self.assertFalse({r[0] for r in new} & {r[0] for r in old})
+        self.assertEqual(s.count("SELECT COUNT(*) FROM audit WHERE action='renewal.done' AND "
+                                 "subject IN %s" % names), 2)
+        self.answered(s, sim, ids)
+        self.assertEqual(s.count("SELECT COUNT(*) FROM life l JOIN enrollment e ON "
+                                 "e.id=l.enrollment_id WHERE e.ident='%s' AND l.state=2"
+                                 % ids[0]), 1)
+
     def test_profile_is_signed(self):
         """openssl verifies the profile's signature up to the device CA; what is inside is one."""
         s = drover.server()

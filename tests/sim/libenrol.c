@@ -314,14 +314,11 @@ static void trust(struct bytes der, void *arg)
         fprintf(stderr, "mdmsim: a certificate payload is no certificate\n");
 }
 
-static void on_profile(void *arg, const struct httpc_result *r)
+static void take_profile(struct simdev *d, struct bytes profile)
 {
-    struct simdev *d = arg;
     struct enrolment *e = d->enrolment;
     struct err err = {0};
-    if (!good_answer(d, r))
-        return;
-    if (mobileconfig_read(r->body, &e->profile, &err) != OK || !e->profile.has_mdm) {
+    if (mobileconfig_read(profile, &e->profile, &err) != OK || !e->profile.has_mdm) {
         simdev_error(d, "%s: %s", e->url, err.msg[0] ? err.msg : "no MDM payload");
         failed(d, true, -1);
         return;
@@ -339,9 +336,16 @@ static void on_profile(void *arg, const struct httpc_result *r)
     }
 }
 
+static void on_profile(void *arg, const struct httpc_result *r)
+{
+    if (good_answer(arg, r))
+        take_profile(arg, r->body);
+}
+
 void enrol_run(struct simdev *d)
 {
-    if (!d->fleet->opt.enroll_url) {
+    struct job *j = d->jobs;
+    if (!j->raw && !d->fleet->opt.enroll_url) {
         simdev_error(d, "no --enroll-url");
         job_done(d);
         return;
@@ -355,5 +359,10 @@ void enrol_run(struct simdev *d)
     if (!d->enrolment)
         abort();
     d->enrolment->device = d;
-    get(d, on_profile, "%s", d->fleet->opt.enroll_url);
+    if (!j->raw) {
+        get(d, on_profile, "%s", d->fleet->opt.enroll_url);
+        return;
+    }
+    d->enrolment->url = strdup("InstallProfile"); /* the server renews the identity */
+    take_profile(d, bytes_of(j->raw, j->nraw));
 }
