@@ -66,12 +66,12 @@ struct conf {
     const char *ca_bundle;        /* file of trusted device CAs that the web server reads */
     const char *reload_command;   /* run after ca_bundle was rewritten */
 
-    const char *unknown_action;    /* [unknown] "hold" or "end" */
-    int64_t unknown_hours;         /* "end" acts only after this many hours */
-    int64_t unknown_max;           /* and only while fewer devices than this are unknown */
-    const char *restore_action;    /* [restore] "accept" or "refuse" a backup's TokenUpdate */
-    int64_t inactive_days;         /* [inactive] not seen for so long is inactive */
-    int64_t renewal_days;          /* [renewal] so long before they end identities are renewed */
+    const char *unknown_action; /* [unknown] "hold" or "end" */
+    int64_t unknown_hours;      /* "end" acts only after this many hours */
+    int64_t unknown_max;        /* and only while fewer devices than this are unknown */
+    const char *restore_action; /* [restore] "accept" or "refuse" a backup's TokenUpdate */
+    int64_t inactive_days;      /* [inactive] not seen for so long is inactive */
+    int64_t renewal_days;       /* [renewal] so long before they end identities are renewed */
     int64_t renewal_per_hour;
     bool renewal_grace;            /* an expired identity may fetch its renewal */
     const char *user_authenticate; /* [checkin] "refuse" (410), "accept" (empty challenge), or
