@@ -387,7 +387,8 @@ static bool rows_grow(struct rows *r, size_t *cap, struct arena *a)
 
 /* Reads all rows. An outcome other than OK with *code 0 is a fault of this side; the rest of the
  * result has been read and thrown away then. */
-static enum outcome rows_read(struct stmt *st, struct call *c, unsigned *code, struct err *err)
+static enum outcome rows_read(struct db *db, struct stmt *st, struct call *c, unsigned *code,
+                              struct err *err)
 {
     size_t cap = 0;
     enum outcome o = OK;
@@ -397,8 +398,13 @@ static enum outcome rows_read(struct stmt *st, struct call *c, unsigned *code, s
         if (rc == MYSQL_NO_DATA)
             return OK;
         if (rc != 0 && rc != MYSQL_DATA_TRUNCATED) {
-            *code = mysql_stmt_errno(st->h);
-            return db_fail_report(c->sql->name, *code, mysql_stmt_error(st->h), c->secret, err);
+            /* what ends a result in its midst (a deadlock of FOR UPDATE, a server that is gone)
+             * the library tells of the connection alone */
+            bool here = mysql_stmt_errno(st->h) != 0;
+            *code = here ? mysql_stmt_errno(st->h) : mysql_errno(db->my);
+            return db_fail_report(c->sql->name, *code,
+                                  here ? mysql_stmt_error(st->h) : mysql_error(db->my), c->secret,
+                                  err);
         }
         if (!rows_grow(c->rows, &cap, c->arena))
             o = err_set(err, ERROR, "%s: the result is larger than a request may use",
@@ -438,7 +444,7 @@ enum outcome db_stmt_execute(struct db *db, struct stmt *st, struct call *c, uns
         return db_fail_report(c->sql->name, *code, mysql_stmt_error(st->h), c->secret, err);
     }
     if (c->rows)
-        return rows_read(st, c, code, err);
+        return rows_read(db, st, c, code, err);
     c->affected += mysql_stmt_affected_rows(st->h);
     db->insert_id = (int64_t)mysql_stmt_insert_id(st->h);
     return OK;
