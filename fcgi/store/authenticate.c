@@ -86,10 +86,11 @@ static const struct sql ERASED = {
     "ON c.id = q.command_id WHERE q.enrollment_id IN (%IN%) AND q.sent_count > 0 "
     "AND c.request_type='EraseDevice' ON DUPLICATE KEY UPDATE state=result.state",
     1};
+/* What has its result, and no other: an EraseDevice may have been delivered since. */
 static const struct sql ERASED_GONE = {
     "queue_remove_erase",
-    "DELETE q FROM queue q JOIN command c ON c.id = q.command_id WHERE q.enrollment_id IN "
-    "(%IN%) AND q.sent_count > 0 AND c.request_type='EraseDevice'",
+    "DELETE q FROM queue q JOIN result r ON r.enrollment_id = q.enrollment_id AND "
+    "r.command_id = q.command_id WHERE q.enrollment_id IN (%IN%)",
     1};
 
 static struct authenticate *of(struct unit *u)

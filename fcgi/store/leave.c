@@ -10,10 +10,16 @@ static const struct sql CANCEL = {
     "queued_at, sent_at, sent_count, notnow_at, notnow_count, ?, ? FROM queue "
     "WHERE enrollment_id=? AND queued_at<? ON DUPLICATE KEY UPDATE state=result.state",
     0};
-static const struct sql CANCELLED = {"queue_remove_all",
-                                     "DELETE FROM queue WHERE enrollment_id=? AND queued_at<?", 0};
+/* What has its result, and no other: somebody may have queued a command since. */
+static const struct sql CANCELLED = {
+    "queue_remove_all",
+    "DELETE q FROM queue q JOIN result r ON r.enrollment_id=q.enrollment_id AND "
+    "r.command_id=q.command_id WHERE q.enrollment_id=? AND q.queued_at<?",
+    0};
 static const struct sql USERS = {
-    "enrollment_users", "SELECT id, life_id FROM enrollment WHERE device_id=? AND id<>device_id",
+    "enrollment_users",
+    "SELECT id, life_id FROM enrollment WHERE device_id=? AND id<>device_id "
+    "FOR UPDATE",
     0};
 static const struct sql USER_WAITS = {
     "enrollment_user_waits", "UPDATE enrollment SET state=1, life_id=NULL WHERE id=? AND state<>4",
