@@ -17,7 +17,7 @@
 #define SCRATCH_MAX (64u * LIM_MB)
 /* At most this many units done together: the load is low and what was noted is written now. */
 #define TOUCH_QUIET 4
-#define LONE_TRIES 4
+#define LONE_TRIES 16
 
 enum { STATE_WAITS, STATE_LEADS, STATE_DONE };
 
@@ -212,6 +212,8 @@ static void do_alone(struct db *db, struct unit *u, struct arena *scratch)
 
     for (int i = 0; o == CONFLICT && i < LONE_TRIES; i++)
         o = attempt(db, &w, &err);
+    if (o == CONFLICT) /* the device comes again */
+        o = err.outcome = UNAVAILABLE;
     if (o != OK)
         fail_all(&w, o, &err);
 }
