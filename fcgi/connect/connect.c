@@ -6,6 +6,7 @@
 #include "command/fill.h"
 #include "store/exchange.h"
 #include "store/queue.h"
+#include "store/renewal.h"
 #include "wire/sign.h"
 
 static bool status_read(struct message *m, struct exchange *x)
@@ -126,6 +127,31 @@ static void void_ticket(const struct exchange *x)
         log_err(LOG_LEVEL_WARNING, "ticket.end", &err);
 }
 
+/* An expired identity gets the command that renews it, and may report about that one alone. */
+static bool grace(struct message *m, struct exchange *x)
+{
+    const char *uuid = NULL;
+    struct err err = {0};
+    struct db *db = NULL;
+    enum outcome o;
+
+    if (!m->caller->expired)
+        return true;
+    x->only = true;
+    o = db_pool_take(m->app->pool, &db, &err);
+    if (o == OK)
+        o = renewal_command(db, m->id.name, m->req->arena, &x->only_command, &uuid, &err);
+    db_pool_give(m->app->pool, &db);
+    if (o != OK && o != NOT_FOUND) {
+        device_fail(m, &err);
+        return false;
+    }
+    if (o == OK && (x->status == REPORT_IDLE || strcmp(uuid, x->uuid) == 0))
+        return true;
+    device_refuse(m, 403, "the identity certificate has expired, and this is not its renewal");
+    return false;
+}
+
 /* True: try again (a person has just accepted the device, or a command was given up). */
 static bool serve(struct message *m, struct exchange *x)
 {
@@ -133,6 +159,10 @@ static bool serve(struct message *m, struct exchange *x)
 
     if (o != OK) {
         device_fail(m, &x->unit.err);
+        return false;
+    }
+    if (x->only && x->who.verdict != WHO_GOOD) {
+        device_refuse(m, 403, "the identity certificate has expired");
         return false;
     }
     switch (x->who.verdict) {
@@ -159,7 +189,7 @@ void connect_message(struct message *m)
 
     exchange_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
     x.report = m->req->body;
-    if (!status_read(m, &x) || !uuid_read(m, &x))
+    if (!status_read(m, &x) || !uuid_read(m, &x) || !grace(m, &x))
         return;
     for (int i = 0; i < TRIES; i++)
         if (!serve(m, &x))

@@ -164,7 +164,7 @@ static void take_row(struct exchange *x, const struct rows *r)
         return;
     v = row_at(r, x->who.row, 0);
     if (x->status == REPORT_IDLE) {
-        x->next_command_ = id_or_0(&v[P_HEAD]);
+        x->next_command_ = x->only ? x->only_command : id_or_0(&v[P_HEAD]);
         x->reset_ = v[P_PUT_OFF].i != 0;
         return;
     }
@@ -172,7 +172,7 @@ static void take_row(struct exchange *x, const struct rows *r)
     x->head_reported_ = !val_is_null(&v[R_UUID]) && strcmp(v[R_UUID].s, x->uuid) == 0;
     if (x->head_reported_)
         take_open(&x->reported_, v[R_COMMAND].i, &v[R_STATE]); /* to R_TICKET */
-    x->next_command_ = id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
+    x->next_command_ = x->only ? 0 : id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
 }
 
 /* Reads for those of one sort: polls or reports, of devices or of their users. */
@@ -198,7 +198,7 @@ static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool 
 
 static void settle(struct exchange *x, struct db *db, struct arena *a)
 {
-    if (x->who.verdict == WHO_UNBOUND)
+    if (x->who.verdict == WHO_UNBOUND && !x->only)
         x->unit.outcome = who_look(db, x->sha256, x->id, a, &x->who, &x->unit.err);
     if (x->unit.outcome != OK || x->who.verdict != WHO_GOOD)
         return;

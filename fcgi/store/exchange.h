@@ -36,6 +36,9 @@ struct exchange {
     enum report_status status;
     const char *uuid;    /* CommandUUID; NULL with Idle */
     struct bytes report; /* the message as sent */
+    bool only;           /* hand out only_command (0: none) and nothing else, to a certificate that
+                          * is bound already */
+    int64_t only_command;
     /* out, with outcome OK */
     struct who who;
     enum report_effect effect;

@@ -73,8 +73,9 @@ static const struct sql BEGIN = {
     0};
 static const struct sql COMMAND = {
     "renewal_command",
-    "SELECT q.command_id, c.uuid FROM enrollment e JOIN renewal r ON r.device_id = e.id "
-    "AND r.state = 2 JOIN command c ON c.uuid = r.command_uuid JOIN queue q "
+    "SELECT COALESCE(q.command_id, 0), c.uuid FROM enrollment e JOIN renewal r ON r.device_id = "
+    "e.id "
+    "AND r.state = 2 JOIN command c ON c.uuid = r.command_uuid LEFT JOIN queue q "
     "ON q.enrollment_id = e.id AND q.command_id = c.id WHERE e.ident = ?",
     0};
 static const struct sql LIST = {

@@ -50,7 +50,8 @@ enum outcome renewal_begin(struct db *db, int64_t device_id, const char *command
 enum outcome renewal_fail(struct db *db, int64_t device_id, int64_t now, const char *why,
                           struct err *err) MUST_USE;
 
-/* The open command that renews the identity of the device `ident`. NOT_FOUND: there is none. */
+/* The command that renews the identity of the device `ident`; command_id is 0 once it is closed.
+ * NOT_FOUND: there is none. */
 enum outcome renewal_command(struct db *db, const char *ident, struct arena *a, int64_t *command_id,
                              const char **uuid, struct err *err) MUST_USE;
 

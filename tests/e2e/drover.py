@@ -469,6 +469,28 @@ class Device:
         return self.udid
 
 
+@contextlib.contextmanager
+def setting(server, section, **keys):
+    """The configuration with these keys, reloaded; as it was afterwards."""
+    path = server.run["config"]
+    with open(path) as f:
+        before = f.read()
+
+    def put(text):
+        old = set(server.workers())
+        with open(path, "w") as f:
+            f.write(text)
+        os.kill(server.pid("drover"), signal.SIGHUP)
+        # the one that stays is the workers' parent
+        wait_for(lambda: set(server.workers()) - old and len(old & set(server.workers())) < 2)
+
+    try:
+        put(before + "\n[%s]\n" % section + "".join("%s = %s\n" % k for k in keys.items()))
+        yield
+    finally:
+        put(before)
+
+
 # --- the server of this run: tests/e2e/run starts it and names its folder here ---
 
 _server = None

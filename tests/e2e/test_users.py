@@ -1,38 +1,13 @@
 """Network users of Macs log in with a password: HTTP Digest, AuthTokens, the throttle."""
 
-import contextlib
 import hashlib
-import os
 import re
 import secrets
-import signal
 import unittest
 
 import drover
 
 PASSWORD = "correct horse battery"
-
-
-@contextlib.contextmanager
-def setting(server, section, **keys):
-    """The configuration with these keys, reloaded; as it was afterwards."""
-    path = server.run["config"]
-    with open(path) as f:
-        before = f.read()
-
-    def put(text):
-        old = set(server.workers())
-        with open(path, "w") as f:
-            f.write(text)
-        os.kill(server.pid("drover"), signal.SIGHUP)
-        # the one that stays is the workers' parent
-        drover.wait_for(lambda: set(server.workers()) - old and len(old & set(server.workers())) < 2)
-
-    try:
-        put(before + "\n[%s]\n" % section + "".join("%s = %s\n" % k for k in keys.items()))
-        yield
-    finally:
-        put(before)
 
 
 def answer(challenge, name, password, nc=1, method="PUT", uri="/mdm/checkin", **change):
@@ -89,7 +64,7 @@ class NetworkUsers(unittest.TestCase):
 
     def test_login(self):
         for algorithm in ("MD5", "SHA-256"):
-            with setting(self.server, "checkin", user_authenticate="digest",
+            with drover.setting(self.server, "checkin", user_authenticate="digest",
                          digest_algorithm=algorithm):
                 self.one_login(algorithm)
 
@@ -135,7 +110,7 @@ class NetworkUsers(unittest.TestCase):
         self.assertEqual(self.say(u, DigestResponse="Digest nonsense").status, 400)
 
     def test_account_is_disabled(self):
-        with setting(self.server, "checkin", user_authenticate="digest"):
+        with drover.setting(self.server, "checkin", user_authenticate="digest"):
             _, u = self.user()
             token = self.login(u, drover.wait_for(lambda: self.challenge(u)))
             self.assertEqual(u.token_update(AuthToken=token).status, 200)
@@ -146,7 +121,7 @@ class NetworkUsers(unittest.TestCase):
             self.assertTrue(self.login(u, self.challenge(u)))
 
     def test_ten_wrong_passwords(self):
-        with setting(self.server, "checkin", user_authenticate="digest"):
+        with drover.setting(self.server, "checkin", user_authenticate="digest"):
             _, u = self.user()
             drover.wait_for(lambda: self.challenge(u))
             mark = self.server.log_mark()
