@@ -41,7 +41,8 @@ struct value *value_append_dict(struct value *list) MUST_USE;
 
 /* NULL and a broken container are VALUE_FALSE; *broken is set then and never cleared. */
 enum value_type value_type_of(const struct value *v, bool *broken);
-/* The member of that name, of a dictionary or a catalogue; NULL: none. */
+/* The member of that name, of a dictionary or a catalogue; NULL: none. room (value_room()) is for a
+ * catalogue's and may be NULL for a dictionary. */
 const struct value *value_get(const struct value *v, const char *key, struct value **room);
 const char *value_str(const struct value *v);
 /* Elements: the first, and the one after it; NULL at the end. */
