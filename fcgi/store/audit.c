@@ -2,6 +2,7 @@
 #include "store/audit.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 
 #define ACTOR_MAX 128
 #define SUBJECT_MAX 255
@@ -44,4 +45,47 @@ enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, c
                    (struct val[]){val_int(now), cut(actor, ACTOR_MAX), what, whom, val_str(detail),
                                   whom, what, val_int(now - every)},
                    8, NULL, err);
+}
+
+/* The index of the most telling condition; which one is known before the statement is made. */
+#define LIST_COLUMNS "SELECT id, at, actor, action, subject, detail FROM audit "
+#define LIST_REST                                                                                  \
+    "(? IS NULL OR actor = ?) AND (? IS NULL OR action LIKE CONCAT(?, '%')) AND id < ? "           \
+    "ORDER BY id DESC LIMIT ?"
+static const struct sql LIST = {"audit_list", LIST_COLUMNS "WHERE " LIST_REST, 0};
+static const struct sql LIST_SUBJECT = {"audit_list_subject",
+                                        LIST_COLUMNS "WHERE subject = ? AND " LIST_REST, 0};
+static const struct sql LIST_ACTOR = {"audit_list_actor",
+                                      LIST_COLUMNS "WHERE actor = ? AND " LIST_REST, 0};
+
+enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t before, size_t max,
+                        struct arena *a, struct audit_entry **out, size_t *n, struct err *err)
+{
+    struct val args[7];
+    size_t k = 0;
+    struct rows r;
+    const struct sql *sql = &LIST;
+    if (f->subject || f->actor) {
+        sql = f->subject ? &LIST_SUBJECT : &LIST_ACTOR;
+        args[k++] = val_str(f->subject ? f->subject : f->actor);
+    }
+    args[k++] = val_str(f->actor);
+    args[k++] = val_str(f->actor);
+    args[k++] = val_str(f->action);
+    args[k++] = val_str(f->action);
+    args[k++] = val_int(before ? before : INT64_MAX);
+    args[k++] = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
+    *n = 0;
+    enum outcome o = db_select(db, sql, args, k, a, &r, err);
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+        (*out)[*n] = (struct audit_entry){v[0].i, v[1].i, v[2].s,
+                                          v[3].s, v[4].s, val_is_null(&v[5]) ? "" : v[5].s};
+    }
+    return OK;
 }

@@ -15,4 +15,19 @@ enum outcome audit_add(struct db *db, const char *actor, const char *action, con
 enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, const char *action,
                               const char *subject, const char *detail, struct err *err) MUST_USE;
 
+struct audit_entry {
+    int64_t id, at;
+    const char *actor, *action, *subject;
+    const char *detail; /* "" when there is none */
+};
+struct audit_filter {
+    const char *actor, *subject; /* exactly; NULL: any */
+    const char *action;          /* its beginning; NULL: any */
+};
+/* At most max (LIM_PAGE) entries, the latest first, of those with an id less than before (0: from
+ * the start); in a. */
+enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t before, size_t max,
+                        struct arena *a, struct audit_entry **out, size_t *n,
+                        struct err *err) MUST_USE;
+
 #endif

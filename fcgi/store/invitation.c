@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "store/audit.h"
 #include "wire/encode.h"
 
@@ -19,6 +20,11 @@ static const struct sql USE = {.name = "invitation_consume",
                                .text =
                                    "UPDATE invitation SET uses = uses + 1, used_at = ? "
                                    "WHERE token_sha256 = ? AND uses < uses_max AND expires_at > ?"};
+
+static const struct sql LIST = {
+    .name = "invitation_list",
+    .text = "SELECT id, note, uses_max, uses, created_at, expires_at, created_by FROM invitation "
+            "WHERE id < ? ORDER BY id DESC LIMIT ?"};
 
 struct made {
     struct val args[6];
@@ -55,7 +61,18 @@ enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, i
     return db_unit(db, new_unit, &m, err);
 }
 
-/* Reads the row into out and judges it. */
+static void from_row(const struct val *v, struct invitation *out)
+{
+    *out = (struct invitation){.id = v[0].i,
+                               .note = v[1].s,
+                               .uses_max = v[2].i,
+                               .uses = v[3].i,
+                               .created_at = v[4].i,
+                               .expires_at = v[5].i,
+                               .created_by = v[6].s};
+}
+
+/* Reads the row into out. */
 static enum outcome row_find(struct db *db, const uint8_t sum[SHA256_LEN], struct arena *a,
                              struct invitation *out, struct err *err)
 {
@@ -66,13 +83,7 @@ static enum outcome row_find(struct db *db, const uint8_t sum[SHA256_LEN], struc
         return o;
     if (r.n == 0)
         return err_set(err, NOT_FOUND, "no such invitation");
-    *out = (struct invitation){.id = row_at(&r, 0, 0)->i,
-                               .note = row_at(&r, 0, 1)->s,
-                               .uses_max = row_at(&r, 0, 2)->i,
-                               .uses = row_at(&r, 0, 3)->i,
-                               .created_at = row_at(&r, 0, 4)->i,
-                               .expires_at = row_at(&r, 0, 5)->i,
-                               .created_by = row_at(&r, 0, 6)->s};
+    from_row(row_at(&r, 0, 0), out);
     return OK;
 }
 
@@ -113,4 +124,23 @@ enum outcome invitation_consume(struct db *db, const char *token, struct arena *
         return o;
     o = judge(out, err);
     return o == OK ? err_set(err, DENIED, "the invitation is used up") : o;
+}
+
+enum outcome invitation_list(struct db *db, int64_t before, size_t max, struct arena *a,
+                             struct invitation **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    *n = 0;
+    enum outcome o = db_select(db, &LIST,
+                               (struct val[]){val_int(before ? before : INT64_MAX),
+                                              val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE))},
+                               2, a, &r, err);
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return OK;
 }

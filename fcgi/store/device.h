@@ -1,0 +1,45 @@
+/* device.h: devices as the console lists them: search, counts, the users of one. */
+#ifndef DROVER_STORE_DEVICE_H
+#define DROVER_STORE_DEVICE_H
+
+#include "store/enrollment.h"
+
+#define DEVICE_SEARCH_MAX 100 /* octets of what is searched for */
+
+/* Strings are "" when absent. */
+struct device_brief {
+    int64_t id;
+    const char *ident, *serial, *name, *product_name, *model_name, *os_version;
+    int state; /* enum enrollment_state */
+    int64_t last_seen_at, open_commands;
+};
+
+/* At most max device channels, seen last first, after the cursor ({0, 0}: from the start), in the
+ * states (bits 1 << state; 0: all), whose serial number, name, id, model or a user's name holds
+ * `text` ("": all), whatever the case. In a. */
+enum outcome device_search(struct db *db, const char *text, unsigned states,
+                           struct enrollment_cursor after, size_t max, struct arena *a,
+                           struct device_brief **out, size_t *n, struct err *err) MUST_USE;
+
+/* How many devices are alike. */
+struct device_group {
+    int state;
+    const char *platform;   /* "iPhone", "iPad", "Mac", "Apple TV", "Vision", "Watch", "" */
+    const char *os_version; /* "" when not told */
+    int64_t devices, seen_day, seen_week; /* of these, seen within a day, and a week */
+};
+/* All device channels in groups, at most LIM_PAGE of the largest; in a. */
+enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct device_group **out,
+                           size_t *n, struct err *err) MUST_USE;
+
+/* A user channel of a device. */
+struct device_user {
+    const char *ident, *short_name, *long_name;
+    int state;
+    int64_t last_seen_at;
+};
+/* The user channels of a device, at most LIM_PAGE; in a. */
+enum outcome device_users(struct db *db, int64_t device_id, struct arena *a,
+                          struct device_user **out, size_t *n, struct err *err) MUST_USE;
+
+#endif
