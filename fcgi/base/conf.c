@@ -61,6 +61,8 @@ static const struct key keys[] = {
         "folder of what Drover keeps outside the database"},
     {"server", "run_dir", PATH, AT(run_dir), "/run/drover", .help =
         "folder of sockets and process ids"},
+    {"server", "share_dir", PATH, AT(share_dir), DROVER_PREFIX "/share/drover", .help =
+        "folder of the files that were installed with Drover: templates and htdocs of the console"},
     {"server", "organization", TEXT, AT(organization), "", .help =
         "name of the organization, shown to users in profiles"},
     {"server", "log", LOG, AT(log), "stderr", .help =

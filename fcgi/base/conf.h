@@ -36,6 +36,7 @@ struct conf {
     const char *console_url; /* [server] public https base of the console host */
     const char *state_dir;
     const char *run_dir;
+    const char *share_dir; /* templates/ and htdocs/ of the console */
     const char *organization;
     const char *log;
     const char *log_level;

@@ -13,6 +13,8 @@ struct db_pool;
 struct batch;
 struct gatekeeper;
 struct trust_set;
+struct console;
+struct session;
 
 /* One per process, shared by its threads. */
 struct app {
@@ -21,6 +23,7 @@ struct app {
     struct batch *batch;     /* the hot path's connection (mdm only, NULL elsewhere) */
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gatekeeper *gate; /* what route/gate.c remembers */
+    struct console *console; /* templates and texts (console only, NULL elsewhere) */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };
@@ -39,6 +42,7 @@ struct caller {
     const char *scopes;
     /* GATE_CONSOLE */
     const char *admin;
+    const struct session *session; /* store/session.h */
 };
 
 /* The certificate of GATE_DEVICE as DER, in the request's arena. It is decoded at each call: a poll

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "console/console.h"
 #include "route/gate.h"
 #include "store/batch.h"
 #include "store/db.h"
@@ -112,6 +113,8 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
         o = batch_new(conf, DB_MDM, (size_t)conf->mdm_batch, &p->app.batch, err);
     if (o == OK && mdm)
         o = refresher_start(p, err);
+    if (o == OK && !mdm)
+        o = console_new(conf, &p->app.console, err);
     if (o == OK)
         *out = p;
     else
@@ -142,6 +145,7 @@ void process_close(struct process **pp)
     }
     batch_free(&p->app.batch);
     gate_free(&p->app.gate);
+    console_free(&p->app.console);
     trust_set_free(&p->app.trust);
     db_pool_free(&p->app.pool);
     pthread_cond_destroy(&p->changed);

@@ -66,14 +66,16 @@ bool gate_enter(struct app *app, const struct route *row, struct req *req, struc
     case GATE_API:
         return gate_api_enter(app, row, req, caller, resp);
     case GATE_CONSOLE:
-        break;
+        return gate_console_enter(app, req, caller, resp);
     }
-    resp_bare(resp, 403, "no administrator is signed in");
+    resp_bare(resp, 500, "a row without a gate");
     return false;
 }
 
 bool gate_admit(struct app *app, const struct route *row, struct req *req, struct caller *caller,
                 struct resp *resp)
 {
+    if (row->gate == GATE_CONSOLE)
+        return gate_console_admit(app, req, caller, resp);
     return row->gate != GATE_DEVICE || gate_device_admit(app, req, caller, resp);
 }

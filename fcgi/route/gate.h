@@ -25,10 +25,12 @@ bool gate_enter(struct app *app, const struct route *row, struct req *req, struc
 bool gate_admit(struct app *app, const struct route *row, struct req *req, struct caller *caller,
                 struct resp *resp);
 
-/* The two gates that are more than a look; gate.c calls them. */
+/* The gates that are more than a look; gate.c calls them. */
 bool gate_device_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
 bool gate_device_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
 bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
                     struct caller *caller, struct resp *resp);
+bool gate_console_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
+bool gate_console_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
 
 #endif

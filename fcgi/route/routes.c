@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "checkin/checkin.h"
 #include "connect/connect.h"
+#include "console/console.h"
 #include "enrollment/profile.h"
 #include "push/pushcert.h"
 #include "route/health.h"
@@ -16,6 +17,7 @@
 #include "scep/scep.h"
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
+#define FORM "application/x-www-form-urlencoded"
 
 const struct route routes[] = {
     /* programs, methods, path, gate, handler, body_max, types, scope */
@@ -63,5 +65,38 @@ const struct route routes[] = {
      "application/json", "decide"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands", GATE_API, api_commands, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands/*", GATE_API, api_command, 0, NULL, "read"},
+    /* the console */
+    {PROGRAM_CONSOLE, METHOD_GET, "/static/*", GATE_OPEN, console_static, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/signin", GATE_OPEN, console_signin, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/signin", GATE_OPEN, console_signin_post, LIM_BODY_FORM, FORM,
+     NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/signout", GATE_CONSOLE, console_signout, LIM_BODY_FORM, FORM,
+     NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/", GATE_CONSOLE, console_overview, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/devices", GATE_CONSOLE, console_devices, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/device", GATE_CONSOLE, console_device, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/device/command", GATE_CONSOLE, console_command, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/device/command", GATE_CONSOLE, console_command_send,
+     LIM_BODY_COMMAND, FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/device/cancel", GATE_CONSOLE, console_command_cancel,
+     LIM_BODY_FORM, FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/device/push", GATE_CONSOLE, console_push, LIM_BODY_FORM, FORM,
+     NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/unknown", GATE_CONSOLE, console_unknown, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/unknown", GATE_CONSOLE, console_unknown_post, LIM_BODY_FORM,
+     FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/invitations", GATE_CONSOLE, console_invitations, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/invitations", GATE_CONSOLE, console_invite, LIM_BODY_FORM,
+     FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/apikeys", GATE_CONSOLE, console_apikeys, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/apikeys", GATE_CONSOLE, console_apikeys_post, LIM_BODY_FORM,
+     FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/pushcerts", GATE_CONSOLE, console_pushcerts, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/pushcerts", GATE_CONSOLE, console_pushcerts_post,
+     4 * PUSHCERT_PEM_MAX, FORM, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/audit", GATE_CONSOLE, console_audit, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_GET, "/account", GATE_CONSOLE, console_account, 0, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/account", GATE_CONSOLE, console_account_post, LIM_BODY_FORM,
+     FORM, NULL},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "console/console.h"
 #include "http/resp.h"
 #include "route/gate.h"
 #include "route/route.h"
@@ -111,7 +112,9 @@ static void programs(void **state)
     (void)state;
     assert_int_equal(ask(PROGRAM_CONSOLE, "GET", "/page", NULL, NULL), 404);
     assert_int_equal(ask(PROGRAM_MDM, "GET", "/console", NULL, NULL), 404);
-    assert_int_equal(ask(PROGRAM_CONSOLE, "GET", "/console", NULL, NULL), 403);
+    /* who is not signed in is led to the sign-in page; a form from nowhere is refused */
+    assert_int_equal(ask(PROGRAM_CONSOLE, "GET", "/console", NULL, NULL), 303);
+    assert_non_null(strstr(buf_cstr(&resp.headers), "Location: /signin?next=%2Fconsole"));
     assert_int_equal(handled, 0);
 }
 
@@ -156,14 +159,19 @@ int main(void)
         cmocka_unit_test(types),
         cmocka_unit_test(device_without_identity),
     };
-    struct conf conf = {.path = "test", .proxy_header = "", .identity_signature = true};
+    struct conf conf = {.path = "test",
+                        .proxy_header = "",
+                        .identity_signature = true,
+                        .share_dir = ".",
+                        .organization = ""};
     struct err err;
     a = arena_new(LIM_MB);
     resp_init(&resp);
     app.conf = &conf;
-    if (gate_new(&conf, &app.gate, &err) != OK)
+    if (gate_new(&conf, &app.gate, &err) != OK || console_new(&conf, &app.console, &err) != OK)
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    console_free(&app.console);
     gate_free(&app.gate);
     resp_free(&resp);
     arena_free(&a);

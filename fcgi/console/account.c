@@ -1,0 +1,118 @@
+/* account.c: a person's own password, language and sessions. */
+#include "store/account.h"
+
+#include <time.h>
+
+#include "console/page.h"
+#include "wire/encode.h"
+
+#define CHECK_WAIT_S 3
+
+static void show(struct page *p, int status)
+{
+    static const char *const codes[] = {"en", "de"};
+    static const char *const names[] = {"English", "Deutsch"};
+    const struct session *own = p->caller->session;
+    struct session *s;
+    size_t n;
+    if (session_list(p->db, own->admin, p->req->now, p->a, &s, &n, &p->err) != OK) {
+        page_fail(p);
+        return;
+    }
+    struct value *list = value_set_list(p->root, "sessions");
+    for (size_t i = 0; i < n; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_bool(v, "this_one",
+                       memcmp(s[i].token_sha256, own->token_sha256, SHA256_LEN) == 0);
+        value_set_text(v, "agent", s[i].user_agent);
+        value_set_text(v, "address", s[i].address);
+        page_time(p, v, "created", s[i].created_at);
+        page_time(p, v, "seen", s[i].seen_at);
+    }
+    value_set_bool(p->root, "others", n > 1);
+    list = value_set_list(p->root, "languages");
+    for (size_t i = 0; i < 2; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "code", codes[i]);
+        value_set_text(v, "text", names[i]);
+        value_set_bool(v, "chosen", strcmp(own->language, codes[i]) == 0);
+    }
+    page_show(p, status, "account");
+}
+
+void console_account(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp)
+{
+    struct page p;
+    if (page_open(&p, app, req, caller, resp, "account"))
+        show(&p, 200);
+}
+
+static enum outcome password_change(struct page *p)
+{
+    const char *old = req_form(p->req, "old"), *new = req_form(p->req, "new");
+    const char *again = req_form(p->req, "again"), *name = p->caller->admin;
+    struct admin admin;
+    struct timespec until;
+    int64_t wait;
+    uint64_t ended;
+    if (!old || !new || !again || strcmp(new, again) != 0)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "password_differ"));
+    enum outcome o =
+        signin_attempt(p->db, name, p->req->remote_addr, p->req->now, p->a, &wait, &p->err);
+    if (o == OK && wait)
+        return err_set(&p->err, DENIED, "%s", page_text(p, "password_wait"));
+    if (o == OK)
+        o = admin_find(p->db, name, p->a, &admin, &p->err);
+    if (o != OK)
+        return o;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CHECK_WAIT_S;
+    if (sem_timedwait(&p->app->console->checks, &until) != 0)
+        return err_set(&p->err, UNAVAILABLE, "too many passwords are checked at this moment");
+    o = password_check(old, admin.password_hash, &p->err);
+    if (o == OK)
+        o = admin_password_set(p->db, name, new, name, &p->err);
+    else if (o == DENIED)
+        err_set(&p->err, DENIED, "%s", page_text(p, "password_wrong"));
+    sem_post(&p->app->console->checks);
+    if (o == OK)
+        o = signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err);
+    return o == OK ? session_end_others(p->db, p->caller->session, &ended, &p->err) : o;
+}
+
+static enum outcome change(struct page *p, const char **done)
+{
+    const char *what = page_field(p, "what"), *language = page_field(p, "language");
+    uint64_t ended;
+    *done = "/account?done=saved";
+    if (strcmp(what, "language") == 0) {
+        if (*language && !words_has(p->app->console->words, language))
+            return err_set(&p->err, INVALID, "%s", page_text(p, "language_none"));
+        return admin_language_set(p->db, p->caller->admin, language, &p->err);
+    }
+    if (strcmp(what, "others") == 0) {
+        *done = "/account?done=others";
+        return session_end_others(p->db, p->caller->session, &ended, &p->err);
+    }
+    *done = "/account?done=password";
+    return password_change(p);
+}
+
+void console_account_post(struct app *app, struct req *req, const struct caller *caller,
+                          struct resp *resp)
+{
+    struct page p;
+    const char *done;
+    if (!page_open(&p, app, req, caller, resp, "account"))
+        return;
+    enum outcome o = change(&p, &done);
+    if (o == OK) {
+        page_go(&p, done);
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+        show(&p, page_status(o));
+    } else {
+        page_fail(&p);
+    }
+}

@@ -1,0 +1,185 @@
+/* command.c: sending a command to one device, looking at one, cancelling it; and a bare push. */
+#include "console/device.h"
+
+#include "base/limits.h"
+#include "command/send.h"
+#include "wire/plist.h"
+
+#define REASON_MAX 255
+#define SHOWN_MAX (256u * LIM_KB)
+
+static bool is_one_of(const char *const *names, const char *s)
+{
+    while (*names && strcmp(*names, s) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/* DeviceInformation wants to know what is asked. */
+static enum outcome ask_information(struct page *p, struct raw_command *out)
+{
+    static const char *const queries[] = {"DeviceName",
+                                          "OSVersion",
+                                          "BuildVersion",
+                                          "ModelName",
+                                          "ProductName",
+                                          "SerialNumber",
+                                          "DeviceCapacity",
+                                          "AvailableDeviceCapacity",
+                                          "BatteryLevel",
+                                          "IsSupervised",
+                                          "IsActivationLockEnabled",
+                                          "WiFiMAC"};
+    struct raw_command named;
+    struct buf xml = BUF_INIT(LIM_MB);
+    pl root = NULL;
+    enum outcome o = raw_command_simple(p->a, "DeviceInformation", &named, &p->err);
+    if (o == OK)
+        o = pl_parse(named.xml, &root, &p->err);
+    if (o == OK) {
+        pl list = pl_new_array();
+        for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+            pl_append(list, pl_new_str(queries[i]));
+        pl_set(pl_get(root, "Command"), "Queries", list);
+        o = pl_to_xml(root, &xml);
+    }
+    if (o == OK)
+        o = raw_command_read(p->a, buf_bytes(&xml), out, &p->err);
+    pl_free(&root);
+    buf_free(&xml);
+    return o;
+}
+
+static enum outcome command_of_form(struct page *p, struct raw_command *out)
+{
+    const char *type = page_field(p, "type"), *raw = page_field(p, "raw");
+    if (strcmp(type, "raw") == 0)
+        return *raw ? raw_command_read(p->a, bytes_str(raw), out, &p->err)
+                    : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));
+    if (strcmp(type, "DeviceInformation") == 0)
+        return ask_information(p, out);
+    if (is_one_of(device_actions, type) && strcmp(page_field(p, "sure"), "yes") != 0)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "command_not_sure"));
+    if (is_one_of(device_actions, type) || is_one_of(device_questions, type))
+        return raw_command_simple(p->a, type, out, &p->err);
+    return err_set(&p->err, INVALID, "%s", page_text(p, "command_none"));
+}
+
+/* Queues (command NULL: only pushes) for the device; fills p->err when it did not work. */
+static enum outcome send_one(struct page *p, const char *ident, const struct raw_command *command)
+{
+    struct send s = {.command = command, .push = true};
+    const char *ids[] = {ident};
+    enum outcome o = send_targets(p->a, ids, 1, &s, &p->err);
+    if (o != OK)
+        return o;
+    send_run(p->db, p->app->conf, p->a, p->caller->admin, p->req->now, &s);
+    const char *bad = s.command_error ? s.command_error : s.targets[0].command_error;
+    if (!command)
+        bad = s.push_error ? s.push_error : s.targets[0].push_error;
+    if (!bad)
+        return OK;
+    return err_set(&p->err, s.away ? UNAVAILABLE : CONFLICT, "%s", bad);
+}
+
+/* Back to the device with a word of what was done, or with what went wrong. */
+static void answer(struct page *p, const char *ident, enum outcome o, const char *done)
+{
+    if (o == OK) {
+        page_go(p, page_link(p, page_link(p, "/device", "id", ident), "done", done));
+    } else if (page_mendable(o)) {
+        value_set_text(p->root, "raw", page_field(p, "raw"));
+        page_bad(p, p->err.msg);
+        device_show(p, ident, page_status(o));
+    } else {
+        page_fail(p);
+    }
+}
+
+void console_command_send(struct app *app, struct req *req, const struct caller *caller,
+                          struct resp *resp)
+{
+    struct page p;
+    struct raw_command command;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const char *ident = page_field(&p, "device");
+    enum outcome o = command_of_form(&p, &command);
+    if (o == OK)
+        o = send_one(&p, ident, &command);
+    answer(&p, ident, o, "queued");
+}
+
+void console_push(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const char *ident = page_field(&p, "device");
+    answer(&p, ident, send_one(&p, ident, NULL), "pushed");
+}
+
+void console_command_cancel(struct app *app, struct req *req, const struct caller *caller,
+                            struct resp *resp)
+{
+    struct page p;
+    size_t cancelled, sent;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const char *ident = page_field(&p, "device"), *uuid = page_field(&p, "uuid");
+    const char *why = page_field(&p, "why");
+    enum outcome o;
+    if (!*uuid || strlen(why) > REASON_MAX)
+        o = err_set(&p.err, INVALID, "%s", page_text(&p, "reason_wrong"));
+    else
+        o = queue_cancel(p.db, ident, uuid, caller->admin, *why ? why : "console", req->now,
+                         &cancelled, &sent, &p.err);
+    answer(&p, ident, o, "cancelled");
+}
+
+/* A property list as XML text; what is none, or too long to show, is told instead. */
+static void show_plist(struct page *p, const char *key, struct bytes b)
+{
+    struct buf xml = BUF_INIT(SHOWN_MAX);
+    struct err err;
+    pl root = NULL;
+    if (b.n == 0)
+        return;
+    if (pl_parse(b, &root, &err) == OK && pl_to_xml(root, &xml) == OK)
+        value_set_text(p->root, key, arena_strdup(p->a, buf_cstr(&xml)));
+    else
+        value_set_text(p->root, key, page_text(p, "too_long"));
+    pl_free(&root);
+    buf_wipe(&xml);
+}
+
+void console_command(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp)
+{
+    struct page p;
+    struct queue_item q;
+    const char *ident = req_query(req, "id"), *uuid = req_query(req, "uuid");
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    if (queue_get(p.db, ident ? ident : "", uuid ? uuid : "", p.a, &q, &p.err) != OK) {
+        page_fail(&p);
+        return;
+    }
+    value_set_text(p.root, "title", q.request_type);
+    value_set_text(p.root, "type", q.request_type);
+    value_set_text(p.root, "uuid", q.uuid);
+    value_set_text(p.root, "ident", ident);
+    value_set_text(p.root, "device_link", page_link(&p, "/device", "id", ident));
+    value_set_text(p.root, "by", q.created_by);
+    value_set_text(p.root, "why", q.closed_why);
+    value_set_bool(p.root, "is_open", q.state <= QUEUE_NOT_NOW);
+    page_state(&p, p.root, "queue", queue_state_name(q.state));
+    page_time(&p, p.root, "queued", q.queued_at);
+    page_time(&p, p.root, "sent", q.sent_at);
+    page_time(&p, p.root, "notnow", q.notnow_at);
+    page_time(&p, p.root, "closed", q.closed_at);
+    page_time(&p, p.root, "reported", q.reported_at);
+    show_plist(&p, "body", q.body);
+    show_plist(&p, "report", q.report);
+    page_show(&p, 200, "command");
+}

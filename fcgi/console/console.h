@@ -1,0 +1,48 @@
+/*
+ * console.h: the administrator's console: one file per page, with a template of the same stem.
+ * Pages are whole without JavaScript. A page for another service is one file, one template, one row
+ * of route/routes.c and one line in templates/head.html.
+ */
+#ifndef DROVER_CONSOLE_CONSOLE_H
+#define DROVER_CONSOLE_CONSOLE_H
+
+#include "http/app.h"
+#include "store/session.h"
+
+#define CONSOLE_COOKIE "__Host-drover"
+#define LIM_BODY_COMMAND (4u * LIM_MB) /* a form that holds a command */
+
+struct console;
+
+/* Reads templates' texts and the static files of [server] share_dir. */
+enum outcome console_new(const struct conf *conf, struct console **out, struct err *err) MUST_USE;
+void console_free(struct console **c);
+
+handler_fn console_static;                            /* static.c */
+handler_fn console_signin, console_signin_post;       /* signin.c */
+handler_fn console_signout;                           /* signin.c */
+handler_fn console_overview;                          /* overview.c */
+handler_fn console_devices;                           /* devices.c */
+handler_fn console_device;                            /* device.c */
+handler_fn console_command, console_command_send;     /* command.c */
+handler_fn console_command_cancel, console_push;      /* command.c */
+handler_fn console_unknown, console_unknown_post;     /* unknown.c */
+handler_fn console_invitations, console_invite;       /* invitations.c */
+handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
+handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
+handler_fn console_audit;                             /* audit.c */
+handler_fn console_account, console_account_post;     /* account.c */
+
+/* --- for the gate --- */
+
+/* Sends somebody who is not signed in to the sign-in page, which leads back to what was asked for;
+ * a form that was sent without a session gets 403. */
+void console_turn_away(struct app *app, struct req *req, struct resp *resp);
+/* 403: the form does not carry its session's token. */
+void console_refuse_form(struct app *app, struct req *req, const struct caller *caller,
+                         struct resp *resp);
+/* The page for a failure. */
+void console_fail(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                  const struct err *err);
+
+#endif

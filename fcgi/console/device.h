@@ -1,0 +1,22 @@
+/* device.h: what the pages about one device share. */
+#ifndef DROVER_CONSOLE_DEVICE_H
+#define DROVER_CONSOLE_DEVICE_H
+
+#include "console/page.h"
+#include "store/enrollment.h"
+#include "store/push.h"
+#include "store/queue.h"
+
+/* The page of the device whose id came with the request, with p->root's notices; answers. */
+void device_show(struct page *p, const char *ident, int status);
+
+/* Why do commands wait? Sets "stuck", a list of sentences, and "comes_next". push may be NULL:
+ * none was ever wanted. */
+void stuck_explain(struct page *p, const struct enrollment *e, const struct push_row *push,
+                   const struct queue_item *open, size_t n);
+
+/* The requests that are sent with a button: their names, ended by NULL. */
+extern const char *const device_questions[]; /* they only ask */
+extern const char *const device_actions[];   /* they are felt by whoever uses the device */
+
+#endif

@@ -1,0 +1,158 @@
+/* overview.c: how the fleet is, and what needs attention. */
+#include "console/page.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "store/checkup.h"
+#include "store/device.h"
+#include "store/pushcert.h"
+
+#define EXPIRES_SOON (30 * DAY_US)
+#define ROWS 8
+
+struct bar {
+    const char *name;
+    int64_t n;
+};
+
+/* Adds n to the bar of that name; there is room for one more. */
+static void bar_add(struct bar *bars, size_t *used, const char *name, int64_t n)
+{
+    for (size_t i = 0; i < *used; i++)
+        if (strcmp(bars[i].name, name) == 0) {
+            bars[i].n += n;
+            return;
+        }
+    bars[(*used)++] = (struct bar){name, n};
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct bar *x = a, *y = b;
+    return (y->n > x->n) - (y->n < x->n);
+}
+
+static void bars_show(struct page *p, const char *key, struct bar *bars, size_t n, int64_t total)
+{
+    struct value *list = value_set_list(p->root, key);
+    qsort(bars, n, sizeof *bars, by_size);
+    for (size_t i = 0; i < n && i < ROWS; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "name", *bars[i].name ? bars[i].name : page_text(p, "not_told"));
+        value_set_int(v, "n", bars[i].n);
+        value_set_int(v, "percent", total ? 100 * bars[i].n / total : 0);
+    }
+}
+
+static bool fleet(struct page *p)
+{
+    static const char *const keys[] = {"total", "pending", "enrolled", "left", "ended"};
+    struct device_group *g;
+    int64_t states[5] = {0}, day = 0, week = 0;
+    size_t n, platforms = 0, systems = 0;
+    if (device_groups(p->db, p->req->now, p->a, &g, &n, &p->err) != OK)
+        return false;
+    struct bar *platform = arena_array(p->a, n + 1, sizeof *platform);
+    struct bar *system = arena_array(p->a, n + 1, sizeof *system);
+    if (!platform || !system) {
+        err_set(&p->err, ERROR, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (g[i].state >= 1 && g[i].state <= 4)
+            states[g[i].state] += g[i].devices;
+        if (g[i].state != ENROLLMENT_ENROLLED)
+            continue;
+        day += g[i].seen_day;
+        week += g[i].seen_week;
+        bar_add(platform, &platforms, g[i].platform, g[i].devices);
+        bar_add(system, &systems,
+                *g[i].os_version ? arena_fmt(p->a, "%s %s", g[i].platform, g[i].os_version) : "",
+                g[i].devices);
+    }
+    for (int s = 1; s <= 4; s++)
+        value_set_int(p->root, keys[s], states[s]);
+    value_set_int(p->root, "seen_day", day);
+    value_set_int(p->root, "seen_week", week - day);
+    value_set_int(p->root, "seen_older", states[ENROLLMENT_ENROLLED] - week);
+    value_set_bool(p->root, "no_devices", n == 0);
+    bars_show(p, "platforms", platform, platforms, states[ENROLLMENT_ENROLLED]);
+    bars_show(p, "systems", system, systems, states[ENROLLMENT_ENROLLED]);
+    return true;
+}
+
+/* One thing to look after: text, and the page that mends it. */
+static void attend(struct page *p, struct value *list, const char *key, const char *what,
+                   const char *more, const char *link)
+{
+    struct value *v = value_append_dict(list);
+    value_set_text(v, "text", words_fill(p->w, p->a, key, what, more));
+    value_set_text(v, "link", link);
+}
+
+static void attend_number(struct page *p, struct value *list, const char *key, int64_t n,
+                          const char *link)
+{
+    if (n)
+        attend(p, list, key, arena_fmt(p->a, "%lld", (long long)n), NULL, link);
+}
+
+static bool certificates(struct page *p, struct value *list)
+{
+    struct pushcert_row *c;
+    char text[CLOCK_TEXT_MAX];
+    size_t n;
+    if (pushcert_list(p->db, p->a, &c, &n, &p->err) != OK)
+        return false;
+    if (n == 0)
+        attend(p, list, "attend_no_cert", NULL, NULL, "/pushcerts");
+    for (size_t i = 0; i < n; i++) {
+        const char *day = arena_fmt(p->a, "%.10s", clock_rfc3339(c[i].not_after, false, text));
+        if (c[i].not_after <= p->req->now)
+            attend(p, list, "attend_cert_over", c[i].topic, day, "/pushcerts");
+        else if (c[i].not_after - p->req->now < EXPIRES_SOON)
+            attend(p, list, "attend_cert_soon", c[i].topic, day, "/pushcerts");
+        if (c[i].suspended_at)
+            attend(p, list, "attend_cert_refused", c[i].topic, c[i].suspended_why, "/pushcerts");
+    }
+    return true;
+}
+
+static bool attention(struct page *p)
+{
+    struct checkup_numbers x;
+    struct value *list = value_set_list(p->root, "attention");
+    const char *holder;
+    int64_t left = 0;
+    if (checkup_numbers(p->db, p->a, &x, &p->err) != OK)
+        return false;
+    enum outcome o = checkup_agent(p->db, p->a, &holder, &left, &p->err);
+    if (o != OK && o != NOT_FOUND)
+        return false;
+    if (o == NOT_FOUND || left < 0)
+        attend(p, list, "attend_agent", NULL, NULL, NULL);
+    if (!certificates(p, list))
+        return false;
+    attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
+    attend_number(p, list, "attend_push_late", x.pushes_late, NULL);
+    attend_number(p, list, "attend_push_failed", x.pushes_failed, "/devices");
+    attend_number(p, list, "attend_push_dead", x.pushes_dead, "/devices");
+    value_set_int(p->root, "open_commands", x.open_commands);
+    value_set_int(p->root, "sent_commands", x.sent_commands);
+    value_set_int(p->root, "pushes_waiting", x.pushes_waiting);
+    page_time(p, p->root, "oldest_open", x.oldest_open_at);
+    return true;
+}
+
+void console_overview(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "overview"))
+        return;
+    if (fleet(&p) && attention(&p))
+        page_show(&p, 200, "overview");
+    else
+        page_fail(&p);
+}

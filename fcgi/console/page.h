@@ -1,0 +1,76 @@
+/* page.h: what the pages share. */
+#ifndef DROVER_CONSOLE_PAGE_H
+#define DROVER_CONSOLE_PAGE_H
+
+#include <semaphore.h>
+
+#include "console/console.h"
+#include "html/template.h"
+#include "html/words.h"
+
+#define PAGE_ROWS 50
+#define CHECKS_AT_ONCE 2 /* passwords checked at the same time: 32 MB each */
+
+enum asset_name { ASSET_CSS, ASSET_JS, ASSET_ICON, ASSETS };
+
+struct asset {
+    const char *file, *type;
+    char *data;
+    size_t n;
+    char url[64]; /* "/static/NAME.DIGEST.EXT" */
+};
+
+struct console {
+    struct templates *templates;
+    struct words_all *words;
+    struct asset asset[ASSETS];
+    sem_t checks;
+};
+
+/* A page that is being made. */
+struct page {
+    struct app *app;
+    struct req *req;
+    const struct caller *caller;
+    struct resp *resp;
+    struct db *db;
+    struct arena *a;
+    const struct words *w;
+    struct value *root;
+    struct err err;
+};
+
+/* Fills p and sets what every page shows; nav: the page's word, of "nav_WORD" in the catalogue. */
+void page_begin(struct page *p, struct app *app, struct req *req, const struct caller *caller,
+                struct resp *resp, const char *nav);
+/* The same, with a connection. False: the failure was answered. */
+bool page_open(struct page *p, struct app *app, struct req *req, const struct caller *caller,
+               struct resp *resp, const char *nav);
+/* Answers with the template, with another page, or with the failure in p->err; and gives the
+ * connection back. */
+void page_show(struct page *p, int status, const char *name);
+void page_go(struct page *p, const char *path);
+void page_fail(struct page *p);
+
+/* The text of a key. */
+const char *page_text(const struct page *p, const char *key);
+/* A notice above the page: what went wrong (in words), or what was done. */
+void page_bad(struct page *p, const char *text);
+void page_good(struct page *p, const char *text);
+/* The HTTP status of a failure. */
+int page_status(enum outcome o);
+/* May the person see why, and mend it? Then it is shown in the form, else page_fail(). */
+bool page_mendable(enum outcome o);
+
+/* A time under key, as {iso, text, ago}; nothing for 0. */
+void page_time(struct page *p, struct value *dict, const char *key, int64_t us);
+/* {name, text} of a state: text is "PREFIX_NAME" of the catalogue. */
+void page_state(struct page *p, struct value *dict, const char *prefix, const char *name);
+/* A number in the query or the form, 0 when there is none. */
+int64_t page_number(const char *s);
+/* "PATH?name=value", value percent-encoded; in the arena. */
+const char *page_link(struct page *p, const char *path, const char *name, const char *value);
+/* A field of the form without the blanks around it, "" when absent. */
+const char *page_field(struct page *p, const char *name);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * signin.c: signing in and out. The form's token before there is a session is made of a random
+ * cookie, so that no other site can sign a person in either.
+ */
+#include "console/page.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "html/form.h"
+#include "store/account.h"
+#include "store/audit.h"
+#include "wire/encode.h"
+
+#define FORM_COOKIE "__Host-drover-form"
+#define FORM_COOKIE_LEN 32
+#define COOKIE_REST "; Path=/; Secure; HttpOnly; SameSite=Lax"
+#define CHECK_WAIT_S 3
+
+static bool is_hex(const char *s, size_t n)
+{
+    return s && strlen(s) == n && strspn(s, "0123456789abcdef") == n;
+}
+
+static void cookie_set(struct page *p, const char *name, const char *value, const char *more)
+{
+    const char *line = arena_fmt(p->a, "%s=%s" COOKIE_REST "%s", name, value, more);
+    if (line)
+        resp_header(p->resp, "Set-Cookie", line);
+}
+
+/* Shows the form; its cookie is made when the browser has none. */
+static void show(struct page *p, int status)
+{
+    const char *cookie = req_cookie(p->req, FORM_COOKIE);
+    const char *next =
+        p->req->method == METHOD_POST ? req_form(p->req, "next") : req_query(p->req, "next");
+    char fresh[FORM_COOKIE_LEN + 1], token[FORM_TOKEN_LEN + 1];
+    if (!is_hex(cookie, FORM_COOKIE_LEN)) {
+        secret_new(FORM_COOKIE_LEN / 2, fresh);
+        cookie = fresh;
+        cookie_set(p, FORM_COOKIE, fresh, "");
+    }
+    form_token(bytes_str(cookie), token);
+    value_set_text(p->root, "csrf", arena_strdup(p->a, token));
+    value_set_text(p->root, "next", next);
+    value_set_bool(p->root, "signing_in", true);
+    page_show(p, status, "signin");
+}
+
+void console_signin(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp)
+{
+    struct page p;
+    (void)caller;
+    page_begin(&p, app, req, NULL, resp, "signin");
+    show(&p, 200);
+}
+
+/* Is it the administrator's password? An account that does not exist costs the same time. */
+static enum outcome check(struct page *p, const char *name, const char *password)
+{
+    struct admin admin;
+    char unused[PASSWORD_HASH_MAX];
+    struct timespec until;
+    enum outcome found = admin_find(p->db, name, p->a, &admin, &p->err);
+    if (found != OK && found != NOT_FOUND)
+        return found;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CHECK_WAIT_S;
+    if (sem_timedwait(&p->app->console->checks, &until) != 0)
+        return err_set(&p->err, UNAVAILABLE, "too many people sign in at this moment");
+    enum outcome o = found == OK ? password_check(password, admin.password_hash, &p->err)
+                                 : password_hash(password, unused, &p->err);
+    sem_post(&p->app->console->checks);
+    if (o == OK && (found == NOT_FOUND || admin.disabled_at))
+        return DENIED;
+    return o;
+}
+
+static void refuse(struct page *p, const char *name, const char *why)
+{
+    struct err err = {.outcome = OK};
+    if (audit_add_rarely(p->db, INT64_C(60000000), "console", "admin.signin_failed", name,
+                         p->req->remote_addr, &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "console.signin", &err);
+    log_event(LOG_LEVEL_WARNING, "console.signin_failed", "account", name, "address",
+              p->req->remote_addr, NULL);
+    page_bad(p, why);
+    value_set_text(p->root, "name", name);
+    show(p, 403);
+}
+
+static void signed_in(struct page *p, const char *name)
+{
+    char token[SESSION_TOKEN_LEN + 1];
+    const char *next = req_form(p->req, "next"), *old = req_cookie(p->req, CONSOLE_COOKIE);
+    if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) != OK ||
+        session_new(p->db, name, old, req_var(p->req, "HTTP_USER_AGENT"), p->req->remote_addr,
+                    p->req->now, token, &p->err) != OK) {
+        page_fail(p);
+        return;
+    }
+    cookie_set(p, CONSOLE_COOKIE, token, "");
+    cookie_set(p, FORM_COOKIE, "", "; Max-Age=0");
+    secret_wipe(token, sizeof token);
+    page_go(p, next && *next ? next : "/");
+}
+
+static void try_password(struct page *p, const char *name, char *password)
+{
+    int64_t wait;
+    char seconds[24];
+    if (signin_attempt(p->db, name, p->req->remote_addr, p->req->now, p->a, &wait, &p->err) != OK) {
+        page_fail(p);
+        return;
+    }
+    if (wait) {
+        snprintf(seconds, sizeof seconds, "%lld", (long long)wait);
+        resp_header(p->resp, "Retry-After", seconds);
+        page_bad(p, words_fill(p->w, p->a, "signin_wait", seconds, NULL));
+        value_set_text(p->root, "name", name);
+        show(p, 429);
+        return;
+    }
+    enum outcome o = check(p, name, password);
+    if (o == OK)
+        signed_in(p, name);
+    else if (o == DENIED)
+        refuse(p, name, page_text(p, "signin_wrong"));
+    else
+        page_fail(p);
+}
+
+void console_signin_post(struct app *app, struct req *req, const struct caller *caller,
+                         struct resp *resp)
+{
+    struct page p;
+    const char *cookie = req_cookie(req, FORM_COOKIE), *name;
+    char *password;
+    (void)caller;
+    if (!page_open(&p, app, req, NULL, resp, "signin"))
+        return;
+    name = page_field(&p, "name");
+    password = (char *)(uintptr_t)req_form(req, "password");
+    if (!is_hex(cookie, FORM_COOKIE_LEN) ||
+        !form_token_valid(bytes_str(cookie), req_form(req, "csrf"))) {
+        page_bad(&p, page_text(&p, "error_csrf"));
+        show(&p, 403);
+    } else if (!*name || !password || !*password || strlen(name) > ACCOUNT_NAME_MAX ||
+               strlen(password) > ADMIN_PASSWORD_MAX) {
+        page_bad(&p, page_text(&p, "signin_wrong"));
+        show(&p, 403);
+    } else {
+        try_password(&p, name, password);
+    }
+}
+
+void console_signout(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "signin"))
+        return;
+    if (session_end(p.db, caller->session, &p.err) != OK) {
+        page_fail(&p);
+        return;
+    }
+    cookie_set(&p, CONSOLE_COOKIE, "", "; Max-Age=0");
+    resp_header(resp, "Clear-Site-Data", "\"cache\"");
+    page_go(&p, "/signin?done=signout");
+}

@@ -1,0 +1,43 @@
+/* gate_console.c: a signed-in administrator, by cookie; a form must carry its session's token. */
+#include "console/console.h"
+#include "html/form.h"
+#include "route/gate_state.h"
+#include "store/session.h"
+
+bool gate_console_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp)
+{
+    const char *token = req_cookie(req, CONSOLE_COOKIE);
+    struct session *s = arena_alloc(req->arena, sizeof *s);
+    struct db *db = NULL;
+    struct err err = {.outcome = OK};
+    enum outcome o = NOT_FOUND;
+    if (!s)
+        o = err_set(&err, ERROR, "out of memory");
+    else if (token && strlen(token) == SESSION_TOKEN_LEN) {
+        o = db_pool_take(app->pool, &db, &err);
+        if (o == OK)
+            o = session_find(db, token, req->now, req->arena, s, &err);
+        if (db)
+            db_pool_give(app->pool, &db);
+    }
+    if (o == OK) {
+        caller->session = s;
+        caller->admin = s->admin;
+        return true;
+    }
+    if (o == NOT_FOUND)
+        console_turn_away(app, req, resp);
+    else
+        console_fail(app, req, NULL, resp, &err);
+    return false;
+}
+
+bool gate_console_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp)
+{
+    const struct session *s = caller->session;
+    if (req->method & (METHOD_GET | METHOD_HEAD) ||
+        form_token_valid(bytes_of(s->csrf, sizeof s->csrf), req_form(req, "csrf")))
+        return true;
+    console_refuse_form(app, req, caller, resp);
+    return false;
+}

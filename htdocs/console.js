@@ -1,0 +1,49 @@
+// What the console does beyond its pages: counters that stay fresh, search while typing, files read
+// into a form. Every page works without this file.
+"use strict";
+
+// Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
+async function page(url) {
+  const answer = await fetch(url, { headers: { Accept: "text/html" }, redirect: "error" }).catch(() => null);
+  return answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+// Parts that are read again every so many seconds, while the page is seen and nobody works in them.
+document.querySelectorAll("[data-live]").forEach((part, i) => {
+  setInterval(async () => {
+    if (document.hidden || part.contains(document.activeElement)) return;
+    const url = new URL(location.href);
+    url.searchParams.delete("done");
+    const fresh = await page(url);
+    const found = fresh && fresh.querySelectorAll("[data-live]")[i];
+    if (found && !part.contains(document.activeElement)) part.replaceChildren(...found.childNodes);
+  }, Number(part.dataset.live) * 1000);
+});
+
+// Search as one types: the results of the newest question replace the list.
+const search = document.querySelector("[data-search]");
+const results = document.querySelector("[data-results]");
+if (search && results) {
+  let timer, newest = 0;
+  const ask = async () => {
+    const asked = ++newest;
+    const url = "/devices?" + new URLSearchParams(new FormData(search));
+    const fresh = await page(url);
+    if (!fresh || asked !== newest) return;
+    results.replaceChildren(...fresh.querySelector("[data-results]").childNodes);
+    history.replaceState(null, "", url);
+  };
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, 200);
+  });
+}
+
+// A file goes into the text field that would take it by hand.
+document.querySelectorAll("[data-file]").forEach((part) => {
+  const input = part.querySelector("input");
+  part.hidden = false;
+  input.addEventListener("change", async () => {
+    if (input.files[0]) document.getElementById(part.dataset.file).value = await input.files[0].text();
+  });
+});
