@@ -57,6 +57,16 @@ class Run(unittest.TestCase):
             time.sleep(0.1)
         self.assertEqual(self.leftovers(), [])
 
+    def assert_kept_private(self, *secrets):
+        """Files that hold them are their owner's alone, whoever opens the folder later."""
+        for folder, _, files in os.walk(self.state):
+            for path in (os.path.join(folder, f) for f in files):
+                if os.path.isfile(path) and os.stat(path).st_mode & 0o077:
+                    with open(path, "rb") as f:
+                        text = f.read()
+                    for secret in secrets:
+                        self.assertNotIn(secret.encode(), text, path)
+
     def test_start_stop_start(self):
         code, words = self.start()
         self.assertEqual(code, 0, words)
@@ -67,6 +77,7 @@ class Run(unittest.TestCase):
             self.assertTrue(first[key], key)
         for name, pid in first["pids"].items():
             os.kill(pid, 0)
+        self.assert_kept_private(first["api_key"], first["console_password"])
         code, words = self.start()
         self.assertNotEqual(code, 0)
         self.assertIn("already running", words)
