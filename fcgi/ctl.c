@@ -68,7 +68,8 @@ static const struct verb verbs[] = {
      "list [--json]\naccept ID|NUMBER --why TEXT\nend ID|NUMBER --why TEXT\n"
      "hold ID|NUMBER --why TEXT",
      "devices with a valid certificate that the database does not know", ctl_decide},
-    {"end", "ID --why TEXT", "end an enrollment: the device removes its MDM profile", ctl_end},
+    {"end", "ID --why TEXT [--remove-profile [--within TIME]]",
+     "end an enrollment: the device removes its MDM profile", ctl_end},
     {"revoke", "ID|SHA256 --why TEXT",
      "believe identities no longer: all of a device, or one by the first digits of its SHA-256",
      ctl_revoke},

@@ -49,6 +49,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.session TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.signin_throttle TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.enroll_user TO @console@;
 GRANT SELECT ON @db@.renewal TO @console@;
+GRANT SELECT, INSERT, DELETE ON @db@.leaving TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -72,3 +73,4 @@ GRANT SELECT (ends_at), DELETE ON @db@.session TO @agent@;
 GRANT SELECT (last_at), DELETE ON @db@.signin_throttle TO @agent@;
 GRANT SELECT, DELETE ON @db@.login_throttle TO @agent@;
 GRANT SELECT, INSERT, UPDATE ON @db@.renewal TO @agent@;
+GRANT SELECT, DELETE ON @db@.leaving TO @agent@;

@@ -7,9 +7,12 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "enrollment/remove.h"
 #include "store/leave.h"
 #include "store/revoke.h"
 #include "store/unknown.h"
+
+#define REMOVE_WAIT_US (7 * DAY_US) /* then 401 */
 
 #define COLUMNS 8
 
@@ -107,16 +110,28 @@ int ctl_decide(struct ctl *c, int argc, char **argv)
 
 int ctl_end(struct ctl *c, int argc, char **argv)
 {
-    const char *ident, *why = NULL;
-    const struct ctl_option options[] = {{.name = "why", .value = &why}};
+    const char *ident, *why = NULL, *within = NULL;
+    bool remove = false;
+    const struct ctl_option options[] = {{.name = "why", .value = &why},
+                                         {.name = "remove-profile", .flag = &remove},
+                                         {.name = "within", .value = &within}};
+    int64_t wait_us = REMOVE_WAIT_US;
     struct err err;
     struct db *db;
-    if (ctl_args(argc, argv, options, 1, &ident, 1, 1) < 0)
+    if (ctl_args(argc, argv, options, 3, &ident, 1, 1) < 0)
         return CTL_USAGE;
     if (!why || !*why)
         return ctl_wrong("end: --why TEXT is missing: the device will remove its MDM profile");
+    if (within && (!remove || !ctl_duration(within, &wait_us)))
+        return ctl_wrong("end: --within is a time like 7d, for --remove-profile");
     if (!ctl_db(c, &db))
         return CTL_FAILED;
+    if (remove) {
+        if (enrollment_remove(db, c->conf, ident, wait_us, c->actor, why, c->arena, &err) != OK)
+            return ctl_failed(&err);
+        printf("%s is told to remove its MDM profile.\n", ident);
+        return CTL_OK;
+    }
     if (leave_end(db, ident, clock_now(), c->actor, why, &err) != OK)
         return ctl_failed(&err);
     printf("%s gets 401 at its next message and removes its MDM profile.\n", ident);

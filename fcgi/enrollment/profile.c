@@ -34,7 +34,7 @@ static enum outcome check(const struct profile *p, struct err *err)
 
 /* "https://mdm.example.org:8443" to "org.example.mdm.drover": the same for every profile of this
  * server, so that a new one replaces the old. */
-static const char *identifier_of(struct arena *a, const char *url)
+const char *profile_identifier(struct arena *a, const char *url)
 {
     char out[IDENTIFIER_MAX];
     size_t at = 0;
@@ -147,7 +147,7 @@ enum outcome profile_build(const struct profile *p, struct arena *a, struct buf 
     enum outcome o = check(p, err);
     if (o != OK)
         return o;
-    const char *base = identifier_of(a, p->device_url);
+    const char *base = profile_identifier(a, p->device_url);
     const char *org = p->organization[0] ? p->organization : "Drover";
     if (!base)
         return err_set(err, ERROR, "out of memory");

@@ -29,6 +29,10 @@ enum outcome profile_of_site(const struct conf *conf, struct db *db, struct aren
 enum outcome profile_build(const struct profile *p, struct arena *a, struct buf *xml,
                            struct err *err) MUST_USE;
 
+/* The top-level PayloadIdentifier of every enrolment profile of the server at this https URL. NULL:
+ * out of memory. */
+const char *profile_identifier(struct arena *a, const char *url);
+
 /* GET /enroll/TOKEN: the profile, signed, for the holder of an invitation; GET /enroll: for anybody
  * when [enroll] open is set. 404: no such invitation; 410: expired or used up; 503: something that
  * is needed is away, and the invitation is not used up. */

@@ -8,6 +8,7 @@
 #include "push/outbox.h"
 #include "store/inactive.h"
 #include "store/lease.h"
+#include "store/leaving.h"
 #include "store/purge.h"
 #include "store/push.h"
 #include "store/queue.h"
@@ -98,6 +99,15 @@ static enum outcome job_renewals(struct agent *a, struct err *err)
     return renew_run(a->db, a->conf, err);
 }
 
+static enum outcome job_leaving(struct agent *a, struct err *err)
+{
+    size_t left, ended;
+    enum outcome o = leaving_follow(a->db, clock_now(), &left, &ended, err);
+    if (left + ended > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.leaving", "%zu left, %zu ended with 401", left, ended);
+    return o;
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -113,13 +123,10 @@ static const struct job {
     int64_t period_us;
     job_fn *fn;
 } JOBS[] = {
-    {"certificates", SECOND_US, job_certificates},
-    {"claims", MINUTE_US, job_claims},
-    {"expiry of commands", 10 * SECOND_US, job_expiry},
-    {"inactive devices", HOUR_US, job_inactive},
-    {"plan of renewals", HOUR_US, job_renewal_plan},
-    {"renewals", 20 * SECOND_US, job_renewals},
-    {"purge", HOUR_US, job_purge},
+    {"certificates", SECOND_US, job_certificates},      {"claims", MINUTE_US, job_claims},
+    {"expiry of commands", 10 * SECOND_US, job_expiry}, {"inactive devices", HOUR_US, job_inactive},
+    {"plan of renewals", HOUR_US, job_renewal_plan},    {"renewals", 20 * SECOND_US, job_renewals},
+    {"leaving devices", MINUTE_US, job_leaving},        {"purge", HOUR_US, job_purge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])
 
