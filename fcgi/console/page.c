@@ -184,7 +184,8 @@ static const char *distance(struct page *p, int64_t us)
     size_t i = 0;
     while (size >= steps[i].to)
         i++;
-    const char *n = arena_fmt(p->a, "%lld", (long long)(size / steps[i].unit));
+    const char *n =
+        arena_fmt(p->a, "%lld", (long long)((size + steps[i].unit / 2) / steps[i].unit));
     return words_fill(p->w, p->a, d < 0 ? steps[i].future : steps[i].past, n, NULL);
 }
 

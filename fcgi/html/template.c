@@ -243,7 +243,8 @@ static enum outcome section(struct run *r, const struct program *p, const struct
 {
     const struct value *v = resolve(r, p, op);
     enum value_type type = value_type_of(v, &r->broken);
-    bool there = type != VALUE_FALSE && (type != VALUE_LIST || value_first(v));
+    bool there = type != VALUE_FALSE && (type != VALUE_LIST || value_first(v)) &&
+                 (type != VALUE_TEXT || *value_str(v));
     if (op->kind == OP_INVERTED)
         return there ? OK : ops(r, p, at + 1, op->end);
     if (!there)

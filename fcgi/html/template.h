@@ -1,7 +1,8 @@
 /*
  * template.h: logic-less templates, as the core of the Mustache specification says: interpolation,
  * sections, inverted sections, partials, comments, set delimiters. {{name}} is escaped for HTML;
- * {{{name}}} and {{&name}} are not, and scripts/lint refuses both in templates/.
+ * {{{name}}} and {{&name}} are not, and scripts/lint refuses both in templates/. An empty
+ * text is nothing, like an empty list: its section is left out.
  */
 #ifndef DROVER_HTML_TEMPLATE_H
 #define DROVER_HTML_TEMPLATE_H

@@ -259,6 +259,19 @@ static void texts_come_from_a_catalogue(void **state)
     buf_free(&out);
 }
 
+static void an_empty_text_is_nothing(void **state)
+{
+    (void)state;
+    struct buf out = BUF_INIT(100);
+    struct value *root = value_dict(arena);
+    value_set_text(root, "none", "");
+    value_set_text(root, "some", "0");
+    file_write("main", "{{#none}}a{{/none}}{{^none}}b{{/none}}{{#some}}c{{/some}}");
+    assert_int_equal(render(root, &out), OK);
+    assert_string_equal(buf_cstr(&out), "bc");
+    buf_free(&out);
+}
+
 static int fresh(void **state)
 {
     (void)state;
@@ -276,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup(recursion_and_output_are_bounded, fresh),
         cmocka_unit_test_setup(a_tree_without_memory_is_refused, fresh),
         cmocka_unit_test_setup(a_changed_file_is_read_again, fresh),
+        cmocka_unit_test_setup(an_empty_text_is_nothing, fresh),
         cmocka_unit_test_setup(texts_come_from_a_catalogue, fresh),
     };
     arena = arena_new(16 * LIM_MB);
