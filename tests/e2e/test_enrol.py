@@ -126,6 +126,41 @@ class Enrol(unittest.TestCase):
                                  "e.id=l.enrollment_id WHERE e.ident='%s' AND l.state=2"
                                  % ids[0]), 1)
 
+    def test_network_users_log_in(self):
+        """The simulator's Mac users answer the Digest challenge; their channels work with the
+        AuthToken, and one with a wrong password has none."""
+        s = drover.server()
+        s.ctl("users", "add", "user1", "--password-file", "-", data=b"correct horse\n")
+        with drover.setting(s, "checkin", user_authenticate="digest"):
+            for name, password, works in (("login", "correct horse", 1), ("nologin", "wrong", 0)):
+                s.sql("DELETE FROM login_throttle")
+                _, sim, ids = self.run_fleet(name, 1, "--kind", "mac", "--users", "1",
+                                             "--user-authenticate", "--user-password", password)
+                users = "SELECT ident FROM enrollment WHERE kind=2 AND life_id IS NOT NULL AND " \
+                        "ident LIKE '%s:%%'" % ids[0]
+                if works:
+                    user = drover.wait_for(lambda: s.sql(users), 20)[0][0]
+                    c = s.enqueue(user, "ProfileList")
+                    drover.wait_for(lambda: s.command_state(user, c) == "acknowledged", 20)
+                else:
+                    drover.wait_for(lambda: "is wrong" in sim.words(), 20)
+                    self.assertEqual(s.sql(users), [])
+
+    def test_silent_devices_are_nudged(self):
+        """A device that was not seen for days is pushed and, when it polls, is not inactive."""
+        s, sim, ids = self.run_fleet("silent", 1)
+        self.answered(s, sim, ids)
+        gone = drover.device("proxy").enrol()
+        s.sql("UPDATE enrollment SET last_seen_at=last_seen_at-8*86400000000 WHERE ident IN "
+              "('%s', '%s')" % (ids[0], gone.ident))
+        for p in s.workers("agent"):
+            os.kill(p, signal.SIGTERM)  # its successor sweeps at once
+        drover.wait_for(lambda: gone.ident in s.ctl("devices", "--inactive"), 30)
+        drover.wait_for(lambda: ids[0] not in s.ctl("devices", "--inactive"), 30)
+        listed = s.api("GET", "/v1/enrollments?inactive=1").json()["enrollments"]
+        self.assertIn(gone.ident, [e["id"] for e in listed])
+        drover.wait_for(lambda: s.pushes(gone.token.hex()), 10)
+
     def test_profile_is_signed(self):
         """openssl verifies the profile's signature up to the device CA; what is inside is one."""
         s = drover.server()

@@ -286,6 +286,53 @@ static void operations_by_role(void **state)
     pkey_free(&ec);
 }
 
+/* A password is compared inside, for the workers alone; a sealed value of another account, or of
+ * another algorithm, is of no use. */
+static void digest_answers(void **state)
+{
+    (void)state;
+    char ha1[DIGEST_HEX_MAX + 1];
+    struct digest_answer d;
+    digest_ha1(DIGEST_MD5, "alice", "correct horse", ha1);
+    struct bytes sealed = sealed_for("DigestHA1-MD5:alice", ha1);
+    struct bytes other = sealed_for("DigestHA1-MD5:bob", ha1);
+    assert_true(sh("h() { printf %%s \"$1\" | md5sum | cut -c1-32; } ; "
+                   "h \"%s:n1:00000001:c1:auth:$(h PUT:/mdm/checkin)\" >digest",
+                   ha1));
+    char path[128], response[33] = "";
+    snprintf(path, sizeof path, "%s/digest", dir);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fread(response, 1, 32, f), 32);
+    fclose(f);
+    d = (struct digest_answer){.algorithm = DIGEST_MD5,
+                               .username = "alice",
+                               .uri = "/mdm/checkin",
+                               .nonce = "n1",
+                               .nc = "00000001",
+                               .cnonce = "c1",
+                               .qop = "auth",
+                               .response = response};
+    sign_client_setup(dir, SIGN_MDM);
+    assert_int_equal(sign_digest_check(&d, sealed, "PUT", &err), OK);
+    assert_int_equal(sign_digest_check(&d, sealed, "POST", &err), DENIED);
+    assert_int_equal(sign_digest_check(&d, other, "PUT", &err), INVALID);
+    assert_int_equal(sign_digest_check(&d, bytes_of(NULL, 0), "PUT", &err), INVALID);
+    d.algorithm = DIGEST_SHA256;
+    assert_int_equal(sign_digest_check(&d, sealed, "PUT", &err), INVALID);
+    d.algorithm = DIGEST_MD5;
+    response[0] ^= 1;
+    assert_int_equal(sign_digest_check(&d, sealed, "PUT", &err), DENIED);
+    response[0] ^= 1;
+    static const enum sign_role others[] = {SIGN_CONSOLE, SIGN_AGENT, SIGN_CTL};
+    for (size_t i = 0; i < 3; i++) {
+        sign_client_setup(dir, others[i]);
+        assert_int_equal(sign_digest_check(&d, sealed, "PUT", &err), DENIED);
+    }
+    /* nor does anybody get it opened */
+    assert_int_equal(unseal(SIGN_MDM, "DigestHA1-MD5", "alice", sealed, no_ticket, "", ""), DENIED);
+}
+
 static void tickets(void **state)
 {
     (void)state;
@@ -493,6 +540,7 @@ int main(void)
         cmocka_unit_test(profiles),
         cmocka_unit_test(secrets_by_role),
         cmocka_unit_test(operations_by_role),
+        cmocka_unit_test(digest_answers),
         cmocka_unit_test(tickets),
         cmocka_unit_test(rubbish),
         cmocka_unit_test(slow_callers),
