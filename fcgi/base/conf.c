@@ -96,7 +96,7 @@ static const struct key keys[] = {
     {"database", "timeout", TIME, AT(db_timeout_s), "5s", 1, 300, .help =
         "time to wait for the database to connect or answer"},
 
-    POOL(mdm, "{run_dir}/mdm.sock", "2", "16"),
+    POOL(mdm, "{run_dir}/mdm.sock", "1", "32"),
     {"mdm", "batch", INT, AT(mdm_batch), "64", 1, 64, .help =
         "messages of devices that a process stores in one transaction when they come together; 1 "
         "gives each its own"},

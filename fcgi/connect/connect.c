@@ -71,6 +71,7 @@ static void note(struct message *m, const struct exchange *x)
                   x->command_uuid);
     else
         resp_note(m->resp, "%s%s", m->word, effect[x->effect]);
+    m->resp->routine = x->status == REPORT_IDLE && x->command_id == 0;
 }
 
 /* A command that can never be delivered is closed, so that it does not stand in the way of those

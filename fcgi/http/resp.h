@@ -12,6 +12,7 @@ struct resp {
     struct buf headers; /* "Name: value\r\n" lines */
     bool secret;        /* the body holds a secret: wiped after it was sent */
     bool no_body;       /* status and nothing else, not even a type: a device's bare 401, 403 */
+    bool routine;       /* so ordinary that only a debug log has it: a poll with nothing to do */
     char note[320];     /* why, for the access log; never sent */
 };
 

@@ -44,7 +44,9 @@ static const char *shown_path(const char *path, char out[64])
 
 void access_log(const struct req *req, const struct resp *resp, size_t bytes)
 {
-    enum log_level level = resp->status >= 500 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+    enum log_level level = resp->status >= 500 ? LOG_LEVEL_WARNING
+                           : resp->routine     ? LOG_LEVEL_DEBUG
+                                               : LOG_LEVEL_INFO;
     char path[64], status[16], ms[32], size[24];
     if (!log_enabled(level))
         return;

@@ -73,8 +73,8 @@ static void test_defaults(void **state)
     assert_string_equal(c->db_name, "drover");
     assert_string_equal(c->mdm.socket, "/run/drover/mdm.sock");
     assert_string_equal(c->console.socket, "/run/drover/console.sock");
-    assert_int_equal(c->mdm.processes, 2);
-    assert_int_equal(c->mdm.threads, 16);
+    assert_int_equal(c->mdm.processes, 1);
+    assert_int_equal(c->mdm.threads, 32);
     assert_int_equal(c->console.processes, 1);
     assert_int_equal(c->console.threads, 8);
     assert_true(c->identity_variables);
