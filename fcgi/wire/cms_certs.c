@@ -6,7 +6,7 @@
 #include <openssl/asn1.h>
 #include <pthread.h>
 
-#define SETS 512
+#define SETS 256
 #define WAYS 2
 #define KEEP_MAX 4096 /* octets of certificates worth remembering */
 

@@ -23,7 +23,7 @@ bool cms_certs_split(struct bytes der, struct cms_split *out);
  * the stack with sk_X509_pop_free(..., X509_free). Any thread. */
 STACK_OF(X509) * cms_certs_find(struct bytes certs);
 
-/* Remembers the certificates (their references are counted up). At most 1,024 messages' (about
+/* Remembers the certificates (their references are counted up). At most 512 messages' (about
  * 6 kB each), the less recently used make room. Any thread. */
 void cms_certs_keep(struct bytes certs, STACK_OF(X509) * stack);
 
