@@ -22,7 +22,13 @@ TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-uti
 packages_missing() {
     local p
     for p in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || say "$p"
+        # Node.js comes in many ways, and another one's npm does not go with Debian's: the command
+        # is what counts.
+        case $p in
+        npm) ! command -v npm >/dev/null || continue ;;
+        nodejs) ! command -v node >/dev/null || continue ;;
+        esac
+        dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || say "$p"
     done
 }
 
