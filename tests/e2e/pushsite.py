@@ -154,7 +154,8 @@ class Site:
         self.sql(f"""
             INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, created_at,
                 last_seen_at)
-            SELECT seq, CONCAT('UDID-', seq), 1, seq, 2, seq, 0, 0
+            SELECT seq, CONCAT('UDID-', seq), 1, seq, 2, seq, 0,
+                UNIX_TIMESTAMP(NOW(6)) * 1000000
                 FROM seq_{first}_to_{first + n - 1};
             INSERT INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at,
                 token_at)

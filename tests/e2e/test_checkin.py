@@ -166,11 +166,11 @@ class Lives(unittest.TestCase):
         a = new.checkin({"MessageType": "GetBootstrapToken", "UDID": d.udid})
         self.assertNotIn(b"b2xk", a.body)
 
-    def test_never_401(self):
-        """Nothing in this file was told to leave."""
+    def test_401_by_decision_only(self):
+        """Each 401 that a device got names the decision of a person or rule."""
         for line in drover.server().log_since(0):
-            if " mdm[" in line:
-                self.assertNotIn("status=401", line)
+            if " mdm[" in line and "status=401" in line:
+                self.assertRegex(line, r"ended by decision|\[restore\] action=refuse")
 
 
 if __name__ == "__main__":
