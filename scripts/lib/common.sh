@@ -84,8 +84,10 @@ process_start() {
     say "${20}"
 }
 
-# process_record FILE PID
-process_record() { printf '%s %s\n' "$2" "$(process_start "$2")" >"$1"; }
+# process_record FILE PID: whole or not at all.
+process_record() {
+    printf '%s %s\n' "$2" "$(process_start "$2")" >"$1.$2" && mv "$1.$2" "$1"
+}
 
 # The process id in FILE when that very process is still there.
 process_alive() {
