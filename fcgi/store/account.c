@@ -44,11 +44,6 @@ static const struct sql APIKEY_REVOKE = {
     .name = "apikey_revoke",
     .text = "UPDATE apikey SET revoked_at = COALESCE(revoked_at, ?) WHERE name = ?"};
 
-static int64_t int_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
 static enum outcome name_check(const char *name, struct err *err)
 {
     size_t n = strlen(name);
@@ -143,7 +138,7 @@ static void admin_from_row(const struct rows *r, size_t i, struct admin *out)
                           .password_hash = row_at(r, i, 2)->s,
                           .role = row_at(r, i, 3)->s,
                           .created_at = row_at(r, i, 4)->i,
-                          .disabled_at = int_or_0(row_at(r, i, 5))};
+                          .disabled_at = val_or_0(row_at(r, i, 5))};
 }
 
 enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
@@ -273,9 +268,9 @@ static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)
                            .scopes = row_at(r, i, 2)->s,
                            .created_at = row_at(r, i, 3)->i,
                            .created_by = row_at(r, i, 4)->s,
-                           .expires_at = int_or_0(row_at(r, i, 5)),
-                           .revoked_at = int_or_0(row_at(r, i, 6)),
-                           .last_used_at = int_or_0(row_at(r, i, 7))};
+                           .expires_at = val_or_0(row_at(r, i, 5)),
+                           .revoked_at = val_or_0(row_at(r, i, 6)),
+                           .last_used_at = val_or_0(row_at(r, i, 7))};
 }
 
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,

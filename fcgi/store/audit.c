@@ -16,22 +16,12 @@ static const struct sql ADD_RARELY = {
     .text = "INSERT INTO audit (at, actor, action, subject, detail) SELECT ?, ?, ?, ?, ? FROM DUAL "
             "WHERE NOT EXISTS (SELECT 1 FROM audit WHERE subject = ? AND action = ? AND at > ?)"};
 
-/* The first max characters of s, which is UTF-8. */
-static struct val cut(const char *s, size_t max)
-{
-    size_t n = 0;
-    for (size_t chars = 0; s[n]; n++)
-        if ((s[n] & 0xC0) != 0x80 && chars++ == max)
-            break;
-    return val_strn(s, n);
-}
-
 enum outcome audit_add(struct db *db, const char *actor, const char *action, const char *subject,
                        const char *detail, struct err *err)
 {
     return db_exec(db, &ADD,
-                   (struct val[]){val_int(clock_now()), cut(actor, ACTOR_MAX), val_str(action),
-                                  cut(subject, SUBJECT_MAX), val_str(detail)},
+                   (struct val[]){val_int(clock_now()), val_cut(actor, ACTOR_MAX), val_str(action),
+                                  val_cut(subject, SUBJECT_MAX), val_str(detail)},
                    5, NULL, err);
 }
 
@@ -39,11 +29,11 @@ enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, c
                               const char *subject, const char *detail, struct err *err)
 {
     int64_t now = clock_now();
-    struct val what = val_str(action), whom = cut(subject, SUBJECT_MAX);
+    struct val what = val_str(action), whom = val_cut(subject, SUBJECT_MAX);
 
     return db_exec(db, &ADD_RARELY,
-                   (struct val[]){val_int(now), cut(actor, ACTOR_MAX), what, whom, val_str(detail),
-                                  whom, what, val_int(now - every)},
+                   (struct val[]){val_int(now), val_cut(actor, ACTOR_MAX), what, whom,
+                                  val_str(detail), whom, what, val_int(now - every)},
                    8, NULL, err);
 }
 
@@ -84,8 +74,7 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
-        (*out)[*n] = (struct audit_entry){v[0].i, v[1].i, v[2].s,
-                                          v[3].s, v[4].s, val_is_null(&v[5]) ? "" : v[5].s};
+        (*out)[*n] = (struct audit_entry){v[0].i, v[1].i, v[2].s, v[3].s, v[4].s, val_text(&v[5])};
     }
     return OK;
 }

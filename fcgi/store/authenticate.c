@@ -98,11 +98,6 @@ static struct authenticate *of(struct unit *u)
     return (struct authenticate *)u;
 }
 
-static int64_t id_or_0(const struct val *v)
-{
-    return v == NULL || val_is_null(v) ? 0 : v->i;
-}
-
 /* ---- reading ---- */
 
 static const struct val *find(const struct rows *r, const void *key, size_t n)
@@ -120,13 +115,13 @@ static const struct val *find(const struct rows *r, const void *key, size_t n)
  * that has opened its pending life. */
 static bool may_return(const struct authenticate *x, const struct val *cert, const struct val *dev)
 {
-    int64_t ended_at = id_or_0(&dev[D_ENDED]);
+    int64_t ended_at = val_or_0(&dev[D_ENDED]);
 
     if (x->sha256 == NULL)
         return true;
-    if (cert != NULL && id_or_0(&cert[I_DEVICE]) != 0)
-        return id_or_0(&cert[I_LIFE]) == id_or_0(&dev[D_PENDING]);
-    if (cert != NULL && id_or_0(&cert[I_RENEWS]) == dev[D_ID].i)
+    if (cert != NULL && val_or_0(&cert[I_DEVICE]) != 0)
+        return val_or_0(&cert[I_LIFE]) == val_or_0(&dev[D_PENDING]);
+    if (cert != NULL && val_or_0(&cert[I_RENEWS]) == dev[D_ID].i)
         return false; /* it only renewed what was ended */
     if (cert != NULL && !val_is_null(&cert[I_ISSUED]))
         return cert[I_ISSUED].i > ended_at;
@@ -136,7 +131,7 @@ static bool may_return(const struct authenticate *x, const struct val *cert, con
 static enum verdict judge(const struct authenticate *x, const struct val *cert,
                           const struct val *dev)
 {
-    int64_t bound = cert != NULL ? id_or_0(&cert[I_DEVICE]) : 0;
+    int64_t bound = cert != NULL ? val_or_0(&cert[I_DEVICE]) : 0;
 
     if (cert != NULL && !val_is_null(&cert[I_REVOKED]))
         return WHO_REVOKED;
@@ -158,8 +153,8 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->unit.writes = x->verdict == WHO_GOOD;
     x->id_ = dev != NULL ? dev[D_ID].i : id_new();
     x->state_ = dev != NULL ? dev[D_STATE].i : 0;
-    x->current_ = dev != NULL ? id_or_0(&dev[D_LIFE]) : 0;
-    x->pending_ = dev != NULL ? id_or_0(&dev[D_PENDING]) : 0;
+    x->current_ = dev != NULL ? val_or_0(&dev[D_LIFE]) : 0;
+    x->pending_ = dev != NULL ? val_or_0(&dev[D_PENDING]) : 0;
     /* the same message once more: the device did not get the answer */
     again = x->pending_ != 0 && x->sha256 != NULL && dev[D_PENDING_SHA].n == 32 &&
             memcmp(dev[D_PENDING_SHA].s, x->sha256, 32) == 0;
@@ -167,11 +162,11 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->pending_old_ = again ? 0 : x->pending_;
     x->sent_ = dev != NULL && dev[D_SENT].i != 0;
     /* an identity that serves the current life goes on doing so until the TokenUpdate */
-    x->cert_moves_ = cert == NULL || x->current_ == 0 || id_or_0(&cert[I_LIFE]) != x->current_;
+    x->cert_moves_ = cert == NULL || x->current_ == 0 || val_or_0(&cert[I_LIFE]) != x->current_;
     x->renewal_ =
-        cert != NULL && dev != NULL && id_or_0(&cert[I_RENEWS]) == x->id_ && x->cert_moves_;
+        cert != NULL && dev != NULL && val_or_0(&cert[I_RENEWS]) == x->id_ && x->cert_moves_;
     /* held up on its way until the TokenUpdate that followed its twin was done: nothing is new */
-    if (!x->cert_moves_ && x->unit.now <= id_or_0(&dev[D_TOKEN_AT]))
+    if (!x->cert_moves_ && x->unit.now <= val_or_0(&dev[D_TOKEN_AT]))
         x->unit.writes = false;
 }
 
@@ -203,27 +198,17 @@ static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t 
 
 /* ---- writing ---- */
 
-static struct val val_id(int64_t id)
-{
-    return id != 0 ? val_int(id) : val_null();
-}
-
-static struct val cut(const char *s, size_t chars)
-{
-    return s == NULL ? val_null() : val_strn(s, utf8_prefix(s, chars));
-}
-
 static size_t fact_args(const struct device_facts *f, struct val *v)
 {
-    v[0] = cut(f->serial, 64);
-    v[1] = cut(f->device_name, 255);
-    v[2] = cut(f->product_name, 64);
-    v[3] = cut(f->model, 64);
-    v[4] = cut(f->model_name, 64);
-    v[5] = cut(f->os_version, 32);
-    v[6] = cut(f->build_version, 32);
-    v[7] = cut(f->imei, 32);
-    v[8] = cut(f->meid, 32);
+    v[0] = val_cut(f->serial, 64);
+    v[1] = val_cut(f->device_name, 255);
+    v[2] = val_cut(f->product_name, 64);
+    v[3] = val_cut(f->model, 64);
+    v[4] = val_cut(f->model_name, 64);
+    v[5] = val_cut(f->os_version, 32);
+    v[6] = val_cut(f->build_version, 32);
+    v[7] = val_cut(f->imei, 32);
+    v[8] = val_cut(f->meid, 32);
     return 9;
 }
 
@@ -324,8 +309,8 @@ static enum outcome bind_certs(struct db *db, struct authenticate **x, size_t n,
             continue;
         v[0] = val_bin(bytes_of(x[i]->sha256, 32));
         v[1] = val_bin(x[i]->cert_der);
-        v[2] = cut(x[i]->cert_serial, 64);
-        v[3] = cut(x[i]->cert_subject, 512);
+        v[2] = val_cut(x[i]->cert_serial, 64);
+        v[3] = val_cut(x[i]->cert_subject, 512);
         v[4] = val_int(x[i]->cert_not_before);
         v[5] = val_int(x[i]->cert_not_after);
         v[6] = val_int(x[i]->id_);

@@ -173,7 +173,7 @@ enum outcome checkup_numbers(struct db *db, struct arena *a, struct checkup_numb
     if (o != OK)
         return o;
     const struct val *v = row_at(&r, 0, 0);
-    *out = (struct checkup_numbers){
-        v[0].i, v[1].i, val_is_null(&v[2]) ? 0 : v[2].i, v[3].i, v[4].i, v[5].i, v[6].i, v[7].i};
+    *out = (struct checkup_numbers){v[0].i, v[1].i, val_or_0(&v[2]), v[3].i,
+                                    v[4].i, v[5].i, v[6].i,          v[7].i};
     return OK;
 }

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "base/utf8.h"
 
 enum val_type { VAL_NULL, VAL_INT, VAL_STR, VAL_BIN };
 
@@ -58,6 +59,26 @@ static inline struct val val_secret(struct bytes b)
 static inline bool val_is_null(const struct val *v)
 {
     return v->type == VAL_NULL;
+}
+/* The number; 0 when it is NULL. v may be NULL too. */
+static inline int64_t val_or_0(const struct val *v)
+{
+    return v == NULL || val_is_null(v) ? 0 : v->i;
+}
+/* The text; "" when it is NULL. */
+static inline const char *val_text(const struct val *v)
+{
+    return val_is_null(v) ? "" : v->s;
+}
+/* An id, 0 as NULL. */
+static inline struct val val_id(int64_t id)
+{
+    return id != 0 ? val_int(id) : val_null();
+}
+/* The first `chars` characters of s: what a column of that width takes. NULL becomes SQL NULL. */
+static inline struct val val_cut(const char *s, size_t chars)
+{
+    return s != NULL ? val_strn(s, utf8_prefix(s, chars)) : val_null();
 }
 static inline struct bytes val_bytes(const struct val *v)
 {

@@ -42,11 +42,6 @@ static const struct sql USERS = {
     "WHERE device_id = ? AND id <> device_id ORDER BY ident LIMIT ?",
     0};
 
-static const char *text_of(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 /* "%text%" with what LIKE gives a meaning to escaped. */
 static const char *pattern(struct arena *a, const char *text)
 {
@@ -93,8 +88,8 @@ enum outcome device_search(struct db *db, const char *text, unsigned states,
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
         (*out)[*n] = (struct device_brief){
-            v[0].i,         v[1].s,         text_of(&v[2]), text_of(&v[3]), text_of(&v[4]),
-            text_of(&v[5]), text_of(&v[6]), (int)v[7].i,    v[8].i,         v[9].i};
+            v[0].i,          v[1].s,          val_text(&v[2]), val_text(&v[3]), val_text(&v[4]),
+            val_text(&v[5]), val_text(&v[6]), (int)v[7].i,     v[8].i,          v[9].i};
     }
     return OK;
 }
@@ -126,8 +121,8 @@ enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct d
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
-        (*out)[*n] = (struct device_group){(int)v[0].i, text_of(&v[1]), text_of(&v[2]),
-                                           v[3].i,      sum_of(&v[4]),  sum_of(&v[5])};
+        (*out)[*n] = (struct device_group){(int)v[0].i, val_text(&v[1]), val_text(&v[2]),
+                                           v[3].i,      sum_of(&v[4]),   sum_of(&v[5])};
     }
     return OK;
 }
@@ -147,7 +142,7 @@ enum outcome device_users(struct db *db, int64_t device_id, struct arena *a,
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
         (*out)[*n] =
-            (struct device_user){v[0].s, text_of(&v[1]), text_of(&v[2]), (int)v[3].i, v[4].i};
+            (struct device_user){v[0].s, val_text(&v[1]), val_text(&v[2]), (int)v[3].i, v[4].i};
     }
     return OK;
 }

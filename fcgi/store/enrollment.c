@@ -108,55 +108,45 @@ const char *enrollment_state_name(int state)
     return state >= 1 && state <= 4 ? name[state] : NULL;
 }
 
-static int64_t num(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
-static const char *text(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 static void from_row(const struct val *v, struct enrollment *e)
 {
     *e = (struct enrollment){.id = v[C_ID].i,
                              .ident = v[C_IDENT].s,
                              .device_ident =
-                                 text(&v[val_is_null(&v[C_DEVICE]) ? C_IDENT : C_DEVICE]),
+                                 val_text(&v[val_is_null(&v[C_DEVICE]) ? C_IDENT : C_DEVICE]),
                              .kind = (int)v[C_KIND].i,
                              .state = (int)v[C_STATE].i,
-                             .udid = text(&v[C_UDID]),
-                             .user_id = text(&v[C_USER]),
-                             .user_short_name = text(&v[C_SHORT]),
-                             .user_long_name = text(&v[C_LONG]),
-                             .serial = text(&v[C_SERIAL]),
-                             .device_name = text(&v[C_NAME]),
-                             .product_name = text(&v[C_PRODUCT]),
-                             .model = text(&v[C_MODEL]),
-                             .model_name = text(&v[C_MODEL_NAME]),
-                             .os_version = text(&v[C_OS]),
-                             .build_version = text(&v[C_BUILD]),
-                             .imei = text(&v[C_IMEI]),
-                             .meid = text(&v[C_MEID]),
+                             .udid = val_text(&v[C_UDID]),
+                             .user_id = val_text(&v[C_USER]),
+                             .user_short_name = val_text(&v[C_SHORT]),
+                             .user_long_name = val_text(&v[C_LONG]),
+                             .serial = val_text(&v[C_SERIAL]),
+                             .device_name = val_text(&v[C_NAME]),
+                             .product_name = val_text(&v[C_PRODUCT]),
+                             .model = val_text(&v[C_MODEL]),
+                             .model_name = val_text(&v[C_MODEL_NAME]),
+                             .os_version = val_text(&v[C_OS]),
+                             .build_version = val_text(&v[C_BUILD]),
+                             .imei = val_text(&v[C_IMEI]),
+                             .meid = val_text(&v[C_MEID]),
                              .created_at = v[C_CREATED].i,
-                             .enrolled_at = num(&v[C_ENROLLED]),
+                             .enrolled_at = val_or_0(&v[C_ENROLLED]),
                              .last_seen_at = v[C_SEEN].i,
-                             .token_update_tally = val_is_null(&v[C_TALLY]) ? 0 : v[C_TALLY].i,
-                             .ended_at = num(&v[C_ENDED]),
-                             .ended_by = text(&v[C_ENDED_BY]),
-                             .ended_why = text(&v[C_ENDED_WHY]),
-                             .nudged_at = num(&v[C_NUDGED]),
-                             .inactive_at = num(&v[C_INACTIVE]),
+                             .token_update_tally = val_or_0(&v[C_TALLY]),
+                             .ended_at = val_or_0(&v[C_ENDED]),
+                             .ended_by = val_text(&v[C_ENDED_BY]),
+                             .ended_why = val_text(&v[C_ENDED_WHY]),
+                             .nudged_at = val_or_0(&v[C_NUDGED]),
+                             .inactive_at = val_or_0(&v[C_INACTIVE]),
                              .pending = !val_is_null(&v[C_PENDING]),
-                             .topic = text(&v[C_TOPIC]),
-                             .token_at = num(&v[C_TOKEN]),
-                             .push_dead_at = num(&v[C_DEAD]),
-                             .push_dead_why = text(&v[C_DEAD_WHY]),
-                             .awaiting_configuration = num(&v[C_AWAITING]) != 0,
-                             .not_on_console = num(&v[C_NOT_CONSOLE]) != 0,
-                             .has_unlock_token = num(&v[C_UNLOCK]) != 0,
-                             .has_bootstrap_token = num(&v[C_BOOTSTRAP]) != 0,
+                             .topic = val_text(&v[C_TOPIC]),
+                             .token_at = val_or_0(&v[C_TOKEN]),
+                             .push_dead_at = val_or_0(&v[C_DEAD]),
+                             .push_dead_why = val_text(&v[C_DEAD_WHY]),
+                             .awaiting_configuration = val_or_0(&v[C_AWAITING]) != 0,
+                             .not_on_console = val_or_0(&v[C_NOT_CONSOLE]) != 0,
+                             .has_unlock_token = val_or_0(&v[C_UNLOCK]) != 0,
+                             .has_bootstrap_token = val_or_0(&v[C_BOOTSTRAP]) != 0,
                              .cert_sha256 = val_bytes(&v[C_SHA])};
 }
 

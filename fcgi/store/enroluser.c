@@ -192,7 +192,7 @@ static void from_row(const struct rows *r, size_t i, struct enroluser *out)
                               .ha1_sha256 = val_bytes(&v[5]),
                               .created_at = v[6].i,
                               .password_at = v[7].i,
-                              .disabled_at = val_is_null(&v[8]) ? 0 : v[8].i};
+                              .disabled_at = val_or_0(&v[8])};
 }
 
 enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, struct enroluser *out,

@@ -138,11 +138,6 @@ static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool rep
                         NULL, 0, a, r, err);
 }
 
-static int64_t id_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
 static void take_open(struct open_command *c, int64_t command_id, const struct val *state)
 {
     c->command_id = command_id;
@@ -164,7 +159,7 @@ static void take_row(struct exchange *x, const struct rows *r)
         return;
     v = row_at(r, x->who.row, 0);
     if (x->status == REPORT_IDLE) {
-        x->next_command_ = x->only ? x->only_command : id_or_0(&v[P_HEAD]);
+        x->next_command_ = x->only ? x->only_command : val_or_0(&v[P_HEAD]);
         x->reset_ = v[P_PUT_OFF].i != 0;
         return;
     }
@@ -172,7 +167,7 @@ static void take_row(struct exchange *x, const struct rows *r)
     x->head_reported_ = !val_is_null(&v[R_UUID]) && strcmp(v[R_UUID].s, x->uuid) == 0;
     if (x->head_reported_)
         take_open(&x->reported_, v[R_COMMAND].i, &v[R_STATE]); /* to R_TICKET */
-    x->next_command_ = x->only ? 0 : id_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
+    x->next_command_ = x->only ? 0 : val_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
 }
 
 /* Reads for those of one sort: polls or reports, of devices or of their users. */

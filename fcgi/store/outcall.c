@@ -33,11 +33,6 @@ enum outcome outcall_add(struct db *db, const struct outcall *c, int64_t now, st
                    5, NULL, err);
 }
 
-static const char *text(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 static enum outcome take_answer(struct db *db, int64_t id, struct arena *a,
                                 struct outcall_answer *out, struct err *err)
 {
@@ -47,7 +42,7 @@ static enum outcome take_answer(struct db *db, int64_t id, struct arena *a,
     if (o != OK || r.n == 0)
         return o != OK ? o : err_set(err, ERROR, "the call was removed by somebody else");
     const struct val *v = row_at(&r, 0, 0);
-    *out = (struct outcall_answer){(int)v[0].i, text(&v[1]), val_bytes(&v[2]), text(&v[3])};
+    *out = (struct outcall_answer){(int)v[0].i, val_text(&v[1]), val_bytes(&v[2]), val_text(&v[3])};
     return OK;
 }
 

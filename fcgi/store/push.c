@@ -94,11 +94,6 @@ static int64_t int_or(const struct val *v, int64_t otherwise)
     return val_is_null(v) ? otherwise : v->i;
 }
 
-static const char *str_or_empty(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 enum outcome push_read(struct db *db, const int64_t *enrollment_ids, size_t n, struct arena *a,
                        struct push_row **out, size_t *nout, struct err *err)
 {
@@ -127,8 +122,8 @@ enum outcome push_read(struct db *db, const int64_t *enrollment_ids, size_t n, s
                                       .due_at = v[4].i,
                                       .sent_at = int_or(&v[5], 0),
                                       .last_status = (int)int_or(&v[6], -1),
-                                      .apns_id = str_or_empty(&v[7]),
-                                      .reason = str_or_empty(&v[8])};
+                                      .apns_id = val_text(&v[7]),
+                                      .reason = val_text(&v[8])};
     }
     *nout = r.n;
     return OK;
@@ -199,14 +194,14 @@ enum outcome push_due_read(struct db *db, size_t max, struct arena *a, struct pu
                                       .now = v[2].i,
                                       .expires_at = v[3].i,
                                       .attempts = (int)v[4].i,
-                                      .apns_id = str_or_empty(&v[5]),
+                                      .apns_id = val_text(&v[5]),
                                       .enrolled = int_or(&v[6], 0) != 0,
                                       .life_id = int_or(&v[7], 0),
-                                      .topic = str_or_empty(&v[8]),
-                                      .magic = str_or_empty(&v[9]),
+                                      .topic = val_text(&v[8]),
+                                      .magic = val_text(&v[9]),
                                       .token = val_bytes(&v[10]),
                                       .token_at = int_or(&v[11], 0),
-                                      .dead_why = str_or_empty(&v[12])};
+                                      .dead_why = val_text(&v[12])};
     }
     *n = r.n;
     return OK;

@@ -40,21 +40,16 @@ static const struct sql TOPICS = {
     "GROUP BY topic ORDER BY channels DESC, topic LIMIT 100",
     0};
 
-static const char *text(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 static struct pushcert_row row_of(const struct val *v)
 {
-    return (struct pushcert_row){.topic = text(&v[0]),
+    return (struct pushcert_row){.topic = val_text(&v[0]),
                                  .version = v[1].i,
                                  .not_before = v[2].i,
                                  .not_after = v[3].i,
-                                 .suspended_at = val_is_null(&v[4]) ? 0 : v[4].i,
-                                 .suspended_why = text(&v[5]),
+                                 .suspended_at = val_or_0(&v[4]),
+                                 .suspended_why = val_text(&v[5]),
                                  .added_at = v[6].i,
-                                 .added_by = text(&v[7]),
+                                 .added_by = val_text(&v[7]),
                                  .sha256 = val_bytes(&v[8]),
                                  .suspended_for_us = v[9].i};
 }
@@ -136,7 +131,7 @@ enum outcome pushcert_topics_used(struct db *db, struct arena *a, struct topic_u
     if (!*out)
         return err_set(err, ERROR, "pushcert_topics_used: out of memory");
     for (size_t i = 0; i < r.n; i++)
-        (*out)[i] = (struct topic_use){text(row_at(&r, i, 0)), row_at(&r, i, 1)->i};
+        (*out)[i] = (struct topic_use){val_text(row_at(&r, i, 0)), row_at(&r, i, 1)->i};
     *n = r.n;
     return OK;
 }

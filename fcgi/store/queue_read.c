@@ -60,11 +60,6 @@ static const struct sql ONE_CLOSED = {
     "ON r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident=? AND c.uuid=?",
     0};
 
-static int64_t int_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
 static void item_from_row(const struct val *v, bool open, struct queue_item *out)
 {
     *out = (struct queue_item){.command_id = v[C_ID].i,
@@ -74,14 +69,14 @@ static void item_from_row(const struct val *v, bool open, struct queue_item *out
                                .priority = (int)v[C_PRIORITY].i,
                                .queued_at = v[C_QUEUED].i,
                                .not_before = v[C_NOT_BEFORE].i,
-                               .expires_at = int_or_0(&v[C_EXPIRES]),
-                               .sent_at = int_or_0(&v[C_SENT]),
-                               .notnow_at = int_or_0(&v[C_NOTNOW]),
-                               .closed_at = int_or_0(&v[C_CLOSED]),
-                               .reported_at = int_or_0(&v[C_REPORTED]),
+                               .expires_at = val_or_0(&v[C_EXPIRES]),
+                               .sent_at = val_or_0(&v[C_SENT]),
+                               .notnow_at = val_or_0(&v[C_NOTNOW]),
+                               .closed_at = val_or_0(&v[C_CLOSED]),
+                               .reported_at = val_or_0(&v[C_REPORTED]),
                                .sent_count = (int)v[C_SENT_COUNT].i,
                                .notnow_count = (int)v[C_NOTNOW_COUNT].i,
-                               .closed_why = val_is_null(&v[C_WHY]) ? "" : v[C_WHY].s,
+                               .closed_why = val_text(&v[C_WHY]),
                                .created_by = v[C_BY].s};
     *(open ? &out->body : &out->report) = val_bytes(&v[C_BLOB]);
 }

@@ -340,14 +340,14 @@ enum outcome renewal_list(struct db *db, int64_t before, size_t max, struct aren
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
         (*out)[*n] = (struct renewal_item){.ident = v[0].s,
-                                           .serial = val_is_null(&v[1]) ? "" : v[1].s,
+                                           .serial = val_text(&v[1]),
                                            .subject = v[2].s,
-                                           .failed_why = val_is_null(&v[3]) ? "" : v[3].s,
+                                           .failed_why = val_text(&v[3]),
                                            .sha256 = val_bytes(&v[4]),
                                            .not_after = v[5].i,
-                                           .state = val_is_null(&v[6]) ? 0 : (int)v[6].i,
-                                           .attempts = val_is_null(&v[7]) ? 0 : (int)v[7].i,
-                                           .due_at = val_is_null(&v[8]) ? 0 : v[8].i};
+                                           .state = (int)val_or_0(&v[6]),
+                                           .attempts = (int)val_or_0(&v[7]),
+                                           .due_at = val_or_0(&v[8])};
     }
     return OK;
 }

@@ -46,11 +46,6 @@ static struct val val_digest(const uint8_t sum[SHA256_LEN])
     return val_bin(bytes_of(sum, SHA256_LEN));
 }
 
-static struct val val_id(int64_t id)
-{
-    return id ? val_int(id) : val_null();
-}
-
 enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
                                 int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
                                 struct err *err)
@@ -174,16 +169,6 @@ static enum outcome challenge_use(struct db *db, const struct record *rec, int64
     if (o == OK)
         *device_id = c.device_id;
     return o;
-}
-
-/* At most max octets of s, cut between characters. */
-static struct val val_cut(const char *s, size_t max)
-{
-    size_t n = strlen(s);
-    if (n > max)
-        for (n = max; n && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
-            ;
-    return val_strn(s, n);
 }
 
 static enum outcome identity_add(struct db *db, const struct scep_issue *i, int64_t device_id,

@@ -96,11 +96,6 @@ static struct token_update *of(struct unit *u)
     return (struct token_update *)u;
 }
 
-static int64_t id_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
 /* ---- reading ---- */
 
 static bool is_user(const struct token_update *x)
@@ -161,12 +156,12 @@ static enum outcome look_moved(struct db *db, struct token_update *x, struct are
     v = row_at(&r, 0, 0);
     x->who.device_id = v[0].i;
     x->who.device_state = (int)v[1].i;
-    x->who.device_life_id = id_or_0(&v[2]);
-    x->who.device_pending_id = x->who.cert_life_id = id_or_0(&v[3]);
+    x->who.device_life_id = val_or_0(&v[2]);
+    x->who.device_pending_id = x->who.cert_life_id = val_or_0(&v[3]);
     if (!is_user(x)) {
         x->who.id = v[0].i;
         x->who.state = (int)v[1].i;
-        x->who.life_id = id_or_0(&v[2]);
+        x->who.life_id = val_or_0(&v[2]);
         x->who.verdict = x->who.cert_life_id != 0 ? WHO_PENDING : WHO_GOOD;
         return OK;
     }
@@ -177,7 +172,7 @@ static enum outcome look_moved(struct db *db, struct token_update *x, struct are
     if (r.n > 0) {
         x->who.id = row_at(&r, 0, 0)->i;
         x->who.state = (int)row_at(&r, 0, 1)->i;
-        x->who.life_id = id_or_0(row_at(&r, 0, 2));
+        x->who.life_id = val_or_0(row_at(&r, 0, 2));
     }
     return OK;
 }
@@ -258,16 +253,6 @@ static enum outcome token_update_prepare(struct db *db, struct unit **u, size_t 
 
 /* ---- writing ---- */
 
-static struct val val_id(int64_t id)
-{
-    return id != 0 ? val_int(id) : val_null();
-}
-
-static struct val cut(const char *s, size_t chars)
-{
-    return s == NULL ? val_null() : val_strn(s, utf8_prefix(s, chars));
-}
-
 static enum outcome add_channel(struct db *db, const struct token_update *x, struct err *err)
 {
     struct val now = val_int(x->unit.now);
@@ -277,7 +262,7 @@ static enum outcome add_channel(struct db *db, const struct token_update *x, str
         o = db_exec(db, &ADD_CHANNEL,
                     (struct val[]){val_int(x->id_), val_str(x->id->name), val_int(x->id->kind),
                                    val_int(x->who.device_id), val_str(x->id->udid),
-                                   cut(x->id->user_id, 128), now, now},
+                                   val_cut(x->id->user_id, 128), now, now},
                     8, NULL, err);
     if (o == OK && x->new_life_)
         o = db_exec(db, &ADD_LIFE,
@@ -380,8 +365,8 @@ static void enrollment_args(const struct token_update *x, struct val *v)
 {
     v[0] = v[2] = v[3] = val_int(x->life_);
     v[1] = val_int(x->unit.now);
-    v[4] = is_user(x) ? cut(x->id->user_short_name, 255) : val_null();
-    v[5] = is_user(x) ? cut(x->id->user_long_name, 255) : val_null();
+    v[4] = is_user(x) ? val_cut(x->id->user_short_name, 255) : val_null();
+    v[5] = is_user(x) ? val_cut(x->id->user_long_name, 255) : val_null();
     v[6] = val_int(x->id_);
     /* as it was read; else somebody else has written since */
     v[7] = val_int(x->new_channel_ ? ENROLLMENT_PENDING : x->who.state);

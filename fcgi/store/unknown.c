@@ -106,30 +106,20 @@ const char *unknown_decision_name(int decision)
     return decision >= 0 && decision < 3 ? names[decision] : NULL;
 }
 
-static int64_t int_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
-static const char *text_or_empty(const struct val *v)
-{
-    return val_is_null(v) ? "" : v->s;
-}
-
 static void from_row(const struct val *v, struct unknown_device *d)
 {
     *d = (struct unknown_device){.id = v[C_ID].i,
                                  .ident = v[C_IDENT].s,
                                  .subject = v[C_SUBJECT].s,
-                                 .topic = text_or_empty(&v[C_TOPIC]),
+                                 .topic = val_text(&v[C_TOPIC]),
                                  .last_message = v[C_MESSAGE].s,
                                  .first_seen_at = v[C_FIRST].i,
                                  .last_seen_at = v[C_LAST].i,
                                  .contacts = v[C_CONTACTS].i,
                                  .decision = (int)v[C_DECISION].i,
-                                 .decided_at = int_or_0(&v[C_DECIDED_AT]),
-                                 .decided_by = text_or_empty(&v[C_DECIDED_BY]),
-                                 .decided_why = text_or_empty(&v[C_DECIDED_WHY])};
+                                 .decided_at = val_or_0(&v[C_DECIDED_AT]),
+                                 .decided_by = val_text(&v[C_DECIDED_BY]),
+                                 .decided_why = val_text(&v[C_DECIDED_WHY])};
     if (v[C_SHA].n == sizeof(d->cert_sha256))
         memcpy(d->cert_sha256, v[C_SHA].s, sizeof(d->cert_sha256));
 }

@@ -36,11 +36,6 @@ static const struct sql BIND = {
 static const struct sql BIND_LIFE = {
     "who_bind_life", "UPDATE life SET cert_sha256=? WHERE id=? AND cert_sha256 IS NULL", 0};
 
-static int64_t id_or_0(const struct val *v)
-{
-    return val_is_null(v) ? 0 : v->i;
-}
-
 static enum verdict verdict_of(const struct who *w, bool revoked, bool same_device)
 {
     if (revoked)
@@ -75,16 +70,16 @@ void who_judge(const struct rows *r, const uint8_t sha256[32], const struct iden
         if (v[C_ID].i == v[C_DEVICE].i) {
             out->device_id = v[C_ID].i;
             out->device_state = (int)v[C_STATE].i;
-            out->device_life_id = id_or_0(&v[C_LIFE]);
-            out->device_pending_id = id_or_0(&v[C_PENDING]);
-            out->cert_life_id = id_or_0(&v[C_CERT_LIFE]);
-            out->renews_device_id = id_or_0(&v[C_RENEWS]);
+            out->device_life_id = val_or_0(&v[C_LIFE]);
+            out->device_pending_id = val_or_0(&v[C_PENDING]);
+            out->cert_life_id = val_or_0(&v[C_CERT_LIFE]);
+            out->renews_device_id = val_or_0(&v[C_RENEWS]);
             same_device = strcmp(v[C_IDENT].s, id->device) == 0;
         }
         if (strcmp(v[C_IDENT].s, id->name) == 0) {
             out->id = v[C_ID].i;
             out->state = (int)v[C_STATE].i;
-            out->life_id = id_or_0(&v[C_LIFE]);
+            out->life_id = val_or_0(&v[C_LIFE]);
             out->last_seen_at = v[C_SEEN].i;
             out->row = i;
         }
