@@ -187,6 +187,10 @@ static const struct key keys[] = {
         "PEM file of certificates that the enrolment profile installs: the root and intermediates "
         "of this server's TLS certificate, where devices do not know them"},
 
+    {"apple", "roots", PATH, AT(apple_roots), "", .help =
+        "PEM file of Apple's CAs, which certify the built-in identities that devices sign with when "
+        "they ask for a profile; empty: no device can prove itself"},
+
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},
     {"api", "escrow_url", URL, AT(escrow_url),

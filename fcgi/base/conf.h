@@ -97,6 +97,8 @@ struct conf {
     const char *profile_chain;       /* PEM chain added to signed profiles */
     const char *enroll_certificates; /* PEM file of certificates that the profile installs */
 
+    const char *apple_roots; /* [apple] PEM file of the CAs of devices' built-in identities */
+
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */

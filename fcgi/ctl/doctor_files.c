@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "base/limits.h"
+#include "enrollment/apple.h"
 
 #define FREE_MIN (512ull * LIM_MB)
 #define FREE_PERCENT 5
@@ -58,6 +59,35 @@ static void check_room(struct doctor *d, const char *path)
                 "%s has %llu MB free (%u %%)", path, left / LIM_MB, percent);
 }
 
+/* Are the CAs that devices' built-in identities are checked with Apple's own? */
+static void check_apple(struct doctor *d)
+{
+    struct bytes der[APPLE_ROOTS_MAX];
+    struct cert_info info;
+    struct err err = {.outcome = OK};
+    size_t n = 0;
+    if (!d->c->conf->apple_roots[0])
+        return; /* devices enrol without signed attributes */
+    enum outcome o = apple_roots_read(d->c->conf, d->c->arena, der, &n, &err);
+    if (o != OK)
+        doctor_note(d, FINDING_FAIL, "apple",
+                    "put Apple's CA certificates there; INSTALL names them", "%s", err.msg);
+    for (size_t i = 0; i < n; i++) {
+        if (cert_info_read(d->c->arena, der[i], &info, &err) != OK) {
+            doctor_note(d, FINDING_FAIL, "apple", "take it out of the file", "%s", err.msg);
+            continue;
+        }
+        const struct apple_ca *known = apple_ca_find(info.sha256);
+        if (known)
+            doctor_note(d, FINDING_OK, "apple", NULL, "[apple] roots holds %s", known->name);
+        else
+            doctor_note(d, FINDING_WARN, "apple",
+                        "compare its fingerprint with https://www.apple.com/certificateauthority/",
+                        "[apple] roots holds \"%s\", which is none of the CAs that INSTALL names",
+                        info.subject);
+    }
+}
+
 static char *folder_of(struct ctl *c, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -83,6 +113,7 @@ void doctor_files(struct doctor *d)
     if (seal)
         check_public(d, seal, "run droverctl ca init");
     check_public(d, conf->ca_bundle, "run droverctl ca bundle");
+    check_apple(d);
     check_room(d, conf->state_dir);
     char *logs = conf->log[0] == '/' ? folder_of(d->c, conf->log) : NULL;
     if (logs && strcmp(logs, conf->state_dir) != 0)

@@ -10,6 +10,7 @@
 struct trust {
     X509_STORE *store;
     bool crls;
+    bool pinned; /* see trust_pin_issuers() */
 };
 
 enum outcome trust_new(struct trust **out, struct err *err)
@@ -65,9 +66,15 @@ enum outcome trust_add_crl(struct trust *t, struct bytes der, struct err *err)
     return o;
 }
 
+void trust_pin_issuers(struct trust *t)
+{
+    t->pinned = true;
+}
+
 /* What the verification met besides a clean chain. */
 struct findings {
     bool expired, not_yet, stale_crl;
+    bool pinned; /* dates of issuers are not judged */
 };
 
 static int ctx_slot = -1;
@@ -86,12 +93,13 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
     if (ok)
         return 1;
     struct findings *f = X509_STORE_CTX_get_ex_data(ctx, ctx_slot);
+    bool dated = !f->pinned || X509_STORE_CTX_get_error_depth(ctx) == 0;
     switch (X509_STORE_CTX_get_error(ctx)) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        f->expired = true;
+        f->expired |= dated;
         return 1;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        f->not_yet = true;
+        f->not_yet |= dated;
         return 1;
     case X509_V_ERR_CRL_HAS_EXPIRED:
         f->stale_crl = true;
@@ -121,30 +129,57 @@ static enum trust_verdict verdict_of(int code)
     }
 }
 
-static enum trust_verdict verify(const struct trust *t, X509 *x, STACK_OF(X509) * untrusted,
-                                 int64_t now, const char **why)
+/* Without OpenSSL's security level, which the links of pinned issuers do not reach: is no link
+ * weaker than SHA-1 with RSA of 1024 bits? (A digest that is none of its own: Ed25519.) */
+static bool links_hold(X509_STORE_CTX *ctx)
 {
-    struct findings f = {0};
-    enum trust_verdict v = TRUST_BROKEN;
-    *why = "out of memory";
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    if (!ctx || !X509_STORE_CTX_init(ctx, t->store, x, untrusted) ||
-        !X509_STORE_CTX_set_ex_data(ctx, ctx_slot, &f) ||
-        !X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT))
-        goto out;
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *x = sk_X509_value(chain, i);
+        EVP_PKEY *key = X509_get0_pubkey(x);
+        int digest = NID_undef, bits = key ? EVP_PKEY_get_security_bits(key) : 0;
+        bool anchor = i + 1 == sk_X509_num(chain); /* its own signature proves nothing */
+        if (bits < 80 || (!anchor && !X509_get_signature_info(x, &digest, NULL, NULL, NULL)) ||
+            (!anchor && (digest == NID_md5 || digest == NID_md4 || digest == NID_md2 ||
+                         digest == NID_mdc2 || digest == NID_md5_sha1)))
+            return false;
+    }
+    return true;
+}
+
+/* What is asked of the chain. */
+static bool demands_set(const struct trust *t, X509_STORE_CTX *ctx, int64_t now)
+{
     X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
     unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN; /* an intermediate may be the anchor */
     if (t->crls)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+    if (!t->pinned && !X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT))
+        return false;
     X509_VERIFY_PARAM_set_flags(p, flags);
     X509_VERIFY_PARAM_set_depth(p, 8);
-    X509_VERIFY_PARAM_set_auth_level(p, 1); /* no SHA-1 or 512-bit links in the chain */
+    X509_VERIFY_PARAM_set_auth_level(p, t->pinned ? 0 : 1); /* 1: no SHA-1, no 512-bit links */
     X509_VERIFY_PARAM_set_time(p, (time_t)(now / SECOND_US));
     X509_STORE_CTX_set_verify_cb(ctx, on_verify);
+    return true;
+}
+
+static enum trust_verdict verify(const struct trust *t, X509 *x, STACK_OF(X509) * untrusted,
+                                 int64_t now, const char **why)
+{
+    struct findings f = {.pinned = t->pinned};
+    enum trust_verdict v = TRUST_BROKEN;
+    *why = "out of memory";
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    if (!ctx || !X509_STORE_CTX_init(ctx, t->store, x, untrusted) ||
+        !X509_STORE_CTX_set_ex_data(ctx, ctx_slot, &f) || !demands_set(t, ctx, now))
+        goto out;
     if (X509_verify_cert(ctx) != 1) {
         int code = X509_STORE_CTX_get_error(ctx);
         v = verdict_of(code);
         *why = X509_verify_cert_error_string(code);
+    } else if (t->pinned && !links_hold(ctx)) {
+        *why = "a key or a signature of the chain is too weak";
     } else if (f.expired) {
         v = TRUST_EXPIRED;
         *why = "the certificate or one of its issuers has expired";
