@@ -3,14 +3,35 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include "wire/cms.h"
-#include "wire/cms_certs.h"
 #include "wire/cms_ossl.h"
+
+/* NULL: it is none. *p is then where reading ended. */
+static CMS_ContentInfo *decode_in(OSSL_LIB_CTX *lib, const unsigned char **p, size_t n)
+{
+    CMS_ContentInfo *c = n && n <= INT_MAX ? CMS_ContentInfo_new_ex(lib, NULL) : NULL;
+    return c && d2i_CMS_ContentInfo(&c, p, (long)n) ? c : NULL; /* which frees c when it fails */
+}
+
+static bool keys_known(CMS_ContentInfo *c)
+{
+    bool known = true;
+    STACK_OF(X509) *certs = CMS_get1_certs(c);
+    for (int i = 0; known && i < sk_X509_num(certs); i++)
+        known = ossl_key_known(sk_X509_value(certs, i));
+    sk_X509_pop_free(certs, X509_free);
+    return known;
+}
 
 CMS_ContentInfo *cms_parse(struct bytes der, int nid, struct err *err)
 {
     const unsigned char *p = der.p;
-    CMS_ContentInfo *c =
-        der.n && der.n <= INT_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)der.n) : NULL;
+    OSSL_LIB_CTX *lib = nid == NID_pkcs7_signed ? ossl_lib() : NULL;
+    CMS_ContentInfo *c = decode_in(lib, &p, der.n);
+    if (c && lib && !keys_known(c)) {
+        CMS_ContentInfo_free(c);
+        p = der.p;
+        c = decode_in(NULL, &p, der.n);
+    }
     if (!c) {
         err_ossl(err, INVALID, "no CMS message in these %zu octets", der.n);
     } else if (p != der.p + der.n) {
@@ -77,7 +98,7 @@ static enum outcome certs_out(struct arena *a, CMS_SignerInfo *si, STACK_OF(X509
     return OK;
 }
 
-/* The check itself, with the certificates of the message (which may have been taken out of it). */
+/* The check itself, with the certificates of the message. */
 static enum outcome check_with(struct arena *a, CMS_ContentInfo *c, STACK_OF(X509) * certs,
                                BIO *body, BIO *out, struct bytes *signer, struct bytes *chain,
                                size_t *nchain, struct err *err)
@@ -114,32 +135,13 @@ static bool has_content(CMS_ContentInfo *c)
     return content && *content;
 }
 
-/* Decodes the message and its certificates, these from memory where they were seen before. */
-static CMS_ContentInfo *parse_signed(struct bytes cms, STACK_OF(X509) * *certs, struct err *err)
-{
-    struct cms_split split;
-    bool parted = cms_certs_split(cms, &split);
-    CMS_ContentInfo *c;
-
-    *certs = parted ? cms_certs_find(split.certs) : NULL;
-    c = cms_parse(*certs ? buf_bytes(&split.rest) : cms, NID_pkcs7_signed, err);
-    if (c && !*certs) {
-        *certs = CMS_get1_certs(c);
-        if (parted && *certs)
-            cms_certs_keep(split.certs, *certs);
-    }
-    buf_free(&split.rest);
-    return c;
-}
-
 enum outcome cms_verify_detached(struct arena *a, struct bytes cms, struct bytes body,
                                  struct bytes *signer, struct bytes *chain, size_t *nchain,
                                  struct err *err)
 {
-    STACK_OF(X509) *certs = NULL;
     enum outcome o;
     BIO *bio = NULL;
-    CMS_ContentInfo *c = parse_signed(cms, &certs, err);
+    CMS_ContentInfo *c = cms_parse(cms, NID_pkcs7_signed, err);
     if (!c)
         o = INVALID;
     else if (has_content(c))
@@ -148,10 +150,9 @@ enum outcome cms_verify_detached(struct arena *a, struct bytes cms, struct bytes
              !(bio = BIO_new_mem_buf(body.n ? body.p : (const void *)"", (int)body.n)))
         o = err_ossl(err, ERROR, "out of memory");
     else
-        o = check_with(a, c, certs, bio, NULL, signer, chain, nchain, err);
+        o = cms_check(a, c, bio, NULL, signer, chain, nchain, err);
     BIO_free(bio);
     CMS_ContentInfo_free(c);
-    sk_X509_pop_free(certs, X509_free);
     ERR_clear_error();
     return o;
 }

@@ -17,6 +17,11 @@ struct pkey {
 enum outcome err_ossl_at(struct err *e, enum outcome o, const char *file, int line, const char *fmt,
                          ...) PRINTF_LIKE(5, 6);
 
+/* The context in which certificates are decoded (ossl_lib.c); NULL: the ordinary one, where this
+ * machine's OpenSSL is configured otherwise. It knows RSA and EC keys alone. */
+OSSL_LIB_CTX *ossl_lib(void);
+/* Could the certificate's key be decoded in the context in which the certificate was? */
+bool ossl_key_known(X509 *x);
 /* Decodes one DER certificate, the whole of b; NULL (INVALID in err) otherwise. */
 X509 *ossl_cert(struct bytes b, struct err *err) MUST_USE;
 /* Decodes DER certificates into a stack that owns them. NULL: one of them is none. */

@@ -116,9 +116,8 @@ static void without_signed_attributes(void **state)
     assert_int_equal(detached("sig", "other", &signer), DENIED);
 }
 
-/* The certificates of a message that was seen before come from memory: the answer is the same, for
- * another body too, and a message cannot borrow what another one carried. */
-static void remembered_certificates(void **state)
+/* A message cannot borrow what another one carried. */
+static void certificates_of_one_message(void **state)
 {
     (void)state;
     struct bytes signer, chain[4];
@@ -140,6 +139,29 @@ static void remembered_certificates(void **state)
     assert_true(sh("openssl cms -sign -binary -nocerts -certfile rsa.pem -in body -signer two.pem "
                    "-inkey two.key -outform DER -out sig"));
     assert_int_equal(detached("sig", "body", &signer), INVALID);
+}
+
+/* Keys that the context for certificates (wire/ossl_lib.c) leaves to the ordinary one: of the
+ * signer, and of another certificate in the message. */
+static void unusual_keys(void **state)
+{
+    (void)state;
+    struct bytes signer, chain[4];
+    struct cert_info info;
+    size_t n = 4;
+    assert_true(sh("openssl dsaparam -out dsa.par 1024 && openssl req -x509 -newkey dsa:dsa.par "
+                   "-nodes -keyout dsa.key -out dsa.pem -subj /CN=dsa -days 30 && "
+                   "openssl req -x509 -newkey ed25519 -nodes -keyout ed.key -out ed.pem "
+                   "-subj /CN=ed -days 30 && "
+                   "openssl cms -sign -binary -in body -signer dsa.pem -inkey dsa.key "
+                   "-certfile ed.pem -outform DER -out sig"));
+    assert_int_equal(cms_verify_detached(a, slurp("sig"), slurp("body"), &signer, chain, &n, &err),
+                     OK);
+    assert_true(bytes_equal(signer, cert_of("dsa.pem")));
+    assert_int_equal(n, 1);
+    assert_int_equal(cert_info_read(a, chain[0], &info, &err), OK);
+    assert_string_equal(info.key_type, "Ed25519");
+    assert_int_equal(detached("sig", "other", &signer), DENIED);
 }
 
 static void refused_signatures(void **state)
@@ -283,10 +305,15 @@ static void envelopes_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(openssl_signs_we_verify),     cmocka_unit_test(without_signed_attributes),
-        cmocka_unit_test(remembered_certificates),     cmocka_unit_test(refused_signatures),
-        cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(flipped_octets),
-        cmocka_unit_test(we_sign_openssl_verifies),    cmocka_unit_test(envelopes_both_ways),
+        cmocka_unit_test(openssl_signs_we_verify),
+        cmocka_unit_test(without_signed_attributes),
+        cmocka_unit_test(certificates_of_one_message),
+        cmocka_unit_test(unusual_keys),
+        cmocka_unit_test(refused_signatures),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(flipped_octets),
+        cmocka_unit_test(we_sign_openssl_verifies),
+        cmocka_unit_test(envelopes_both_ways),
     };
     return cmocka_run_group_tests_name("cms", tests, setup, teardown);
 }
