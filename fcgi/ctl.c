@@ -32,7 +32,8 @@ static const struct verb verbs[] = {
      "topic than the devices have",
      ctl_pushcert},
     {"admin",
-     "add NAME [--password-file FILE]\nset NAME [--password-file FILE]\ndisable NAME\n"
+     "add NAME [--role ROLE] [--password-file FILE]\n"
+     "set NAME [--role ROLE] [--password-file FILE]\nrole NAME ROLE\nreset NAME\ndisable NAME\n"
      "enable NAME\nlist [--json]",
      "administrators of the console; set adds one or gives another password", ctl_admin},
     {"users",

@@ -1,18 +1,13 @@
 /* account.c: a person's own password, language and sessions. */
-#include "store/account.h"
-
-#include <time.h>
-
-#include "console/page.h"
+#include "console/proof.h"
 #include "wire/encode.h"
-
-#define CHECK_WAIT_S 3
 
 static void show(struct page *p, int status)
 {
     static const char *const codes[] = {"en", "de"};
     static const char *const names[] = {"English", "Deutsch"};
     const struct session *own = p->caller->session;
+    char hex[SHA256_HEX_LEN + 1];
     struct session *s;
     size_t n;
     if (session_list(p->db, own->admin, p->req->now, p->a, &s, &n, &p->err) != OK) {
@@ -24,12 +19,18 @@ static void show(struct page *p, int status)
         struct value *v = value_append_dict(list);
         value_set_bool(v, "this_one",
                        memcmp(s[i].token_sha256, own->token_sha256, SHA256_LEN) == 0);
+        hex_encode(bytes_of(s[i].token_sha256, SHA256_LEN), hex);
+        value_set_text(v, "sum", arena_strdup(p->a, hex));
         value_set_text(v, "agent", s[i].user_agent);
         value_set_text(v, "address", s[i].address);
         page_time(p, v, "created", s[i].created_at);
         page_time(p, v, "seen", s[i].seen_at);
     }
     value_set_bool(p->root, "others", n > 1);
+    value_set_bool(p->root, "remote", own->remote);
+    value_set_bool(p->root, "due", own->password_due);
+    const char *role = arena_fmt(p->a, "role_%s", own->role);
+    value_set_text(p->root, "role", role ? page_text(p, role) : NULL);
     list = value_set_list(p->root, "languages");
     for (size_t i = 0; i < 2; i++) {
         struct value *v = value_append_dict(list);
@@ -50,35 +51,23 @@ void console_account(struct app *app, struct req *req, const struct caller *call
 
 static enum outcome password_change(struct page *p)
 {
-    const char *old = req_form(p->req, "old"), *new = req_form(p->req, "new");
-    const char *again = req_form(p->req, "again"), *name = p->caller->admin;
-    struct admin admin;
-    struct timespec until;
-    int64_t wait;
+    const char *new = req_form(p->req, "new"), *again = req_form(p->req, "again");
+    const char *name = p->caller->admin;
     uint64_t ended;
-    if (!old || !new || !again || strcmp(new, again) != 0)
+    if (!new || !again || strcmp(new, again) != 0)
         return err_set(&p->err, INVALID, "%s", page_text(p, "password_differ"));
-    enum outcome o =
-        signin_attempt(p->db, name, p->req->remote_addr, p->req->now, p->a, &wait, &p->err);
-    if (o == OK && wait)
-        return err_set(&p->err, DENIED, "%s", page_text(p, "password_wait"));
-    if (o == OK)
-        o = admin_find(p->db, name, p->a, &admin, &p->err);
-    if (o != OK)
-        return o;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CHECK_WAIT_S;
-    if (sem_timedwait(&p->app->console->checks, &until) != 0)
-        return err_set(&p->err, UNAVAILABLE, "too many passwords are checked at this moment");
-    o = password_check(old, admin.password_hash, &p->err);
+    enum outcome o = proof_again(p);
     if (o == OK)
         o = admin_password_set(p->db, name, new, name, &p->err);
-    else if (o == DENIED)
-        err_set(&p->err, DENIED, "%s", page_text(p, "password_wrong"));
-    sem_post(&p->app->console->checks);
-    if (o == OK)
-        o = signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err);
     return o == OK ? session_end_others(p->db, p->caller->session, &ended, &p->err) : o;
+}
+
+static enum outcome session_of_form(struct page *p)
+{
+    struct bytes sum;
+    if (hex_decode(p->a, page_field(p, "session"), &sum) != OK || sum.n != SHA256_LEN)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "form_unknown"));
+    return session_end_one(p->db, p->caller->admin, sum, p->caller->admin, &p->err);
 }
 
 static enum outcome change(struct page *p, const char **done)
@@ -94,6 +83,10 @@ static enum outcome change(struct page *p, const char **done)
     if (strcmp(what, "others") == 0) {
         *done = "/account?done=others";
         return session_end_others(p->db, p->caller->session, &ended, &p->err);
+    }
+    if (strcmp(what, "session") == 0) {
+        *done = "/account?done=ended";
+        return session_of_form(p);
     }
     *done = "/account?done=password";
     return password_change(p);

@@ -53,6 +53,8 @@ static enum outcome ask_information(struct page *p, struct raw_command *out)
 static enum outcome command_of_form(struct page *p, struct raw_command *out)
 {
     const char *type = page_field(p, "type"), *raw = page_field(p, "raw");
+    if (strcmp(type, "raw") == 0 && !page_may(p, "operate"))
+        return err_set(&p->err, DENIED, "%s", page_text(p, "command_not_yours"));
     if (strcmp(type, "raw") == 0)
         return *raw ? raw_command_read(p->a, bytes_str(raw), out, &p->err)
                     : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));

@@ -32,12 +32,20 @@ handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
 handler_fn console_audit;                             /* audit.c */
 handler_fn console_account, console_account_post;     /* account.c */
+handler_fn console_accounts, console_accounts_post;   /* accounts.c */
 
 /* --- for the gate --- */
 
 /* Sends somebody who is not signed in to the sign-in page, which leads back to what was asked for;
  * a form that was sent without a session gets 403. */
 void console_turn_away(struct app *app, struct req *req, struct resp *resp);
+/* 403: the role of the person does not go so far; or to the page where the password that somebody
+ * else gave is changed. */
+void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp);
+/* Has the person proved lately who they are, or with this form? False: they are asked, and the form
+ * comes back with the proof. */
+bool console_confirm(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp);
 /* 403: the form does not carry its session's token. */
 void console_refuse_form(struct app *app, struct req *req, const struct caller *caller,
                          struct resp *resp);

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "html/form.h"
+#include "store/role.h"
 #include "wire/encode.h"
 
 #define LIM_PAGE_OCTETS (4u * LIM_MB)
@@ -26,6 +27,15 @@ static void security_headers(struct resp *resp)
     resp_header(resp, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
 }
 
+/* may.PERMISSION, for what a template leaves out. */
+static void set_may(struct page *p, const char *role)
+{
+    struct value *may = value_set_dict(p->root, "may");
+    for (int i = 0; role_permissions[i]; i++)
+        value_set_bool(may, role_permissions[i], role_allows(role, role_permissions[i]));
+    value_set_bool(may, "house", role_allows(role, "administer") || role_allows(role, "audit"));
+}
+
 static void set_signed_in(struct page *p)
 {
     const struct session *s = p->caller ? p->caller->session : NULL;
@@ -36,6 +46,7 @@ static void set_signed_in(struct page *p)
         form_token(bytes_of(s->csrf, sizeof s->csrf), token);
     value_set(p->root, "csrf", token ? value_text(p->a, token) : NULL);
     value_set_text(p->root, "admin", s->admin);
+    set_may(p, s->password_due ? NULL : s->role);
 }
 
 static void set_done(struct page *p)
@@ -79,7 +90,7 @@ bool page_open(struct page *p, struct app *app, struct req *req, const struct ca
     return false;
 }
 
-static void done_with_db(struct page *p)
+void page_leave(struct page *p)
 {
     if (p->db)
         db_pool_give(p->app->pool, &p->db);
@@ -89,7 +100,7 @@ void page_show(struct page *p, int status, const char *name)
 {
     struct buf out = BUF_INIT(LIM_PAGE_OCTETS);
     struct err err = {.outcome = OK};
-    done_with_db(p);
+    page_leave(p);
     security_headers(p->resp);
     if (template_render(p->app->console->templates, name, p->root, p->a, &out, &err) == OK) {
         p->resp->status = status;
@@ -106,9 +117,15 @@ void page_show(struct page *p, int status, const char *name)
 
 void page_go(struct page *p, const char *path)
 {
-    done_with_db(p);
+    page_leave(p);
     security_headers(p->resp);
     resp_redirect(p->resp, 303, path);
+}
+
+bool page_may(const struct page *p, const char *permission)
+{
+    const struct session *s = p->caller ? p->caller->session : NULL;
+    return s && role_allows(s->role, permission);
 }
 
 int page_status(enum outcome o)
@@ -255,6 +272,23 @@ void console_turn_away(struct app *app, struct req *req, struct resp *resp)
     const char *asked = req->query[0] ? arena_fmt(p.a, "%s?%s", req->path, req->query) : req->path;
     bool plain = strcmp(req->path, "/") == 0 || !asked || strlen(asked) > 2000;
     page_go(&p, plain ? "/signin" : page_link(&p, "/signin", "next", asked));
+}
+
+void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct page p;
+    const struct session *s = caller->session;
+    page_begin(&p, app, req, caller, resp, "error");
+    if (s->password_due && req->method & (METHOD_GET | METHOD_HEAD)) {
+        page_go(&p, "/account");
+        return;
+    }
+    const char *key = arena_fmt(p.a, "role_%s", s->role);
+    const char *why = s->password_due
+                          ? page_text(&p, "error_password_due")
+                          : words_fill(p.w, p.a, "error_role", key ? page_text(&p, key) : "", NULL);
+    err_set(&p.err, DENIED, "%s", why);
+    page_fail(&p);
 }
 
 void console_refuse_form(struct app *app, struct req *req, const struct caller *caller,

@@ -52,6 +52,15 @@ void page_show(struct page *p, int status, const char *name);
 void page_go(struct page *p, const char *path);
 void page_fail(struct page *p);
 
+/* Gives the connection back and answers nothing. */
+void page_leave(struct page *p);
+/* Has the person the permission (store/role.h)? */
+bool page_may(const struct page *p, const char *permission);
+/* Has the person proved within SESSION_FRESH_MIN minutes who they are? If not they are asked, with
+ * the form they sent, and false is returned: for a sensitive action whose row alone does not say so
+ * (rows of the permission "administer" do). */
+bool page_confirmed(struct page *p);
+
 /* The text of a key. */
 const char *page_text(const struct page *p, const char *key);
 /* A notice above the page: what went wrong (in words), or what was done. */

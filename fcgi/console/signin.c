@@ -2,21 +2,18 @@
  * signin.c: signing in and out. The form's token before there is a session is made of a random
  * cookie, so that no other site can sign a person in either.
  */
-#include "console/page.h"
+#include "console/proof.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "html/form.h"
-#include "store/account.h"
 #include "store/audit.h"
 #include "wire/encode.h"
 
 #define FORM_COOKIE "__Host-drover-form"
 #define FORM_COOKIE_LEN 32
 #define COOKIE_REST "; Path=/; Secure; HttpOnly; SameSite=Lax"
-#define CHECK_WAIT_S 3
 
 static bool is_hex(const char *s, size_t n)
 {
@@ -58,27 +55,6 @@ void console_signin(struct app *app, struct req *req, const struct caller *calle
     show(&p, 200);
 }
 
-/* Is it the administrator's password? An account that does not exist costs the same time. */
-static enum outcome check(struct page *p, const char *name, const char *password)
-{
-    struct admin admin;
-    char unused[PASSWORD_HASH_MAX];
-    struct timespec until;
-    enum outcome found = admin_find(p->db, name, p->a, &admin, &p->err);
-    if (found != OK && found != NOT_FOUND)
-        return found;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CHECK_WAIT_S;
-    if (sem_timedwait(&p->app->console->checks, &until) != 0)
-        return err_set(&p->err, UNAVAILABLE, "too many people sign in at this moment");
-    enum outcome o = found == OK ? password_check(password, admin.password_hash, &p->err)
-                                 : password_hash(password, unused, &p->err);
-    sem_post(&p->app->console->checks);
-    if (o == OK && (found == NOT_FOUND || admin.disabled_at))
-        return DENIED;
-    return o;
-}
-
 static void refuse(struct page *p, const char *name, const char *why)
 {
     struct err err = {.outcome = OK};
@@ -95,10 +71,14 @@ static void refuse(struct page *p, const char *name, const char *why)
 static void signed_in(struct page *p, const char *name)
 {
     char token[SESSION_TOKEN_LEN + 1];
-    const char *next = req_form(p->req, "next"), *old = req_cookie(p->req, CONSOLE_COOKIE);
+    const char *next = req_form(p->req, "next");
+    const struct session_start start = {.admin = name,
+                                        .old_token = req_cookie(p->req, CONSOLE_COOKIE),
+                                        .user_agent = req_var(p->req, "HTTP_USER_AGENT"),
+                                        .address = p->req->remote_addr,
+                                        .now = p->req->now};
     if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) != OK ||
-        session_new(p->db, name, old, req_var(p->req, "HTTP_USER_AGENT"), p->req->remote_addr,
-                    p->req->now, token, &p->err) != OK) {
+        session_new(p->db, &start, token, &p->err) != OK) {
         page_fail(p);
         return;
     }
@@ -108,53 +88,47 @@ static void signed_in(struct page *p, const char *name)
     page_go(p, next && *next ? next : "/");
 }
 
-static void try_password(struct page *p, const char *name, char *password)
+static void try_password(struct page *p, const char *name, const char *password)
 {
+    struct admin admin;
     int64_t wait;
     char seconds[24];
-    if (signin_attempt(p->db, name, p->req->remote_addr, p->req->now, p->a, &wait, &p->err) != OK) {
-        page_fail(p);
-        return;
-    }
-    if (wait) {
-        snprintf(seconds, sizeof seconds, "%lld", (long long)wait);
-        resp_header(p->resp, "Retry-After", seconds);
-        page_bad(p, words_fill(p->w, p->a, "signin_wait", seconds, NULL));
-        value_set_text(p->root, "name", name);
-        show(p, 429);
-        return;
-    }
-    enum outcome o = check(p, name, password);
-    if (o == OK)
+    switch (proof_password(p, name, password, &admin, &wait)) {
+    case OK:
         signed_in(p, name);
-    else if (o == DENIED)
-        refuse(p, name, page_text(p, "signin_wrong"));
-    else
+        return;
+    case DENIED:
+        break;
+    default:
         page_fail(p);
+        return;
+    }
+    if (!wait) {
+        refuse(p, name, p->err.msg);
+        return;
+    }
+    snprintf(seconds, sizeof seconds, "%lld", (long long)wait);
+    resp_header(p->resp, "Retry-After", seconds);
+    page_bad(p, p->err.msg);
+    value_set_text(p->root, "name", name);
+    show(p, 429);
 }
 
 void console_signin_post(struct app *app, struct req *req, const struct caller *caller,
                          struct resp *resp)
 {
     struct page p;
-    const char *cookie = req_cookie(req, FORM_COOKIE), *name;
-    char *password;
+    const char *cookie = req_cookie(req, FORM_COOKIE), *password = req_form(req, "password");
     (void)caller;
     if (!page_open(&p, app, req, NULL, resp, "signin"))
         return;
-    name = page_field(&p, "name");
-    password = (char *)(uintptr_t)req_form(req, "password");
-    if (!is_hex(cookie, FORM_COOKIE_LEN) ||
-        !form_token_valid(bytes_str(cookie), req_form(req, "csrf"))) {
-        page_bad(&p, page_text(&p, "error_csrf"));
-        show(&p, 403);
-    } else if (!*name || !password || !*password || strlen(name) > ACCOUNT_NAME_MAX ||
-               strlen(password) > ADMIN_PASSWORD_MAX) {
-        page_bad(&p, page_text(&p, "signin_wrong"));
-        show(&p, 403);
-    } else {
-        try_password(&p, name, password);
+    if (is_hex(cookie, FORM_COOKIE_LEN) &&
+        form_token_valid(bytes_str(cookie), req_form(req, "csrf"))) {
+        try_password(&p, page_field(&p, "name"), password ? password : "");
+        return;
     }
+    page_bad(&p, page_text(&p, "error_csrf"));
+    show(&p, 403);
 }
 
 void console_signout(struct app *app, struct req *req, const struct caller *caller,

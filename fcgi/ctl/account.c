@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "store/account.h"
+#include "store/admin.h"
 #include "wire/encode.h"
 
 static enum outcome password_get(struct ctl *c, const char *file, char **out, struct err *err)
@@ -14,7 +15,8 @@ static enum outcome password_get(struct ctl *c, const char *file, char **out, st
 }
 
 /* may_add, may_set: what to do with a name that is new, and with one that is not. */
-static int admin_put(struct ctl *c, struct db *db, const char *name, const char *file, bool may_set)
+static int admin_put(struct ctl *c, struct db *db, const char *name, const char *role,
+                     const char *file, bool may_set)
 {
     struct err err;
     char *password = NULL;
@@ -22,7 +24,7 @@ static int admin_put(struct ctl *c, struct db *db, const char *name, const char 
     if (o == OK)
         o = may_set ? admin_password_set(db, name, password, c->actor, &err) : NOT_FOUND;
     if (o == NOT_FOUND && password)
-        o = admin_add(db, name, password, c->actor, &err);
+        o = admin_add(db, name, role, password, c->actor, &err);
     if (password)
         secret_wipe(password, strlen(password));
     if (o != OK)
@@ -33,52 +35,73 @@ static int admin_put(struct ctl *c, struct db *db, const char *name, const char 
 
 static int admin_show(struct ctl *c, struct db *db, bool json)
 {
-    static const struct ctl_column cols[] = {{"name", CTL_TEXT},
-                                             {"role", CTL_TEXT},
-                                             {"created_at", CTL_TIME},
-                                             {"disabled_at", CTL_TIME}};
+    static const struct ctl_column cols[] = {
+        {"name", CTL_TEXT},       {"role", CTL_TEXT},         {"second_factor", CTL_TEXT},
+        {"created_at", CTL_TIME}, {"signed_in_at", CTL_TIME}, {"disabled_at", CTL_TIME}};
     struct err err;
     struct admin *list;
     size_t n;
     if (admin_list(db, c->arena, &list, &n, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n * 4, sizeof *cells);
+    struct val *cells = arena_array(c->arena, n * 6, sizeof *cells);
     for (size_t i = 0; cells && i < n; i++) {
-        cells[i * 4] = val_str(list[i].name);
-        cells[i * 4 + 1] = val_str(list[i].role);
-        cells[i * 4 + 2] = val_int(list[i].created_at);
-        cells[i * 4 + 3] = ctl_time(list[i].disabled_at);
+        cells[i * 6] = val_str(list[i].name);
+        cells[i * 6 + 1] = val_str(list[i].role);
+        cells[i * 6 + 2] = val_str(list[i].has_totp ? "yes" : "no");
+        cells[i * 6 + 3] = val_int(list[i].created_at);
+        cells[i * 6 + 4] = ctl_time(list[i].signed_in_at);
+        cells[i * 6 + 5] = ctl_time(list[i].disabled_at);
     }
-    return cells ? ctl_list(c, json, cols, 4, cells, n) : CTL_FAILED;
+    return cells ? ctl_list(c, json, cols, 6, cells, n) : CTL_FAILED;
+}
+
+/* Another password, made here, and no second factor: for somebody who has lost them. */
+static int admin_lost(struct ctl *c, struct db *db, const char *name)
+{
+    struct err err;
+    char password[ADMIN_GIVEN_LEN + 1];
+    if (admin_reset(db, name, c->actor, password, &err) != OK)
+        return ctl_failed(&err);
+    printf("%s\n", password);
+    fprintf(stderr, "\"%s\" signs in with this password and must change it at once.\n", name);
+    secret_wipe(password, sizeof password);
+    return CTL_OK;
 }
 
 int ctl_admin(struct ctl *c, int argc, char **argv)
 {
-    const char *rest[2], *file = NULL;
+    const char *rest[3], *file = NULL, *role = "administrator";
     bool json = false;
     const struct ctl_option options[] = {{.name = "password-file", .value = &file},
+                                         {.name = "role", .value = &role},
                                          {.name = "json", .flag = &json}};
     struct db *db;
     struct err err;
-    int n = ctl_args(argc, argv, options, 2, rest, 1, 2);
+    int n = ctl_args(argc, argv, options, 3, rest, 1, 3);
     if (n < 0)
         return CTL_USAGE;
     const char *verb = rest[0], *name = rest[1];
     bool list = strcmp(verb, "list") == 0, add = strcmp(verb, "add") == 0;
     bool set = strcmp(verb, "set") == 0, disable = strcmp(verb, "disable") == 0;
-    if (!list && !add && !set && !disable && strcmp(verb, "enable") != 0)
+    bool reset = strcmp(verb, "reset") == 0, give = strcmp(verb, "role") == 0;
+    if (!list && !add && !set && !disable && !reset && !give && strcmp(verb, "enable") != 0)
         return ctl_wrong("admin: there is no \"%s\"", verb);
-    if (list != (name == NULL))
-        return ctl_wrong("admin %s: %s", verb, list ? "takes no name" : "the name is missing");
+    if (n != (list ? 1 : give ? 3 : 2))
+        return ctl_wrong("admin %s: %s", verb,
+                         list   ? "takes no name"
+                         : give ? "takes a name and a role"
+                                : "takes one name");
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     if (list)
         return admin_show(c, db, json);
     if (add || set)
-        return admin_put(c, db, name, file, set);
-    if (admin_disable(db, name, disable, c->actor, &err) != OK)
-        return ctl_failed(&err);
-    return CTL_OK;
+        return admin_put(c, db, name, role, file, set);
+    if (reset)
+        return admin_lost(c, db, name);
+    enum outcome o = give ? admin_role_set(db, name, rest[2], c->actor, &err)
+                          : admin_disable(db, name, disable, c->actor, &err);
+    return o == OK ? CTL_OK : ctl_failed(&err);
 }
 
 static int apikey_show(struct ctl *c, struct db *db, bool json)

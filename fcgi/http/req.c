@@ -296,6 +296,13 @@ const char *req_form(struct req *r, const char *name)
     return w.value;
 }
 
+void req_form_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
+                   void *arg)
+{
+    if (strcmp(req_media_type(r), "application/x-www-form-urlencoded") == 0)
+        pairs_each(r, r->body, fn, arg);
+}
+
 /* RFC 6265 section 4.2: "name=value; name=value", a value possibly between quotes. */
 const char *req_cookie(struct req *r, const char *name)
 {

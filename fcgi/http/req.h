@@ -54,6 +54,9 @@ void req_query_each(struct req *r, bool (*fn)(const char *name, const char *valu
                     void *arg);
 /* A field of an application/x-www-form-urlencoded body; NULL when absent. */
 const char *req_form(struct req *r, const char *name);
+/* Every field of such a body in order; fn returns false to stop. */
+void req_form_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
+                   void *arg);
 /* A cookie's value; NULL when absent. */
 const char *req_cookie(struct req *r, const char *name);
 /* The media type without parameters, lower case. */

@@ -66,7 +66,7 @@ bool gate_enter(struct app *app, const struct route *row, struct req *req, struc
     case GATE_API:
         return gate_api_enter(app, row, req, caller, resp);
     case GATE_CONSOLE:
-        return gate_console_enter(app, req, caller, resp);
+        return gate_console_enter(app, row, req, caller, resp);
     }
     resp_bare(resp, 500, "a row without a gate");
     return false;
@@ -76,6 +76,6 @@ bool gate_admit(struct app *app, const struct route *row, struct req *req, struc
                 struct resp *resp)
 {
     if (row->gate == GATE_CONSOLE)
-        return gate_console_admit(app, req, caller, resp);
+        return gate_console_admit(app, row, req, caller, resp);
     return row->gate != GATE_DEVICE || gate_device_admit(app, req, caller, resp);
 }

@@ -30,7 +30,9 @@ bool gate_device_enter(struct app *app, struct req *req, struct caller *caller, 
 bool gate_device_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
 bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
                     struct caller *caller, struct resp *resp);
-bool gate_console_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
-bool gate_console_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp);
+bool gate_console_enter(struct app *app, const struct route *row, struct req *req,
+                        struct caller *caller, struct resp *resp);
+bool gate_console_admit(struct app *app, const struct route *row, struct req *req,
+                        struct caller *caller, struct resp *resp);
 
 #endif

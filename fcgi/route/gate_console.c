@@ -1,10 +1,20 @@
-/* gate_console.c: a signed-in administrator, by cookie; a form must carry its session's token. */
+/* gate_console.c: a signed-in administrator, by cookie, whose role holds the row's permission. A
+ * form must carry its session's token; one that administers, a proof that is no older than a while.
+ */
 #include "console/console.h"
 #include "html/form.h"
 #include "route/gate_state.h"
+#include "store/role.h"
 #include "store/session.h"
 
-bool gate_console_enter(struct app *app, struct req *req, struct caller *caller, struct resp *resp)
+static bool permitted(const struct session *s, const struct route *row)
+{
+    return role_allows(s->role, row->scope) &&
+           (!s->password_due || strcmp(row->scope, "self") == 0);
+}
+
+bool gate_console_enter(struct app *app, const struct route *row, struct req *req,
+                        struct caller *caller, struct resp *resp)
 {
     const char *token = req_cookie(req, CONSOLE_COOKIE);
     struct session *s = arena_alloc(req->arena, sizeof *s);
@@ -20,24 +30,30 @@ bool gate_console_enter(struct app *app, struct req *req, struct caller *caller,
         if (db)
             db_pool_give(app->pool, &db);
     }
-    if (o == OK) {
+    if (o == OK && !s->pending) {
         caller->session = s;
         caller->admin = s->admin;
-        return true;
+        if (permitted(s, row))
+            return true;
+        console_deny(app, req, caller, resp);
+        return false;
     }
-    if (o == NOT_FOUND)
+    if (o == NOT_FOUND || o == OK)
         console_turn_away(app, req, resp);
     else
         console_fail(app, req, NULL, resp, &err);
     return false;
 }
 
-bool gate_console_admit(struct app *app, struct req *req, struct caller *caller, struct resp *resp)
+bool gate_console_admit(struct app *app, const struct route *row, struct req *req,
+                        struct caller *caller, struct resp *resp)
 {
     const struct session *s = caller->session;
-    if (req->method & (METHOD_GET | METHOD_HEAD) ||
-        form_token_valid(bytes_of(s->csrf, sizeof s->csrf), req_form(req, "csrf")))
+    if (req->method & (METHOD_GET | METHOD_HEAD))
         return true;
-    console_refuse_form(app, req, caller, resp);
-    return false;
+    if (!form_token_valid(bytes_of(s->csrf, sizeof s->csrf), req_form(req, "csrf"))) {
+        console_refuse_form(app, req, caller, resp);
+        return false;
+    }
+    return strcmp(row->scope, "administer") != 0 || console_confirm(app, req, caller, resp);
 }

@@ -24,7 +24,8 @@ struct route {
     handler_fn *handler;
     size_t body_max;   /* 0: no body */
     const char *types; /* allowed media types, space-separated; NULL: any */
-    const char *scope; /* GATE_API: the scope the key must have; NULL: any key */
+    const char *scope; /* GATE_API: the scope the key must have; NULL: any key. GATE_CONSOLE: the
+                        * permission the role must have (store/role.h); NULL: nobody passes */
 };
 
 extern const struct route routes[];

@@ -1,28 +1,11 @@
-/* account.c: the statements of administrators and API keys. */
+/* account.c: the statements of API keys; what names of accounts hold. */
 #include "store/account.h"
 
 #include <ctype.h>
 
 #include "base/clock.h"
-#include "store/audit.h"
+#include "store/change.h"
 #include "wire/encode.h"
-
-static const struct sql ADMIN_ADD = {
-    .name = "admin_add",
-    .text = "INSERT INTO admin (name, password_hash, created_at) VALUES (?, ?, ?)"};
-static const struct sql ADMIN_PASSWORD = {
-    .name = "admin_password_set", .text = "UPDATE admin SET password_hash = ? WHERE name = ?"};
-static const struct sql ADMIN_DISABLE = {
-    .name = "admin_disable",
-    .text = "UPDATE admin SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) "
-            "WHERE name = ?"};
-static const struct sql ADMIN_FIND = {
-    .name = "admin_find",
-    .text = "SELECT id, name, password_hash, role, created_at, disabled_at FROM admin "
-            "WHERE name = ?"};
-static const struct sql ADMIN_LIST = {
-    .name = "admin_list",
-    .text = "SELECT id, name, '', role, created_at, disabled_at FROM admin ORDER BY name"};
 
 #define APIKEY_COLUMNS                                                                             \
     "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at"
@@ -44,7 +27,7 @@ static const struct sql APIKEY_REVOKE = {
     .name = "apikey_revoke",
     .text = "UPDATE apikey SET revoked_at = COALESCE(revoked_at, ?) WHERE name = ?"};
 
-static enum outcome name_check(const char *name, struct err *err)
+enum outcome account_name_check(const char *name, struct err *err)
 {
     size_t n = strlen(name);
     if (n == 0 || n > ACCOUNT_NAME_MAX)
@@ -52,120 +35,6 @@ static enum outcome name_check(const char *name, struct err *err)
     for (size_t i = 0; i < n; i++)
         if (iscntrl((unsigned char)name[i]) || name[i] == ':')
             return err_set(err, INVALID, "a name holds neither control characters nor a colon");
-    return OK;
-}
-
-static enum outcome password_hash_checked(const char *password, char hash[PASSWORD_HASH_MAX],
-                                          struct err *err)
-{
-    size_t n = strlen(password);
-    if (n < ADMIN_PASSWORD_MIN || n > ADMIN_PASSWORD_MAX)
-        return err_set(err, INVALID, "a password has %d to %d octets", ADMIN_PASSWORD_MIN,
-                       ADMIN_PASSWORD_MAX);
-    return password_hash(password, hash, err);
-}
-
-/* A change of one account with its audit entry, as one unit of work. */
-struct change {
-    const struct sql *sql;
-    struct val args[6];
-    size_t nargs;
-    const char *by, *action, *name, *detail;
-};
-
-static enum outcome change_unit(struct db *db, void *arg, struct err *err)
-{
-    struct change *c = arg;
-    uint64_t rows;
-    enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
-    if (o == CONFLICT)
-        return err_set(err, CONFLICT, "\"%s\": the name, or the key, is taken", c->name);
-    if (o == OK && rows == 0)
-        return err_set(err, NOT_FOUND, "there is no \"%s\"", c->name);
-    return o == OK ? audit_add(db, c->by, c->action, c->name, c->detail, err) : o;
-}
-
-enum outcome admin_add(struct db *db, const char *name, const char *password, const char *by,
-                       struct err *err)
-{
-    char hash[PASSWORD_HASH_MAX];
-    enum outcome o = name_check(name, err);
-    if (o == OK)
-        o = password_hash_checked(password, hash, err);
-    if (o != OK)
-        return o;
-    struct change c = {.sql = &ADMIN_ADD,
-                       .args = {val_str(name), val_secret(bytes_str(hash)), val_int(clock_now())},
-                       .nargs = 3,
-                       .by = by,
-                       .action = "admin.add",
-                       .name = name};
-    return db_unit(db, change_unit, &c, err);
-}
-
-enum outcome admin_password_set(struct db *db, const char *name, const char *password,
-                                const char *by, struct err *err)
-{
-    char hash[PASSWORD_HASH_MAX];
-    enum outcome o = password_hash_checked(password, hash, err);
-    if (o != OK)
-        return o;
-    struct change c = {.sql = &ADMIN_PASSWORD,
-                       .args = {val_secret(bytes_str(hash)), val_str(name)},
-                       .nargs = 2,
-                       .by = by,
-                       .action = "admin.password",
-                       .name = name};
-    return db_unit(db, change_unit, &c, err);
-}
-
-enum outcome admin_disable(struct db *db, const char *name, bool disable, const char *by,
-                           struct err *err)
-{
-    struct change c = {.sql = &ADMIN_DISABLE,
-                       .args = {val_int(disable), val_int(clock_now()), val_str(name)},
-                       .nargs = 3,
-                       .by = by,
-                       .action = disable ? "admin.disable" : "admin.enable",
-                       .name = name};
-    return db_unit(db, change_unit, &c, err);
-}
-
-static void admin_from_row(const struct rows *r, size_t i, struct admin *out)
-{
-    *out = (struct admin){.id = row_at(r, i, 0)->i,
-                          .name = row_at(r, i, 1)->s,
-                          .password_hash = row_at(r, i, 2)->s,
-                          .role = row_at(r, i, 3)->s,
-                          .created_at = row_at(r, i, 4)->i,
-                          .disabled_at = val_or_0(row_at(r, i, 5))};
-}
-
-enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
-                        struct err *err)
-{
-    struct rows r;
-    enum outcome o = db_select(db, &ADMIN_FIND, (struct val[]){val_str(name)}, 1, a, &r, err);
-    if (o == OK && r.n == 0)
-        return err_set(err, NOT_FOUND, "there is no administrator of this name");
-    if (o == OK)
-        admin_from_row(&r, 0, out);
-    return o;
-}
-
-enum outcome admin_list(struct db *db, struct arena *a, struct admin **out, size_t *n,
-                        struct err *err)
-{
-    struct rows r;
-    enum outcome o = db_select(db, &ADMIN_LIST, NULL, 0, a, &r, err);
-    *n = 0;
-    if (o != OK)
-        return o;
-    *out = arena_array(a, r.n, sizeof **out);
-    if (!*out)
-        return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n)
-        admin_from_row(&r, *n, &(*out)[*n]);
     return OK;
 }
 
@@ -189,7 +58,7 @@ static bool scopes_valid(const char *s)
 static enum outcome apikey_check(const char *name, const char *scopes, int64_t expires_at,
                                  struct err *err)
 {
-    enum outcome o = name_check(name, err);
+    enum outcome o = account_name_check(name, err);
     if (o != OK)
         return o;
     if (!scopes_valid(scopes))
@@ -208,16 +77,16 @@ static enum outcome apikey_insert(struct db *db, const char *name, const char *k
 {
     uint8_t sum[SHA256_LEN];
     sha256(bytes_str(key), sum);
-    struct change c = {.sql = &APIKEY_NEW,
-                       .args = {val_str(name), val_secret(bytes_of(sum, sizeof sum)),
-                                val_str(scopes), val_int(clock_now()), val_str(by),
-                                expires_at ? val_int(expires_at) : val_null()},
-                       .nargs = 6,
-                       .by = by,
-                       .action = "apikey.add",
-                       .name = name,
-                       .detail = scopes};
-    return db_unit(db, change_unit, &c, err);
+    const struct change c = {.sql = &APIKEY_NEW,
+                             .args = {val_str(name), val_secret(bytes_of(sum, sizeof sum)),
+                                      val_str(scopes), val_int(clock_now()), val_str(by),
+                                      expires_at ? val_int(expires_at) : val_null()},
+                             .nargs = 6,
+                             .by = by,
+                             .action = "apikey.add",
+                             .name = name,
+                             .detail = scopes};
+    return change_run(db, &c, err);
 }
 
 enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
@@ -249,15 +118,15 @@ enum outcome apikey_set(struct db *db, const char *name, const char *key, const 
         if (!isgraph((unsigned char)key[i]))
             return err_set(err, INVALID, "a key holds printable ASCII characters only");
     sha256(bytes_str(key), sum);
-    struct change c = {.sql = &APIKEY_SET,
-                       .args = {val_secret(bytes_of(sum, sizeof sum)), val_str(scopes),
-                                expires_at ? val_int(expires_at) : val_null(), val_str(name)},
-                       .nargs = 4,
-                       .by = by,
-                       .action = "apikey.set",
-                       .name = name,
-                       .detail = scopes};
-    o = db_unit(db, change_unit, &c, err);
+    const struct change c = {.sql = &APIKEY_SET,
+                             .args = {val_secret(bytes_of(sum, sizeof sum)), val_str(scopes),
+                                      expires_at ? val_int(expires_at) : val_null(), val_str(name)},
+                             .nargs = 4,
+                             .by = by,
+                             .action = "apikey.set",
+                             .name = name,
+                             .detail = scopes};
+    o = change_run(db, &c, err);
     return o == NOT_FOUND ? apikey_insert(db, name, key, scopes, expires_at, by, err) : o;
 }
 
@@ -327,11 +196,11 @@ enum outcome apikey_list(struct db *db, struct arena *a, struct apikey **out, si
 
 enum outcome apikey_revoke(struct db *db, const char *name, const char *by, struct err *err)
 {
-    struct change c = {.sql = &APIKEY_REVOKE,
-                       .args = {val_int(clock_now()), val_str(name)},
-                       .nargs = 2,
-                       .by = by,
-                       .action = "apikey.revoke",
-                       .name = name};
-    return db_unit(db, change_unit, &c, err);
+    const struct change c = {.sql = &APIKEY_REVOKE,
+                             .args = {val_int(clock_now()), val_str(name)},
+                             .nargs = 2,
+                             .by = by,
+                             .action = "apikey.revoke",
+                             .name = name};
+    return change_run(db, &c, err);
 }

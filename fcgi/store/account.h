@@ -1,6 +1,6 @@
 /*
- * account.h: administrators, who sign in with a password, and API keys. Neither password nor key is
- * stored: of a password its scrypt hash, of a key (32 random octets) its SHA-256.
+ * account.h: API keys, and what the names of keys and administrators (store/admin.h) hold. A key
+ * (32 random octets) is not stored, but its SHA-256.
  */
 #ifndef DROVER_STORE_ACCOUNT_H
 #define DROVER_STORE_ACCOUNT_H
@@ -8,21 +8,10 @@
 #include "store/db.h"
 
 #define ACCOUNT_NAME_MAX 128 /* octets of an administrator's or key's name */
-#define ADMIN_PASSWORD_MIN 10
-#define ADMIN_PASSWORD_MAX 1024
-#define APIKEY_LEN 64 /* hexadecimal digits */
+#define APIKEY_LEN 64        /* hexadecimal digits */
 #define APIKEY_GIVEN_MIN 32
 #define APIKEY_GIVEN_MAX 256
 #define APIKEY_SCOPES_MAX 255
-
-struct admin {
-    int64_t id;
-    const char *name;
-    const char *password_hash; /* for password_check(); empty in a list */
-    const char *role;
-    int64_t created_at;  /* microseconds since 1970 */
-    int64_t disabled_at; /* 0: not disabled */
-};
 
 struct apikey {
     int64_t id;
@@ -33,22 +22,8 @@ struct apikey {
     int64_t expires_at, revoked_at, last_used_at; /* 0: never */
 };
 
-/* Adds an administrator. by: who does it, for the audit log. CONFLICT: the name is taken.
- * INVALID: a name or password of the wrong length or with control characters. */
-enum outcome admin_add(struct db *db, const char *name, const char *password, const char *by,
-                       struct err *err) MUST_USE;
-/* Gives another password. NOT_FOUND: no such administrator. */
-enum outcome admin_password_set(struct db *db, const char *name, const char *password,
-                                const char *by, struct err *err) MUST_USE;
-/* Disables an account or enables it again. NOT_FOUND: no such administrator. */
-enum outcome admin_disable(struct db *db, const char *name, bool disable, const char *by,
-                           struct err *err) MUST_USE;
-/* Finds one by its sign-in name, disabled ones too. Strings are in a. */
-enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
-                        struct err *err) MUST_USE;
-/* All of them by name; n of them in *out. */
-enum outcome admin_list(struct db *db, struct arena *a, struct admin **out, size_t *n,
-                        struct err *err) MUST_USE;
+/* INVALID: an empty or too long name, or one with control characters or a colon. */
+enum outcome account_name_check(const char *name, struct err *err) MUST_USE;
 
 /* Makes a key, shown once. scopes: words of letters, digits, '.', '_', '-', separated by single
  * spaces, or "*". expires_at: 0 is never. CONFLICT: the name is taken. */

@@ -16,13 +16,20 @@
 
 #define COLUMNS                                                                                    \
     "s.token_sha256, s.admin, a.language, s.csrf, s.created_at, s.seen_at, s.ends_at, "            \
-    "s.user_agent, s.address"
+    "s.user_agent, s.address, a.role, a.password_due, s.fresh_at, s.pending, "                     \
+    "a.totp_secret IS NOT NULL, a.origin = 'remote'"
 
 static const struct sql NEW = {
     "session_new",
     "INSERT INTO session (token_sha256, admin, csrf, created_at, seen_at, idle_until, ends_at, "
-    "user_agent, address) VALUES (?,?,?,?,?,?,?,?,?)",
+    "user_agent, address, fresh_at, pending) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
     0};
+static const struct sql SIGNED_IN = {"session_signed_in",
+                                     "UPDATE admin SET signed_in_at = ? WHERE name = ?", 0};
+static const struct sql FRESH = {"session_fresh",
+                                 "UPDATE session SET fresh_at = ? WHERE token_sha256 = ?", 0};
+static const struct sql DROP_ONE = {"session_drop_one",
+                                    "DELETE FROM session WHERE token_sha256 = ? AND admin = ?", 0};
 static const struct sql DROP = {"session_drop", "DELETE FROM session WHERE token_sha256 = ?", 0};
 static const struct sql DROP_OTHERS = {
     "session_drop_others", "DELETE FROM session WHERE admin = ? AND token_sha256 <> ?", 0};
@@ -33,19 +40,15 @@ static const struct sql FIND = {
     0};
 static const struct sql SEEN = {
     "session_seen", "UPDATE session SET seen_at = ?, idle_until = ? WHERE token_sha256 = ?", 0};
-static const struct sql LIST = {
-    "session_list",
-    "SELECT " COLUMNS " FROM session s JOIN admin a ON a.name = s.admin "
-    "WHERE s.admin = ? AND s.idle_until > ? AND s.ends_at > ? ORDER BY s.created_at DESC LIMIT ?",
-    0};
-static const struct sql LANGUAGE = {"admin_language_set",
-                                    "UPDATE admin SET language = ? WHERE name = ?", 0};
-
+static const struct sql LIST = {"session_list",
+                                "SELECT " COLUMNS
+                                " FROM session s JOIN admin a ON a.name = s.admin "
+                                "WHERE s.admin = ? AND s.idle_until > ? AND s.ends_at > ? AND "
+                                "s.pending = 0 ORDER BY s.created_at DESC LIMIT ?",
+                                0};
 struct birth {
     uint8_t token[SHA256_LEN], old[SHA256_LEN], csrf[SESSION_SECRET_LEN];
-    bool has_old;
-    const char *admin, *user_agent, *address;
-    int64_t now;
+    const struct session_start *start;
 };
 
 /* A text as a column of max characters takes it. */
@@ -64,33 +67,33 @@ static struct val key_of(const uint8_t sum[SHA256_LEN])
 static enum outcome new_unit(struct db *db, void *arg, struct err *err)
 {
     struct birth *b = arg;
+    const struct session_start *s = b->start;
     struct val old = key_of(b->old);
-    enum outcome o = b->has_old ? db_exec(db, &DROP, &old, 1, NULL, err) : OK;
+    int64_t lasts = s->pending ? SESSION_PENDING_MIN * MINUTE_US : SESSION_HOURS * HOUR_US;
+    enum outcome o = s->old_token ? db_exec(db, &DROP, &old, 1, NULL, err) : OK;
     if (o == OK)
         o = db_exec(db, &NEW,
-                    (struct val[]){key_of(b->token), val_str(b->admin),
-                                   val_secret(bytes_of(b->csrf, sizeof b->csrf)), val_int(b->now),
-                                   val_int(b->now), val_int(b->now + IDLE_US),
-                                   val_int(b->now + SESSION_HOURS * HOUR_US),
-                                   cut(b->user_agent, USER_AGENT_MAX),
-                                   cut(b->address, ADDRESS_MAX)},
-                    9, NULL, err);
-    return o == OK ? audit_add(db, b->admin, "admin.signin", b->admin, b->address, err) : o;
+                    (struct val[]){key_of(b->token), val_str(s->admin),
+                                   val_secret(bytes_of(b->csrf, sizeof b->csrf)), val_int(s->now),
+                                   val_int(s->now), val_int(s->now + IDLE_US),
+                                   val_int(s->now + lasts), cut(s->user_agent, USER_AGENT_MAX),
+                                   cut(s->address, ADDRESS_MAX), val_int(s->pending ? 0 : s->now),
+                                   val_int(s->pending)},
+                    11, NULL, err);
+    if (o != OK || s->pending)
+        return o;
+    o = db_exec(db, &SIGNED_IN, (struct val[]){val_int(s->now), val_str(s->admin)}, 2, NULL, err);
+    return o == OK ? audit_add(db, s->admin, "admin.signin", s->admin, s->address, err) : o;
 }
 
-enum outcome session_new(struct db *db, const char *admin, const char *old_token,
-                         const char *user_agent, const char *address, int64_t now,
+enum outcome session_new(struct db *db, const struct session_start *start,
                          char token[SESSION_TOKEN_LEN + 1], struct err *err)
 {
-    struct birth b = {.has_old = old_token != NULL,
-                      .admin = admin,
-                      .user_agent = user_agent,
-                      .address = address,
-                      .now = now};
+    struct birth b = {.start = start};
     secret_new(SESSION_TOKEN_LEN / 2, token);
     sha256(bytes_str(token), b.token);
-    if (old_token)
-        sha256(bytes_str(old_token), b.old);
+    if (start->old_token)
+        sha256(bytes_str(start->old_token), b.old);
     random_bytes(b.csrf, sizeof b.csrf);
     enum outcome o = db_unit(db, new_unit, &b, err);
     if (o != OK)
@@ -107,7 +110,13 @@ static void from_row(const struct val *v, struct session *s)
                           .seen_at = v[5].i,
                           .ends_at = v[6].i,
                           .user_agent = v[7].s,
-                          .address = v[8].s};
+                          .address = v[8].s,
+                          .role = v[9].s,
+                          .password_due = v[10].i != 0,
+                          .fresh_at = v[11].i,
+                          .pending = v[12].i != 0,
+                          .has_totp = v[13].i != 0,
+                          .remote = v[14].i != 0};
     memcpy(s->token_sha256, v[0].s, v[0].n < SHA256_LEN ? v[0].n : SHA256_LEN);
     memcpy(s->csrf, v[3].s, v[3].n < SESSION_SECRET_LEN ? v[3].n : SESSION_SECRET_LEN);
 }
@@ -144,6 +153,33 @@ enum outcome session_end(struct db *db, const struct session *s, struct err *err
 {
     struct session copy = *s;
     return db_unit(db, end_unit, &copy, err);
+}
+
+enum outcome session_fresh(struct db *db, const struct session *s, int64_t now, struct err *err)
+{
+    return db_exec(db, &FRESH, (struct val[]){val_int(now), key_of(s->token_sha256)}, 2, NULL, err);
+}
+
+struct one {
+    const char *admin, *by;
+    struct bytes token_sha256;
+};
+
+static enum outcome one_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct one *x = arg;
+    uint64_t rows;
+    enum outcome o =
+        db_exec(db, &DROP_ONE, (struct val[]){val_secret(x->token_sha256), val_str(x->admin)}, 2,
+                &rows, err);
+    return o == OK && rows ? audit_add(db, x->by, "admin.session_end", x->admin, NULL, err) : o;
+}
+
+enum outcome session_end_one(struct db *db, const char *admin, struct bytes token_sha256,
+                             const char *by, struct err *err)
+{
+    struct one x = {admin, by, token_sha256};
+    return db_unit(db, one_unit, &x, err);
 }
 
 struct others {
@@ -189,13 +225,4 @@ enum outcome session_list(struct db *db, const char *admin, int64_t now, struct 
     for (; *n < r.n; ++*n)
         from_row(row_at(&r, *n, 0), &(*out)[*n]);
     return OK;
-}
-
-enum outcome admin_language_set(struct db *db, const char *name, const char *language,
-                                struct err *err)
-{
-    uint64_t rows;
-    enum outcome o =
-        db_exec(db, &LANGUAGE, (struct val[]){val_str(language), val_str(name)}, 2, &rows, err);
-    return o == OK && rows == 0 ? err_set(err, NOT_FOUND, "there is no \"%s\"", name) : o;
 }

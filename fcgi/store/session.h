@@ -11,6 +11,8 @@
 #define SESSION_SECRET_LEN 32
 #define SESSION_IDLE_MIN 30
 #define SESSION_HOURS 12
+#define SESSION_PENDING_MIN 10 /* to give the second factor */
+#define SESSION_FRESH_MIN 15   /* so long a proof of who it is holds for sensitive actions */
 
 /* Strings are in the caller's arena; times are microseconds since 1970. */
 struct session {
@@ -20,13 +22,25 @@ struct session {
     uint8_t csrf[SESSION_SECRET_LEN];
     int64_t created_at, seen_at, ends_at;
     const char *user_agent, *address;
+    const char *role;  /* of the account, store/role.h */
+    int64_t fresh_at;  /* last proof of who it is */
+    bool pending;      /* the second factor has not come: it is no session yet */
+    bool password_due; /* of the account: the password must be changed first */
+    bool has_totp;     /* of the account */
+    bool remote;       /* of the account: the web server said who it is */
 };
 
-/* Makes a session for an administrator whose password was right, and ends the one whose token came
- * with the request (NULL: none), so that nobody can bring a token along that works afterwards.
- * Audited. token: for the cookie. */
-enum outcome session_new(struct db *db, const char *admin, const char *old_token,
-                         const char *user_agent, const char *address, int64_t now,
+struct session_start {
+    const char *admin;
+    const char *old_token; /* the one that came with the request; NULL: none */
+    const char *user_agent, *address;
+    int64_t now;
+    bool pending; /* a second factor must come: ends after SESSION_PENDING_MIN */
+};
+/* Makes a session for an administrator whose proof was right, and ends the one that came along, so
+ * that nobody can bring a token along that works afterwards. Audited, unless it is pending. token:
+ * for the cookie. */
+enum outcome session_new(struct db *db, const struct session_start *start,
                          char token[SESSION_TOKEN_LEN + 1], struct err *err) MUST_USE;
 /* Finds the session of a cookie and keeps it alive. NOT_FOUND: none, it is over, or the account is
  * disabled. */
@@ -34,6 +48,12 @@ enum outcome session_find(struct db *db, const char *token, int64_t now, struct 
                           struct session *out, struct err *err) MUST_USE;
 /* Ends a session; audited as a sign-out. One that does not exist is ended already. */
 enum outcome session_end(struct db *db, const struct session *s, struct err *err) MUST_USE;
+/* The person has proved again who they are. */
+enum outcome session_fresh(struct db *db, const struct session *s, int64_t now,
+                           struct err *err) MUST_USE;
+/* Ends the session of that digest, if it is one of that administrator's; audited. */
+enum outcome session_end_one(struct db *db, const char *admin, struct bytes token_sha256,
+                             const char *by, struct err *err) MUST_USE;
 /* Ends all other sessions of the administrator of s; *n counts them. */
 enum outcome session_end_others(struct db *db, const struct session *s, uint64_t *n,
                                 struct err *err) MUST_USE;
@@ -49,9 +69,5 @@ enum outcome signin_attempt(struct db *db, const char *account, const char *addr
 /* The password was right. */
 enum outcome signin_succeeded(struct db *db, const char *account, const char *address,
                               struct arena *a, struct err *err) MUST_USE;
-
-/* Sets the language of an account's console ("" lets the browser choose). */
-enum outcome admin_language_set(struct db *db, const char *name, const char *language,
-                                struct err *err) MUST_USE;
 
 #endif

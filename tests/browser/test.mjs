@@ -63,14 +63,14 @@ const PAGES = {
   overview: "/", devices: "/devices", device, command: "/device/command?uuid=C-80&id=" + encodeURIComponent(ID),
   result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
   invitations: "/invitations", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
-  account: "/account",
+  accounts: "/accounts", account: "/account",
 };
 // Every form: its address and fields that would do something.
 const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
-  ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }]];
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }]];
 
 // Playwright gives each browser that it launches a fresh folder of user data.
 const engine = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true,
@@ -244,6 +244,64 @@ await test("a session that was brought along is not taken over", async () => {
   await d.close();
 });
 
+await test("an account: made, first password, its role, and its end", async () => {
+  await p.goto("/accounts");
+  await p.getByLabel("Name").fill(`ben "<b>`);
+  await p.getByLabel(/^Helpdesk/).check();
+  await p.getByRole("button", { name: "Make the account" }).click();
+  const first = await p.locator("code.secret").textContent();
+  await p.goto("/accounts"); // shown once
+  assert.equal(await p.locator("code.secret").count(), 0);
+  const d = await context();
+  const q = await d.newPage();
+  await q.goto("/devices");
+  await q.getByLabel("Name").fill(`ben "<b>`);
+  await q.getByLabel("Password").fill(first);
+  await q.locator("main button").click();
+  await q.waitForURL(/\/account$/);
+  await q.goto("/devices");
+  assert.equal(new URL(q.url()).pathname, "/account");
+  await q.getByLabel("Present password").fill(first);
+  await q.getByLabel("New password (").fill("battery staple");
+  await q.getByLabel("New password again").fill("battery staple");
+  await q.getByRole("button", { name: "Change the password" }).click();
+  await q.goto(device);
+  assert.equal(await q.getByRole("button", { name: "DeviceLock" }).count(), 1);
+  assert.equal(await q.locator("textarea").count(), 0);
+  await accessible(q, "device for the helpdesk");
+  assert.equal((await q.goto("/accounts")).status(), 403);
+  assert.match(await q.locator("main").textContent(), /Your role \(Helpdesk\)/);
+  const row = p.locator("tr", { hasText: "ben" });
+  await row.getByRole("combobox").selectOption("viewer");
+  await row.getByRole("button", { name: /^Save/ }).click();
+  await q.goto(device);
+  assert.equal(await q.getByRole("button", { name: "DeviceLock" }).count(), 0);
+  await p.locator("tr", { hasText: "ben" }).getByRole("button", { name: /^Disable/ }).click();
+  await q.goto("/");
+  assert.equal(new URL(q.url()).pathname, "/signin");
+  await p.locator("tr", { hasText: "you" }).getByRole("button", { name: /^Disable/ }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /last administrator/);
+  await d.close();
+});
+
+await test("a sensitive form asks who it is, and loses nothing", async () => {
+  sql("UPDATE session SET fresh_at = 1");
+  await p.goto("/apikeys");
+  await p.getByLabel("Name").fill("from the confirmed form");
+  await p.getByLabel("Days it works (0").fill("7");
+  await p.locator("#scope_read").check();
+  await p.getByRole("button", { name: "Make the key" }).click();
+  await accessible(p, "confirm");
+  await p.screenshot({ path: screens + "/confirm.png" });
+  await p.getByLabel("Present password").fill("wrong");
+  await p.getByRole("button", { name: "Go on" }).click();
+  assert.equal(await p.locator("[role=alert]").count(), 1);
+  await p.getByLabel("Present password").fill(site.console_password);
+  await p.getByRole("button", { name: "Go on" }).click();
+  assert.match(await p.locator("main").textContent(), /from the confirmed form/);
+  assert.match(await p.locator("code.secret").textContent(), /^[0-9a-f]{64}$/);
+});
+
 const plain = await context({ javaScriptEnabled: false });
 let q;
 await test("signing in without JavaScript", async () => {
@@ -319,11 +377,11 @@ await test("dark, and on a phone", async () => {
     ["phone", { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }]]) {
     const d = await context({ ...options, storageState: await c.storageState() });
     const r = await d.newPage();
-    for (const page of ["overview", "devices", "device", "apikeys", "unknown"]) {
+    for (const page of ["overview", "devices", "device", "apikeys", "unknown", "accounts"]) {
       await r.goto(PAGES[page]);
       await accessible(r, name + " " + page);
       await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
-      assert.equal(await r.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), true, name + " " + page);
+      assert.equal(await r.evaluate(() => document.documentElement.scrollWidth), options.viewport.width, name + " " + page);
     }
     await d.close();
   }

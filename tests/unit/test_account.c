@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "store/account.h"
+#include "store/admin.h"
 #include "store/audit.h"
 #include "store/invitation.h"
 #include "store/migrate.h"
@@ -57,8 +58,9 @@ static void an_administrator(void **state)
     struct admin a, *list;
     size_t n;
     assert_outcome(admin_find(db, "alice", arena, &a, &err), NOT_FOUND, err);
-    assert_ok(admin_add(db, "alice", "correct horse", BY, &err), err);
-    assert_outcome(admin_add(db, "alice", "battery staple", BY, &err), CONFLICT, err);
+    assert_ok(admin_add(db, "alice", "administrator", "correct horse", BY, &err), err);
+    assert_outcome(admin_add(db, "alice", "administrator", "battery staple", BY, &err), CONFLICT,
+                   err);
     assert_ok(admin_find(db, "alice", arena, &a, &err), err);
     assert_string_equal(a.role, "administrator");
     assert_int_equal(a.disabled_at, 0);
@@ -68,6 +70,8 @@ static void an_administrator(void **state)
     assert_ok(admin_find(db, "alice", arena, &a, &err), err);
     assert_ok(password_check("battery staple", a.password_hash, &err), err);
     assert_outcome(admin_password_set(db, "nobody", "battery staple", BY, &err), NOT_FOUND, err);
+    assert_outcome(admin_disable(db, "alice", true, BY, &err), CONFLICT, err);
+    assert_ok(admin_add(db, "zoe", "administrator", "battery staple", BY, &err), err);
     assert_ok(admin_disable(db, "alice", true, BY, &err), err);
     assert_ok(admin_find(db, "alice", arena, &a, &err), err);
     int64_t when = a.disabled_at;
@@ -78,20 +82,55 @@ static void an_administrator(void **state)
     assert_ok(admin_disable(db, "alice", false, BY, &err), err);
     assert_outcome(admin_disable(db, "nobody", true, BY, &err), NOT_FOUND, err);
     assert_ok(admin_list(db, arena, &list, &n, &err), err);
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 2);
     assert_string_equal(list[0].name, "alice");
     assert_string_equal(list[0].password_hash, "");
     assert_int_equal(list[0].disabled_at, 0);
     assert_false(table_holds("admin", "battery staple"));
-    static const char *const actions[] = {"admin.add", "admin.password", "admin.disable",
-                                          "admin.disable", "admin.enable"};
+    static const char *const actions[] = {"admin.add",     "admin.password", "admin.add",
+                                          "admin.disable", "admin.disable",  "admin.enable"};
     struct rows r = audit_rows();
-    assert_int_equal(r.n, 5); /* nothing that failed is in it */
+    assert_int_equal(r.n, 6); /* nothing that failed is in it */
     for (size_t i = 0; i < r.n; i++) {
         assert_string_equal(row_at(&r, i, 0)->s, BY);
         assert_string_equal(row_at(&r, i, 1)->s, actions[i]);
-        assert_string_equal(row_at(&r, i, 2)->s, "alice");
+        assert_string_equal(row_at(&r, i, 2)->s, i == 2 ? "zoe" : "alice");
     }
+}
+
+static void roles_and_the_last_administrator(void **state)
+{
+    (void)state;
+    struct admin a;
+    char given[ADMIN_GIVEN_LEN + 1];
+    assert_outcome(admin_add(db, "x", "king", "correct horse", BY, &err), INVALID, err);
+    assert_ok(admin_add(db, "ann", "administrator", "correct horse", BY, &err), err);
+    assert_ok(admin_invite(db, "ben", "helpdesk", BY, given, &err), err);
+    assert_int_equal(strlen(given), ADMIN_GIVEN_LEN);
+    assert_ok(admin_find(db, "ben", arena, &a, &err), err);
+    assert_true(a.password_due && !a.remote && !a.has_totp);
+    assert_string_equal(a.role, "helpdesk");
+    assert_ok(password_check(given, a.password_hash, &err), err);
+    assert_ok(admin_password_set(db, "ben", "my own words", "ben", &err), err);
+    assert_ok(admin_find(db, "ben", arena, &a, &err), err);
+    assert_false(a.password_due);
+
+    assert_outcome(admin_role_set(db, "ann", "viewer", BY, &err), CONFLICT, err);
+    assert_outcome(admin_disable(db, "ann", true, BY, &err), CONFLICT, err);
+    assert_outcome(admin_role_set(db, "ben", "king", BY, &err), INVALID, err);
+    assert_ok(admin_role_set(db, "ben", "administrator", BY, &err), err);
+    assert_ok(admin_role_set(db, "ann", "viewer", BY, &err), err);
+    assert_outcome(admin_role_set(db, "ben", "viewer", BY, &err), CONFLICT, err);
+    assert_outcome(admin_role_set(db, "cid", "viewer", BY, &err), NOT_FOUND, err);
+    assert_ok(admin_reset(db, "ben", BY, given, &err), err);
+    assert_ok(admin_find(db, "ben", arena, &a, &err), err);
+    assert_true(a.password_due);
+    assert_ok(password_check(given, a.password_hash, &err), err);
+    assert_outcome(admin_reset(db, "cid", BY, given, &err), NOT_FOUND, err);
+    assert_true(role_allows("viewer", "view") && !role_allows("viewer", "assist"));
+    assert_true(role_allows("auditor", "audit") && !role_allows("operator", "audit"));
+    assert_false(role_allows("king", "self") || role_allows("administrator", "everything") ||
+                 role_allows(NULL, "self") || role_allows("viewer", NULL));
 }
 
 static void names_and_passwords_that_are_refused(void **state)
@@ -101,14 +140,14 @@ static void names_and_passwords_that_are_refused(void **state)
     memset(name, 'n', sizeof name);
     memset(password, 'p', sizeof password);
     name[129] = password[1025] = '\0';
-    assert_outcome(admin_add(db, "", "correct horse", BY, &err), INVALID, err);
-    assert_outcome(admin_add(db, name, "correct horse", BY, &err), INVALID, err);
-    assert_outcome(admin_add(db, "a\nb", "correct horse", BY, &err), INVALID, err);
-    assert_outcome(admin_add(db, "a:b", "correct horse", BY, &err), INVALID, err);
-    assert_outcome(admin_add(db, "a", "123456789", BY, &err), INVALID, err);
-    assert_outcome(admin_add(db, "a", password, BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, "", "administrator", "correct horse", BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, name, "administrator", "correct horse", BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, "a\nb", "administrator", "correct horse", BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, "a:b", "administrator", "correct horse", BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, "a", "administrator", "123456789", BY, &err), INVALID, err);
+    assert_outcome(admin_add(db, "a", "administrator", password, BY, &err), INVALID, err);
     name[128] = password[1024] = '\0';
-    assert_ok(admin_add(db, name, password, BY, &err), err);
+    assert_ok(admin_add(db, name, "administrator", password, BY, &err), err);
     assert_int_equal(audit_rows().n, 1);
 }
 
@@ -298,6 +337,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup(f, each_setup)
     const struct CMUnitTest tests[] = {
         TEST(an_administrator),
+        TEST(roles_and_the_last_administrator),
         TEST(names_and_passwords_that_are_refused),
         TEST(an_api_key),
         TEST(an_api_key_that_expires),

@@ -9,6 +9,7 @@
 #include "ctl/ctl.h"
 #include "store/migrate.h"
 #include "store/account.h"
+#include "store/admin.h"
 #include "store/invitation.h"
 #include "wire/json.h"
 

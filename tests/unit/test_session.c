@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "store/account.h"
+#include "store/admin.h"
 #include "store/migrate.h"
 #include "store/purge.h"
 #include "store/session.h"
@@ -19,7 +20,12 @@ static struct err err;
 
 static void make(const char *old, char token[SESSION_TOKEN_LEN + 1])
 {
-    assert_ok(session_new(db, "ann", old, "a browser", "192.0.2.1", NOW, token, &err), err);
+    const struct session_start s = {.admin = "ann",
+                                    .old_token = old,
+                                    .user_agent = "a browser",
+                                    .address = "192.0.2.1",
+                                    .now = NOW};
+    assert_ok(session_new(db, &s, token, &err), err);
 }
 
 static enum outcome find(const char *token, int64_t at, struct session *s)
@@ -100,9 +106,43 @@ static void signing_out_and_disabling_end_it(void **state)
     assert_ok(admin_disable(db, "ann", true, "cli", &err), err);
     assert_outcome(find(token, NOW, &s), NOT_FOUND, err);
     assert_ok(admin_disable(db, "ann", false, "cli", &err), err);
+    assert_outcome(find(token, NOW, &s), NOT_FOUND, err);
+    make(NULL, token);
     assert_ok(admin_language_set(db, "ann", "de", &err), err);
     assert_ok(find(token, NOW, &s), err);
     assert_string_equal(s.language, "de");
+}
+
+static void a_session_that_waits_for_a_second_factor(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1], whole[SESSION_TOKEN_LEN + 1];
+    struct session s, *list;
+    size_t n;
+    struct session_start start = {.admin = "ann", .address = "", .now = NOW, .pending = true};
+    assert_ok(session_new(db, &start, token, &err), err);
+    assert_ok(find(token, NOW, &s), err);
+    assert_true(s.pending);
+    assert_int_equal(s.fresh_at, 0);
+    assert_string_equal(s.role, "administrator");
+    assert_ok(session_list(db, "ann", NOW, arena, &list, &n, &err), err);
+    assert_int_equal(n, 0);
+    assert_outcome(find(token, NOW + SESSION_PENDING_MIN * MINUTE_US, &s), NOT_FOUND, err);
+    start.pending = false;
+    start.old_token = token;
+    assert_ok(session_new(db, &start, whole, &err), err);
+    assert_outcome(find(token, NOW, &s), NOT_FOUND, err);
+    assert_ok(find(whole, NOW, &s), err);
+    assert_int_equal(s.fresh_at, NOW);
+    assert_ok(session_fresh(db, &s, NOW + 5, &err), err);
+    assert_ok(find(whole, NOW, &s), err);
+    assert_int_equal(s.fresh_at, NOW + 5);
+    /* a session is ended by its owner only */
+    struct bytes sum = bytes_of(s.token_sha256, sizeof s.token_sha256);
+    assert_ok(session_end_one(db, "zoe", sum, "zoe", &err), err);
+    assert_ok(find(whole, NOW, &s), err);
+    assert_ok(session_end_one(db, "ann", sum, "ann", &err), err);
+    assert_outcome(find(whole, NOW, &s), NOT_FOUND, err);
 }
 
 static int64_t attempt(const char *account, const char *address, int64_t at)
@@ -154,7 +194,8 @@ static void what_is_over_is_purged_by_the_agent(void **state)
     uint64_t gone;
     int64_t now = clock_now();
     make(NULL, token); /* far in the future */
-    assert_ok(session_new(db, "ann", NULL, NULL, "", now - 3 * DAY_US, token, &err), err);
+    const struct session_start old = {.admin = "ann", .address = "", .now = now - 3 * DAY_US};
+    assert_ok(session_new(db, &old, token, &err), err);
     attempt("ann", "x", now - 2 * DAY_US);
     assert_ok(db_new(conf, DB_AGENT, &agent, &err), err);
     assert_ok(purge_run(agent, &gone, &err), err);
@@ -180,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup(signing_in_ends_the_session_that_came_along, clear),
         cmocka_unit_test_setup(a_session_ends_when_idle_and_in_any_case, clear),
         cmocka_unit_test_setup(signing_out_and_disabling_end_it, clear),
+        cmocka_unit_test_setup(a_session_that_waits_for_a_second_factor, clear),
         cmocka_unit_test_setup(guessing_is_slowed_down, clear),
         cmocka_unit_test_setup(a_right_password_clears_the_count, clear),
         cmocka_unit_test_setup(what_is_over_is_purged_by_the_agent, clear),
@@ -191,7 +233,8 @@ int main(void)
     if (!arena || db_new(conf, DB_OWNER, &owner, &err) != OK ||
         migrate_run(owner, "sql/schema", false, &applied, &err) != OK ||
         migrate_grants(owner, "sql/grants.sql", conf, &err) != OK ||
-        admin_add(owner, "ann", PASSWORD, "cli", &err) != OK ||
+        admin_add(owner, "ann", "administrator", PASSWORD, "cli", &err) != OK ||
+        admin_add(owner, "zoe", "administrator", PASSWORD, "cli", &err) != OK ||
         db_new(conf, DB_CONSOLE, &db, &err) != OK) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;

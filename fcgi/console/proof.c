@@ -1,0 +1,68 @@
+/* proof.c: see proof.h. */
+#include "console/proof.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "store/account.h"
+#include "wire/encode.h"
+
+#define CHECK_WAIT_S 3
+
+/* A hash takes 32 MB for a moment: a few at a time. */
+static enum outcome check(struct page *p, const char *password, const char *hash)
+{
+    char unused[PASSWORD_HASH_MAX];
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CHECK_WAIT_S;
+    if (sem_timedwait(&p->app->console->checks, &until) != 0)
+        return err_set(&p->err, UNAVAILABLE, "too many passwords are checked at this moment");
+    enum outcome o =
+        *hash ? password_check(password, hash, &p->err) : password_hash(password, unused, &p->err);
+    sem_post(&p->app->console->checks);
+    return o;
+}
+
+static enum outcome too_early(struct page *p, int64_t wait_s)
+{
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%lld", (long long)wait_s);
+    return err_set(&p->err, DENIED, "%s", words_fill(p->w, p->a, "signin_wait", seconds, NULL));
+}
+
+enum outcome proof_password(struct page *p, const char *name, const char *password,
+                            struct admin *out, int64_t *wait_s)
+{
+    *wait_s = 0;
+    *out = (struct admin){.password_hash = ""};
+    if (!*name || !*password || strlen(name) > ACCOUNT_NAME_MAX ||
+        strlen(password) > ADMIN_PASSWORD_MAX)
+        return err_set(&p->err, DENIED, "%s", page_text(p, "signin_wrong"));
+    enum outcome o =
+        signin_attempt(p->db, name, p->req->remote_addr, p->req->now, p->a, wait_s, &p->err);
+    if (o == OK && *wait_s)
+        return too_early(p, *wait_s);
+    if (o == OK)
+        o = admin_find(p->db, name, p->a, out, &p->err);
+    if (o != OK && o != NOT_FOUND)
+        return o;
+    bool known = o == OK && *out->password_hash && !out->disabled_at;
+    o = check(p, password, known ? out->password_hash : "");
+    if (o == DENIED || (o == OK && !known))
+        return err_set(&p->err, DENIED, "%s", page_text(p, "signin_wrong"));
+    return o;
+}
+
+enum outcome proof_again(struct page *p)
+{
+    const char *given = req_form(p->req, "proof");
+    struct admin admin;
+    int64_t wait;
+    enum outcome o = proof_password(p, p->caller->admin, given ? given : "", &admin, &wait);
+    if (o == DENIED && !wait)
+        return err_set(&p->err, DENIED, "%s", page_text(p, "password_wrong"));
+    if (o == OK)
+        o = signin_succeeded(p->db, p->caller->admin, p->req->remote_addr, p->a, &p->err);
+    return o;
+}

@@ -1,0 +1,243 @@
+/*
+ * test_roles.c: the privilege matrix: every row of the route table that wants a session, asked by
+ * every role through route_run(), against what is written down here. The console is the real one,
+ * with the real database.
+ */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "console/console.h"
+#include "html/form.h"
+#include "route/gate.h"
+#include "route/route.h"
+#include "store/admin.h"
+#include "store/migrate.h"
+#include "store/session.h"
+
+/* Who passes, by the first letters of the roles: viewer, Auditor, helpdesk, operator, administrator
+ * (V A H O !). A row of the table that is missing here fails the test, and so does one too many. */
+static const struct {
+    int method;
+    const char *path, *who;
+} MATRIX[] = {
+    {METHOD_POST, "/signout", "VAHO!"},
+    {METHOD_GET, "/", "VAHO!"},
+    {METHOD_GET, "/devices", "VAHO!"},
+    {METHOD_GET, "/device", "VAHO!"},
+    {METHOD_GET, "/device/command", "VAHO!"},
+    {METHOD_POST, "/device/command", "HO!"},
+    {METHOD_POST, "/device/cancel", "HO!"},
+    {METHOD_POST, "/device/push", "HO!"},
+    {METHOD_GET, "/unknown", "VAHO!"},
+    {METHOD_POST, "/unknown", "O!"},
+    {METHOD_GET, "/invitations", "O!"},
+    {METHOD_POST, "/invitations", "O!"},
+    {METHOD_GET, "/apikeys", "!"},
+    {METHOD_POST, "/apikeys", "!"},
+    {METHOD_GET, "/pushcerts", "VAHO!"},
+    {METHOD_POST, "/pushcerts", "!"},
+    {METHOD_GET, "/audit", "A!"},
+    {METHOD_GET, "/accounts", "!"},
+    {METHOD_POST, "/accounts", "!"},
+    {METHOD_GET, "/account", "VAHO!"},
+    {METHOD_POST, "/account", "VAHO!"},
+};
+#define ROWS (sizeof MATRIX / sizeof MATRIX[0])
+static const char LETTERS[] = "VAHO!"; /* in the order of role_names */
+#define PASSWORD "correct horse battery"
+
+static struct arena *arena;
+static struct conf conf;
+static struct app app;
+static struct db *owner;
+static struct err err;
+static struct resp resp;
+static char token[SESSION_TOKEN_LEN + 1];
+
+static size_t nothing(void *from, void *p, size_t n, bool *cut)
+{
+    struct bytes *f = from;
+    size_t m = n < f->n ? n : f->n;
+    memcpy(p, f->p, m);
+    f->p += m;
+    f->n -= m;
+    *cut = false;
+    return m;
+}
+
+/* The status that the signed-in person gets; body: of the form. */
+static int ask(int method, const char *path, const char *body)
+{
+    struct bytes feed = bytes_str(body);
+    struct req *req;
+    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", path),
+                    method == METHOD_POST ? "REQUEST_METHOD=POST" : "REQUEST_METHOD=GET",
+                    arena_fmt(arena, "CONTENT_LENGTH=%zu", feed.n),
+                    "CONTENT_TYPE=application/x-www-form-urlencoded",
+                    "REMOTE_ADDR=192.0.2.1",
+                    arena_fmt(arena, "HTTP_COOKIE=" CONSOLE_COOKIE "=%s", token),
+                    NULL};
+    resp_free(&resp);
+    resp_init(&resp);
+    assert_ok(req_new(arena, vars, (struct req_source){nothing, &feed}, &req, &err), err);
+    route_run(&app, PROGRAM_CONSOLE, req, &resp);
+    return resp.status;
+}
+
+/* The token of the session's forms, as a field. */
+static const char *csrf(void)
+{
+    char out[FORM_TOKEN_LEN + 1];
+    struct session s;
+    struct db *db = NULL;
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    assert_ok(session_find(db, token, clock_now(), arena, &s, &err), err);
+    db_pool_give(app.pool, &db);
+    form_token(bytes_of(s.csrf, sizeof s.csrf), out);
+    return arena_fmt(arena, "csrf=%s", out);
+}
+
+static void sign_in(const char *name)
+{
+    struct db *db = NULL;
+    const struct session_start s = {.admin = name, .address = "192.0.2.1", .now = clock_now()};
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    assert_ok(session_new(db, &s, token, &err), err);
+    db_pool_give(app.pool, &db);
+}
+
+static void every_row_is_in_the_matrix(void **state)
+{
+    (void)state;
+    size_t found = 0;
+    for (size_t i = 0; i < routes_n; i++) {
+        size_t k = 0;
+        if (routes[i].gate != GATE_CONSOLE)
+            continue;
+        while (k < ROWS && (MATRIX[k].method != routes[i].methods ||
+                            strcmp(MATRIX[k].path, routes[i].path) != 0))
+            k++;
+        if (k == ROWS)
+            fail_msg("%s is not in the matrix of tests/unit/test_roles.c", routes[i].path);
+        found++;
+        assert_non_null(routes[i].scope);
+    }
+    assert_int_equal(found, ROWS);
+}
+
+static void every_role_gets_what_the_matrix_says(void **state)
+{
+    (void)state;
+    for (int r = 0; role_names[r]; r++) {
+        sign_in(role_names[r]);
+        for (size_t k = 0; k < ROWS; k++) {
+            /* A form without its token does nothing, but is refused for another reason. */
+            bool may = strchr(MATRIX[k].who, LETTERS[r]) != NULL;
+            int status = ask(MATRIX[k].method, MATRIX[k].path, "");
+            bool role_refused = status == 403 && strstr(resp.note, "Your role") != NULL;
+            if (role_refused == may)
+                fail_msg("%s %s: %d %s", role_names[r], MATRIX[k].path, status, resp.note);
+            if (may && MATRIX[k].method == METHOD_POST)
+                assert_int_equal(status, 403);
+        }
+        arena_reset(arena);
+    }
+}
+
+static void an_unknown_role_may_nothing(void **state)
+{
+    (void)state;
+    assert_ok(db_run(owner, "r", "UPDATE admin SET role = 'king' WHERE name = 'odd'", &err), err);
+    sign_in("odd");
+    for (size_t k = 0; k < ROWS; k++)
+        assert_int_equal(ask(MATRIX[k].method, MATRIX[k].path, ""), 403);
+}
+
+static void a_given_password_opens_the_account_page_only(void **state)
+{
+    (void)state;
+    sign_in("new");
+    for (size_t k = 0; k < ROWS; k++) {
+        int status = ask(MATRIX[k].method, MATRIX[k].path, "");
+        if (strcmp(MATRIX[k].path, "/account") == 0 && MATRIX[k].method == METHOD_GET)
+            assert_int_equal(status, 200);
+        else if (MATRIX[k].method == METHOD_GET)
+            assert_int_equal(status, 303);
+        else
+            assert_int_equal(status, 403);
+    }
+}
+
+static void what_administers_wants_a_proof(void **state)
+{
+    (void)state;
+    sign_in("administrator");
+    assert_ok(db_run(owner, "r", "UPDATE session SET fresh_at = 1", &err), err);
+    const char *form = arena_fmt(arena, "%s&what=add&name=x%%3Cy&role=viewer", csrf());
+    assert_int_equal(ask(METHOD_POST, "/accounts", form), 403);
+    assert_non_null(strstr(buf_cstr(&resp.body), "name=\"proof\""));
+    assert_non_null(strstr(buf_cstr(&resp.body), "name=\"name\" value=\"x&lt;y\""));
+    assert_int_equal(ask(METHOD_POST, "/accounts", arena_fmt(arena, "%s&proof=wrong+one", form)),
+                     403);
+    assert_non_null(strstr(buf_cstr(&resp.body), "name=\"proof\""));
+    assert_null(strstr(buf_cstr(&resp.body), "wrong one"));
+    assert_int_equal(
+        ask(METHOD_POST, "/accounts", arena_fmt(arena, "%s&proof=correct+horse+battery", form)),
+        200);
+    /* and it holds for a while */
+    assert_int_equal(ask(METHOD_POST, "/accounts",
+                         arena_fmt(arena, "%s&what=role&name=x%%3Cy&role=helpdesk", csrf())),
+                     303);
+    struct admin a;
+    assert_ok(admin_find(owner, "x<y", arena, &a, &err), err);
+    assert_string_equal(a.role, "helpdesk");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    int applied;
+    arena = arena_new(16 * LIM_MB);
+    conf = *testdb_conf(TESTDB_DIR, "drover_test_roles");
+    conf.path = "test";
+    conf.share_dir = ".";
+    conf.organization = "Example";
+    app.conf = &conf;
+    assert_ok(db_new(&conf, DB_OWNER, &owner, &err), err);
+    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
+    assert_ok(migrate_grants(owner, "sql/grants.sql", &conf, &err), err);
+    assert_ok(gate_new(&conf, &app.gate, &err), err);
+    assert_ok(db_pool_new(&conf, DB_CONSOLE, 2, &app.pool, &err), err);
+    assert_ok(console_new(&conf, &app.console, &err), err);
+    for (int r = 0; role_names[r]; r++)
+        assert_ok(admin_add(owner, role_names[r], role_names[r], PASSWORD, "test", &err), err);
+    char given[ADMIN_GIVEN_LEN + 1];
+    assert_ok(admin_add(owner, "odd", "viewer", PASSWORD, "test", &err), err);
+    assert_ok(admin_invite(owner, "new", "administrator", "test", given, &err), err);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    resp_free(&resp);
+    console_free(&app.console);
+    gate_free(&app.gate);
+    db_pool_free(&app.pool);
+    db_free(&owner);
+    arena_free(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_is_in_the_matrix),
+        cmocka_unit_test(every_role_gets_what_the_matrix_says),
+        cmocka_unit_test(an_unknown_role_may_nothing),
+        cmocka_unit_test(a_given_password_opens_the_account_page_only),
+        cmocka_unit_test(what_administers_wants_a_proof),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
