@@ -378,6 +378,10 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(version(), SCHEMA_VERSION);
     assert_int_equal(select_int("SELECT COUNT(*) FROM admin WHERE name = 'ann' AND language = ''"),
                      1);
+    /* who could do everything still can */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM admin WHERE role = 'administrator' AND "
+                                "origin = 'local' AND password_due = 0 AND totp_secret IS NULL"),
+                     1);
     assert_int_equal(select_int("SELECT COUNT(*) FROM audit WHERE actor = 'ann'"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM session"), 0);
