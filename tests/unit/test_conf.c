@@ -300,7 +300,7 @@ static void test_describe(void **state)
         if (line[0] != ' ' && !strchr(line, '{') && !strstr(line, "= \n"))
             buf_str(&text, line);
     }
-    assert_int_equal(sections, 17);
+    assert_true(sections >= 17);
     assert_int_equal(described, helped);
     assert_true(described >= 60);
     struct conf *c = taken(buf_cstr(&text));
