@@ -44,8 +44,8 @@ static const struct verb verbs[] = {
      "add NAME [--scopes WORDS] [--expires TIME]\n"
      "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",
      "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
-    {"invite", "[--uses N] [--expires TIME] [--note TEXT]",
-     "make a link to the enrolment profile (once, 7d)", ctl_invite},
+    {"invite", "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT]",
+     "make a link to an enrolment profile (default, once, 7d)", ctl_invite},
     {"enqueue",
      "ID... --request-type NAME [--keys JSON|@FILE] [--force] [OPTION...]\n"
      "ID... --file FILE [OPTION...]\n"

@@ -24,6 +24,10 @@ GRANT SELECT ON @db@.enroll_user TO @mdm@;
 GRANT SELECT ON @db@.renewal TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.user_auth TO @mdm@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.login_throttle TO @mdm@;
+GRANT SELECT ON @db@.enroll_profile TO @mdm@;
+GRANT SELECT ON @db@.enroll_profile_version TO @mdm@;
+GRANT SELECT ON @db@.enroll_profile_item TO @mdm@;
+GRANT SELECT, INSERT ON @db@.handout TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
@@ -50,12 +54,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.signin_throttle TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.enroll_user TO @console@;
 GRANT SELECT ON @db@.renewal TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.leaving TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.enroll_profile TO @console@;
+GRANT SELECT, INSERT ON @db@.enroll_profile_version TO @console@;
+GRANT SELECT, INSERT ON @db@.enroll_profile_item TO @console@;
+GRANT SELECT ON @db@.handout TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
 GRANT SELECT, UPDATE ON @db@.site TO @agent@;
 GRANT SELECT ON @db@.trust_ca TO @agent@;
-GRANT SELECT ON @db@.identity_cert TO @agent@;
+GRANT SELECT, INSERT ON @db@.identity_cert TO @agent@;
 GRANT SELECT, UPDATE ON @db@.enrollment TO @agent@;
 GRANT SELECT, UPDATE ON @db@.life TO @agent@;
 GRANT SELECT, INSERT, DELETE ON @db@.command TO @agent@;
@@ -74,3 +82,7 @@ GRANT SELECT (last_at), DELETE ON @db@.signin_throttle TO @agent@;
 GRANT SELECT, DELETE ON @db@.login_throttle TO @agent@;
 GRANT SELECT, INSERT, UPDATE ON @db@.renewal TO @agent@;
 GRANT SELECT, DELETE ON @db@.leaving TO @agent@;
+GRANT SELECT ON @db@.enroll_profile TO @agent@;
+GRANT SELECT ON @db@.enroll_profile_version TO @agent@;
+GRANT SELECT ON @db@.enroll_profile_item TO @agent@;
+GRANT SELECT, INSERT, DELETE ON @db@.handout TO @agent@;

@@ -176,16 +176,17 @@ static const struct key keys[] = {
     {"enroll", "open", BOOL, AT(enroll_open), "no", .help =
         "give the enrolment profile to anybody, without an invitation; for trials"},
     {"enroll", "topic", TEXT, AT(enroll_topic), "", .help =
-        "push topic in enrolment profiles; empty: that of the only push certificate"},
+        "push topic of enrolment profiles that name none; empty: that of the only push certificate"},
     {"enroll", "access_rights", INT, AT(enroll_access_rights), "8191", 1, ACCESS_RIGHTS_ALL,
-        .help = "sum of the rights that the MDM payload asks for; 2 needs 1, 128 needs 64"},
+        .help = "AccessRights, a sum, that the enrolment profile \"default\" is made with; 2 needs 1, "
+                "128 needs 64"},
     {"enroll", "sign_message", BOOL, AT(enroll_sign_message), "no", .help =
-        "have devices sign every message (Mdm-Signature)"},
+        "the enrolment profile \"default\" is made so that devices sign every message (Mdm-Signature)"},
     {"enroll", "profile_chain", PATH, AT(profile_chain), "", .help =
         "PEM file of certificates to add to signed profiles"},
     {"enroll", "certificates", PATH, AT(enroll_certificates), "", .help =
-        "PEM file of certificates that the enrolment profile installs: the root and intermediates "
-        "of this server's TLS certificate, where devices do not know them"},
+        "PEM file of certificates that the enrolment profile \"default\" is made with: the root and "
+        "intermediates of this server's TLS certificate, where devices do not know them"},
 
     {"apple", "roots", PATH, AT(apple_roots), "", .help =
         "PEM file of Apple's CAs, which certify the built-in identities that devices sign with when "

@@ -2,6 +2,7 @@
 #include "checkin/checkin.h"
 
 #include "store/authenticate.h"
+#include "store/handout.h"
 #include "wire/x509.h"
 
 void checkin_facts(struct message *m, struct device_facts *f)
@@ -36,6 +37,16 @@ static bool cert_read(struct message *m, struct authenticate *x)
     return true;
 }
 
+/* The word by which a profile of a static challenge or of another SCEP server is known again. */
+static const char *handout_token(struct message *m)
+{
+    const char *t = req_query(m->req, HANDOUT_TOKEN_QUERY);
+    bool good = t != NULL && strlen(t) == HANDOUT_TOKEN_LEN &&
+                strspn(t, "0123456789abcdef") == HANDOUT_TOKEN_LEN;
+
+    return good ? t : NULL;
+}
+
 void checkin_Authenticate(struct message *m)
 {
     struct authenticate x;
@@ -44,6 +55,7 @@ void checkin_Authenticate(struct message *m)
     if (!checkin_topic(m, &x.topic) || !cert_read(m, &x))
         return;
     checkin_facts(m, &x.facts);
+    x.token = handout_token(m);
     if (batch_do(m->app->batch, &x.unit) != OK) {
         device_fail(m, &x.unit.err);
         return;

@@ -55,8 +55,8 @@ void console_invite(struct app *app, struct req *req, const struct caller *calle
     if (days < 1 || days > DAYS_MAX)
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "invitation_days"));
     else
-        o = invitation_new(p.db, page_field(&p, "note"), uses, req->now + days * DAY_US,
-                           caller->admin, token, &p.err);
+        o = invitation_new(p.db, page_field(&p, "profile"), page_field(&p, "note"), uses,
+                           req->now + days * DAY_US, caller->admin, token, &p.err);
     if (o == OK) {
         value_set(p.root, "link",
                   value_text(p.a, arena_fmt(p.a, "%s/enroll/%s", app->conf->device_url, token)));

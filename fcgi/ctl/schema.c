@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "store/enrollprofile.h"
 #include "store/migrate.h"
 
 const char *ctl_sql_dir(struct ctl *c, const char *given)
@@ -32,6 +33,18 @@ static int grants_give(struct ctl *c, struct db *db, const char *dir)
         return path ? ctl_failed(&err) : CTL_FAILED;
     puts("The accounts have their rights.");
     return CTL_OK;
+}
+
+/* The enrolment profile "default", as [enroll] says, unless it is there. Until it can be made, what
+ * is configured counts. */
+static void default_make(struct ctl *c, struct db *db)
+{
+    struct err err;
+    bool made;
+    if (enrollprofile_default(db, c->conf, c->actor, &made, &err) != OK)
+        fprintf(stderr, "droverctl: the default enrolment profile was not made: %s\n", err.msg);
+    else if (made)
+        puts("The enrolment profile \"default\" was made as configured.");
 }
 
 int ctl_migrate(struct ctl *c, int argc, char **argv)
@@ -67,6 +80,7 @@ int ctl_migrate(struct ctl *c, int argc, char **argv)
                 SCHEMA_VERSION);
         return ctl_failed(&err);
     }
+    default_make(c, db);
     return no_grants ? CTL_OK : grants_give(c, db, dir);
 }
 

@@ -1,123 +1,54 @@
 /* enroll.c: the link that gives the enrolment profile. */
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
+
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "enrollment/profile.h"
 #include "store/invitation.h"
-#include "store/pushcert.h"
-#include "store/scep.h"
-#include "wire/sign.h"
 
 #define PATH_PREFIX "/enroll"
-#define TYPE_PROFILE "application/x-apple-aspen-config"
-#define PROFILE_MAX (512u * LIM_KB)
-#define CERTS_FILE_MAX (256u * LIM_KB)
 /* A person may install what was fetched some time later; a day is enough for that. */
 #define CHALLENGE_US DAY_US
 
-/* One profile being given out. The parts that need no transaction are there before it begins. */
-struct handout {
+/* One profile being given out. */
+struct handout_get {
     const struct conf *conf;
     struct arena *a;
     const char *token; /* of the invitation; NULL: open to anybody */
-    struct profile profile;
+    const char *address;
     struct bytes der; /* the signed profile */
 };
 
-static enum outcome load_certs(const struct conf *conf, struct arena *a, struct profile *p,
-                               struct err *err)
-{
-    const char *path = conf->enroll_certificates;
-    if (!path[0])
-        return OK;
-    uint8_t *text = arena_alloc(a, CERTS_FILE_MAX);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 || !text ? -1 : read(fd, text, CERTS_FILE_MAX);
-    enum outcome o;
-    if (n < 0)
-        o = err_set(err, ERROR, "[enroll] certificates %s: %m", path);
-    else
-        o = cert_from_pem(a, bytes_of(text, (size_t)n), p->certs, PROFILE_CERTS_MAX, &p->ncerts,
-                          err);
-    if (fd >= 0)
-        close(fd);
-    if (o == INVALID)
-        return err_set(err, ERROR, "[enroll] certificates %s holds no sound PEM certificates",
-                       path);
-    return o;
-}
-
-/* The configured topic, or that of the only push certificate. */
-static enum outcome find_topic(const struct conf *conf, struct db *db, struct arena *a,
-                               struct profile *p, struct err *err)
-{
-    p->topic = conf->enroll_topic;
-    if (p->topic[0])
-        return OK;
-    enum outcome o = pushcert_sole_topic(db, a, &p->topic, err);
-    if (o != NOT_FOUND && o != CONFLICT)
-        return o;
-    err_prefix(err, "[enroll] topic names none");
-    return UNAVAILABLE;
-}
-
-enum outcome profile_of_site(const struct conf *conf, struct db *db, struct arena *a,
-                             const char *topic, struct profile *p, struct err *err)
-{
-    *p = (struct profile){.device_url = conf->device_url,
-                          .organization = conf->organization,
-                          .topic = topic,
-                          .access_rights = conf->enroll_access_rights,
-                          .sign_message = conf->enroll_sign_message};
-    enum outcome o = load_certs(conf, a, p, err);
-    if (o == OK && !topic)
-        o = find_topic(conf, db, a, p, err);
-    if (o == OK)
-        o = sign_certificate(a, "ca", &p->ca_der, err);
-    return o;
-}
-
-/* Uses the invitation, makes the challenge, signs: all in one unit, so that a signer that is away
- * costs nobody a use of the link. Run again, it does the same with another challenge. */
+/* Uses the invitation and hands its profile out, in one unit. */
 static enum outcome handout_unit(struct db *db, void *arg, struct err *err)
 {
-    struct handout *h = arg;
+    struct handout_get *h = arg;
     struct invitation inv = {.note = ""};
-    char challenge[SCEP_CHALLENGE_LEN + 1] = "", note[64];
-    struct buf xml = BUF_INIT(PROFILE_MAX);
+    struct profile p;
+    char note[64] = "open enrolment";
+    struct profile_order order = {
+        .way = WAY_OPEN, .address = h->address, .note = note, .keep_us = CHALLENGE_US};
     enum outcome o = OK;
-    if (h->token)
+    if (h->token) {
         o = invitation_consume(db, h->token, h->a, &inv, err);
+        snprintf(note, sizeof note, "invitation %lld", (long long)inv.id);
+        order.way = WAY_INVITATION;
+        order.invitation_id = inv.id;
+    }
     if (o != OK)
         return o;
-    if (h->token)
-        snprintf(note, sizeof note, "invitation %lld", (long long)inv.id);
-    else
-        snprintf(note, sizeof note, "open enrolment");
-    o = scep_challenge_new(db, note, 0, clock_now() + CHALLENGE_US, challenge, err);
-    h->profile.challenge = challenge;
-    if (o == OK)
-        o = profile_build(&h->profile, h->a, &xml, err);
-    if (o == INVALID) { /* our configuration, not the caller's request */
-        err_prefix(err, "the enrolment profile");
-        o = ERROR;
-    }
-    if (o == OK)
-        o = sign_profile(h->a, buf_bytes(&xml), &h->der, err);
-    h->profile.challenge = "";
-    secret_wipe(challenge, sizeof challenge);
-    buf_wipe(&xml);
-    return o;
+    o = inv.profile_id ? profile_load_id(h->conf, db, h->a, inv.profile_id, &p, err)
+                       : profile_load(h->conf, db, h->a, NULL, &p, err);
+    if (o == NOT_FOUND) /* of the object, not of the link */
+        o = err->outcome = ERROR;
+    return o == OK ? profile_hand_out(h->conf, db, &p, &order, h->a, &h->der, err) : o;
 }
 
-static void answer(struct handout *h, enum outcome o, struct resp *resp, const struct err *err)
+static void answer(struct handout_get *h, enum outcome o, struct resp *resp, const struct err *err)
 {
     switch (o) {
     case OK:
-        resp->content_type = TYPE_PROFILE;
+        resp->content_type = PROFILE_TYPE;
         resp->secret = true;
         resp_header(resp, "Cache-Control", "no-store");
         resp_header(resp, "Content-Disposition", "attachment; filename=\"enroll.mobileconfig\"");
@@ -156,14 +87,13 @@ void enroll_handle(struct app *app, struct req *req, const struct caller *caller
     (void)caller;
     struct err err = {.outcome = OK};
     struct db *db = NULL;
-    struct handout h = {.conf = app->conf, .a = req->arena, .token = token_of(req)};
+    struct handout_get h = {
+        .conf = app->conf, .a = req->arena, .token = token_of(req), .address = req->remote_addr};
     enum outcome o = OK;
     if (h.token ? !h.token[0] : !app->conf->enroll_open)
         o = err_set(&err, NOT_FOUND, "no invitation");
     if (o == OK)
         o = db_pool_take(app->pool, &db, &err);
-    if (o == OK)
-        o = profile_of_site(app->conf, db, h.a, NULL, &h.profile, &err);
     if (o == OK)
         o = db_unit(db, handout_unit, &h, &err);
     db_pool_give(app->pool, &db);

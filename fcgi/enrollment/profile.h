@@ -1,37 +1,100 @@
-/* profile.h: enrolment by profile: a link gives a .mobileconfig that makes a device ours. */
+/*
+ * profile.h: the enrolment profile: what makes a device ours. profile_load() takes an object
+ * (store/enrollprofile.h), profile_hand_out() makes the profile for one device: every way in, and
+ * the renewal, goes through these two.
+ */
 #ifndef DROVER_ENROLLMENT_PROFILE_H
 #define DROVER_ENROLLMENT_PROFILE_H
 
 #include "http/app.h"
-#include "store/db.h"
+#include "store/enrollprofile.h"
+#include "store/handout.h"
+#include "wire/plist.h"
 
-#define PROFILE_CERTS_MAX 16
+#define PROFILE_CERTS_MAX 17 /* the device CA and 16 more */
+#define PROFILE_TYPE "application/x-apple-aspen-config"
+#define PROFILE_MAX (512u * 1024u) /* octets of one that was given out */
 
-/* What an enrolment profile is made of. Strings are UTF-8. */
+/* An enrolment profile before it is given out. Strings are UTF-8 and never NULL unless said. */
 struct profile {
-    const char *device_url; /* https base of the device host */
-    const char *organization;
-    const char *topic;     /* com.apple.mgmt.* */
-    const char *challenge; /* of SCEP */
-    int64_t access_rights;
-    bool sign_message;
-    struct bytes ca_der;                   /* the device CA */
-    struct bytes certs[PROFILE_CERTS_MAX]; /* further roots and intermediates, DER */
+    int64_t id, version; /* of the object; 0: as configured */
+    bool web;            /* people may fetch it from the web page */
+    /* the profile */
+    const char *identifier; /* its PayloadIdentifier: the same for all of this server */
+    const char *organization, *title, *description, *consent;
+    int64_t removal;                       /* enum enroll_removal */
+    struct bytes removal_password;         /* sealed; empty: none */
+    struct bytes certs[PROFILE_CERTS_MAX]; /* DER; the device CA is the first */
     size_t ncerts;
+    /* the MDM payload */
+    const char *topic, *server_url, *checkin_url;
+    const char *server_capabilities; /* space-separated */
+    int64_t access_rights;
+    bool sign_message, check_out_when_removed, use_development_apns;
+    const char *managed_account, *enrollment_mode; /* account-driven; NULL: not in it */
+    /* the identity payload */
+    int64_t identity; /* enum enroll_identity */
+    const char *key_type;
+    int64_t key_size;
+    const char *scep_url, *scep_name, *scep_subject, *scep_fingerprint;
+    struct bytes scep_challenge; /* sealed; empty: none */
 };
-/* Everything but the challenge, from the configuration and the signer. topic: the one to keep;
- * NULL: the configured one, or that of the only push certificate. UNAVAILABLE: there is none. */
-enum outcome profile_of_site(const struct conf *conf, struct db *db, struct arena *a,
-                             const char *topic, struct profile *p, struct err *err) MUST_USE;
-/* Adds the property list, unsigned. INVALID: device_url is no https URL, topic does not begin with
+
+/* What goes into the profile of one device: made by profile_hand_out(). */
+struct profile_secrets {
+    const char *challenge;        /* of SCEP */
+    struct bytes pkcs12;          /* instead of SCEP */
+    const char *pkcs12_password;  /* "" unless pkcs12 */
+    const char *removal_password; /* "" for none */
+};
+
+/* An object by name (NULL or "": the default one), or by id, ready to be given out, from the
+ * database, the configuration and the signer. NOT_FOUND: no such object; UNAVAILABLE: there is no
+ * topic, or more than one to choose from; the signer or the database is away. Strings in a. */
+enum outcome profile_load(const struct conf *conf, struct db *db, struct arena *a, const char *name,
+                          struct profile *p, struct err *err) MUST_USE;
+enum outcome profile_load_id(const struct conf *conf, struct db *db, struct arena *a, int64_t id,
+                             struct profile *p, struct err *err) MUST_USE;
+/* Makes p what a renewed profile may be: Topic, ServerURL, CheckInURL, AccessRights and the rest
+ * that a device refuses to see changed are those of h. */
+void profile_keep(struct profile *p, const struct handout *h);
+
+/* Adds the property list, unsigned. With recipient (a DER certificate; empty: nobody's) its
+ * payloads are encrypted to that. INVALID: an address is no https URL, topic does not begin with
  * "com.apple.mgmt.", or access_rights breaks the rules of "Structure of MDM Payloads" (not zero, 2
  * needs 1, 128 needs 64, nothing above 8191). a: for names and scratch. */
-enum outcome profile_build(const struct profile *p, struct arena *a, struct buf *xml,
+enum outcome profile_build(const struct profile *p, const struct profile_secrets *s,
+                           struct bytes recipient, struct arena *a, struct buf *xml,
                            struct err *err) MUST_USE;
+/* Encrypts a profile's payloads: PayloadContent of root goes as a property list of its own into
+ * CMS EnvelopedData for the holder of the certificate, which becomes EncryptedPayloadContent, and
+ * IsEncrypted says so (Apple, "Configuration Profile Reference"). Sign afterwards. INVALID: nothing
+ * can be encrypted to this certificate (a key that only signs). */
+enum outcome profile_encrypt(pl root, struct bytes recipient, struct err *err) MUST_USE;
 
 /* The top-level PayloadIdentifier of every enrolment profile of the server at this https URL. NULL:
  * out of memory. */
 const char *profile_identifier(struct arena *a, const char *url);
+
+/* One profile given out: to whom, and how. */
+struct profile_order {
+    enum handout_way way;
+    enum account_kind account_kind; /* who asked; ACCOUNT_NONE: nobody logged in */
+    const char *account;            /* NULL then */
+    int64_t invitation_id;          /* 0: none */
+    const char *address;            /* where it is sent; NULL: not known */
+    const char *note;               /* of the challenge, for people */
+    int64_t device_id;              /* the device whose identity it renews; 0: none */
+    int64_t keep_us;                /* how long the identity's challenge works */
+    struct bytes recipient;         /* encrypted to this certificate; empty: not */
+};
+/* Makes the identity's challenge, or the identity; writes the handout; builds, encrypts, signs.
+ * Inside the caller's unit of work, so that a signer that is away costs nobody a use of a link: run
+ * again, it does the same with other secrets. *der is in a. ERROR: the object or the configuration
+ * makes no sound profile; UNAVAILABLE: the signer or the database is away. */
+enum outcome profile_hand_out(const struct conf *conf, struct db *db, const struct profile *p,
+                              const struct profile_order *order, struct arena *a, struct bytes *der,
+                              struct err *err) MUST_USE;
 
 /* GET /enroll/TOKEN: the profile, signed, for the holder of an invitation; GET /enroll: for anybody
  * when [enroll] open is set. 404: no such invitation; 410: expired or used up; 503: something that

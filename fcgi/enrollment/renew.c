@@ -7,15 +7,11 @@
 #include "enrollment/profile.h"
 #include "store/queue.h"
 #include "store/renewal.h"
-#include "store/scep.h"
-#include "wire/encode.h"
 #include "wire/plist.h"
-#include "wire/sign.h"
 
 #define RUN_MAX 20                 /* begun in one run: pushes wait meanwhile */
 #define CHALLENGE_US (14 * DAY_US) /* a device may be away for some time */
 #define CONFIRM_US DAY_US          /* and so long after that for the new identity to be seen */
-#define PROFILE_MAX (512u * LIM_KB)
 #define RENEWAL_PRIORITY 10
 #define ACTOR "rule:renewal"
 
@@ -27,41 +23,61 @@ struct begin {
     struct arena *a;
     int64_t now;
     char uuid[UUID_LEN + 1];
+    struct bytes der;     /* the signed profile */
     struct bytes command; /* the property list */
 };
 
-/* The profile, signed. */
-static enum outcome profile_make(struct begin *b, struct bytes *der, struct err *err)
+/* The object that the device enrolled with, in force now, with what may not change as it was. Where
+ * that is not known, or the object is gone, the default one with the device's topic. */
+static enum outcome profile_of(struct begin *b, struct profile *p, struct handout *was,
+                               struct err *err)
 {
-    char challenge[SCEP_CHALLENGE_LEN + 1] = "";
-    struct buf xml = BUF_INIT(PROFILE_MAX);
-    struct profile p;
-    enum outcome o =
-        profile_of_site(b->conf, b->db, b->a, b->due->topic[0] ? b->due->topic : NULL, &p, err);
-    if (o == OK)
-        o = scep_challenge_new(b->db, "renewal", b->due->device_id, b->now + CHALLENGE_US,
-                               challenge, err);
-    p.challenge = challenge;
-    if (o == OK)
-        o = profile_build(&p, b->a, &xml, err);
-    if (o == OK)
-        o = sign_profile(b->a, buf_bytes(&xml), der, err);
-    secret_wipe(challenge, sizeof challenge);
-    buf_wipe(&xml);
+    *was = (struct handout){.topic = b->due->topic};
+    enum outcome o = handout_of_device(b->db, b->due->device_id, b->a, was, err);
+    bool known = o == OK;
+    if (o == NOT_FOUND || (known && !was->profile_id))
+        o = profile_load(b->conf, b->db, b->a, NULL, p, err);
+    else if (known) {
+        o = profile_load_id(b->conf, b->db, b->a, was->profile_id, p, err);
+        if (o == NOT_FOUND)
+            o = profile_load(b->conf, b->db, b->a, NULL, p, err);
+    }
+    if (o == OK && known)
+        profile_keep(p, was);
+    else if (o == OK && was->topic[0])
+        p->topic = was->topic;
     return o;
+}
+
+/* The profile, signed; encrypted to the identity that it replaces, where that can be. Its making is
+ * one unit of work with the row that says so. */
+static enum outcome profile_unit(struct db *db, void *arg, struct err *err)
+{
+    struct begin *b = arg;
+    struct profile p;
+    struct handout was;
+    (void)db; /* it is b->db */
+    enum outcome o = profile_of(b, &p, &was, err);
+    struct profile_order order = {.way = WAY_RENEWAL,
+                                  .account_kind = (enum account_kind)was.account_kind,
+                                  .account = was.account,
+                                  .invitation_id = was.invitation_id,
+                                  .note = "renewal",
+                                  .device_id = b->due->device_id,
+                                  .keep_us = CHALLENGE_US};
+    return o == OK ? profile_hand_out(b->conf, b->db, &p, &order, b->a, &b->der, err) : o;
 }
 
 static enum outcome command_make(struct begin *b, struct err *err)
 {
     struct buf xml = BUF_INIT(2 * PROFILE_MAX);
-    struct bytes der;
-    enum outcome o = profile_make(b, &der, err);
+    enum outcome o = db_unit(b->db, profile_unit, b, err);
     if (o != OK)
         return o;
     uuid_v4(b->uuid);
     pl root = pl_new_dict(), command = pl_new_dict();
     pl_set_str(command, "RequestType", "InstallProfile");
-    pl_set_data(command, "Payload", der);
+    pl_set_data(command, "Payload", b->der);
     pl_set(root, "Command", command);
     pl_set_str(root, "CommandUUID", b->uuid);
     o = pl_to_xml(root, &xml);

@@ -4,6 +4,7 @@
 #include "proc/signer_int.h"
 #include "wire/cms.h"
 #include "wire/encode.h"
+#include "wire/pkcs12.h"
 #include "wire/scepmsg.h"
 
 #define ROLE(r) (1u << (r))
@@ -16,6 +17,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 4096
 #define COMMON_NAME_MAX 64u /* X.520 ub-common-name */
+#define PKCS12_PASSWORD_OCTETS 20
 
 /* One request being answered. */
 struct call {
@@ -145,6 +147,63 @@ static enum outcome op_issue(struct call *c, struct err *err)
     return o;
 }
 
+static enum outcome key_make(const char *type, int64_t size, struct pkey **key, struct err *err)
+{
+    if (strcmp(type, "RSA") == 0 && (size == 2048 || size == 3072 || size == 4096))
+        return pkey_new_rsa((int)size, key, err);
+    if (strcmp(type, "EC") == 0 && size == 256)
+        return pkey_new_p256(key, err);
+    return err_set(err, INVALID, "a key is RSA of 2048, 3072 or 4096 bits, or EC of 256");
+}
+
+/* Issues for the key and packs both; the answer is written when all of it is there. */
+static enum outcome pkcs12_issue(struct call *c, const struct cert_profile *p,
+                                 const struct pkey *key, struct err *err)
+{
+    char password[PKCS12_PASSWORD_OCTETS * 2 + 1], hex[SHA256_HEX_LEN + 1];
+    struct buf cert = BUF_INIT(LIM_BODY_SCEP), file = BUF_INIT(LIM_BODY_SCEP);
+    secret_new(PKCS12_PASSWORD_OCTETS, password);
+    enum outcome o =
+        cert_issue(p, bytes_of("", 0), key, c->s->keys.ca.cert, c->s->keys.ca.key, &cert, err);
+    if (o == OK)
+        o = pkcs12_write(key, buf_bytes(&cert), p->common_name, password, &file, err);
+    if (o == OK) {
+        sha256_hex(buf_bytes(&cert), hex);
+        c->detail = arena_strdup(c->a, hex);
+        sign_put_bytes(c->out, buf_bytes(&cert));
+        sign_put_bytes(c->out, buf_bytes(&file));
+        sign_put_str(c->out, password);
+    }
+    secret_wipe(password, sizeof password);
+    buf_free(&cert);
+    buf_wipe(&file);
+    return o;
+}
+
+static enum outcome op_pkcs12(struct call *c, struct err *err)
+{
+    struct pkey *key = NULL;
+    struct cert_profile p = {.client_auth = true, .organization = c->s->conf->organization};
+    const char *type = sign_get_str(&c->in, c->a);
+    int64_t size = sign_get_int(&c->in);
+    p.common_name = sign_get_str(&c->in, c->a);
+    p.not_before = sign_get_int(&c->in);
+    p.not_after = sign_get_int(&c->in);
+    if (!sign_read_done(&c->in))
+        return bad_fields(err);
+    c->purpose = "identity-with-key";
+    c->owner = p.common_name;
+    if (!p.common_name[0] || strlen(p.common_name) > COMMON_NAME_MAX)
+        return err_set(err, INVALID, "a common name has 1 to %u octets", COMMON_NAME_MAX);
+    enum outcome o = validity_allowed(c->s, p.not_before, &p.not_after, err);
+    if (o == OK)
+        o = key_make(type, size, &key, err);
+    if (o == OK)
+        o = pkcs12_issue(c, &p, key, err);
+    pkey_free(&key);
+    return o;
+}
+
 static enum outcome op_scep_reply(struct call *c, struct err *err)
 {
     struct scep_reply r = {0};
@@ -196,7 +255,9 @@ static const struct {
 } secrets[] = {{"BootstrapToken", MDM, false},
                {"UnlockToken", MDM, true},
                {"PushKey", AGENT, false},
-               {"EscrowKey", AGENT, false}};
+               {"EscrowKey", AGENT, false},
+               {"ScepChallenge", MDM | AGENT, false},
+               {"RemovalPassword", MDM | AGENT, false}};
 
 static enum outcome secret_allowed(const struct call *c, struct bytes ticket, struct err *err)
 {
@@ -314,6 +375,7 @@ static const struct op {
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},
     [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},
+    [SIGN_OP_PKCS12] = {"pkcs12", op_pkcs12, MDM | AGENT, true},
 };
 
 static enum outcome record(struct call *c, const struct op *op, enum outcome o,

@@ -1,6 +1,7 @@
 /*
  * authenticate.c: see authenticate.h. Seven round trips for a batch of new devices (certificates,
- * devices, begin, enrollments, lives, identities, commit), three more where devices are known.
+ * devices, begin, enrollments, lives, identities, commit), three more where devices are known, one
+ * more where a CheckInURL names its handout.
  */
 #include "store/authenticate.h"
 
@@ -12,16 +13,17 @@
 
 static const struct sql CERTS = {
     "identity_find",
-    "SELECT sha256, device_id, life_id, revoked_at, renews_device_id, issued_at "
+    "SELECT sha256, device_id, life_id, revoked_at, renews_device_id, issued_at, handout_id "
     "FROM identity_cert WHERE sha256 IN (%IN%)",
     1};
-enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED };
+enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT };
 
 static const struct sql DEVICES = {
     "enrollment_for_authenticate",
     "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
     "p.cert_sha256, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id AND "
-    "q.sent_count > 0), c.token_at FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "q.sent_count > 0), c.token_at, c.handout_id FROM enrollment e LEFT JOIN life p ON p.id = "
+    "e.pending_life_id "
     "LEFT JOIN life c ON c.id = e.life_id "
     "WHERE e.ident IN (%IN%)",
     1};
@@ -35,8 +37,13 @@ enum {
     D_ENDED,
     D_PENDING_SHA,
     D_SENT,
-    D_TOKEN_AT
+    D_TOKEN_AT,
+    D_HANDOUT
 };
+
+/* The word in the CheckInURL of a profile whose identity does not lead to its handout. */
+static const struct sql HANDOUTS = {"handout_by_token",
+                                    "SELECT token, id FROM handout WHERE token IN (%IN%)", 1};
 
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
@@ -57,10 +64,10 @@ static const struct sql UPDATE_ENROLLMENT = {
 #define UPDATE_ENROLLMENT_ARGS 14
 static const struct sql ADD_LIFE = {
     "life_add",
-    "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at) "
-    "VALUES (?,?,1,?,?,?,?)",
+    "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at, "
+    "handout_id) VALUES (?,?,1,?,?,?,?,?)",
     0};
-#define ADD_LIFE_ARGS 6
+#define ADD_LIFE_ARGS 7
 static const struct sql DROP_PENDING = {
     "life_replace_pending",
     "UPDATE life SET state=3, over_at=?, over_why='another Authenticate came before its "
@@ -144,7 +151,20 @@ static enum verdict judge(const struct authenticate *x, const struct val *cert,
     return WHO_GOOD;
 }
 
-static void decide(struct authenticate *x, const struct val *cert, const struct val *dev)
+/* The profile it comes with: that of its identity, of its address, or, when the identity was only
+ * renewed, the one it had. */
+static int64_t handout_id(const struct authenticate *x, const struct val *cert,
+                          const struct val *dev, const struct val *token)
+{
+    int64_t id = cert != NULL ? val_or_0(&cert[I_HANDOUT]) : 0;
+
+    if (id == 0 && token != NULL)
+        id = token[1].i;
+    return id == 0 && dev != NULL && x->renewal_ ? val_or_0(&dev[D_HANDOUT]) : id;
+}
+
+static void decide(struct authenticate *x, const struct val *cert, const struct val *dev,
+                   const struct val *token)
 {
     bool again;
 
@@ -165,6 +185,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->cert_moves_ = cert == NULL || x->current_ == 0 || val_or_0(&cert[I_LIFE]) != x->current_;
     x->renewal_ =
         cert != NULL && dev != NULL && val_or_0(&cert[I_RENEWS]) == x->id_ && x->cert_moves_;
+    x->handout_ = handout_id(x, cert, dev, token);
     /* held up on its way until the TokenUpdate that followed its twin was done: nothing is new */
     if (!x->cert_moves_ && x->unit.now <= val_or_0(&dev[D_TOKEN_AT]))
         x->unit.writes = false;
@@ -173,25 +194,31 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
 static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
                                          struct err *err)
 {
-    struct val sha[LIM_BATCH] = {{0}}, ident[LIM_BATCH] = {{0}};
-    struct rows certs = {0}, devices;
-    size_t ns = 0;
+    struct val sha[LIM_BATCH] = {{0}}, ident[LIM_BATCH] = {{0}}, token[LIM_BATCH] = {{0}};
+    struct rows certs = {0}, devices, handouts = {0};
+    size_t ns = 0, nt = 0;
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
         ident[i] = val_str(of(u[i])->id->name);
         if (of(u[i])->sha256 != NULL)
             sha[ns++] = val_bin(bytes_of(of(u[i])->sha256, 32));
+        if (of(u[i])->token != NULL)
+            token[nt++] = val_str(of(u[i])->token);
     }
     if (ns > 0 && (o = db_select_in(db, &CERTS, NULL, 0, sha, ns, NULL, 0, a, &certs, err)) != OK)
         return o;
     if ((o = db_select_in(db, &DEVICES, NULL, 0, ident, n, NULL, 0, a, &devices, err)) != OK)
         return o;
+    if (nt > 0 &&
+        (o = db_select_in(db, &HANDOUTS, NULL, 0, token, nt, NULL, 0, a, &handouts, err)) != OK)
+        return o;
     for (size_t i = 0; i < n; i++) {
         struct authenticate *x = of(u[i]);
 
         decide(x, x->sha256 != NULL ? find(&certs, x->sha256, 32) : NULL,
-               find(&devices, x->id->name, strlen(x->id->name)));
+               find(&devices, x->id->name, strlen(x->id->name)),
+               x->token != NULL ? find(&handouts, x->token, strlen(x->token)) : NULL);
     }
     return OK;
 }
@@ -292,6 +319,7 @@ static enum outcome add_lives(struct db *db, struct authenticate **x, size_t n, 
         v[3] = val_int(x[i]->renewal_);
         v[4] = val_str(x[i]->topic);
         v[5] = val_int(x[i]->unit.now);
+        v[6] = val_id(x[i]->handout_);
         k++;
     }
     return db_exec_many(db, &ADD_LIFE, args, ADD_LIFE_ARGS, k, NULL, err);

@@ -25,12 +25,13 @@ struct authenticate {
     const char *cert_subject, *cert_serial;
     int64_t cert_not_before, cert_not_after;
     const char *topic;
+    const char *token; /* of a handout, from the CheckInURL's query; NULL: none */
     struct device_facts facts;
     /* out, with outcome OK */
     enum verdict verdict; /* WHO_GOOD: done; WHO_MISMATCH, WHO_REVOKED, WHO_ENDED: refused */
     bool is_new;          /* the device was not known */
     /* private to authenticate.c */
-    int64_t id_, life_, pending_, pending_old_, current_, state_;
+    int64_t id_, life_, pending_, pending_old_, current_, state_, handout_;
     bool cert_moves_, renewal_, sent_;
 };
 

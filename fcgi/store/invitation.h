@@ -17,16 +17,20 @@ struct invitation {
     int64_t uses_max, uses;
     int64_t created_at, expires_at; /* microseconds since 1970 */
     const char *created_by;
+    int64_t profile_id;  /* enroll_profile.id it gives; 0: that named default */
+    const char *profile; /* its name */
+    int64_t revoked_at;  /* 0: it was not */
 };
 
 /* Makes one that works uses_max times (1 to INVITATION_USES_MAX) until expires_at. token is shown
- * once and not stored. by: the administrator who makes it, for the audit log too. INVALID: a number
- * out of range, or a note that is too long. */
-enum outcome invitation_new(struct db *db, const char *note, int64_t uses_max, int64_t expires_at,
-                            const char *by, char token[INVITATION_TOKEN_LEN + 1],
-                            struct err *err) MUST_USE;
-/* Looks at one without using it. OK; NOT_FOUND: no such token; DENIED: it has expired or is used
- * up, err says which. out is filled for OK and DENIED; its strings are in a. */
+ * once and not stored. profile: name of the enrolment profile it gives; NULL or "": the default
+ * one. by: the administrator who makes it, for the audit log too. INVALID: a number out of range,
+ * or a note that is too long. NOT_FOUND: no such profile. */
+enum outcome invitation_new(struct db *db, const char *profile, const char *note, int64_t uses_max,
+                            int64_t expires_at, const char *by,
+                            char token[INVITATION_TOKEN_LEN + 1], struct err *err) MUST_USE;
+/* Looks at one without using it. OK; NOT_FOUND: no such token; DENIED: it has expired, is used
+ * up or was taken back, err says which. out is filled for OK and DENIED; its strings are in a. */
 enum outcome invitation_find(struct db *db, const char *token, struct arena *a,
                              struct invitation *out, struct err *err) MUST_USE;
 /* Uses it once; of two callers at the last use one is DENIED. Outcomes as invitation_find(). out
@@ -37,5 +41,7 @@ enum outcome invitation_consume(struct db *db, const char *token, struct arena *
  * start). In a. */
 enum outcome invitation_list(struct db *db, int64_t before, size_t max, struct arena *a,
                              struct invitation **out, size_t *n, struct err *err) MUST_USE;
+/* Takes one back: it works no longer. NOT_FOUND. Audited. */
+enum outcome invitation_revoke(struct db *db, int64_t id, const char *by, struct err *err) MUST_USE;
 
 #endif

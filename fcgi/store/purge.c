@@ -19,6 +19,12 @@ static const struct {
     {{"purge_sessions", "DELETE FROM session WHERE ends_at " BEFORE, 0}, DAY_US},
     {{"purge_signins", "DELETE FROM signin_throttle WHERE last_at " BEFORE, 0}, DAY_US},
     {{"purge_throttles", "DELETE FROM login_throttle WHERE last_at " BEFORE, 0}, DAY_US},
+    {{"purge_handouts",
+      "DELETE FROM handout WHERE NOT EXISTS (SELECT 1 FROM life l WHERE l.handout_id = handout.id) "
+      "AND NOT EXISTS (SELECT 1 FROM identity_cert i WHERE i.handout_id = handout.id) "
+      "AND made_at " BEFORE,
+      0},
+     3 * MONTH_US},
     {{"purge_unknown", "DELETE FROM unknown_device WHERE last_seen_at " BEFORE, 0}, 3 * MONTH_US},
 };
 

@@ -11,11 +11,11 @@
 
 static const struct sql CHALLENGE_NEW = {
     .name = "scep_challenge_new",
-    .text = "INSERT INTO scep_challenge (sha256, created_at, expires_at, device_id, note) "
-            "VALUES (?, ?, ?, ?, ?)"};
+    .text = "INSERT INTO scep_challenge (sha256, created_at, expires_at, device_id, note, "
+            "handout_id) VALUES (?, ?, ?, ?, ?, ?)"};
 static const struct sql CHALLENGE_FIND = {
     .name = "scep_challenge_find",
-    .text = "SELECT expires_at, used_at, transaction_id, device_id FROM scep_challenge "
+    .text = "SELECT expires_at, used_at, transaction_id, device_id, handout_id FROM scep_challenge "
             "WHERE sha256 = ?"};
 static const struct sql CHALLENGE_USE = {
     .name = "scep_challenge_use",
@@ -39,7 +39,8 @@ static const struct sql IDENTITY_FIND = {
 static const struct sql IDENTITY_NEW = {
     .name = "scep_identity_new",
     .text = "INSERT INTO identity_cert (sha256, der, serial, subject, key_sha256, not_before, "
-            "not_after, issued_at, renews_device_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+            "not_after, issued_at, renews_device_id, handout_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 
 static struct val val_digest(const uint8_t sum[SHA256_LEN])
 {
@@ -47,22 +48,22 @@ static struct val val_digest(const uint8_t sum[SHA256_LEN])
 }
 
 enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
-                                int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
-                                struct err *err)
+                                int64_t handout_id, int64_t expires_at,
+                                char challenge[SCEP_CHALLENGE_LEN + 1], struct err *err)
 {
     uint8_t sum[SHA256_LEN];
     secret_new(SCEP_CHALLENGE_LEN / 2, challenge);
     sha256(bytes_str(challenge), sum);
     return db_exec(db, &CHALLENGE_NEW,
                    (struct val[]){val_digest(sum), val_int(clock_now()), val_int(expires_at),
-                                  val_id(device_id), val_str(note)},
-                   5, NULL, err);
+                                  val_id(device_id), val_str(note), val_id(handout_id)},
+                   6, NULL, err);
 }
 
 struct challenge {
-    int64_t expires_at, used_at; /* used_at 0: not used */
-    const char *used_by;         /* transactionID, NULL unless used */
-    int64_t device_id;
+    int64_t expires_at, used_at;   /* used_at 0: not used */
+    const char *used_by;           /* transactionID, NULL unless used */
+    int64_t device_id, handout_id; /* 0: none */
 };
 
 static enum outcome challenge_find(struct db *db, const char *challenge, struct arena *a,
@@ -79,7 +80,8 @@ static enum outcome challenge_find(struct db *db, const char *challenge, struct 
     *out = (struct challenge){.expires_at = row_at(&r, 0, 0)->i,
                               .used_at = row_at(&r, 0, 1)->i,
                               .used_by = row_at(&r, 0, 2)->s,
-                              .device_id = row_at(&r, 0, 3)->i};
+                              .device_id = row_at(&r, 0, 3)->i,
+                              .handout_id = row_at(&r, 0, 4)->i};
     return OK;
 }
 
@@ -146,9 +148,10 @@ struct record {
     struct arena *a;
 };
 
-/* Uses the challenge up; *device_id is the device it renews, or 0. */
+/* Uses the challenge up; *device_id is the device it renews, *handout_id the profile it stood in,
+ * or 0. */
 static enum outcome challenge_use(struct db *db, const struct record *rec, int64_t *device_id,
-                                  struct err *err)
+                                  int64_t *handout_id, struct err *err)
 {
     const struct scep_issue *i = rec->issue;
     uint8_t sum[SHA256_LEN];
@@ -166,20 +169,28 @@ static enum outcome challenge_use(struct db *db, const struct record *rec, int64
         o = challenge_judge(&c, i->transaction_id, err);
         return o == OK ? err_set(err, DENIED, "the challenge is used up") : o;
     }
-    if (o == OK)
+    if (o == OK) {
         *device_id = c.device_id;
+        *handout_id = c.handout_id;
+    }
     return o;
 }
 
 static enum outcome identity_add(struct db *db, const struct scep_issue *i, int64_t device_id,
-                                 struct err *err)
+                                 int64_t handout_id, struct err *err)
 {
-    return db_exec(db, &IDENTITY_NEW,
-                   (struct val[]){val_digest(i->cert_sha256), val_bin(i->cert_der),
-                                  val_str(i->serial), val_cut(i->subject, SUBJECT_MAX),
-                                  val_digest(i->key_sha256), val_int(i->not_before),
-                                  val_int(i->not_after), val_int(clock_now()), val_id(device_id)},
-                   9, NULL, err);
+    char detail[200];
+    enum outcome o =
+        db_exec(db, &IDENTITY_NEW,
+                (struct val[]){val_digest(i->cert_sha256), val_bin(i->cert_der), val_str(i->serial),
+                               val_cut(i->subject, SUBJECT_MAX), val_digest(i->key_sha256),
+                               val_int(i->not_before), val_int(i->not_after), val_int(clock_now()),
+                               val_id(device_id), val_id(handout_id)},
+                10, NULL, err);
+    if (o != OK)
+        return o;
+    snprintf(detail, sizeof detail, "serial=%s by=%s", i->serial, i->why);
+    return audit_add(db, "scep", "identity.issue", i->subject, detail, err);
 }
 
 static enum outcome record_unit(struct db *db, void *arg, struct err *err)
@@ -187,24 +198,24 @@ static enum outcome record_unit(struct db *db, void *arg, struct err *err)
     const struct record *rec = arg;
     const struct scep_issue *i = rec->issue;
     uint8_t sum[SHA256_LEN];
-    char detail[200];
-    int64_t device_id = i->renews_device_id;
+    int64_t device_id = i->renews_device_id, handout_id = 0;
     enum outcome o = OK;
     sha256(bytes_str(i->transaction_id), sum);
     if (i->challenge)
-        o = challenge_use(db, rec, &device_id, err);
+        o = challenge_use(db, rec, &device_id, &handout_id, err);
     if (o == OK)
         o = db_exec(db, &TRANSACTION_NEW,
                     (struct val[]){val_digest(sum), val_digest(i->key_sha256),
                                    val_str(i->transaction_id), val_digest(i->cert_sha256),
                                    val_int(clock_now())},
                     5, NULL, err);
-    if (o == OK)
-        o = identity_add(db, i, device_id, err);
-    if (o != OK)
-        return o;
-    snprintf(detail, sizeof detail, "serial=%s by=%s", i->serial, i->why);
-    return audit_add(db, "scep", "identity.issue", i->subject, detail, err);
+    return o == OK ? identity_add(db, i, device_id, handout_id, err) : o;
+}
+
+enum outcome scep_identity_record(struct db *db, const struct scep_issue *issue, int64_t handout_id,
+                                  struct err *err)
+{
+    return identity_add(db, issue, issue->renews_device_id, handout_id, err);
 }
 
 enum outcome scep_issue_record(struct db *db, const struct scep_issue *issue, struct arena *a,

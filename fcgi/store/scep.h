@@ -9,13 +9,16 @@
 #include "wire/encode.h"
 
 #define SCEP_CHALLENGE_LEN 48 /* hexadecimal digits */
+#define SCEP_STATIC_MIN 12    /* octets of the static challenge */
+#define SCEP_STATIC_MAX 256
 
 /* Makes a challenge that one request may use until expires_at. Only its SHA-256 is stored. note:
  * what it was made for. device_id: enrollment.id of the device whose identity it renews; 0: none.
- * Inside the caller's unit of work or as its own. */
+ * handout_id: the profile it stands in (store/handout.h); 0: none. Inside the caller's unit of work
+ * or as its own. */
 enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
-                                int64_t expires_at, char challenge[SCEP_CHALLENGE_LEN + 1],
-                                struct err *err) MUST_USE;
+                                int64_t handout_id, int64_t expires_at,
+                                char challenge[SCEP_CHALLENGE_LEN + 1], struct err *err) MUST_USE;
 /* Would it be accepted for that transaction? OK; DENIED: unknown, expired, or used by another;
  * CONFLICT: used by this very transaction, whose answer is scep_answered()'s if the key is the
  * same too. */
@@ -55,5 +58,9 @@ struct scep_issue {
  * challenge is used up, expired or unknown. */
 enum outcome scep_issue_record(struct db *db, const struct scep_issue *issue, struct arena *a,
                                struct err *err) MUST_USE;
+/* Records an identity that was issued without SCEP, for the profile handout_id, and writes the
+ * audit; transaction_id and challenge are not used. Inside the caller's unit of work. */
+enum outcome scep_identity_record(struct db *db, const struct scep_issue *issue, int64_t handout_id,
+                                  struct err *err) MUST_USE;
 
 #endif

@@ -223,6 +223,31 @@ enum outcome sign_issue_identity(struct arena *a, struct bytes csr_der, const ch
     return ask_bytes(&msg, a, cert_der, err);
 }
 
+enum outcome sign_pkcs12(struct arena *a, const struct sign_pkcs12 *p, struct bytes *cert_der,
+                         struct bytes *pkcs12, const char **password, struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    struct buf in = MSG_INIT;
+    struct sign_reader r = {0};
+    sign_msg_begin(&msg, SIGN_OP_PKCS12);
+    sign_put_str(&msg, p->key_type);
+    sign_put_int(&msg, p->key_size);
+    sign_put_str(&msg, p->common_name);
+    sign_put_int(&msg, p->not_before);
+    sign_put_int(&msg, p->not_after);
+    enum outcome o = ask(&msg, &in, &r, err);
+    if (o == OK) {
+        *cert_der = arena_bytes(a, sign_get_bytes(&r));
+        *pkcs12 = arena_bytes(a, sign_get_bytes(&r));
+        *password = sign_get_str(&r, a);
+        if (!sign_read_done(&r) || !cert_der->p || !pkcs12->p)
+            o = bad_answer(err);
+    }
+    buf_wipe(&in);
+    buf_free(&msg);
+    return o;
+}
+
 enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, struct bytes *der,
                              struct err *err)
 {

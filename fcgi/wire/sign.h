@@ -27,6 +27,18 @@ enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct byte
 enum outcome sign_issue_identity(struct arena *a, struct bytes csr_der, const char *common_name,
                                  int64_t not_before, int64_t not_after, struct bytes *cert_der,
                                  struct err *err) MUST_USE;
+/* Makes a key and issues its identity, under the rules of sign_issue_identity(), as a PKCS#12 whose
+ * random password is made there too: the key is known to nobody else until the profile has it. For
+ * the mdm and agent roles. INVALID besides: key_type is neither "RSA" (2048, 3072, 4096) nor "EC"
+ * (256). All in a, which is to be wiped. */
+struct sign_pkcs12 {
+    const char *key_type;
+    int64_t key_size;
+    const char *common_name;
+    int64_t not_before, not_after;
+};
+enum outcome sign_pkcs12(struct arena *a, const struct sign_pkcs12 *ask, struct bytes *cert_der,
+                         struct bytes *pkcs12, const char **password, struct err *err) MUST_USE;
 /* Signs a SCEP CertRep with the RA key. INVALID as scep_reply_write(). */
 struct scep_reply {
     const char *transaction_id;
@@ -44,7 +56,8 @@ enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, st
 enum outcome sign_profile(struct arena *a, struct bytes profile, struct bytes *der,
                           struct err *err) MUST_USE;
 /* Opens a sealed secret; it was sealed with the label "PURPOSE:OWNER". purpose decides who may:
- * "BootstrapToken" the mdm role, "PushKey" and "EscrowKey" the agent; "UnlockToken" the mdm role
+ * "BootstrapToken" the mdm role, "PushKey" and "EscrowKey" the agent, "ScepChallenge" and
+ * "RemovalPassword" both; "UnlockToken" the mdm role
  * with the ticket that was made for the command (see proc/signer_ticket.c) and that command's
  * CommandUUID. Other purposes take an empty ticket and "". NOT_FOUND: no such ticket, ended or
  * expired. The answer is the caller's to wipe (buf_wipe). */

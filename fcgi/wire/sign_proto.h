@@ -33,6 +33,7 @@ enum sign_op {
     SIGN_OP_TICKET,
     SIGN_OP_TICKET_END,
     SIGN_OP_DIGEST_CHECK,
+    SIGN_OP_PKCS12,
     SIGN_OP__MAX
 };
 

@@ -242,10 +242,10 @@ static void an_invitation_is_used_up(void **state)
     char token[INVITATION_TOKEN_LEN + 1];
     struct invitation i;
     int64_t until = clock_now() + HOUR_US;
-    assert_outcome(invitation_new(db, "", 0, until, BY, token, &err), INVALID, err);
-    assert_outcome(invitation_new(db, "", 1000001, until, BY, token, &err), INVALID, err);
-    assert_outcome(invitation_new(db, "", 1, clock_now(), BY, token, &err), INVALID, err);
-    assert_ok(invitation_new(db, "class 3b", 2, until, BY, token, &err), err);
+    assert_outcome(invitation_new(db, NULL, "", 0, until, BY, token, &err), INVALID, err);
+    assert_outcome(invitation_new(db, NULL, "", 1000001, until, BY, token, &err), INVALID, err);
+    assert_outcome(invitation_new(db, NULL, "", 1, clock_now(), BY, token, &err), INVALID, err);
+    assert_ok(invitation_new(db, NULL, "class 3b", 2, until, BY, token, &err), err);
     assert_int_equal(strlen(token), INVITATION_TOKEN_LEN);
     assert_false(table_holds("invitation", token));
     assert_ok(invitation_find(db, token, arena, &i, &err), err);
@@ -269,7 +269,7 @@ static void an_invitation_expires(void **state)
     (void)state;
     char token[INVITATION_TOKEN_LEN + 1];
     struct invitation i;
-    assert_ok(invitation_new(db, "", 9, clock_now() + SECOND_US, BY, token, &err), err);
+    assert_ok(invitation_new(db, NULL, "", 9, clock_now() + SECOND_US, BY, token, &err), err);
     assert_ok(invitation_consume(db, token, arena, &i, &err), err);
     usleep(1100000);
     assert_outcome(invitation_consume(db, token, arena, &i, &err), DENIED, err);
@@ -307,7 +307,7 @@ static void guests_at_once_do_not_exceed_the_uses(void **state)
     char token[INVITATION_TOKEN_LEN + 1];
     struct guest g[3];
     pthread_t t[3];
-    assert_ok(invitation_new(db, "", 50, clock_now() + HOUR_US, BY, token, &err), err);
+    assert_ok(invitation_new(db, NULL, "", 50, clock_now() + HOUR_US, BY, token, &err), err);
     for (int i = 0; i < 3; i++) {
         g[i] = (struct guest){.token = token};
         assert_int_equal(pthread_create(&t[i], NULL, guest_main, &g[i]), 0);

@@ -11,6 +11,7 @@
 #include "enrollment/profile.h"
 #include "judge.h"
 #include "proc/signer.h"
+#include "store/enrollprofile.h"
 #include "store/invitation.h"
 #include "store/migrate.h"
 #include "store/scep.h"
@@ -20,6 +21,13 @@
 #define SQL(n, t) static const struct sql n = {.name = #n, .text = (t)}
 SQL(CHALLENGES, "SELECT COUNT(*) FROM scep_challenge");
 SQL(USES, "SELECT COALESCE(SUM(uses), 0) FROM invitation");
+SQL(CLEAR_OBJECT, "DELETE FROM enroll_profile");
+SQL(HANDOUTS, "SELECT access_rights, way, topic, server_url, checkin_url, token FROM handout "
+              "ORDER BY id DESC LIMIT 1");
+SQL(IDENTITIES, "SELECT COUNT(*) FROM identity_cert c JOIN handout h ON h.id = c.handout_id "
+                "WHERE c.issued_at IS NOT NULL AND c.sha256 = ?");
+SQL(CHALLENGE_HANDOUT, "SELECT COUNT(*) FROM scep_challenge c JOIN handout h ON "
+                       "h.id = c.handout_id");
 SQL(CLEAR_CHALLENGE, "DELETE FROM scep_challenge");
 SQL(CLEAR_INVITATION, "DELETE FROM invitation");
 SQL(CLEAR_PUSHCERT, "DELETE FROM push_cert");
@@ -80,6 +88,7 @@ static int set_up(void **state)
     conf->profile_chain = "";
     conf->signer_threads = 1;
     conf->scep_validity_days = 30;
+    conf->scep_challenge_file = "";
     assert_ok(db_new(conf, DB_OWNER, &owner, &err), err);
     assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
     assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
@@ -103,7 +112,8 @@ static int tear_down(void **state)
 static int clear(void **state)
 {
     (void)state;
-    static const struct sql *const all[] = {&CLEAR_CHALLENGE, &CLEAR_INVITATION, &CLEAR_PUSHCERT};
+    static const struct sql *const all[] = {&CLEAR_CHALLENGE, &CLEAR_INVITATION, &CLEAR_PUSHCERT,
+                                            &CLEAR_OBJECT};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         assert_ok(db_exec(owner, all[i], NULL, 0, NULL, &err), err);
     arena_reset(arena);
@@ -145,12 +155,29 @@ static int get(const char *path, struct bytes *out)
     return resp.status;
 }
 
-static const char *invite(int64_t uses)
+static const char *invite_to(const char *profile, int64_t uses)
 {
     char token[INVITATION_TOKEN_LEN + 1];
-    assert_ok(invitation_new(owner, "for a test", uses, clock_now() + HOUR_US, "test", token, &err),
+    assert_ok(invitation_new(owner, profile, "for a test", uses, clock_now() + HOUR_US, "test",
+                             token, &err),
               err);
     return arena_fmt(arena, "/enroll/%s", token);
+}
+
+static const char *invite(int64_t uses)
+{
+    return invite_to(NULL, uses);
+}
+
+/* Makes an object of fields and texts, ended by NULL. */
+static void object(const char *name, const char *const *set)
+{
+    struct enroll_content c;
+    assert_ok(enroll_content_of_conf(conf, arena, &c, &err), err);
+    for (; *set; set += 2)
+        assert_ok(enroll_field_set(enroll_field_find(set[0]), arena, &c, set[1], &err), err);
+    struct enrollprofile_change x = {.name = name, .c = &c, .by = "test", .note = ""};
+    assert_ok(enrollprofile_new(owner, conf, &x, &err), err);
 }
 
 /* The profile checked by others, printed key by key. */
@@ -286,6 +313,176 @@ static void more_certificates(void **state)
                      "com.apple.security.scep com.apple.mdm\n");
 }
 
+/* A file of what a judge said, for the next: the profile's property list. */
+static const char *plist_of(struct bytes der)
+{
+    const char *path = arena_fmt(arena, "%s/p.der", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(der.p, 1, der.n, f), der.n);
+    assert_int_equal(fclose(f), 0);
+    testdb_shell("openssl cms -verify -binary -inform DER -in %s -CAfile %s/keys/ca.pem "
+                 "-out %s/p.plist 2>/dev/null",
+                 path, dir, dir);
+    return arena_fmt(arena, "%s/p.plist", dir);
+}
+
+/* The signer makes key and certificate; openssl opens what the profile holds. */
+static void pkcs12_identity(void **state)
+{
+    (void)state;
+    static const char *const kinds[][2] = {{"RSA", "2048"}, {"EC", "256"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct bytes out;
+        struct rows r;
+        uint8_t sum[32];
+        const char *name = arena_fmt(arena, "p12-%zu", i);
+        object(name, (const char *const[]){"identity", "pkcs12", "key_type", kinds[i][0],
+                                           "key_size", kinds[i][1], "access_rights", "1024", NULL});
+        assert_int_equal(get(invite_to(name, 1), &out), 200);
+        plist_of(out);
+        testdb_shell(
+            "cd %s && /usr/bin/python3 -c 'import plistlib; "
+            "p = plistlib.load(open(\"p.plist\", \"rb\")); "
+            "c = {x[\"PayloadType\"]: x for x in p[\"PayloadContent\"]}; "
+            "assert \"com.apple.security.scep\" not in c; "
+            "i = c[\"com.apple.security.pkcs12\"]; m = c[\"com.apple.mdm\"]; "
+            "assert m[\"IdentityCertificateUUID\"] == i[\"PayloadUUID\"]; "
+            "assert m[\"AccessRights\"] == 1024; "
+            "assert i[\"KeyIsExtractable\"] is False; "
+            "open(\"p12\", \"wb\").write(i[\"PayloadContent\"]); "
+            "open(\"word\", \"w\").write(i[\"Password\"])' && test $(wc -c <word) -ge 32 && "
+            "openssl pkcs12 -in p12 -passin file:word -nodes -out p12.pem 2>/dev/null && "
+            "openssl x509 -in p12.pem -outform DER -out cert.der && "
+            "openssl verify -CAfile keys/ca.pem -purpose sslclient p12.pem >/dev/null && "
+            "test \"$(openssl pkey -in p12.pem -pubout)\" = "
+            "\"$(openssl x509 -in p12.pem -noout -pubkey)\" && "
+            "! grep -q \"$(cat word)\" log signer.log && grep -q op=pkcs12 signer.log",
+            dir);
+        testdb_shell("openssl dgst -sha256 -binary -out %s/sum %s/cert.der", dir, dir);
+        FILE *f = fopen(arena_fmt(arena, "%s/sum", dir), "r");
+        assert_non_null(f);
+        assert_int_equal(fread(sum, 1, 32, f), 32);
+        fclose(f);
+        assert_ok(db_select(owner, &IDENTITIES, (struct val[]){val_bin(bytes_of(sum, 32))}, 1,
+                            arena, &r, &err),
+                  err);
+        assert_int_equal(row_at(&r, 0, 0)->i, 1);
+    }
+    assert_int_equal(count(&CHALLENGES), 0);
+}
+
+/* The challenge of a file, and another SCEP server, lead to the handout by the CheckInURL. */
+static void other_sources(void **state)
+{
+    (void)state;
+    struct bytes out;
+    struct rows r;
+    testdb_shell("echo 'a static challenge' >%s/static", dir);
+    conf->scep_challenge_file = arena_fmt(arena, "%s/static", dir);
+    object("static", (const char *const[]){"identity", "scep-static", "key_size", "4096", NULL});
+    assert_int_equal(get(invite_to("static", 1), &out), 200);
+    const char *text = judged(out);
+    HAS(text, "scep Challenge = a static challenge\n");
+    HAS(text, "scep Keysize = 4096\n");
+    HAS(text, "CheckInURL = https://mdm.example.org:8443/mdm/checkin?handout=");
+    HAS(text, "ServerURL = https://mdm.example.org:8443/mdm/connect\n");
+    assert_ok(db_select(owner, &HANDOUTS, NULL, 0, arena, &r, &err), err);
+    HAS(text, row_at(&r, 0, 4)->s);
+    HAS(text, row_at(&r, 0, 5)->s);
+    conf->scep_challenge_file = "";
+    assert_int_equal(get(invite_to("static", 1), &out), 500);
+    object("other", (const char *const[]){"identity",
+                                          "scep-external",
+                                          "scep_url",
+                                          "https://ca.example.net/scep",
+                                          "scep_name",
+                                          "Devices",
+                                          "scep_challenge",
+                                          "of the other",
+                                          "scep_fingerprint",
+                                          "000102030405060708090a0b0c0d0e0f10111213",
+                                          "scep_subject",
+                                          "/C=DE/O=A/B Inc/CN=Device %UUID%",
+                                          "title",
+                                          "\"><script>",
+                                          "consent",
+                                          "I agree & so on",
+                                          "removal",
+                                          "password",
+                                          "removal_password",
+                                          "hunter2 & co",
+                                          NULL});
+    assert_int_equal(get(invite_to("other", 1), &out), 200);
+    text = judged(out);
+    HAS(text, "scep URL = https://ca.example.net/scep\n");
+    HAS(text, "scep Name = Devices\n");
+    HAS(text, "scep Challenge = of the other\n");
+    HAS(text, "scep CAFingerprint = b'\\x00\\x01\\x02\\x03");
+    HAS(text, "scep Subject = [[['C', 'DE']], [['O', 'A/B Inc']], [['CN', 'Device ");
+    HAS(text, "types com.apple.security.root com.apple.security.scep com.apple.mdm "
+              "com.apple.profileRemovalPassword\n");
+    const char *plist = plist_of(out);
+    testdb_shell("/usr/bin/python3 -c 'import plistlib, sys; "
+                 "p = plistlib.load(open(\"%s\", \"rb\")); "
+                 "assert p[\"PayloadRemovalDisallowed\"] and p[\"HasRemovalPasscode\"]; "
+                 "assert p[\"PayloadContent\"][-1][\"RemovalPassword\"] == \"hunter2 & co\"; "
+                 "assert p[\"ConsentText\"] == {\"default\": \"I agree & so on\"}; "
+                 "assert \"<script>\" in p[\"PayloadDisplayName\"]' && "
+                 "! grep -q -e 'of the other' -e hunter2 %s/log %s/signer.log",
+                 plist, dir, dir);
+    /* a one-time challenge leads there by itself */
+    object("once", (const char *const[]){"topic", "com.apple.mgmt.External.two", NULL});
+    assert_int_equal(get(invite_to("once", 1), &out), 200);
+    text = judged(out);
+    HAS(text, "CheckInURL = https://mdm.example.org:8443/mdm/checkin\n");
+    HAS(text, "Topic = com.apple.mgmt.External.two\n");
+    assert_int_equal(count(&CHALLENGE_HANDOUT), 1);
+}
+
+/* openssl opens what profile_encrypt() closed, for the holder of the certificate alone. */
+static void encrypted(void **state)
+{
+    (void)state;
+    pl root = NULL;
+    struct buf xml = BUF_INIT(PROFILE_MAX);
+    static const char text[] = "<plist><dict><key>PayloadType</key><string>Configuration</string>"
+                               "<key>PayloadContent</key><array><dict><key>Secret</key>"
+                               "<string>of the payloads</string></dict></array></dict></plist>";
+    struct bytes der;
+    size_t n;
+    testdb_shell("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout to.key -out to.pem "
+                 "-subj /CN=to -days 1 2>/dev/null && cat to.pem >to.all",
+                 dir);
+    struct buf pem = BUF_INIT(1 << 16);
+    FILE *f = fopen(arena_fmt(arena, "%s/to.pem", dir), "r");
+    assert_non_null(f);
+    char *place = buf_room(&pem, 8192);
+    buf_grew(&pem, fread(place, 1, 8192, f));
+    fclose(f);
+    assert_ok(cert_from_pem(arena, buf_bytes(&pem), &der, 1, &n, &err), err);
+    assert_ok(pl_parse(bytes_str(text), &root, &err), err);
+    assert_ok(profile_encrypt(root, der, &err), err);
+    assert_ok(pl_to_xml(root, &xml), err);
+    assert_null(strstr(buf_cstr(&xml), "of the payloads"));
+    f = fopen(arena_fmt(arena, "%s/e.plist", dir), "w");
+    assert_non_null(f);
+    fwrite(xml.data, 1, xml.len, f);
+    fclose(f);
+    testdb_shell("cd %s && /usr/bin/python3 -c 'import plistlib; "
+                 "p = plistlib.load(open(\"e.plist\", \"rb\")); "
+                 "assert p[\"IsEncrypted\"] is True and \"PayloadContent\" not in p; "
+                 "open(\"e.cms\", \"wb\").write(p[\"EncryptedPayloadContent\"])' && "
+                 "openssl cms -decrypt -inform DER -in e.cms -recip to.pem -inkey to.key "
+                 "-out e.inner && /usr/bin/python3 -c 'import plistlib; "
+                 "assert plistlib.load(open(\"e.inner\", \"rb\")) == "
+                 "[{\"Secret\": \"of the payloads\"}]'",
+                 dir);
+    pl_free(&root);
+    buf_free(&xml);
+    buf_free(&pem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +490,9 @@ int main(void)
         cmocka_unit_test_setup(invitations, clear),
         cmocka_unit_test_setup(faults, clear),
         cmocka_unit_test_setup(more_certificates, clear),
+        cmocka_unit_test_setup(pkcs12_identity, clear),
+        cmocka_unit_test_setup(other_sources, clear),
+        cmocka_unit_test_setup(encrypted, clear),
     };
     return cmocka_run_group_tests_name("enroll", tests, set_up, tear_down);
 }

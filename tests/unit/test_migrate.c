@@ -372,6 +372,12 @@ static void a_filled_database_is_upgraded(void **state)
     assert_ok(db_exec(db, &ADMIN, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &AUDIT, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &DEVICE, NULL, 0, NULL, &err), err);
+    SQL(LIFE, "INSERT INTO life (id, enrollment_id, state, opened_at) SELECT seq, seq, 2, 1 "
+              "FROM seq_1_to_5000");
+    SQL(LINK, "INSERT INTO invitation (token_sha256, created_at, created_by, expires_at) VALUES "
+              "(REPEAT('x', 32), 1, 'ann', 2)");
+    assert_ok(db_exec(db, &LIFE, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &LINK, NULL, 0, NULL, &err), err);
     testdb_shell("cp sql/schema/*.sql %s/", dir);
     assert_ok(run(), err);
     assert_int_equal(applied, SCHEMA_VERSION - 1);
@@ -385,6 +391,11 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM audit WHERE actor = 'ann'"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM session"), 0);
+    /* what they enrolled with is not known; a link gives the default profile */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM life WHERE handout_id IS NULL"), 5000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM invitation WHERE profile_id IS NULL AND "
+                                "revoked_at IS NULL"),
+                     1);
 }
 
 /* --- grants ---------------------------------------------------------------------------------- */

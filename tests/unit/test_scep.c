@@ -197,7 +197,7 @@ static struct sc_reply exchange(struct sc_request *r)
 static const char *challenge(int64_t device)
 {
     char *c = arena_alloc(arena, SCEP_CHALLENGE_LEN + 1);
-    assert_ok(scep_challenge_new(owner, "test", device, clock_now() + HOUR_US, c, &err), err);
+    assert_ok(scep_challenge_new(owner, "test", device, 0, clock_now() + HOUR_US, c, &err), err);
     return c;
 }
 
