@@ -5,10 +5,11 @@
 
 #include "base/clock.h"
 #include "store/checkup.h"
+#include "store/digest.h"
 #include "store/enrollment.h"
 #include "store/unknown.h"
 
-#define ROWS_MAX 16
+#define ROWS_MAX 24
 
 struct sheet {
     struct val cells[ROWS_MAX * 2];
@@ -38,6 +39,7 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     bool json = false;
     const struct ctl_option options[] = {{.name = "json", .flag = &json}};
     struct checkup_numbers k;
+    struct digest_lag lag;
     struct sheet s = {.n = 0};
     const char *holder = "none";
     int64_t counts[5], restored, left = -1;
@@ -50,6 +52,7 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     enum outcome o = checkup_agent(db, c->arena, &holder, &left, &err);
     if ((o != OK && o != NOT_FOUND) || enrollment_count(db, c->arena, counts, &err) != OK ||
         checkup_numbers(db, c->arena, &k, &err) != OK ||
+        digest_lag(db, c->arena, &lag, &err) != OK ||
         unknown_restored_get(db, c->arena, &restored, &err) != OK)
         return ctl_failed(&err);
     add(&s, "version", val_str(DROVER_VERSION));
@@ -60,6 +63,10 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     add_number(c, &s, "commands sent and unanswered", k.sent_commands);
     if (k.oldest_open_at)
         add(&s, "oldest open command", val_str(time_text(c, k.oldest_open_at)));
+    add_number(c, &s, "reports that wait to become inventory", lag.waiting);
+    if (lag.oldest_at)
+        add(&s, "oldest of them", val_str(time_text(c, lag.oldest_at)));
+    add_number(c, &s, "reports set aside", lag.aside);
     add_number(c, &s, "pushes waiting", k.pushes_waiting);
     add_number(c, &s, "pushes failed", k.pushes_failed);
     add_number(c, &s, "push tokens dead", k.pushes_dead);

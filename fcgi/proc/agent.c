@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "enrollment/renew.h"
+#include "proc/digester.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/inactive.h"
@@ -36,6 +37,7 @@ struct agent {
     struct db *db;
     struct outbox *outbox;
     struct escrow *escrow;
+    struct digester *digester;
     char holder[128];
     bool working;         /* it has the lease */
     int64_t held_until;   /* clock_mono() */
@@ -179,6 +181,7 @@ static enum outcome work_begin(struct agent *a, struct err *err)
 static void work_end(struct agent *a, const char *why)
 {
     outbox_send_until(a->outbox, 0);
+    digester_work_until(a->digester, 0);
     a->working = false;
     log_event(LOG_LEVEL_WARNING, "agent.lease_lost", "reason", why, NULL);
 }
@@ -196,8 +199,10 @@ static enum outcome lease_turn(struct agent *a, struct err *err)
             a->held_until = now + LEASE_US - LEASE_MARGIN_US;
             if (!a->working)
                 o = work_begin(a, err);
-            if (o == OK)
+            if (o == OK) {
                 outbox_send_until(a->outbox, a->held_until);
+                digester_work_until(a->digester, a->held_until);
+            }
         } else if (o == OK && a->working) {
             work_end(a, "another agent has it");
         }
@@ -263,6 +268,7 @@ static void trouble(struct agent *a, enum outcome o, const struct err *err)
 static void finish(struct agent *a)
 {
     struct err err = {0};
+    digester_stop(&a->digester);
     if (outbox_stop(a->outbox, GRACE_MS, &err) != OK)
         log_err(LOG_LEVEL_WARNING, "agent.unrecorded", &err);
     if (a->working && lease_release(a->db, LEASE, a->holder, &err) != OK)
@@ -279,8 +285,10 @@ int agent_main(const struct conf *conf)
     holder_name(a.holder, sizeof a.holder);
     if (db_new(conf, DB_AGENT, &a.db, &err) != OK ||
         outbox_new(conf, a.db, &a.outbox, &err) != OK ||
-        escrow_new(conf, a.db, &a.escrow, &err) != OK) {
+        escrow_new(conf, a.db, &a.escrow, &err) != OK ||
+        digester_start(conf, &a.digester, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "agent.start", &err);
+        escrow_free(&a.escrow);
         outbox_free(&a.outbox);
         db_free(&a.db);
         return 1;

@@ -58,13 +58,16 @@ enum {
     R_TICKET
 };
 
-/* The order of assignments matters: state is read by those before it. */
+/* digest: the report waits to become inventory (store/digest.h). The order of assignments matters:
+ * state is read by those before it. */
 static const struct sql RESULT = {
     "result_add",
     "INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, "
-    "notnow_at, notnow_count, closed_at, reported_at, report) VALUES (?,?,?,?,?,?,?,?,?,?,?) "
-    "ON DUPLICATE KEY UPDATE report = IF(state >= 7, VALUES(report), report), "
+    "notnow_at, notnow_count, closed_at, reported_at, report, digest) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,1) ON DUPLICATE KEY UPDATE report = IF(state >= 7, "
+    "VALUES(report), report), "
     "reported_at = IF(state >= 7, VALUES(reported_at), reported_at), "
+    "digest = IF(state >= 7, 1, digest), "
     "state = IF(state >= 7, VALUES(state), state)",
     0};
 #define RESULT_ARGS 11

@@ -378,6 +378,9 @@ static void a_filled_database_is_upgraded(void **state)
               "(REPEAT('x', 32), 1, 'ann', 2)");
     assert_ok(db_exec(db, &LIFE, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &LINK, NULL, 0, NULL, &err), err);
+    SQL(RESULT, "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at) "
+                "SELECT seq, 1, 4, 1, seq FROM seq_1_to_5000");
+    assert_ok(db_exec(db, &RESULT, NULL, 0, NULL, &err), err);
     testdb_shell("cp sql/schema/*.sql %s/", dir);
     assert_ok(run(), err);
     assert_int_equal(applied, SCHEMA_VERSION - 1);
@@ -396,6 +399,15 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM invitation WHERE profile_id IS NULL AND "
                                 "revoked_at IS NULL"),
                      1);
+    /* what was reported before becomes inventory; what is closed from now on without one does not
+     */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 1"), 5000);
+    assert_ok(db_run(db, "r",
+                     "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at) "
+                     "VALUES (1, 2, 7, 1, 1)",
+                     &err),
+              err);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 0"), 1);
 }
 
 /* --- grants ---------------------------------------------------------------------------------- */

@@ -1,0 +1,196 @@
+/* digest.c: the list of reports is worked off: see digest.h. */
+#include "command/digest.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "command/digest_int.h"
+#include "command/secrets.h"
+#include "store/queue_state.h"
+
+#define LOOK 256                      /* reports that are looked at in one turn */
+#define TOGETHER 32                   /* reports of one unit of work */
+#define TOGETHER_OCTETS (8u * LIM_MB) /* and their size, unless it is one alone */
+#define ARENA_MAX (512u * LIM_MB)     /* the largest report, read and compared */
+#define BACK (2 * MINUTE_US)          /* clocks of hosts, and commits that come late */
+#define LOOK_AT_ALL (5 * MINUTE_US)   /* late results of commands that were closed long ago */
+
+static const struct {
+    const char *request_type;
+    digest_fn *fn;
+    bool errors_too; /* also when the status is not Acknowledged */
+} readers[] = {
+    {"DeviceInformation", digest_device_information, false},
+    {"SecurityInfo", digest_security_info, false},
+    {"ProfileList", digest_profiles, false},
+    {"ProvisioningProfileList", digest_provisioning, false},
+    {"CertificateList", digest_certificates, false},
+    {"InstalledApplicationList", digest_apps, false},
+    {"ManagedApplicationList", digest_managed_apps, false},
+    {"InstallApplication", digest_install_app, true},
+    {"RemoveApplication", digest_remove_app, false},
+    {"ManagedApplicationConfiguration", digest_app_configuration, false},
+    {"ManagedApplicationAttributes", digest_app_attributes, false},
+    {"ManagedApplicationFeedback", digest_app_feedback, false},
+    {"Restrictions", digest_restrictions, false},
+    {"UserList", digest_users, false},
+    {"AvailableOSUpdates", digest_updates, false},
+    {"OSUpdateStatus", digest_update_status, false},
+    {"Settings", digest_settings, true},
+};
+
+/* ---- one report ---- */
+
+static pl leave_out(const char *key, const char *parent, pl value, void *arg)
+{
+    (void)key, (void)parent, (void)value, (void)arg;
+    return NULL;
+}
+
+static enum outcome read_answer(struct digesting *d)
+{
+    bool good = d->r->state == QUEUE_ACKNOWLEDGED;
+
+    secrets_replace(d->root, catalogue_find(d->r->request_type), CATALOGUE_ANSWER, leave_out, NULL,
+                    d->a);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (strcmp(readers[i].request_type, d->r->request_type) == 0)
+            return good || readers[i].errors_too ? readers[i].fn(d) : OK;
+    return good ? digest_answer(d) : OK;
+}
+
+static enum outcome read_trees(struct digesting *d, pl *command_root)
+{
+    enum outcome o = pl_parse(d->r->report, &d->root, d->err);
+
+    if (o == OK && pl_type_of(d->root) != PL_DICT)
+        o = err_set(d->err, INVALID, "the report is no dictionary");
+    if (o == OK && d->r->command.n > 0 && pl_parse(d->r->command, command_root, d->err) == OK)
+        d->command = pl_get(*command_root, "Command");
+    return o;
+}
+
+static enum outcome read_report(struct db *db, const struct digest_report *r, struct arena *a,
+                                struct err *err)
+{
+    struct digesting d = {.db = db,
+                          .a = a,
+                          .r = r,
+                          .src = {r->enrollment_id, r->command_id, r->reported_at},
+                          .err = err};
+    pl command_root = NULL;
+    enum outcome o = OK;
+
+    if (r->report.n == 0)
+        return OK;
+    o = read_trees(&d, &command_root);
+    if (o == OK)
+        o = digest_errors(&d, d.root, 0);
+    if (o == OK)
+        o = read_answer(&d);
+    if (o == OK)
+        o = inv_events_write(db, &d.src, &d.events, a, err);
+    pl_free(&d.root);
+    pl_free(&command_root);
+    return o;
+}
+
+/* ---- some together, in one unit ---- */
+
+struct some {
+    const struct digest_item *items;
+    size_t n;
+    struct arena *a;
+};
+
+static enum outcome some_unit(struct db *db, void *arg, struct err *err)
+{
+    struct some *s = arg;
+    struct digest_report *r = NULL;
+    size_t n = 0;
+    enum outcome o;
+
+    arena_reset(s->a);
+    o = digest_take(db, s->items, s->n, s->a, &r, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        o = read_report(db, &r[i], s->a, err);
+    return o == OK ? digest_done(db, r, n, s->a, err) : o;
+}
+
+/* A report that cannot be read must not keep the others: it is found by doing each alone. */
+static enum outcome do_each(struct db *db, const struct some *s, struct err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct some one = {&s->items[i], 1, s->a};
+        enum outcome o = db_unit(db, some_unit, &one, err);
+
+        if (o == OK)
+            continue;
+        if (o == UNAVAILABLE)
+            return o;
+        log_err(LOG_LEVEL_WARNING, "digest.set_aside", err);
+        o = digest_set_aside(db, one.items, err->msg, clock_now(), err);
+        if (o != OK)
+            return o;
+    }
+    return OK;
+}
+
+static enum outcome do_some(struct db *db, struct some *s, struct err *err)
+{
+    enum outcome o = db_unit(db, some_unit, s, err);
+
+    return o == OK || o == UNAVAILABLE ? o : do_each(db, s, err);
+}
+
+static size_t how_many(const struct digest_item *items, size_t n)
+{
+    size_t k = 1, octets = items[0].size;
+
+    while (k < n && k < TOGETHER && octets + items[k].size <= TOGETHER_OCTETS)
+        octets += items[k++].size;
+    return k;
+}
+
+static enum outcome do_all(struct db *db, const struct digest_item *items, size_t n, size_t *done,
+                           struct err *err)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    enum outcome o = OK;
+
+    if (a == NULL)
+        return err_set(err, ERROR, "out of memory");
+    while (o == OK && *done < n) {
+        struct some s = {items + *done, how_many(items + *done, n - *done), a};
+
+        o = do_some(db, &s, err);
+        if (o == OK)
+            *done += s.n;
+    }
+    arena_free(&a);
+    return o;
+}
+
+enum outcome digest_turn(struct db *db, struct digest_place *place, size_t *done, struct err *err)
+{
+    struct arena *a = arena_new(LIM_MB);
+    struct digest_item *items = NULL;
+    int64_t now = clock_mono();
+    size_t n = 0;
+    enum outcome o;
+
+    *done = 0;
+    if (a == NULL)
+        return err_set(err, ERROR, "out of memory");
+    if (place->looked_at == 0 || now - place->looked_at > LOOK_AT_ALL) {
+        place->from = 0;
+        place->looked_at = now;
+    }
+    o = digest_waiting(db, place->from, LOOK, a, &items, &n, err);
+    if (o == OK && n > 0)
+        o = do_all(db, items, n, done, err);
+    if (o == OK && n > 0 && items[n - 1].closed_at - BACK > place->from)
+        place->from = items[n - 1].closed_at - BACK;
+    arena_free(&a);
+    return o;
+}

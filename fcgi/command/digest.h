@@ -1,0 +1,20 @@
+/* digest.h: reports become inventory: each answer is read into its table. See store/digest.h for
+ * when, store/inventory.h for where. */
+#ifndef DROVER_COMMAND_DIGEST_H
+#define DROVER_COMMAND_DIGEST_H
+
+#include "store/digest.h"
+
+/* What one who works the list off remembers from turn to turn; all zero at first. */
+struct digest_place {
+    int64_t from;      /* reports that were closed before this are done, but for late ones */
+    int64_t looked_at; /* when all of them were looked at, clock_mono() */
+};
+
+/* Reads at most a few hundred reports that wait; *done tells how many. 0: nothing waits. One that
+ * cannot be read is set aside, with the reason. UNAVAILABLE: the database is away, what was not
+ * done waits on. */
+enum outcome digest_turn(struct db *db, struct digest_place *place, size_t *done,
+                         struct err *err) MUST_USE;
+
+#endif

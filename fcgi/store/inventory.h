@@ -1,0 +1,174 @@
+/*
+ * inventory.h: what devices are and have, as their reports told it. Each table is described once
+ * (inventory_tables.c): its columns, the keys of Apple's answer that fill them, and so its
+ * statements. What has no column stands in the column `extra` as JSON.
+ *
+ * The functions that write are called inside a unit of work (store/digest.h).
+ */
+#ifndef DROVER_STORE_INVENTORY_H
+#define DROVER_STORE_INVENTORY_H
+
+#include "store/db.h"
+
+/* inv_area.area; the numbers are stored. */
+enum inv_area {
+    INV_NONE,
+    INV_DEVICE,
+    INV_NETWORK,
+    INV_SECURITY,
+    INV_PROFILE,
+    INV_PROVISIONING,
+    INV_CERTIFICATE,
+    INV_APP,
+    INV_MANAGED_APP,
+    INV_RESTRICTION,
+    INV_USER,
+    INV_UPDATE,
+    INV_UPDATE_STATUS,
+    INV_SETTING,
+    INV__MAX
+};
+
+enum inv_type {
+    INV_TEXT, /* at most `max` characters */
+    INV_INT,
+    INV_BOOL,
+    INV_REAL, /* travels as text */
+    INV_DATE, /* microseconds */
+    INV_BIN,
+    INV_JSON, /* text that is JSON */
+    INV_EXTRA /* JSON object of what has no column; always the last one */
+};
+
+struct inv_column {
+    const char *name; /* of the column */
+    const char *key;  /* Apple's; "A.B" is B in the dictionary A; "": made by the program */
+    enum inv_type type;
+    unsigned max;
+    bool quiet; /* a change of it is no event: it changes all the time */
+};
+
+/* A table with one row for each enrollment (keys 0), or a list whose rows are told apart by its
+ * first `keys` columns. */
+struct inv_table {
+    enum inv_area area;
+    const char *word; /* "profiles", as the HTTP API calls it */
+    const char *name; /* of the table */
+    const struct inv_column *cols;
+    unsigned n, keys;
+    struct sql read, write, drop, page;
+};
+
+/* NULL: no such area. */
+const struct inv_table *inv_table(enum inv_area area);
+/* "device", "profiles", ...; "?" for anything else. */
+const char *inv_area_word(int area);
+
+/* Which report of which device. */
+struct inv_source {
+    int64_t enrollment_id, command_id, reported_at;
+};
+
+enum inv_happened { INV_ADDED = 1, INV_CHANGED, INV_REMOVED, INV_TOLD_ONCE };
+
+struct inv_change {
+    enum inv_area area;
+    enum inv_happened happened;
+    const char *subject, *was, *became; /* was, became: may be NULL */
+};
+
+/* Changes that a report made: written by inv_events_write(). */
+struct inv_events {
+    struct inv_change *list; /* in the arena */
+    size_t n, room;
+};
+/* Notes one, in a; texts are kept by reference. ERROR: memory. */
+enum outcome inv_event(struct inv_events *e, struct arena *a, struct inv_change change,
+                       struct err *err) MUST_USE;
+enum outcome inv_events_write(struct db *db, const struct inv_source *s, const struct inv_events *e,
+                              struct arena *a, struct err *err) MUST_USE;
+
+/* What an area knew before a report. */
+struct inv_before {
+    bool first; /* nothing: what is found now is no change */
+    bool stale; /* it knows a later report: this one is not to touch it */
+    struct rows rows;
+};
+/* Reads and locks the area of s->enrollment_id with its rows. */
+enum outcome inv_before(struct db *db, const struct inv_table *t, const struct inv_source *s,
+                        struct arena *a, struct inv_before *out, struct err *err) MUST_USE;
+
+/* What a list becomes. */
+struct inv_list {
+    const struct val *rows; /* n rows of t->n values; of two with the same key the last counts */
+    size_t n;
+    /* Whether the report would have told of this row if it was still there; NULL: of every row. */
+    bool (*told_of)(const struct val *row, void *arg);
+    void *arg;
+    /* How a row is called in events; NULL: by its first key. */
+    const char *(*subject)(const struct val *row, void *arg);
+    /* What is told of a row in events ("1.2"); NULL: nothing. */
+    const char *(*state)(const struct val *row, void *arg);
+    bool no_events;
+};
+/* Makes the list so: rows that differ are written, rows that are gone deleted, changes noted in
+ * *events. Stale: nothing is done. */
+enum outcome inv_replace(struct db *db, const struct inv_table *t, const struct inv_source *s,
+                         const struct inv_before *before, const struct inv_list *list,
+                         struct inv_events *events, struct arena *a, struct err *err) MUST_USE;
+/* The same for a table of one row: `row` has t->n values. */
+enum outcome inv_facts(struct db *db, const struct inv_table *t, const struct inv_source *s,
+                       const struct inv_before *before, const struct val *row,
+                       struct inv_events *events, struct arena *a, struct err *err) MUST_USE;
+
+/* A value as text for people, cut to 60 characters; NULL for NULL. In a. */
+const char *inv_text(const struct inv_column *c, const struct val *v, struct arena *a);
+
+/* Dictionaries that all devices share. */
+struct software {
+    int64_t id; /* out of software_id() */
+    const char *identifier, *version, *short_version, *name;
+};
+/* The id of these four texts (cut as their columns are). */
+int64_t software_id(struct software *s, struct arena *a);
+enum outcome software_add(struct db *db, const struct software *s, size_t n, int64_t now,
+                          struct arena *a, struct err *err) MUST_USE;
+/* Their rows: id, identifier, version, short_version, name. */
+enum outcome software_get(struct db *db, const int64_t *ids, size_t n, struct arena *a,
+                          struct rows *out, struct err *err) MUST_USE;
+struct seen_certificate {
+    uint8_t sha256[32];
+    struct bytes der;
+    const char *subject, *issuer, *serial, *key_type;
+    int64_t not_before, not_after;
+    bool is_ca;
+    int key_bits;
+};
+/* Stores those that are not known yet; *fresh tells how many they were. */
+enum outcome seen_certificate_add(struct db *db, const struct seen_certificate *c, size_t n,
+                                  struct arena *a, struct err *err) MUST_USE;
+/* Which of n digests are stored: rows of one column. n may be 0. */
+enum outcome seen_certificate_known(struct db *db, const uint8_t (*sha256)[32], size_t n,
+                                    struct arena *a, struct rows *out, struct err *err) MUST_USE;
+
+/* Configuration, attributes and feedback of managed apps (inv_app_data.kind 1, 2, 3). */
+enum outcome inv_app_data(struct db *db, const struct inv_source *s, int kind,
+                          const char *const *identifiers, const char *const *content, size_t n,
+                          struct arena *a, struct err *err) MUST_USE;
+
+/* The last answer to a request that has no table of its own (inv_answer). */
+enum outcome inv_answer(struct db *db, const struct inv_source *s, const char *request_type,
+                        const char *content, struct err *err) MUST_USE;
+
+/* An entry of an ErrorChain. */
+struct result_error {
+    int item, position;
+    const char *domain;
+    int64_t code;
+    const char *localized, *english;
+};
+enum outcome result_errors_write(struct db *db, const struct inv_source *s,
+                                 const struct result_error *e, size_t n, struct arena *a,
+                                 struct err *err) MUST_USE;
+
+#endif
