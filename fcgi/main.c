@@ -1,4 +1,5 @@
 /* main.c: drover's sub-commands: reads the configuration, opens the log, hands over to proc/. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,10 +107,21 @@ static int run(const char *name, int (*fn)(struct conf **conf), const char *file
     return status;
 }
 
+/* A log that is rotated while a program starts must not end it: whoever has got so far as to open
+ * logs again takes the signal. */
+static void hold_rotation(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *command, *file;
     self_save(argv);
+    hold_rotation();
     if (!parse(argc, argv, &command, &file)) {
         help(stderr);
         return 2;

@@ -389,6 +389,13 @@ void journal_reopen(struct journal *j)
     close(fd);
 }
 
+enum outcome journal_give(struct journal *j, uid_t uid, gid_t gid, struct err *err)
+{
+    if (fchown(j->fd, uid, gid) != 0)
+        return err_set(err, ERROR, "cannot give %s away: %s", j->path, strerror(errno));
+    return OK;
+}
+
 void journal_close(struct journal **j)
 {
     if (!*j)

@@ -10,6 +10,8 @@
 #ifndef DROVER_BASE_LOG_H
 #define DROVER_BASE_LOG_H
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -52,6 +54,8 @@ enum outcome journal_event(struct journal *j, const char *event, ...)
     __attribute__((sentinel)) MUST_USE;
 /* Opens the path again (after rotation); goes on with the old file when it cannot. */
 void journal_reopen(struct journal *j);
+/* Gives the file to an account, so that it can open it again by name. ERROR: the system says no. */
+enum outcome journal_give(struct journal *j, uid_t uid, gid_t gid, struct err *err) MUST_USE;
 void journal_close(struct journal **j);
 
 #endif

@@ -138,7 +138,7 @@ static volatile sig_atomic_t stop_asked, reopen_asked;
 
 static void on_signal(int signal)
 {
-    if (signal == SIGHUP)
+    if (signal == SIGHUP || signal == SIGUSR1)
         reopen_asked = 1;
     else
         stop_asked = 1;
@@ -147,12 +147,16 @@ static void on_signal(int signal)
 static void signals_setup(void)
 {
     struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigset_t none;
+    sigemptyset(&none);
     sigemptyset(&act.sa_mask);
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGHUP, &act, NULL);
+    sigaction(SIGUSR1, &act, NULL);
     act.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &act, NULL);
+    pthread_sigmask(SIG_SETMASK, &none, NULL); /* main() held them back */
 }
 
 static void holder_name(char *out, size_t size)

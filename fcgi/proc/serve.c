@@ -118,7 +118,7 @@ static bool stop_step(struct serve *s)
 static void forward(struct serve *s, int sig)
 {
     for (int i = 0; i < PROGRAMS; i++)
-        if (s->child[i].pid && !(sig == SIGUSR1 && (i == SIGNER || i == AGENT)))
+        if (s->child[i].pid)
             kill(s->child[i].pid, sig);
 }
 
@@ -156,7 +156,7 @@ static void take_signals(struct serve *s)
         switch ((int)si.ssi_signo) {
         case SIGCHLD:
             break;
-        case SIGUSR1: /* signer and agent open their logs at SIGHUP alone */
+        case SIGUSR1:
             log_reopen();
             forward(s, SIGUSR1);
             break;

@@ -26,6 +26,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "proc/sandbox.h"
 #include "proc/signer.h"
 #include "proc/signer_int.h"
 #include "wire/scepmsg.h"
@@ -400,6 +401,7 @@ static enum outcome events_open(struct server *v, struct err *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     v->epoll = epoll_create1(EPOLL_CLOEXEC);
     v->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -415,14 +417,24 @@ static enum outcome events_open(struct server *v, struct err *err)
     return OK;
 }
 
-/* Nothing more than the work needs, and nothing of it in a core file or a debugger. */
+/* Root has opened what lies in root's folders; the rest is read as the signer's own account. */
+static enum outcome account_take(struct server *v, struct err *err)
+{
+    const char *user = v->signer.conf->signer_user;
+    struct passwd *pw = user[0] && geteuid() == 0 ? getpwnam(user) : NULL;
+    enum outcome o = OK;
+    if (pw)
+        o = journal_give(v->signer.journal, pw->pw_uid, pw->pw_gid, err);
+    return o == OK ? sandbox_enter(user, err) : o;
+}
+
+/* What it needs still less of than other programs: files, and the sight of a debugger. */
 static enum outcome rights_drop(struct err *err)
 {
-    struct rlimit none = {0, 0}, files;
+    struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > CONNS_MAX + FILES_SPARE)
         files.rlim_cur = files.rlim_max = CONNS_MAX + FILES_SPARE;
-    if (setrlimit(RLIMIT_CORE, &none) != 0 || setrlimit(RLIMIT_NOFILE, &files) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return err_set(err, ERROR, "cannot give up rights: %m");
     return OK;
 }
@@ -464,13 +476,15 @@ static enum outcome server_start(struct server *v, struct err *err)
     if (o == OK)
         o = journal_open(c->signer_log, "signer", &v->signer.journal, err);
     if (o == OK)
-        o = signer_keys_load(c, &v->signer.keys, err);
-    if (o == OK)
-        o = signer_tickets_open(c->signer_dir, &v->signer.tickets, err);
-    if (o == OK)
         o = events_open(v, err);
     if (o == OK)
         o = listeners_open(v, err);
+    if (o == OK)
+        o = account_take(v, err);
+    if (o == OK)
+        o = signer_keys_load(c, &v->signer.keys, err);
+    if (o == OK)
+        o = signer_tickets_open(c->signer_dir, &v->signer.tickets, err);
     if (o == OK)
         o = rights_drop(err);
     if (o == OK)
@@ -510,7 +524,7 @@ static bool on_signal(struct server *v)
     struct signalfd_siginfo info;
     bool go_on = true;
     while (read(v->signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
+        if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1) {
             journal_reopen(v->signer.journal);
             log_reopen();
         } else {

@@ -19,10 +19,11 @@
 enum outcome signer_setup(const struct conf *conf, const char *organization,
                           struct err *err) MUST_USE;
 
-/* Runs until SIGTERM or SIGINT; SIGHUP opens its log again. Returns the exit status: 0 after a
- * signal, 1 when it could not start (logged). Wants the log to be open. Call it in a process of its
- * own and without other threads: it blocks signals, drops rights for good and, with [scep] des,
- * loads OpenSSL's legacy provider. */
+/* Opens sockets and log, becomes [signer] user when root started it, and runs until SIGTERM or
+ * SIGINT; SIGHUP and SIGUSR1 open its logs again. Returns the exit status: 0 after a signal, 1 when
+ * it could not start (logged). Wants the log to be open. Call it in a process of its own and
+ * without other threads: it blocks signals, drops rights for good and, with [scep] des, loads
+ * OpenSSL's legacy provider. */
 int signer_main(const struct conf *conf);
 
 #endif

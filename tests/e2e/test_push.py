@@ -417,6 +417,20 @@ class Faults(PushCase):
         self.all_sent(ids, seconds=5)
         self.assertEqual(len(self.site.received()), 200)
 
+    def test_logs_are_opened_again(self):
+        """At the signal that rotation sends; the agent goes on."""
+        agent = self.site.agent()
+        wait_for(lambda: "event=agent.working" in self.site.log())
+        for sig in (signal.SIGUSR1, signal.SIGHUP):
+            os.rename(self.site.path("drover.log"), self.site.path("old.log"))
+            agent.send_signal(sig)
+            ids = self.devices(1)
+            self.site.want(*ids)
+            self.all_sent(ids)
+            wait_for(lambda: os.path.exists(self.site.path("drover.log"))
+                     and "event=push.sent" in self.site.log())
+        self.assertIsNone(agent.poll())
+
     def test_the_database_goes_away_and_returns(self):
         agent = self.site.agent()
         ids = self.devices(30)

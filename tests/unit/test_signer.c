@@ -513,6 +513,39 @@ static void only_one(void **state)
     still_there();
 }
 
+/* Started by root with an account of its own, it has that account before it reads a word, can still
+ * make and end tickets, and opens its log again at both signals. */
+static void own_account(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    signer_stop();
+    assert_true(sh("chmod 755 . && chown -R nobody keys && rm -f signer.log"));
+    conf.signer_user = "nobody";
+    signer_start();
+    assert_true(sh("grep -qE '^Uid:\t65534\t65534\t65534\t65534$' /proc/%d/status", signer));
+    assert_true(sh("grep -qE '^CapEff:\t0+$' /proc/%d/status", signer));
+    assert_true(sh("grep -qE '^NoNewPrivs:\t1$' /proc/%d/status", signer));
+    uint8_t t[SIGN_TICKET_LEN];
+    sign_client_setup(dir, SIGN_CONSOLE);
+    assert_int_equal(sign_ticket("UnlockToken", "UDID-account", "account", "alice",
+                                 clock_now() + HOUR_US, t, &err),
+                     OK);
+    for (int i = 0; i < 2; i++) {
+        assert_true(sh("mv signer.log old.log && install -o nobody -m 600 /dev/null signer.log"));
+        assert_int_equal(kill(signer, i == 0 ? SIGUSR1 : SIGHUP), 0);
+        usleep(100000);
+        sign_client_setup(dir, SIGN_MDM);
+        assert_int_equal(sign_ticket_end(bytes_of(t, sizeof t), &err), OK);
+        assert_true(sh("grep -q ticket signer.log"));
+    }
+    signer_stop();
+    conf.signer_user = "";
+    assert_true(sh("chown -R root keys"));
+    signer_start();
+}
+
 /* Without a place to write its log the signer does nothing with its keys. */
 static void no_log_no_service(void **state)
 {
@@ -546,6 +579,7 @@ int main(void)
         cmocka_unit_test(slow_callers),
         cmocka_unit_test(other_accounts),
         cmocka_unit_test(only_one),
+        cmocka_unit_test(own_account),
         cmocka_unit_test(no_log_no_service),
     };
     return cmocka_run_group_tests_name("signer", tests, setup, teardown);
