@@ -144,7 +144,7 @@ uninstall:
 	rm -rf $(SHARE) $(DOC)
 
 clean:
-	rm -rf build
+	rm -rf $(B)
 
 help:
 	@sed -n 's/^#   //p' Makefile

@@ -1,0 +1,115 @@
+"""make install and uninstall, and what the installed examples say to systemd, cron and logrotate."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
+OWNED = ("StateDirectory", "RuntimeDirectory", "LogsDirectory")
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp(prefix="drover-install-")
+        cls.make("install")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    @classmethod
+    def make(cls, target):
+        subprocess.run(["make", "-s", "-C", TOP, target, "B=" + BUILD, "DESTDIR=" + cls.root],
+                       check=True, stdout=subprocess.DEVNULL, env={**os.environ, "MAKEFLAGS": ""})
+
+    def files(self):
+        return sorted(os.path.relpath(os.path.join(d, f), self.root)
+                      for d, _, names in os.walk(self.root) for f in names)
+
+    def text(self, name):
+        with open(os.path.join(self.root, "usr/local/share/drover", name)) as f:
+            return f.read()
+
+    def units(self):
+        """Unit -> [(key, value)]."""
+        folder = os.path.join(self.root, "usr/local/share/drover/etc/systemd")
+        return {name: re.findall(r"^([A-Za-z]+)=(.*)$", self.text("etc/systemd/" + name), re.M)
+                for name in os.listdir(folder)}
+
+    def test_files(self):
+        have = self.files()
+        for name in ("sbin/drover", "sbin/droverctl", "bin/mdmsim", "bin/apns",
+                     "share/man/man8/drover.8", "share/man/man8/droverctl.8",
+                     "share/man/man5/drover.conf.5", "share/drover/sql/grants.sql",
+                     "share/drover/templates/words.en", "share/drover/htdocs/console.css",
+                     "share/drover/etc/lighttpd/drover.conf", "share/drover/etc/apache/limits.conf",
+                     "share/drover/etc/crontab", "share/drover/etc/drover.conf.example",
+                     "share/doc/drover/INSTALL", "share/doc/drover/LICENSE"):
+            self.assertIn("usr/local/" + name, have)
+        self.assertEqual([f for f in have if f.startswith("etc")], [])
+        for name in have:
+            if "/share/drover/etc/" in name:
+                with open(os.path.join(self.root, name)) as f:
+                    self.assertNotRegex(f.read(), "@[A-Z_]+@", name)
+        out = subprocess.run([os.path.join(self.root, "usr/local/sbin/drover"), "version"],
+                             check=True, capture_output=True, text=True).stdout
+        self.assertRegex(out, r"^Drover \d+\.\d+\.\d+$")
+
+    def test_units_are_understood(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("no systemd here")
+        for name in self.units():
+            text = re.sub("^Documentation=.*\n", "", self.text("etc/systemd/" + name), flags=re.M)
+            text = text.replace("/usr/local/sbin/drover", os.path.join(BUILD, "drover"))
+            path = os.path.join(self.root, name)
+            with open(path, "w") as f:
+                f.write(text)
+            p = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
+            os.remove(path)
+            said = [line for line in p.stderr.splitlines() if name in line]
+            self.assertEqual((p.returncode, said), (0, []))
+
+    def test_no_unit_takes_a_folder_from_another(self):
+        """systemd gives a folder, and all in it, to the account of the unit that names it."""
+        owners = {}
+        for name, pairs in self.units().items():
+            user = dict(pairs).get("User", "root")
+            for key, value in pairs:
+                if key in OWNED:
+                    owners.setdefault((key, value), set()).add(user)
+        for folder, users in owners.items():
+            self.assertEqual(users, {"root"}, folder)
+
+    def test_cron_finds_the_program(self):
+        """Its PATH is /usr/bin:/bin."""
+        lines = [line for line in self.text("etc/crontab").splitlines() if line.startswith("*")]
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            path = re.search(r"exec (\S+)", line).group(1)
+            self.assertTrue(os.access(self.root + path, os.X_OK), line)
+
+    def test_rotated_logs_can_be_opened(self):
+        """By accounts that may not make files in the folder: each is made for its writer."""
+        blocks = dict(re.findall(r"^(/\S+) \{(.*?)^\}", self.text("etc/logrotate.conf"),
+                                 re.M | re.S))
+        example = self.text("etc/drover.conf.example")
+        logs = re.findall(r"^log = (/\S+)", example, re.M)
+        self.assertEqual(sorted(blocks), sorted(logs))
+        for name, block in blocks.items():
+            self.assertRegex(block, r"create 06[06]0 \S+ drover", name)
+            self.assertIn("pkill -USR1 -x drover", block)
+
+    def test_uninstall(self):
+        self.make("uninstall")
+        left = self.files()
+        self.make("install")
+        self.assertEqual(left, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
