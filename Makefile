@@ -76,6 +76,8 @@ $(B)/obj/fcgi/command/catalogue_data.o: $(B)/gen/catalogue_data.c
 
 # The description of the API is assembled into the program.
 $(B)/obj/fcgi/api/openapi.o: fcgi/api/openapi.json
+# So are the types of payloads.
+$(B)/obj/fcgi/library/payloads.o: fcgi/library/payloads.txt
 
 units: $(UNIT_BIN)
 

@@ -80,6 +80,14 @@ static const struct verb verbs[] = {
     {"status", "[--json]", "the site in numbers", ctl_status},
     {"doctor", "[--tls-ca FILE] [--json]",
      "check the installation and say how to mend it; status 1 when a check fails", ctl_doctor},
+    {"profile",
+     "list [--search TEXT] [--json]\nshow ID\nadd FILE [--name TEXT] [--signing WORD]\n"
+     "update ID FILE [--stage]\nset ID --keys JSON\nget ID [--version N]\n"
+     "remove ID --why TEXT\ntypes",
+     "configuration profiles and provisioning profiles of the library; types lists the payload "
+     "types "
+     "there are",
+     ctl_profile},
     {"catalogue", "[REQUEST-TYPE [KEY]]",
      "print, as JSON, what devices can be told and what they answer", ctl_catalogue},
 };

@@ -79,6 +79,8 @@ GRANT SELECT ON @db@.inv_setting TO @console@;
 GRANT SELECT ON @db@.inv_answer TO @console@;
 GRANT SELECT ON @db@.result_error TO @console@;
 GRANT SELECT ON @db@.digest_failure TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.library_item TO @console@;
+GRANT SELECT, INSERT ON @db@.library_version TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;

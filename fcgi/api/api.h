@@ -23,6 +23,9 @@ handler_fn api_queue, api_queue_delete;     /* queue.c */
 handler_fn api_results;                     /* results.c */
 handler_fn api_unknown, api_unknown_decide; /* unknown.c */
 handler_fn api_commands, api_command;       /* commands.c */
+handler_fn api_profiles, api_profile_add;   /* profiles.c */
+handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
+handler_fn api_profile_content, api_payload_types;
 
 /* --- what they share (common.c) --- */
 

@@ -12,6 +12,7 @@
 #define LIM_BODY_CONNECT (16u * LIM_MB - 1) /* a command report: what its column holds */
 #define LIM_BODY_SCEP (64u * LIM_KB)        /* a PKIMessage */
 #define LIM_BODY_API (16u * LIM_MB)         /* a raw command, NanoMDM's own ceiling */
+#define LIM_PROFILE (4u * LIM_MB)           /* a profile of the library */
 #define LIM_BODY_FORM (64u * LIM_KB)        /* a form of the console */
 #define LIM_RESPONSE (32u * LIM_MB)         /* any answer */
 #define LIM_PATH 8192u                      /* decoded path; the ids of /v1/push stand in it */

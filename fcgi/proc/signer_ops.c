@@ -252,14 +252,17 @@ static const struct {
     const char *purpose;
     unsigned roles;
     bool ticket;
-} secrets[] = {{"BootstrapToken", MDM, false},
-               {"UnlockToken", MDM, true},
-               {"PushKey", AGENT, false},
-               {"EscrowKey", AGENT, false},
-               {"ScepChallenge", MDM | AGENT, false},
-               {"RemovalPassword", MDM | AGENT, false}};
+    size_t max; /* octets of the secret */
+} secrets[] = {{"BootstrapToken", MDM, false, LIM_SECRET},
+               {"UnlockToken", MDM, true, LIM_SECRET},
+               {"PushKey", AGENT, false, LIM_SECRET},
+               {"EscrowKey", AGENT, false, LIM_SECRET},
+               {"ScepChallenge", MDM | AGENT, false, LIM_SECRET},
+               {"RemovalPassword", MDM | AGENT, false, LIM_SECRET},
+               {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE}};
 
-static enum outcome secret_allowed(const struct call *c, struct bytes ticket, struct err *err)
+static enum outcome secret_allowed(const struct call *c, struct bytes ticket, size_t *max,
+                                   struct err *err)
 {
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
         if (strcmp(secrets[i].purpose, c->purpose) != 0)
@@ -267,6 +270,7 @@ static enum outcome secret_allowed(const struct call *c, struct bytes ticket, st
         if (!(secrets[i].roles & ROLE(c->peer->role)))
             return err_set(err, DENIED, "the role %s may not open a %s",
                            sign_role_name(c->peer->role), c->purpose);
+        *max = secrets[i].max;
         return secrets[i].ticket ? signer_ticket_check(c->s->tickets, ticket, c->purpose, c->owner,
                                                        c->command, err)
                                  : OK;
@@ -283,13 +287,14 @@ static enum outcome op_unseal(struct call *c, struct err *err)
     c->command = sign_get_str(&c->in, c->a);
     if (!sign_read_done(&c->in))
         return bad_fields(err);
-    enum outcome o = secret_allowed(c, ticket, err);
+    size_t max = 0;
+    enum outcome o = secret_allowed(c, ticket, &max, err);
     if (o != OK)
         return o;
     const char *label = arena_fmt(c->a, "%s:%s", c->purpose, c->owner);
     if (!label)
         return err_set(err, ERROR, "out of memory");
-    struct buf secret = BUF_INIT(LIM_SECRET + SEAL_OVERHEAD);
+    struct buf secret = BUF_INIT(max + SEAL_OVERHEAD);
     o = seal_open(&c->s->keys.seal, label, sealed, &secret, err);
     if (o == OK)
         sign_put_bytes(c->out, buf_bytes(&secret));
@@ -371,7 +376,7 @@ static const struct op {
     [SIGN_OP_ISSUE] = {"issue", op_issue, MDM | CTL, true},
     [SIGN_OP_SCEP_REPLY] = {"scep-reply", op_scep_reply, MDM, true},
     [SIGN_OP_PROFILE] = {"profile", op_profile, EVERYBODY, true},
-    [SIGN_OP_UNSEAL] = {"unseal", op_unseal, MDM | AGENT, true},
+    [SIGN_OP_UNSEAL] = {"unseal", op_unseal, EVERYBODY, true},
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},
     [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},

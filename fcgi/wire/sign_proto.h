@@ -18,7 +18,7 @@
 #include "wire/sign.h"
 
 #define SIGN_PROTO 1
-#define SIGN_MSG_MAX (2u * LIM_MB)
+#define SIGN_MSG_MAX (2u * LIM_PROFILE) /* a profile grows with its signature */
 #define SIGN_HEAD 4u
 #define SIGN_ROLES 4
 

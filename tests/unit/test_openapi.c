@@ -30,8 +30,11 @@ static int load(void **state)
 static const struct {
     const char *name;
     int bit;
-} methods[] = {
-    {"get", METHOD_GET}, {"put", METHOD_PUT}, {"post", METHOD_POST}, {"delete", METHOD_DELETE}};
+} methods[] = {{"get", METHOD_GET},
+               {"put", METHOD_PUT},
+               {"post", METHOD_POST},
+               {"delete", METHOD_DELETE},
+               {"patch", METHOD_PATCH}};
 
 static bool of_api(const struct route *r)
 {

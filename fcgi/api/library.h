@@ -1,0 +1,37 @@
+/* library.h: what profiles.c and apps.c share: an item of the library as the API tells it, and the
+ * requests that are the same for all kinds. */
+#ifndef DROVER_API_LIBRARY_H
+#define DROVER_API_LIBRARY_H
+
+#include "api/api.h"
+#include "command/validate.h"
+#include "store/library.h"
+
+/* Ids are strings in JSON: they are larger than a number of JavaScript holds. */
+void api_set_id(js o, const char *key, int64_t id);
+
+/* An item with its current version. */
+js library_item_json(const struct library_item *i);
+js library_version_json(const struct library_version *v, int kind);
+/* The refusal of a file: 400 with {"error", "findings"}. */
+void api_findings_fail(struct resp *resp, const struct err *err, const struct findings *f);
+
+/* The id behind prefix in the path, and what follows it ("" or one word). False: resp holds the
+ * refusal. */
+bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,
+                  const char **word);
+/* GET of the list. kinds: bits 1 << enum library_kind. */
+void library_list_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds);
+/* GET of {id}, {id}/versions. */
+void library_item_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds,
+                         int64_t id);
+void library_versions_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds,
+                             int64_t id);
+/* PATCH of {id}: the body's keys that are there are changed. */
+void library_patch(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                   unsigned kinds, int64_t id);
+/* DELETE of {id}. */
+void library_remove(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp, unsigned kinds, int64_t id);
+
+#endif

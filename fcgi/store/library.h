@@ -1,0 +1,99 @@
+/*
+ * library.h: the library: profiles and apps with their versions. What a version holds is the
+ * business of library/.
+ */
+#ifndef DROVER_STORE_LIBRARY_H
+#define DROVER_STORE_LIBRARY_H
+
+#include "store/db.h"
+
+enum library_kind { LIBRARY_PROFILE = 1, LIBRARY_PROVISIONING, LIBRARY_APP };
+enum library_signing { LIBRARY_AS_UPLOADED, LIBRARY_SIGNED, LIBRARY_UNSIGNED };
+
+/* "profile", "provisioning-profile", "app"; "?" for anything else. */
+const char *library_kind_name(int kind);
+
+/* Strings are "" and times 0 when absent. */
+struct library_version {
+    int64_t id, item_id;
+    int number;
+    const char *uuid;
+    uint8_t sha256[32];
+    int64_t size;
+    const char *signed_by, *types;
+    unsigned variables, platforms;
+    int64_t expires_at;
+    const char *details; /* JSON object */
+    int64_t created_at;
+    const char *created_by;
+};
+
+struct library_item {
+    int64_t id;
+    int kind; /* enum library_kind */
+    const char *identifier, *name;
+    int version; /* number of the one that devices are to have */
+    int signing; /* enum library_signing */
+    bool encrypt, after_passcode;
+    int64_t after_id;     /* 0: none */
+    const char *settings; /* JSON object; "" */
+    int wave_first, halt_percent;
+    int64_t created_at, changed_at;
+    const char *created_by, *changed_by;
+    struct library_version current; /* of that number */
+};
+
+/* A version to be stored: v without number, times and created_by; v.id was made with id_new(), as
+ * content is sealed for it. */
+struct library_upload {
+    struct library_item item; /* kind, identifier, name and what a new item begins with */
+    struct library_version v;
+    struct bytes content; /* sealed; empty: none */
+    int64_t item_id;      /* the item that gets a version; 0: a new item */
+    bool stage;           /* devices keep the version that they are to have */
+    const char *actor;
+    int64_t now;
+    /* out */
+    int number;
+    bool repeated; /* the newest version is the same file: nothing was stored */
+};
+/* CONFLICT: there is an item of that kind and identifier (a new item), or the file is of another
+ * identifier (a version); NOT_FOUND: no item of that id. */
+enum outcome library_add(struct db *db, struct library_upload *u, struct err *err) MUST_USE;
+
+/* At most max (LIM_PAGE) items of a kind (0: any), the oldest first, with ids above after; search
+ * (NULL: all): a part of name or identifier. */
+enum outcome library_list(struct db *db, int kind, const char *search, int64_t after, size_t max,
+                          struct arena *a, struct library_item **out, size_t *n,
+                          struct err *err) MUST_USE;
+/* NOT_FOUND: there is none of that id, or it was deleted. */
+enum outcome library_get(struct db *db, int64_t id, struct arena *a, struct library_item *out,
+                         struct err *err) MUST_USE;
+/* By kind and identifier. NOT_FOUND as above. */
+enum outcome library_find(struct db *db, int kind, const char *identifier, struct arena *a,
+                          struct library_item *out, struct err *err) MUST_USE;
+/* At most max (LIM_PAGE) versions of an item, the newest first, with numbers below before (0: from
+ * the start). */
+enum outcome library_versions(struct db *db, int64_t item_id, int before, size_t max,
+                              struct arena *a, struct library_version **out, size_t *n,
+                              struct err *err) MUST_USE;
+/* A version of an item by its number, with its sealed file. NOT_FOUND: there is none. */
+enum outcome library_version_get(struct db *db, int64_t item_id, int number, struct arena *a,
+                                 struct library_version *out, struct bytes *content,
+                                 struct err *err) MUST_USE;
+/* What delivery needs of a version: its item, and the sealed file. NOT_FOUND: there is none. */
+enum outcome library_for_delivery(struct db *db, int64_t version_id, struct arena *a,
+                                  struct library_item *out, struct bytes *content,
+                                  struct err *err) MUST_USE;
+
+/* Stores what of an item can be changed: name, version, signing, encrypt, after_id, after_passcode,
+ * settings, wave_first, halt_percent. CONFLICT: it was changed since it was read (changed_at);
+ * NOT_FOUND: no such item; INVALID: no such version or no such item to wait for, or they would
+ * wait for each other. what: for the audit log, key=value. */
+enum outcome library_change(struct db *db, const struct library_item *item, const char *actor,
+                            const char *what, int64_t now, struct err *err) MUST_USE;
+/* Deletes an item. CONFLICT: another item waits for it. NOT_FOUND: no such item. */
+enum outcome library_delete(struct db *db, int64_t id, const char *actor, const char *why,
+                            int64_t now, struct err *err) MUST_USE;
+
+#endif
