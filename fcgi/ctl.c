@@ -38,8 +38,15 @@ static const struct verb verbs[] = {
      "administrators of the console; set adds one or gives another password", ctl_admin},
     {"users",
      "add NAME [--full-name TEXT] [--password-file FILE]\npassword NAME [--password-file FILE]\n"
-     "disable NAME\nenable NAME\nlist [--json]",
-     "people who enrol devices and log in on managed Macs", ctl_users},
+     "managed NAME ACCOUNT\ndisable NAME\nenable NAME\nlist [--json]",
+     "people who enrol devices and log in on managed Macs; managed tells a person's Managed Apple "
+     "Account, where it is not the name",
+     ctl_users},
+    {"assigned",
+     "add SERIAL... [--note TEXT]\nadd --file FILE [--note TEXT]\nremove SERIAL\nlist [--json]",
+     "devices that are assigned to this server: with assigned_only in its enrolment profile nobody "
+     "else comes by the configuration URL",
+     ctl_assigned},
     {"apikey",
      "add NAME [--scopes WORDS] [--expires TIME]\n"
      "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",

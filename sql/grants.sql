@@ -28,6 +28,8 @@ GRANT SELECT ON @db@.enroll_profile TO @mdm@;
 GRANT SELECT ON @db@.enroll_profile_version TO @mdm@;
 GRANT SELECT ON @db@.enroll_profile_item TO @mdm@;
 GRANT SELECT, INSERT ON @db@.handout TO @mdm@;
+GRANT SELECT, INSERT, UPDATE ON @db@.enroll_session TO @mdm@;
+GRANT SELECT ON @db@.assigned_device TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
@@ -81,6 +83,7 @@ GRANT SELECT ON @db@.result_error TO @console@;
 GRANT SELECT ON @db@.digest_failure TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.library_item TO @console@;
 GRANT SELECT, INSERT ON @db@.library_version TO @console@;
+GRANT SELECT, INSERT, DELETE ON @db@.assigned_device TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -130,3 +133,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_setting TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_answer TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.result_error TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.digest_failure TO @agent@;
+GRANT SELECT (expires_at), DELETE ON @db@.enroll_session TO @agent@;

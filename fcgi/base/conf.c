@@ -192,6 +192,14 @@ static const struct key keys[] = {
         "PEM file of Apple's CAs, which certify the built-in identities that devices sign with when "
         "they ask for a profile; empty: no device can prove itself"},
 
+    {"account", "user_enrollment", TEXT, AT(account_user_enrollment), "", .help =
+        "families of devices that people enrol as their own with a Managed Apple Account (User "
+        "Enrollment): any of iPhone iPad Mac RealityDevice; empty: none"},
+    {"account", "device_enrollment", TEXT, AT(account_device_enrollment), "", .help =
+        "families of devices that are enrolled so as the organization's"},
+    {"account", "profile", TEXT, AT(account_profile), "", .help =
+        "name of the enrolment profile that they get; empty: that named default"},
+
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},
     {"api", "escrow_url", URL, AT(escrow_url),

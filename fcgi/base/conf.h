@@ -99,6 +99,10 @@ struct conf {
 
     const char *apple_roots; /* [apple] PEM file of the CAs of devices' built-in identities */
 
+    const char *account_user_enrollment;   /* [account] model families, space-separated */
+    const char *account_device_enrollment; /* likewise */
+    const char *account_profile;           /* name of the enrolment profile */
+
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */

@@ -12,11 +12,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/audit.h"
-#include "store/enroluser.h"
-#include "store/throttle.h"
+#include "store/login.h"
 #include "store/userauth.h"
 #include "wire/encode.h"
-#include "wire/sign.h"
 
 #define AUDIT_EVERY MINUTE_US
 
@@ -60,21 +58,10 @@ static enum outcome judge(struct message *m, struct db *db, const struct digest_
     struct enroluser user;
     enum outcome o = userauth_nonce_take(db, m->id.name, d->nonce, d->count, m->req->now, err);
 
-    if (o == OK && strcmp(d->realm, DIGEST_REALM) != 0)
-        o = err_set(err, DENIED, "the answer is for another realm");
-    if (o == OK)
-        o = throttle_enter(db, d->username, m->req->remote_addr, m->req->now, err);
     if (o != OK)
         return o;
-    o = enroluser_find(db, d->username, m->req->arena, &user, err);
-    if (o == NOT_FOUND)
-        return err_set(err, DENIED, "there is no such user");
-    if (o == OK && user.disabled_at != 0)
-        return err_set(err, DENIED, "the account is disabled");
-    if (o == OK)
-        o = sign_digest_check(d, d->algorithm == DIGEST_MD5 ? user.ha1_md5 : user.ha1_sha256,
-                              m->req->method == METHOD_POST ? "POST" : "PUT", err);
-    return o == OK ? throttle_right(db, d->username, m->req->remote_addr, err) : o;
+    return login_digest(db, d, m->req->method == METHOD_POST ? "POST" : "PUT", m->req->remote_addr,
+                        m->req->now, m->req->arena, &user, err);
 }
 
 static void refuse_login(struct message *m, struct db *db, const struct digest_answer *d,

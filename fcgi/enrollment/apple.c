@@ -11,7 +11,6 @@
 #include "wire/encode.h"
 
 #define FILE_MAX (256u * LIM_KB)
-#define CHAIN_MAX 8
 
 const struct apple_ca apple_cas[] = {
     {"Apple Root CA", "b0b1730ecbc7ff4505142c49f1295e6eda6bcaed7e2c68c5be91b5a11001f024",
@@ -101,19 +100,23 @@ static enum outcome trusted_get(const struct conf *conf, struct arena *a, struct
     return o;
 }
 
-enum outcome apple_attested(const struct conf *conf, struct bytes cms, enum machine_info_use use,
-                            int64_t now, struct arena *a, struct attested *out, struct err *err)
+enum outcome attested_read(struct bytes cms, enum machine_info_use use, struct arena *a,
+                           struct attested *out, struct err *err)
 {
-    struct bytes chain[CHAIN_MAX], content;
-    size_t n = CHAIN_MAX;
+    struct bytes content;
+    *out = (struct attested){.nchain = ATTESTED_CHAIN_MAX};
+    enum outcome o =
+        cms_verify_attached(a, cms, &content, &out->signer, out->chain, &out->nchain, err);
+    return o == OK ? machine_info_read(a, content, use, &out->info, err) : o;
+}
+
+enum outcome attested_by_apple(const struct conf *conf, const struct attested *d, int64_t now,
+                               struct arena *a, struct err *err)
+{
     const char *why = "";
     struct trust *t;
     enum outcome o = trusted_get(conf, a, &t, err);
-    if (o == OK)
-        o = cms_verify_attached(a, cms, &content, &out->signer, chain, &n, err);
-    if (o != OK)
-        return o;
-    if (trust_check(t, out->signer, chain, n, now, &why) != TRUST_GOOD)
-        return err_set(err, DENIED, "the device's certificate does not count: %s", why);
-    return machine_info_read(a, content, use, &out->info, err);
+    if (o == OK && trust_check(t, d->signer, d->chain, d->nchain, now, &why) != TRUST_GOOD)
+        o = err_set(err, DENIED, "the device's certificate does not count: %s", why);
+    return o;
 }

@@ -31,18 +31,24 @@ enum outcome apple_roots_read(const struct conf *conf, struct arena *a,
                               struct bytes der[APPLE_ROOTS_MAX], size_t *n,
                               struct err *err) MUST_USE;
 
-/* What a device has signed. */
+#define ATTESTED_CHAIN_MAX 8
+/* What a device has signed, and with which certificate. */
 struct attested {
-    struct bytes signer; /* the device's certificate, DER */
+    struct bytes signer; /* DER */
+    struct bytes chain[ATTESTED_CHAIN_MAX];
+    size_t nchain;
     struct machine_info info;
 };
-/* Takes a signed message of a device apart: one signer, whose chain leads to a configured CA of
- * Apple, and the property list within. The CAs are read once for each process. Everything in a.
- * INVALID: no such message; DENIED: the signature, the chain or the certificate's dates do not
- * hold; UNAVAILABLE: no CA is configured, so that nobody can be believed. */
-enum outcome apple_attested(const struct conf *conf, struct bytes cms, enum machine_info_use use,
-                            int64_t now, struct arena *a, struct attested *out,
-                            struct err *err) MUST_USE;
+/* Takes a signed message of a device apart: one signer, and a property list that it has signed.
+ * Whose certificate that is, is not judged. Everything in a. INVALID: no such message; DENIED: the
+ * signature is over something else. */
+enum outcome attested_read(struct bytes cms, enum machine_info_use use, struct arena *a,
+                           struct attested *out, struct err *err) MUST_USE;
+/* Does the signer's chain lead to a configured CA of Apple? The CAs are read once for each process.
+ * DENIED: it does not, or the certificate has expired; UNAVAILABLE: no CA is configured, so that
+ * nobody can be believed. */
+enum outcome attested_by_apple(const struct conf *conf, const struct attested *d, int64_t now,
+                               struct arena *a, struct err *err) MUST_USE;
 /* Forgets the CAs that were read (tests). */
 void apple_forget(void);
 

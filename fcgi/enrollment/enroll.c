@@ -44,16 +44,18 @@ static enum outcome handout_unit(struct db *db, void *arg, struct err *err)
     return o == OK ? profile_hand_out(h->conf, db, &p, &order, h->a, &h->der, err) : o;
 }
 
-static void answer(struct handout_get *h, enum outcome o, struct resp *resp, const struct err *err)
+void enroll_answer(struct resp *resp, enum outcome o, struct bytes der, const char *filename,
+                   const struct err *err)
 {
+    char disposition[100];
     switch (o) {
     case OK:
         resp->content_type = PROFILE_TYPE;
         resp->secret = true;
         resp_header(resp, "Cache-Control", "no-store");
-        resp_header(resp, "Content-Disposition", "attachment; filename=\"enroll.mobileconfig\"");
-        buf_add(&resp->body, h->der.p, h->der.n);
-        log_event(LOG_LEVEL_INFO, "enroll.profile", "by", h->token ? "invitation" : "open", NULL);
+        snprintf(disposition, sizeof disposition, "attachment; filename=\"%.60s\"", filename);
+        resp_header(resp, "Content-Disposition", disposition);
+        buf_add(&resp->body, der.p, der.n);
         return;
     case NOT_FOUND:
         resp_text(resp, 404, "This link is unknown. Ask who gave it to you for another.");
@@ -69,17 +71,19 @@ static void answer(struct handout_get *h, enum outcome o, struct resp *resp, con
     snprintf(resp->note, sizeof resp->note, "%.150s", err->msg);
 }
 
-/* The token of /enroll/TOKEN; NULL for /enroll; "" for anything that cannot be one. */
-static const char *token_of(const struct req *req)
+enum outcome enroll_token(const struct conf *conf, const struct req *req, const char *prefix,
+                          const char **token, struct err *err)
 {
-    const char *rest = req->path + strlen(PATH_PREFIX);
+    const char *rest = req->path + strlen(prefix);
+    *token = NULL;
     if (!*rest || strcmp(rest, "/") == 0)
-        return NULL;
+        return conf->enroll_open ? OK : err_set(err, NOT_FOUND, "no invitation");
     size_t n = strlen(rest + 1);
-    return *rest == '/' && n == INVITATION_TOKEN_LEN &&
-                   strspn(rest + 1, "0123456789abcdef") == INVITATION_TOKEN_LEN
-               ? rest + 1
-               : "";
+    if (*rest != '/' || n != INVITATION_TOKEN_LEN ||
+        strspn(rest + 1, "0123456789abcdef") != INVITATION_TOKEN_LEN)
+        return err_set(err, NOT_FOUND, "no such invitation");
+    *token = rest + 1;
+    return OK;
 }
 
 void enroll_handle(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
@@ -87,15 +91,14 @@ void enroll_handle(struct app *app, struct req *req, const struct caller *caller
     (void)caller;
     struct err err = {.outcome = OK};
     struct db *db = NULL;
-    struct handout_get h = {
-        .conf = app->conf, .a = req->arena, .token = token_of(req), .address = req->remote_addr};
-    enum outcome o = OK;
-    if (h.token ? !h.token[0] : !app->conf->enroll_open)
-        o = err_set(&err, NOT_FOUND, "no invitation");
+    struct handout_get h = {.conf = app->conf, .a = req->arena, .address = req->remote_addr};
+    enum outcome o = enroll_token(app->conf, req, PATH_PREFIX, &h.token, &err);
     if (o == OK)
         o = db_pool_take(app->pool, &db, &err);
     if (o == OK)
         o = db_unit(db, handout_unit, &h, &err);
     db_pool_give(app->pool, &db);
-    answer(&h, o, resp, &err);
+    enroll_answer(resp, o, h.der, "enroll.mobileconfig", &err);
+    if (o == OK)
+        log_event(LOG_LEVEL_INFO, "enroll.profile", "by", h.token ? "invitation" : "open", NULL);
 }

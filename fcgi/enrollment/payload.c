@@ -168,7 +168,9 @@ void payload_add_mdm(pl content, struct arena *a, const struct profile *p,
     pl_set_str(d, "CheckInURL", p->checkin_url);
     pl_set_bool(d, "SignMessage", p->sign_message);
     pl_set_bool(d, "CheckOutWhenRemoved", p->check_out_when_removed);
-    pl_set_int(d, "AccessRights", p->access_rights);
+    /* a user enrolment has rights of its own, and is refused by the device when it asks for some */
+    if (!p->enrollment_mode || strcmp(p->enrollment_mode, "BYOD") != 0)
+        pl_set_int(d, "AccessRights", p->access_rights);
     pl_set_bool(d, "UseDevelopmentAPNS", p->use_development_apns);
     pl_set(d, "ServerCapabilities", capabilities);
     if (p->managed_account)

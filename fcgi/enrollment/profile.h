@@ -19,6 +19,10 @@
 struct profile {
     int64_t id, version; /* of the object; 0: as configured */
     bool web;            /* people may fetch it from the web page */
+    /* what the configuration URL asks for */
+    int64_t login; /* enum enroll_login */
+    const char *login_text, *minimum_ios, *minimum_macos;
+    bool encrypt, assigned_only;
     /* the profile */
     const char *identifier; /* its PayloadIdentifier: the same for all of this server */
     const char *organization, *title, *description, *consent;
@@ -95,6 +99,14 @@ struct profile_order {
 enum outcome profile_hand_out(const struct conf *conf, struct db *db, const struct profile *p,
                               const struct profile_order *order, struct arena *a, struct bytes *der,
                               struct err *err) MUST_USE;
+
+/* The invitation's token that stands behind prefix in the path; NULL in *token: there is none, and
+ * [enroll] open lets anybody in. NOT_FOUND: no such token can be, or nobody is let in. */
+enum outcome enroll_token(const struct conf *conf, const struct req *req, const char *prefix,
+                          const char **token, struct err *err) MUST_USE;
+/* Answers somebody who came with a link: the profile to install, or 404, 410, 503. */
+void enroll_answer(struct resp *resp, enum outcome o, struct bytes der, const char *filename,
+                   const struct err *err);
 
 /* GET /enroll/TOKEN: the profile, signed, for the holder of an invitation; GET /enroll: for anybody
  * when [enroll] open is set. 404: no such invitation; 410: expired or used up; 503: something that

@@ -9,6 +9,9 @@
 #include "checkin/checkin.h"
 #include "connect/connect.h"
 #include "console/console.h"
+#include "enrollment/account.h"
+#include "enrollment/ade.h"
+#include "enrollment/ota.h"
 #include "enrollment/profile.h"
 #include "push/pushcert.h"
 #include "route/health.h"
@@ -33,6 +36,16 @@ const struct route routes[] = {
      NULL},
     {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/scep", GATE_OPEN, scep_handle, LIM_BODY_SCEP, NULL,
      NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/ade", GATE_OPEN, ade_handle, LIM_BODY_ATTESTED, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/ade/*", GATE_OPEN, ade_handle, LIM_BODY_ATTESTED, NULL,
+     NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/ota", GATE_OPEN, ota_begin, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/ota/*", GATE_OPEN, ota_begin, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/ota", GATE_OPEN, ota_handle, LIM_BODY_ATTESTED, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/.well-known/com.apple.remotemanagement", GATE_OPEN,
+     account_discover, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/account/*", GATE_OPEN, account_handle, LIM_BODY_ATTESTED,
+     NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll/*", GATE_OPEN, enroll_handle, 0, NULL, NULL},
     /* the HTTP API: NanoMDM's contract */
@@ -63,6 +76,11 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_GET, "/v1/unknown", GATE_API, api_unknown, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_POST, "/v1/unknown/*", GATE_API, api_unknown_decide, LIM_BODY_FORM,
      "application/json", "decide"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/v1/assigned", GATE_API, api_assigned, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/v1/assigned", GATE_API, api_assigned, LIM_BODY_FORM,
+     "application/json", "enroll"},
+    {PROGRAM_CONSOLE, METHOD_DELETE, "/v1/assigned/*", GATE_API, api_assigned_remove, 0, NULL,
+     "enroll"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands", GATE_API, api_commands, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/commands/*", GATE_API, api_command, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/payload-types", GATE_API, api_payload_types, 0, NULL,

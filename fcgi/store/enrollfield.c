@@ -18,6 +18,7 @@
 #define ITEM_MAX 255 /* characters */
 
 static const char *const IDENTITIES[] = {"scep", "scep-static", "pkcs12", "scep-external", NULL};
+static const char *const LOGINS[] = {"none", "digest", "web", NULL};
 static const char *const REMOVALS[] = {"allowed", "disallowed", "password", NULL};
 
 #define AT(f) offsetof(struct enroll_content, f)
@@ -59,6 +60,17 @@ const struct enroll_field enroll_fields[] = {
     {"removal_password", ENROLL_SECRET, AT(new_removal_password), 255, NULL,
      "what removing it asks for"},
     {"web", ENROLL_BOOL, AT(web), 0, NULL, "people may fetch it from the web page"},
+    {"login", ENROLL_WORD, AT(login), 0, LOGINS,
+     "what a device that comes by the configuration URL is asked for: none, digest, web"},
+    {"login_text", ENROLL_TEXT, AT(login_text), 255, NULL,
+     "the text above the device's question for a password"},
+    {"assigned_only", ENROLL_BOOL, AT(assigned_only), 0, NULL,
+     "only devices that are assigned to this server come by the configuration URL"},
+    {"minimum_ios", ENROLL_TEXT, AT(minimum_ios), 20, NULL,
+     "the oldest iOS or iPadOS that enrols by the configuration URL; older ones update first"},
+    {"minimum_macos", ENROLL_TEXT, AT(minimum_macos), 20, NULL, "the same for macOS"},
+    {"encrypt", ENROLL_BOOL, AT(encrypt), 0, NULL,
+     "encrypt the profile to the device that comes by the configuration URL"},
     {"profiles", ENROLL_LIST, AT(profiles), 0, NULL, "configuration profiles for those who enrol"},
     {"apps", ENROLL_LIST, AT(apps), 0, NULL, "apps for those who enrol"},
 };
@@ -323,6 +335,14 @@ static enum outcome removal_check(const struct enroll_content *c, struct err *er
     return OK;
 }
 
+static enum outcome version_check(const char *field, const char *version, struct err *err)
+{
+    size_t n = strspn(version, "0123456789.");
+    if (version[n] || version[0] == '.' || (n && version[n - 1] == '.'))
+        return err_set(err, INVALID, "%s: \"%.60s\" is no version such as 17.0", field, version);
+    return OK;
+}
+
 enum outcome enroll_content_check(const struct enroll_content *c, struct arena *a, struct err *err)
 {
     enum outcome o = rights_check(c->access_rights, err);
@@ -341,6 +361,10 @@ enum outcome enroll_content_check(const struct enroll_content *c, struct arena *
         o = key_check(c, err);
     if (o == OK)
         o = scep_check(c, a, err);
+    if (o == OK)
+        o = version_check("minimum_ios", c->minimum_ios, err);
+    if (o == OK)
+        o = version_check("minimum_macos", c->minimum_macos, err);
     return o == OK ? removal_check(c, err) : o;
 }
 
@@ -378,6 +402,10 @@ enum outcome enroll_content_of_conf(const struct conf *conf, struct arena *a,
                                    .scep_name = "",
                                    .scep_subject = "",
                                    .scep_fingerprint = "",
+                                   .login_text = "",
+                                   .minimum_ios = "",
+                                   .minimum_macos = "",
+                                   .login = ENROLL_LOGIN_NONE,
                                    .access_rights = conf->enroll_access_rights,
                                    .identity = ENROLL_IDENTITY_SCEP,
                                    .key_size = 2048,

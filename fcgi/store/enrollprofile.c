@@ -16,19 +16,21 @@
 #define CONTENT                                                                                    \
     "v.organization, v.title, v.description, v.consent, v.topic, v.server_url, v.checkin_url, "    \
     "v.server_capabilities, v.certificates, v.key_type, v.scep_url, v.scep_name, v.scep_subject, " \
-    "v.scep_fingerprint, v.access_rights, v.identity, v.key_size, v.removal, v.sign_message, "     \
-    "v.check_out_when_removed, v.use_development_apns, v.web, v.scep_challenge, "                  \
+    "v.scep_fingerprint, v.login_text, v.minimum_ios, v.minimum_macos, v.access_rights, "          \
+    "v.identity, v.key_size, v.removal, v.sign_message, v.check_out_when_removed, "                \
+    "v.use_development_apns, v.web, v.login, v.encrypt, v.assigned_only, v.scep_challenge, "       \
     "v.removal_password"
 #define LIGHT                                                                                      \
     "v.organization, v.title, v.description, '', v.topic, v.server_url, v.checkin_url, "           \
     "v.server_capabilities, '', v.key_type, v.scep_url, v.scep_name, v.scep_subject, "             \
-    "v.scep_fingerprint, v.access_rights, v.identity, v.key_size, v.removal, v.sign_message, "     \
-    "v.check_out_when_removed, v.use_development_apns, v.web, NULL, NULL"
+    "v.scep_fingerprint, v.login_text, v.minimum_ios, v.minimum_macos, v.access_rights, "          \
+    "v.identity, v.key_size, v.removal, v.sign_message, v.check_out_when_removed, "                \
+    "v.use_development_apns, v.web, v.login, v.encrypt, v.assigned_only, NULL, NULL"
 #define HEAD                                                                                       \
     "p.id, p.name, p.version, p.created_at, p.created_by, v.version, v.made_at, v.made_by, "       \
     "v.note, "
-#define TEXTS 14
-#define NUMBERS 8
+#define TEXTS 17
+#define NUMBERS 11
 #define SECRETS 2
 enum {
     H_ID,
@@ -85,10 +87,11 @@ static const struct sql ADD_VERSION = {
     "enrollprofile_add_version",
     "INSERT INTO enroll_profile_version (organization, title, description, consent, topic, "
     "server_url, checkin_url, server_capabilities, certificates, key_type, scep_url, scep_name, "
-    "scep_subject, scep_fingerprint, access_rights, identity, key_size, removal, sign_message, "
-    "check_out_when_removed, use_development_apns, web, scep_challenge, removal_password, "
+    "scep_subject, scep_fingerprint, login_text, minimum_ios, minimum_macos, access_rights, "
+    "identity, key_size, removal, sign_message, check_out_when_removed, use_development_apns, web, "
+    "login, encrypt, assigned_only, scep_challenge, removal_password, "
     "profile_id, version, made_at, made_by, note) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql ADD_ITEM = {
     "enrollprofile_add_item",
@@ -118,11 +121,15 @@ static const struct sql INVITED = {
 static void from_row(const struct val *v, struct enrollprofile *p)
 {
     struct enroll_content *c = &p->c;
-    const char **texts[TEXTS] = {
-        &c->organization, &c->title,           &c->description, &c->consent,
-        &c->topic,        &c->server_url,      &c->checkin_url, &c->server_capabilities,
-        &c->certificates, &c->key_type,        &c->scep_url,    &c->scep_name,
-        &c->scep_subject, &c->scep_fingerprint};
+    const char **texts[TEXTS] = {&c->organization, &c->title,
+                                 &c->description,  &c->consent,
+                                 &c->topic,        &c->server_url,
+                                 &c->checkin_url,  &c->server_capabilities,
+                                 &c->certificates, &c->key_type,
+                                 &c->scep_url,     &c->scep_name,
+                                 &c->scep_subject, &c->scep_fingerprint,
+                                 &c->login_text,   &c->minimum_ios,
+                                 &c->minimum_macos};
     int64_t *numbers[NUMBERS] = {&c->access_rights,
                                  &c->identity,
                                  &c->key_size,
@@ -130,7 +137,10 @@ static void from_row(const struct val *v, struct enrollprofile *p)
                                  &c->sign_message,
                                  &c->check_out_when_removed,
                                  &c->use_development_apns,
-                                 &c->web};
+                                 &c->web,
+                                 &c->login,
+                                 &c->encrypt,
+                                 &c->assigned_only};
     *p = (struct enrollprofile){.id = v[H_ID].i,
                                 .name = v[H_NAME].s,
                                 .version = v[H_VERSION].i,
@@ -340,6 +350,9 @@ static enum outcome version_write(struct db *db, struct work *w, struct err *err
                          val_str(c->scep_name),
                          val_str(c->scep_subject),
                          val_str(c->scep_fingerprint),
+                         val_str(c->login_text),
+                         val_str(c->minimum_ios),
+                         val_str(c->minimum_macos),
                          val_int(c->access_rights),
                          val_int(c->identity),
                          val_int(c->key_size),
@@ -348,6 +361,9 @@ static enum outcome version_write(struct db *db, struct work *w, struct err *err
                          val_int(c->check_out_when_removed),
                          val_int(c->use_development_apns),
                          val_int(c->web),
+                         val_int(c->login),
+                         val_int(c->encrypt),
+                         val_int(c->assigned_only),
                          secret_val(c->new_scep_challenge, &w->secret[0], c->scep_challenge),
                          secret_val(c->new_removal_password, &w->secret[1], c->removal_password),
                          val_int(w->id),

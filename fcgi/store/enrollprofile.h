@@ -27,6 +27,12 @@ enum enroll_identity {
     ENROLL_IDENTITY_PKCS12,   /* key and certificate made by the signer */
     ENROLL_IDENTITY_EXTERNAL  /* another SCEP server */
 };
+/* What a device that comes by the configuration URL is asked for. */
+enum enroll_login {
+    ENROLL_LOGIN_NONE = 1,
+    ENROLL_LOGIN_DIGEST, /* a password of droverctl users, by HTTP Digest */
+    ENROLL_LOGIN_WEB     /* a login by web page (configuration_web_url) */
+};
 enum enroll_removal {
     ENROLL_REMOVAL_ALLOWED = 1,
     ENROLL_REMOVAL_DISALLOWED,
@@ -48,8 +54,10 @@ struct enroll_content {
     const char *certificates;        /* PEM */
     const char *key_type;            /* "RSA", "EC" */
     const char *scep_url, *scep_name, *scep_subject, *scep_fingerprint;
-    int64_t access_rights, identity, key_size, removal;
+    const char *login_text, *minimum_ios, *minimum_macos;
+    int64_t access_rights, identity, key_size, removal, login;
     int64_t sign_message, check_out_when_removed, use_development_apns, web; /* 0 or 1 */
+    int64_t encrypt, assigned_only;
     struct bytes scep_challenge, removal_password; /* sealed; empty: none */
     /* Secrets as they were given, to be sealed by enrollprofile_save(); NULL: they stay. */
     const char *new_scep_challenge, *new_removal_password;

@@ -22,17 +22,20 @@ static const struct sql DISABLE = {
     .name = "enroluser_disable",
     .text = "UPDATE enroll_user SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) "
             "WHERE name = ?"};
+static const struct sql MANAGED = {.name = "enroluser_managed",
+                                   .text =
+                                       "UPDATE enroll_user SET managed_account = ? WHERE name = ?"};
 static const struct sql VOID_TOKENS = {
     .name = "enroluser_void_tokens",
     .text = "UPDATE user_auth SET token_sha256 = NULL WHERE account = ?"};
 static const struct sql FIND = {
     .name = "enroluser_find",
     .text = "SELECT id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, "
-            "password_at, disabled_at FROM enroll_user WHERE name = ?"};
+            "password_at, disabled_at, managed_account FROM enroll_user WHERE name = ?"};
 static const struct sql LIST = {
     .name = "enroluser_list",
-    .text = "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at "
-            "FROM enroll_user ORDER BY name"};
+    .text = "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at, "
+            "managed_account FROM enroll_user ORDER BY name"};
 
 static enum outcome name_check(const char *name, struct err *err)
 {
@@ -181,12 +184,30 @@ enum outcome enroluser_disable(struct db *db, const char *name, bool disable, co
     return db_unit(db, change_unit, &c, err);
 }
 
+enum outcome enroluser_managed(struct db *db, const char *name, const char *managed_account,
+                               const char *by, struct err *err)
+{
+    const char *m = managed_account, *at = strchr(m, '@');
+    if (*m && (!at || at == m || !at[1] || strlen(m) > 255 || strpbrk(m, " \t\r\n\"\\") ||
+               !utf8_valid(bytes_str(m))))
+        return err_set(err, INVALID, "a Managed Apple Account is written NAME@DOMAIN");
+    struct change c = {.sql = &MANAGED,
+                       .args = {*m ? val_str(m) : val_null(), val_str(name)},
+                       .nargs = 2,
+                       .by = by,
+                       .action = "user.managed",
+                       .name = name};
+    return db_unit(db, change_unit, &c, err);
+}
+
 static void from_row(const struct rows *r, size_t i, struct enroluser *out)
 {
     const struct val *v = row_at(r, i, 0);
+    const char *managed = val_is_null(&v[9]) && strchr(v[1].s, '@') ? v[1].s : val_text(&v[9]);
     *out = (struct enroluser){.id = v[0].i,
                               .name = v[1].s,
                               .full_name = v[2].s,
+                              .managed_account = managed,
                               .password_hash = v[3].s,
                               .ha1_md5 = val_bytes(&v[4]),
                               .ha1_sha256 = val_bytes(&v[5]),

@@ -17,6 +17,7 @@
 struct enroluser {
     int64_t id;
     const char *name, *full_name;
+    const char *managed_account;      /* Managed Apple Account; the name, when that is one; or "" */
     const char *password_hash;        /* for password_check(); "" in a list */
     struct bytes ha1_md5, ha1_sha256; /* sealed; empty in a list */
     int64_t created_at, password_at;  /* microseconds since 1970 */
@@ -35,6 +36,10 @@ enum outcome enroluser_password(struct db *db, const char *signer_dir, const cha
 /* Disables a user, whose AuthTokens are void then, or enables again. NOT_FOUND: no such user. */
 enum outcome enroluser_disable(struct db *db, const char *name, bool disable, const char *by,
                                struct err *err) MUST_USE;
+/* Says which Managed Apple Account is a user's ("": the name, when that is one). NOT_FOUND: no such
+ * user. INVALID: no NAME@DOMAIN. */
+enum outcome enroluser_managed(struct db *db, const char *name, const char *managed_account,
+                               const char *by, struct err *err) MUST_USE;
 /* By name. NOT_FOUND: no such user. */
 enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, struct enroluser *out,
                             struct err *err) MUST_USE;

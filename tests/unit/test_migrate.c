@@ -410,6 +410,33 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 0"), 1);
 }
 
+/* What people and profiles were before the ways in were is what they are after. */
+static void people_and_profiles_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/*.sql %s/ && rm %s/*-ways.sql", dir, dir);
+    assert_ok(run(), err);
+    SQL(PERSON, "INSERT INTO enroll_user (name, password_hash, ha1_md5, ha1_sha256, created_at, "
+                "created_by, password_at) SELECT CONCAT('u', seq), 'h', 'm', 's', 1, 'ann', 1 "
+                "FROM seq_1_to_1000");
+    SQL(PROFILE, "INSERT INTO enroll_profile_version (profile_id, version, made_at, made_by, "
+                 "description, consent, access_rights, sign_message, check_out_when_removed, "
+                 "use_development_apns, certificates, identity) "
+                 "SELECT seq, 1, 1, 'ann', '', '', 8191, 0, 1, 0, '', 1 FROM seq_1_to_100");
+    assert_ok(db_exec(db, &PERSON, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &PROFILE, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM enroll_user WHERE managed_account IS NULL"),
+                     1000);
+    /* nobody is asked for more than before */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM enroll_profile_version WHERE login = 1 AND "
+                                "encrypt = 0 AND assigned_only = 0 AND minimum_ios = '' AND "
+                                "minimum_macos = '' AND login_text = ''"),
+                     100);
+}
+
 /* --- grants ---------------------------------------------------------------------------------- */
 
 static void grants_are_given(void **state)
@@ -504,6 +531,7 @@ int main(void)
         TEST(two_migrators_at_once),
         TEST(the_schema_of_this_program),
         TEST(a_filled_database_is_upgraded),
+        TEST(people_and_profiles_are_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

@@ -1,0 +1,25 @@
+/* ade.h: automated device enrolment: the address that the Device Enrollment Program gives a device
+ * as "url" (or ConfigurationURL) and as "configuration_web_url". */
+#ifndef DROVER_ENROLLMENT_ADE_H
+#define DROVER_ENROLLMENT_ADE_H
+
+#include "http/app.h"
+
+/* POST /enroll/ade or /enroll/ade/PROFILE: a device wants the enrolment profile of that name.
+ *   200  the profile, signed; encrypted to the device when the profile says so
+ *   400  no signed message of a device
+ *   401  the profile demands a login: a Digest challenge, with a text that the device shows
+ *   403  the device did not prove itself, is not assigned to this server, or contradicts what is
+ *        known; or its system is too old, said as com.apple.softwareupdate.required
+ *   404  no such profile; 503: something is away */
+handler_fn ade_handle;
+
+/* What a device must do before it may enrol. */
+struct ade_update {
+    const char *os_version; /* the least; "" for none */
+    const char *text;       /* for the person at the device */
+};
+/* Adds the answer com.apple.softwareupdate.required, as JSON or as a property list. */
+enum outcome ade_update_write(const struct ade_update *u, bool as_plist, struct buf *out) MUST_USE;
+
+#endif

@@ -1,0 +1,26 @@
+/* login.c: see login.h. */
+#include "store/login.h"
+
+#include "store/throttle.h"
+#include "wire/sign.h"
+
+enum outcome login_digest(struct db *db, const struct digest_answer *d, const char *method,
+                          const char *address, int64_t now, struct arena *a, struct enroluser *user,
+                          struct err *err)
+{
+    enum outcome o = OK;
+    if (strcmp(d->realm, DIGEST_REALM) != 0)
+        return err_set(err, DENIED, "the answer is for another realm");
+    o = throttle_enter(db, d->username, address, now, err);
+    if (o != OK)
+        return o;
+    o = enroluser_find(db, d->username, a, user, err);
+    if (o == NOT_FOUND)
+        return err_set(err, DENIED, "there is no such user");
+    if (o == OK && user->disabled_at != 0)
+        return err_set(err, DENIED, "the account is disabled");
+    if (o == OK)
+        o = sign_digest_check(d, d->algorithm == DIGEST_MD5 ? user->ha1_md5 : user->ha1_sha256,
+                              method, err);
+    return o == OK ? throttle_right(db, d->username, address, err) : o;
+}
