@@ -105,6 +105,10 @@ static bool read_particulars(struct req *req, struct resp *resp, js body, struct
         resp_json_error(resp, 400, "\"expires_at\" is over already");
         return false;
     }
+    if (s->expires_at != 0 && s->expires_at <= s->not_before) {
+        resp_json_error(resp, 400, "\"expires_at\" is not later than \"not_before\"");
+        return false;
+    }
     return read_dedupe(req, resp, body, s);
 }
 

@@ -398,6 +398,19 @@ static enum outcome await_pushes(struct run *r)
     return o;
 }
 
+/* The pushes of a command that waits for its moment come then, with the ids that are told now. */
+static bool later(const struct run *r)
+{
+    const struct send *s = r->s;
+
+    if (s->command == NULL || s->not_before <= r->now)
+        return false;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->targets[i].queued && s->targets[i].push_error == NULL)
+            s->targets[i].push_result = s->targets[i].apns_id;
+    return true;
+}
+
 void send_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
               int64_t now, struct send *s)
 {
@@ -407,6 +420,8 @@ void send_run(struct db *db, const struct conf *conf, struct arena *a, const cha
         fail_all(&r, s->command != NULL, s->push);
     else if (s->command != NULL && !queue_command(&r))
         fail_all(&r, true, false);
+    else if (s->push && later(&r))
+        return;
     else if (s->push && want_pushes(&r) != OK)
         fail_all(&r, false, true);
     else if (s->push && await_pushes(&r) != OK) /* they are on their way nevertheless */

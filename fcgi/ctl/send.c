@@ -180,6 +180,8 @@ int ctl_enqueue(struct ctl *c, int argc, char **argv)
         return ctl_wrong("--expires: \"%s\" is no time like 7d", expires);
     if (not_before && !ctl_duration(not_before, &after))
         return ctl_wrong("--not-before: \"%s\" is no time like 8h", not_before);
+    if (in && in <= after)
+        return ctl_wrong("--expires %s is over before --not-before %s", expires, not_before);
     s.expires_at = in ? clock_now() + in : 0;
     s.not_before = after ? clock_now() + after : 0;
     s.push = !no_push;

@@ -8,6 +8,7 @@
 #include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/inactive.h"
+#include "store/later.h"
 #include "store/lease.h"
 #include "store/leaving.h"
 #include "store/purge.h"
@@ -29,7 +30,8 @@
 #define GRACE_MS 5000
 #define EXPIRE_MAX 500      /* commands that expire in one transaction */
 #define EXPIRE_RUN_MAX 5000 /* and in one run: pushes wait meanwhile */
-#define PAUSE_MIN_MS 100    /* after a failure; doubled up to PAUSE_MAX_MS */
+#define LATER_RUN_MAX 5000
+#define PAUSE_MIN_MS 100 /* after a failure; doubled up to PAUSE_MAX_MS */
 #define PAUSE_MAX_MS 2000
 
 struct agent {
@@ -68,6 +70,20 @@ static enum outcome job_expiry(struct agent *a, struct err *err)
     }
     if (all > 0)
         log_msg(LOG_LEVEL_INFO, "agent.expired", "%zu commands", all);
+    return o;
+}
+
+/* Devices whose command waited for its moment. */
+static enum outcome job_later(struct agent *a, struct err *err)
+{
+    size_t moved = LATER_BATCH, dropped = 0, all = 0;
+    enum outcome o = OK;
+    while (o == OK && moved + dropped == LATER_BATCH && all < LATER_RUN_MAX) {
+        o = later_run(a->db, clock_now(), a->conf->apns_expiration_s, &moved, &dropped, err);
+        all += moved + dropped;
+    }
+    if (all > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.later", "%zu pushes", all);
     return o;
 }
 
@@ -125,10 +141,15 @@ static const struct job {
     int64_t period_us;
     job_fn *fn;
 } JOBS[] = {
-    {"certificates", SECOND_US, job_certificates},      {"claims", MINUTE_US, job_claims},
-    {"expiry of commands", 10 * SECOND_US, job_expiry}, {"inactive devices", HOUR_US, job_inactive},
-    {"plan of renewals", HOUR_US, job_renewal_plan},    {"renewals", 20 * SECOND_US, job_renewals},
-    {"leaving devices", MINUTE_US, job_leaving},        {"purge", HOUR_US, job_purge},
+    {"certificates", SECOND_US, job_certificates},
+    {"claims", MINUTE_US, job_claims},
+    {"later pushes", SECOND_US, job_later},
+    {"expiry of commands", 10 * SECOND_US, job_expiry},
+    {"inactive devices", HOUR_US, job_inactive},
+    {"plan of renewals", HOUR_US, job_renewal_plan},
+    {"renewals", 20 * SECOND_US, job_renewals},
+    {"leaving devices", MINUTE_US, job_leaving},
+    {"purge", HOUR_US, job_purge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])
 

@@ -5,13 +5,14 @@
 #include "base/utf8.h"
 #include "store/audit.h"
 #include "store/id.h"
+#include "store/later.h"
 #include "store/push.h"
 #include "store/who.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHUNK 512 /* rows of one statement */
+#define CHUNK LATER_BATCH /* rows of one statement */
 
 static const struct sql FIND = {"queue_targets",
                                 "SELECT ident, id, state FROM enrollment WHERE ident IN (%IN%)", 1};
@@ -257,7 +258,8 @@ static enum outcome want_pushes(struct db *db, const struct add *x, struct err *
             want[i] =
                 (struct push_want){t->id, x->e->apns_ids != NULL ? x->e->apns_ids[t->at] : NULL};
         }
-        o = push_request(db, want, n, x->e->push_keep_s, err);
+        o = x->e->not_before > x->e->now ? later_add(db, want, n, x->e->not_before, err)
+                                         : push_request(db, want, n, x->e->push_keep_s, err);
     }
     return o;
 }

@@ -27,7 +27,7 @@ struct enqueue {
     const char *dedupe_key; /* NULL: none */
     enum dedupe dedupe;
     const char *actor; /* for the audit log */
-    bool push;         /* want a push for each */
+    bool push;         /* want a push for each, when not_before has come */
     int64_t push_keep_s;
     const char *const *apns_ids; /* one for each ident, or NULL */
     const struct bytes *tickets; /* one for each ident, or NULL */

@@ -1,6 +1,9 @@
 """The queue: delivery, results, NotNow, repetition, order."""
 
+import base64
+import json
 import plistlib
+import time
 import unittest
 import uuid
 
@@ -119,6 +122,29 @@ class Queue(unittest.TestCase):
         drover.wait_for(lambda: len(self.s.pushes(self.d.token.hex())) > before, 3)
         push = self.s.pushes(self.d.token.hex())[-1]
         self.assertEqual((push["push_magic"], push["topic"]), (self.d.magic, self.d.topic))
+
+    def test_a_command_for_later_is_pushed_then(self):
+        """The answer does not wait; the push comes when the command may be offered, with the
+        apns-id that was told."""
+        before = len(self.s.pushes(self.d.token.hex()))
+        u = str(uuid.uuid4())
+        command = plistlib.dumps({"CommandUUID": u, "Command": {"RequestType": "ProfileList"}})
+        at = int(time.time()) + 3
+        begin = time.monotonic()
+        a = self.s.api("POST", "/v1/enqueue", json.dumps(
+            {"ids": [self.d.ident], "command": base64.b64encode(command).decode(),
+             "not_before": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))}),
+            headers={"Content-Type": "application/json"})
+        self.assertEqual(a.status, 200, a)
+        self.assertLess(time.monotonic() - begin, 1)
+        told = a.json()["status"][self.d.ident]["push_result"]
+        self.assertEqual(self.d.idle().body, b"")
+        self.assertEqual(len(self.s.pushes(self.d.token.hex())), before)
+        drover.wait_for(lambda: len(self.s.pushes(self.d.token.hex())) > before, 6)
+        self.assertGreaterEqual(time.time(), at)
+        self.assertLess(time.time(), at + 2.5)
+        self.assertEqual(self.s.pushes(self.d.token.hex())[-1]["apns_id"].upper(), told.upper())
+        self.assertEqual(self.d.idle().plist()["CommandUUID"], u)
 
     def test_no_push_before_token_update(self):
         d = drover.device()

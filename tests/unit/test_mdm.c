@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "store/authenticate.h"
 #include "store/exchange.h"
+#include "store/later.h"
 #include "store/leave.h"
 #include "store/migrate.h"
 #include "store/queue.h"
@@ -281,6 +282,53 @@ static void not_now_both(void **state)
     assert_next(say(&d, REPORT_ACKNOWLEDGED, urgent), a);
     assert_next(say(&d, REPORT_ACKNOWLEDGED, a), b);
     assert_empty(say(&d, REPORT_ACKNOWLEDGED, b));
+}
+
+#define PUSHES                                                                                     \
+    "SELECT COUNT(*) FROM push p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
+#define LATER                                                                                      \
+    "SELECT COUNT(*) FROM push_later p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
+
+static void push_later(struct device *d, const char *uuid, int64_t at, const char *apns_id)
+{
+    struct enqueue e = command_new(d, uuid, "DeviceLock");
+
+    e.not_before = at;
+    e.push = true;
+    e.push_keep_s = 3600;
+    e.apns_ids = &apns_id;
+    assert_ok(queue_add(db, &e, &err), err);
+}
+
+/* A device is woken for a command when the command may be offered: neither before nor never. */
+static void pushed_when_it_is_time(void **state)
+{
+    struct device d = enrolled(), other = enrolled();
+    int64_t at = clock_now() + HOUR_US;
+    char a[UUID_LEN + 1], b[UUID_LEN + 1], id[UUID_LEN + 1];
+    size_t moved, dropped, n;
+
+    (void)state;
+    uuid_v4(a);
+    uuid_v4(b);
+    uuid_v4(id);
+    push_later(&d, a, at, id);
+    push_later(&other, b, at, NULL);
+    assert_int_equal(ask(PUSHES, d.udid), 0);
+    assert_ok(later_run(db, at - 1, 3600, &moved, &dropped, &err), err);
+    assert_int_equal(moved + dropped, 0);
+    /* no command waits for it any more */
+    assert_ok(queue_cancel(db, other.udid, b, "ann", "no", clock_now(), &n, &n, &err), err);
+    assert_ok(later_run(db, at, 3600, &moved, &dropped, &err), err);
+    assert_int_equal(moved, 1);
+    assert_int_equal(dropped, 1);
+    assert_int_equal(
+        ask(PUSHES " AND p.state=1 AND p.due_at <= UNIX_TIMESTAMP(NOW(6))*1000000", d.udid), 1);
+    assert_int_equal(ask("SELECT COUNT(*) FROM push WHERE apns_id=?", id), 1);
+    assert_int_equal(ask(PUSHES, other.udid), 0);
+    assert_int_equal(ask(LATER, d.udid) + ask(LATER, other.udid), 0);
+    assert_ok(later_run(db, at, 3600, &moved, &dropped, &err), err);
+    assert_int_equal(moved + dropped, 0);
 }
 
 static void order_and_time(void **state)
@@ -900,6 +948,7 @@ int main(void)
         BOTH(not_now),
         BOTH(not_now_both),
         BOTH(order_and_time),
+        cmocka_unit_test(pushed_when_it_is_time),
         BOTH(unknown_command),
         BOTH(cancelled),
         BOTH(dedupe),
