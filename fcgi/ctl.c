@@ -65,9 +65,16 @@ static const struct verb verbs[] = {
      "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
      "[--inactive] [--push-dead] [--json]",
      "list enrollments: devices and the users on them", ctl_devices},
-    {"certs", "[--within TIME] [--json]",
-     "list device identities that expire within that time ([renewal] days), and their renewal",
+    {"certs",
+     "[--within TIME] [--json]\n"
+     "list [--state STATE] [--device ID] [--search TEXT] [--issued] [--json]\nshow SHA256",
+     "device identities: those that expire within that time ([renewal] days) and their renewal; "
+     "all that are known; one as PEM",
      ctl_certs},
+    {"scep",
+     "list [--state STATE] [--json]\napprove NUMBER --why TEXT\ndeny NUMBER --why TEXT\n"
+     "challenge [--expires TIME] [--note TEXT] [--common-name NAME] [--san NAMES] [--approve]",
+     "SCEP requests that wait for a person, and one-time challenges for other clients", ctl_scep},
     {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
     {"results", "ID [--limit N] [--json]\nID UUID",
      "list the closed commands of an enrollment, newest first, or print one report", ctl_results},

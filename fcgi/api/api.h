@@ -27,6 +27,10 @@ handler_fn api_commands, api_command;         /* commands.c */
 handler_fn api_profiles, api_profile_add;     /* profiles.c */
 handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
 handler_fn api_profile_content, api_payload_types;
+handler_fn api_scep_challenge; /* scep.c */
+handler_fn api_scep_requests, api_scep_decide;
+handler_fn api_certificates, api_certificate; /* certificates.c */
+handler_fn api_certificate_revoke;
 
 /* --- what they share (common.c) --- */
 
@@ -44,6 +48,11 @@ const char *api_actor(struct req *req, const struct caller *caller);
  * a bad escape, an empty segment, too many of them). */
 bool api_segments(struct req *req, struct resp *resp, const char *prefix, const char **out,
                   size_t max, size_t *n);
+/* The one segment after prefix as a number. False: resp holds the refusal (404, which names what).
+ */
+bool api_id(struct req *req, struct resp *resp, const char *prefix, const char *what, int64_t *id);
+/* The reason under "why" of a body, 1 to 255 octets. NULL: resp holds the refusal (400). */
+const char *api_why(struct resp *resp, js body);
 /* limit=1..LIM_PAGE (100 when absent). False: resp holds the refusal. */
 bool api_limit(struct req *req, struct resp *resp, size_t *limit);
 /* A query parameter that is a number from 0 to INT64_MAX; absent leaves *out as it is. */

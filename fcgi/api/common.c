@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define LIMIT_DEFAULT 100
+#define WHY_MAX 255
 
 bool api_db(struct app *app, struct resp *resp, struct db **db)
 {
@@ -102,6 +103,30 @@ static bool number_parse(const char *s, int64_t *out)
     errno = 0;
     *out = strtoll(s, &end, 10);
     return errno == 0 && *s >= '0' && *s <= '9' && *end == '\0';
+}
+
+bool api_id(struct req *req, struct resp *resp, const char *prefix, const char *what, int64_t *id)
+{
+    const char *part;
+    size_t n;
+
+    if (!api_segments(req, resp, prefix, &part, 1, &n))
+        return false;
+    if (number_parse(part, id))
+        return true;
+    resp_json_error(resp, 404, "there is no %s \"%.64s\"; GET %.*s tells their numbers", what, part,
+                    (int)strlen(prefix) - 1, prefix);
+    return false;
+}
+
+const char *api_why(struct resp *resp, js body)
+{
+    const char *why = js_get_str(body, "why");
+
+    if (why != NULL && why[0] != '\0' && strlen(why) <= WHY_MAX)
+        return why;
+    resp_json_error(resp, 400, "\"why\" must be a reason of 1 to %d octets", WHY_MAX);
+    return NULL;
 }
 
 bool api_number(struct req *req, struct resp *resp, const char *name, int64_t *out)

@@ -6,11 +6,6 @@
 #include "store/unknown.h"
 #include "wire/encode.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
-#define WHY_MAX 255
-
 static js unknown_object(const struct unknown_device *d)
 {
     char hex[SHA256_HEX_LEN + 1];
@@ -79,20 +74,17 @@ static void decide(struct app *app, struct req *req, const struct caller *caller
                    int64_t id, js body)
 {
     int decision = decision_of(js_get_str(body, "decision"));
-    const char *why = js_get_str(body, "why");
+    const char *why;
     struct unknown_device d;
     struct err err = {0};
     struct db *db = NULL;
     js root;
 
-    if (decision < 0 || why == NULL || why[0] == '\0' || strlen(why) > WHY_MAX) {
-        resp_json_error(resp, 400,
-                        "\"decision\" must be accept, end or open, and \"why\" a reason "
-                        "of at most %d octets",
-                        WHY_MAX);
+    if (decision < 0) {
+        resp_json_error(resp, 400, "\"decision\" must be accept, end or open");
         return;
     }
-    if (!api_db(app, resp, &db))
+    if ((why = api_why(resp, body)) == NULL || !api_db(app, resp, &db))
         return;
     enum outcome o = unknown_decide(db, id, (enum unknown_decision)decision, api_actor(req, caller),
                                     why, req->now, req->arena, &d, &err);
@@ -109,22 +101,11 @@ void api_unknown_decide(struct app *app, struct req *req, const struct caller *c
                         struct resp *resp)
 {
     static const char *const known[] = {"decision", "why"};
-    const char *part;
-    char *end;
-    size_t n;
+    int64_t id;
     js body;
 
-    if (!api_segments(req, resp, "/v1/unknown/", &part, 1, &n))
+    if (!api_id(req, resp, "/v1/unknown/", "unknown device", &id))
         return;
-    errno = 0;
-    long long id = strtoll(part, &end, 10);
-    if (errno != 0 || *part < '0' || *part > '9' || *end != '\0') {
-        resp_json_error(resp, 404,
-                        "there is no unknown device \"%.64s\"; GET /v1/unknown tells "
-                        "their numbers",
-                        part);
-        return;
-    }
     body = api_body(req, resp, known, 2);
     if (body == NULL)
         return;

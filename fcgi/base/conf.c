@@ -18,7 +18,7 @@
 #define CONF_MEMORY (1u * LIM_MB)
 #define ACCESS_RIGHTS_ALL 8191
 
-enum type { TEXT, PATH, SOCKET, URL, ENUM, LOG, MODE, BOOL, INT, SIZE, TIME, HOSTS, NETS };
+enum type { TEXT, PATH, SOCKET, URL, ENUM, LOG, MODE, BOOL, INT, SIZE, TIME, HOSTS, NETS, WORDS };
 
 struct key {
     const char *section, *name;
@@ -110,6 +110,8 @@ static const struct key keys[] = {
         "the signer's own log of every use of a key"},
     {"signer", "threads", INT, AT(signer_threads), "4", 1, 64, .help =
         "requests that the signer works on at the same time"},
+    {"signer", "ca_bits", INT, AT(signer_ca_bits), "3072", 2048, 4096, .help =
+        "bits of the RSA key of a device CA, when droverctl ca makes one"},
     {"agent", "user", TEXT, AT(agent_user), "", .help =
         "account the agent runs as; empty keeps the current one"},
 
@@ -172,6 +174,25 @@ static const struct key keys[] = {
         "days for which a device's identity is valid"},
     {"scep", "min_rsa", INT, AT(scep_min_rsa), "2048", 2048, 4096, .help =
         "bits of the shortest RSA key that is certified"},
+    {"scep", "approval", ENUM, AT(scep_approval), "never",
+        .choices = "never unproven static always", .help =
+        "which requests wait for a person (droverctl scep): none; those without a challenge, which "
+        "are refused otherwise; those with the static challenge too; or all but renewals"},
+    {"scep", "reuse_keys", BOOL, AT(scep_reuse_keys), "no", .help =
+        "certify a key that has a certificate already"},
+    {"scep", "subject", TEXT, AT(scep_subject), "", .help =
+        "pattern that the common name of a request must match (* and ?); empty takes any"},
+    {"scep", "san", WORDS, AT(scep_san), "", .help =
+        "patterns of subjectAltNames to take over from requests, as DNS:*.example.org; a request "
+        "with another one is refused; empty leaves them all out"},
+    {"scep", "purposes", WORDS, AT(scep_purposes), "", .help =
+        "extended key usages of issued identities beside clientAuth: names or dotted numbers"},
+    {"scep", "crl_url", TEXT, AT(scep_crl_url), "", .help =
+        "address of the revocation list that issued identities name, such as "
+        "http://mdm.example.org/crl; empty names none"},
+    {"scep", "crl_hours", INT, AT(scep_crl_hours), "24", 1, 720, .help =
+        "hours after which a revocation list is made anew when nothing was revoked; it is valid "
+        "twice as long"},
 
     {"enroll", "open", BOOL, AT(enroll_open), "no", .help =
         "give the enrolment profile to anybody, without an invitation; for trials"},
@@ -389,9 +410,13 @@ static void set_list(struct reading *r, const struct key *k, const char *s)
             fault(r, "[%s] %s: more than %d items", k->section, k->name, CONF_LIST_MAX);
             return;
         }
-        if (!(k->type == HOSTS ? is_host_port(item) : is_net(item))) {
+        if (!(k->type == HOSTS  ? is_host_port(item)
+              : k->type == NETS ? is_net(item)
+                                : is_printable(item))) {
             fault(r, "[%s] %s: \"%.60s\" is no %s", k->section, k->name, item,
-                  k->type == HOSTS ? "host:port" : "address or network");
+                  k->type == HOSTS  ? "host:port"
+                  : k->type == NETS ? "address or network"
+                                    : "word without control characters");
             return;
         }
         l->item[l->n++] = item;
@@ -416,6 +441,7 @@ static void set_value(struct reading *r, const struct key *k, const char *s)
     switch (k->type) {
     case HOSTS:
     case NETS:
+    case WORDS:
         set_list(r, k, s);
         return;
     case INT:
@@ -463,6 +489,11 @@ static char *on_line(char *text, int size, void *stream)
     return r->failed ? NULL : text;
 }
 
+static bool is_list(const struct key *k)
+{
+    return k->type == HOSTS || k->type == NETS || k->type == WORDS;
+}
+
 static int on_key(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *r = user;
@@ -470,7 +501,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
         const struct key *k = &keys[i];
         if (strcmp(k->section, section) != 0 || strcmp(k->name, name) != 0)
             continue;
-        if (r->given[i] && k->type != HOSTS && k->type != NETS)
+        if (r->given[i] && !is_list(k))
             fault(r,
                   "[%s] %s: given twice (a line that begins with a space continues the value "
                   "above it)",
@@ -519,6 +550,10 @@ static void check_whole(struct reading *r)
         fault(r, "[enroll] access_rights: %lld; 2 needs 1 and 128 needs 64", (long long)rights);
     if (!*r->c->state_dir || !*r->c->run_dir)
         fault(r, "[server] state_dir and run_dir must not be empty");
+    const char *crl = r->c->scep_crl_url;
+    if (*crl && ((strncmp(crl, "http://", 7) != 0 && strncmp(crl, "https://", 8) != 0) ||
+                 strpbrk(crl, " ,;\"<>\\^`{|}")))
+        fault(r, "[scep] crl_url: \"%.60s\" is no http or https address", crl);
     if (!*r->c->proxy_header ||
         strspn(r->c->proxy_header, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                    "0123456789-") != strlen(r->c->proxy_header))
@@ -608,7 +643,8 @@ static const char *type_name(const struct key *k)
                                         "size",
                                         "time",
                                         "list of host:port",
-                                        "list of addresses"};
+                                        "list of addresses",
+                                        "list of words"};
     return k->type == ENUM ? k->choices : names[k->type];
 }
 

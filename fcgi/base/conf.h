@@ -58,6 +58,7 @@ struct conf {
     const char *signer_user;
     const char *signer_log; /* its own log of every use of a key */
     int64_t signer_threads;
+    int64_t signer_ca_bits;
     const char *agent_user; /* [agent] */
 
     bool identity_variables;      /* [identity] believe SSL_CLIENT_* of the web server */
@@ -89,6 +90,13 @@ struct conf {
     const char *scep_challenge_file; /* static challenge; "" is none */
     int64_t scep_validity_days;
     int64_t scep_min_rsa;
+    const char *scep_approval;      /* "never", "unproven", "static", "always" */
+    bool scep_reuse_keys;           /* a key may have several certificates */
+    const char *scep_subject;       /* pattern of common names; "" is any */
+    struct conf_list scep_san;      /* patterns of names taken over, "DNS:*.example.org" */
+    struct conf_list scep_purposes; /* extended key usages beside clientAuth */
+    const char *scep_crl_url;       /* in issued certificates; "" is none */
+    int64_t scep_crl_hours;
 
     bool enroll_open; /* [enroll] no invitation is needed (the demo) */
     const char *enroll_topic;

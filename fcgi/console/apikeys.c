@@ -7,8 +7,8 @@
 #define DAYS_MAX 3650
 
 /* The scopes that rows of route/routes.c ask for. */
-static const char *const SCOPES[] = {"read",   "command", "push",    "pushcert",
-                                     "decide", "migrate", "library", "enroll"};
+static const char *const SCOPES[] = {"read",     "command", "push",    "pushcert", "decide",
+                                     "identity", "migrate", "library", "enroll"};
 #define SCOPES_N (sizeof SCOPES / sizeof SCOPES[0])
 
 static void show(struct page *p, int status)

@@ -1,12 +1,106 @@
-/* certs.c: droverctl certs: device identities by their end, and how far their renewal is. */
+/* certs.c: droverctl certs: device identities by their end and how far their renewal is, and the
+ * inventory of all. */
 #include "ctl/ctl.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/limits.h"
+#include "store/identity.h"
 #include "store/renewal.h"
-#include "wire/encode.h"
+#include "wire/x509.h"
 
 #define COLUMNS 8
 #define LIST_MAX 100000
+
+/* --- the inventory --- */
+
+#define INVENTORY_COLUMNS 8
+
+static const struct ctl_column inventory_cols[INVENTORY_COLUMNS] = {
+    {"certificate_sha256", CTL_TEXT},
+    {"state", CTL_TEXT},
+    {"not_before", CTL_TIME},
+    {"not_after", CTL_TIME},
+    {"serial", CTL_TEXT},
+    {"subject", CTL_TEXT},
+    {"id", CTL_TEXT},
+    {"revoked", CTL_TEXT}};
+
+static bool inventory_row(struct ctl *c, const struct identity *i, struct val *cells)
+{
+    char *hex = arena_alloc(c->arena, SHA256_HEX_LEN + 1);
+    if (!hex)
+        return false;
+    hex_encode(bytes_of(i->sha256, sizeof i->sha256), hex);
+    memcpy(cells,
+           (struct val[]){val_str(hex), val_str(identity_state_name(i->state)),
+                          ctl_time(i->not_before), ctl_time(i->not_after), ctl_text(i->serial),
+                          ctl_text(i->subject), ctl_text(i->ident), ctl_text(i->revoked_why)},
+           INVENTORY_COLUMNS * sizeof *cells);
+    return true;
+}
+
+static int inventory(struct ctl *c, struct db *db, const struct identity_filter *f, bool json)
+{
+    static const uint8_t start[SHA256_LEN];
+    struct identity *list;
+    struct err err;
+    size_t n;
+    if (identity_list(db, f, -1, start, clock_now(), LIST_MAX, c->arena, &list, &n, &err) != OK)
+        return ctl_failed(&err);
+    struct val *cells = arena_array(c->arena, n * INVENTORY_COLUMNS + 1, sizeof *cells);
+    for (size_t i = 0; cells && i < n; i++)
+        if (!inventory_row(c, &list[i], &cells[i * INVENTORY_COLUMNS]))
+            return CTL_FAILED;
+    return cells ? ctl_list(c, json, inventory_cols, INVENTORY_COLUMNS, cells, n) : CTL_FAILED;
+}
+
+static int show(struct ctl *c, struct db *db, const char *digits)
+{
+    struct buf pem = BUF_INIT(LIM_MB);
+    struct identity i;
+    struct err err;
+    if (identity_get(db, digits, clock_now(), c->arena, &i, &err) != OK)
+        return ctl_failed(&err);
+    if (!i.der.p) {
+        err_set(&err, NOT_FOUND, "the certificate itself is not kept");
+        return ctl_failed(&err);
+    }
+    cert_to_pem(i.der, &pem);
+    fputs(buf_cstr(&pem), stdout);
+    buf_free(&pem);
+    return CTL_OK;
+}
+
+/* list [--state S] [--device ID] [--search TEXT] [--issued]; show DIGITS */
+static int inventory_verb(struct ctl *c, int argc, char **argv)
+{
+    const char *rest[2], *state = NULL;
+    struct identity_filter f = {0};
+    bool json = false;
+    const struct ctl_option options[] = {
+        {.name = "state", .value = &state},   {.name = "device", .value = &f.ident},
+        {.name = "search", .value = &f.text}, {.name = "issued", .flag = &f.issued},
+        {.name = "json", .flag = &json},
+    };
+    struct db *db;
+    if (ctl_args(argc, argv, options, 5, rest, 1, 2) < 0)
+        return CTL_USAGE;
+    bool one = strcmp(rest[0], "show") == 0;
+    if (!one && strcmp(rest[0], "list") != 0)
+        return ctl_wrong("certs: there is no \"%s\"", rest[0]);
+    if (one != (rest[1] != NULL))
+        return ctl_wrong("certs %s: %s", rest[0],
+                         one ? "the first digits of a SHA-256 are missing" : "takes no more");
+    if (state && !(f.state = identity_state_read(state)))
+        return ctl_wrong("certs list: --state is valid, expired or revoked");
+    if (!ctl_db(c, &db))
+        return CTL_FAILED;
+    return one ? show(c, db, rest[1]) : inventory(c, db, &f, json);
+}
+
+/* --- renewals --- */
 
 int ctl_certs(struct ctl *c, int argc, char **argv)
 {
@@ -24,6 +118,8 @@ int ctl_certs(struct ctl *c, int argc, char **argv)
     struct db *db;
     struct err err;
     size_t n;
+    if (argc > 1 && argv[1][0] != '-')
+        return inventory_verb(c, argc, argv);
     if (ctl_args(argc, argv, options, 2, rest, 0, 0) < 0)
         return CTL_USAGE;
     if (within && !ctl_duration(within, &us))

@@ -154,8 +154,12 @@ static enum outcome probe_make(struct doctor *d, struct probe *p, struct err *er
     if (o == OK)
         o = csr_new(p->key, PROBE_BODY, NULL, NULL, &csr, err);
     if (o == OK)
-        o = sign_issue_identity(d->c->arena, buf_bytes(&csr), PROBE_BODY, now - MINUTE_US,
-                                now + 10 * MINUTE_US, &p->cert, err);
+        o = sign_issue_identity(d->c->arena,
+                                &(struct sign_issue){.csr_der = buf_bytes(&csr),
+                                                     .common_name = PROBE_BODY,
+                                                     .not_before = now - MINUTE_US,
+                                                     .not_after = now + 10 * MINUTE_US},
+                                &p->cert, err);
     if (o == OK)
         o = pkey_to_pem(p->key, &p->key_pem, err);
     if (o == OK)

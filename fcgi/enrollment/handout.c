@@ -162,6 +162,7 @@ static enum outcome pkcs12_make(struct making *m, struct err *err)
                                .cert_der = der,
                                .serial = info.serial,
                                .subject = info.subject,
+                               .issuer = info.issuer,
                                .not_before = info.not_before,
                                .not_after = info.not_after};
     memcpy(issue.cert_sha256, info.sha256, sizeof issue.cert_sha256);

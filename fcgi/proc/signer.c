@@ -467,12 +467,26 @@ static void warn_expiry(const struct signer_keys *k)
     arena_free(&a);
 }
 
+/* A word that OpenSSL does not know would stop every issuing later. */
+static enum outcome purposes_check(const struct conf *c, struct err *err)
+{
+    for (size_t i = 0; i < c->scep_purposes.n; i++)
+        if (!cert_purpose_known(c->scep_purposes.item[i]))
+            return err_set(err, INVALID,
+                           "[scep] purposes: \"%.60s\" is no extended key usage; a name such as "
+                           "emailProtection or a dotted number is one",
+                           c->scep_purposes.item[i]);
+    return OK;
+}
+
 static enum outcome server_start(struct server *v, struct err *err)
 {
     const struct conf *c = v->signer.conf;
     pkey_guard_memory();
     des_prepare(v);
-    enum outcome o = lock_take(v, c->run_dir, err);
+    enum outcome o = purposes_check(c, err);
+    if (o == OK)
+        o = lock_take(v, c->run_dir, err);
     if (o == OK)
         o = journal_open(c->signer_log, "signer", &v->signer.journal, err);
     if (o == OK)

@@ -13,6 +13,7 @@
 
 #define FILE_MAX (64u * LIM_KB)
 #define CA_BITS 3072 /* lives ten years: beyond what is thought enough for 2048 bits */
+#define CA_BITS_MAX 4096
 #define LEAF_BITS 2048
 #define CA_YEARS 10
 #define LEAF_YEARS 5
@@ -268,9 +269,17 @@ static enum outcome seal_make(const struct place *at, struct err *err)
     return o;
 }
 
+static int ca_bits(const struct conf *conf)
+{
+    return conf->signer_ca_bits >= LEAF_BITS && conf->signer_ca_bits <= CA_BITS_MAX
+               ? (int)conf->signer_ca_bits
+               : CA_BITS;
+}
+
 /* The CA, then what it issues. The RA and profile certificates carry emailProtection, S/MIME's
  * purpose, and so never pass for a device's identity (clientAuth). */
-static enum outcome chain_make(const struct place *at, const char *organization, struct err *err)
+static enum outcome chain_make(const struct place *at, const struct conf *conf,
+                               const char *organization, struct err *err)
 {
     char ca_name[65], ra_name[65], profile_name[65]; /* X.520: a commonName has 64 characters */
     snprintf(ca_name, sizeof ca_name, "%.50s Device CA", organization);
@@ -283,7 +292,7 @@ static enum outcome chain_make(const struct place *at, const char *organization,
                               .not_after = now + CA_YEARS * YEAR_US,
                               .ca = true,
                               .path_len = 0};
-    enum outcome o = pair_make(at, "ca", CA_BITS, &ca, NULL, err);
+    enum outcome o = pair_make(at, "ca", ca_bits(conf), &ca, NULL, err);
     if (o != OK || (exists(at->dir, "ra", ".key") && exists(at->dir, "ra", ".pem") &&
                     exists(at->dir, "profile", ".key") && exists(at->dir, "profile", ".pem")))
         return o;
@@ -326,7 +335,7 @@ enum outcome signer_setup(const struct conf *conf, const char *organization, str
     if (o == OK)
         o = dir_make(&at, tickets, 0700, err);
     if (o == OK)
-        o = chain_make(&at, organization, err);
+        o = chain_make(&at, conf, organization, err);
     if (o == OK)
         o = seal_make(&at, err);
     return o;

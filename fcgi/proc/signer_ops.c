@@ -18,6 +18,8 @@
 #define RSA_BITS_MAX 4096
 #define COMMON_NAME_MAX 64u /* X.520 ub-common-name */
 #define PKCS12_PASSWORD_OCTETS 20
+#define NAMES_MAX 32 /* subjectAltNames of an identity */
+#define SEALED_REQUEST "ScepRequest:"
 
 /* One request being answered. */
 struct call {
@@ -114,12 +116,64 @@ static enum outcome validity_allowed(const struct signer *s, int64_t not_before,
     return OK;
 }
 
+/* The request itself, opened where it waited sealed for a person's approval. */
+static enum outcome issue_request(struct call *c, struct bytes given, const char *label,
+                                  struct bytes *der, struct err *err)
+{
+    *der = given;
+    if (!label[0])
+        return OK;
+    if (strncmp(label, SEALED_REQUEST, sizeof SEALED_REQUEST - 1) != 0)
+        return err_set(err, DENIED, "a request is sealed as " SEALED_REQUEST "...");
+    struct buf plain = BUF_INIT(LIM_BODY_SCEP);
+    enum outcome o = seal_open(&c->s->keys.seal, label, given, &plain, err);
+    if (o == OK) {
+        *der = arena_bytes(c->a, buf_bytes(&plain));
+        if (!der->p)
+            o = err_set(err, ERROR, "out of memory");
+    }
+    buf_wipe(&plain);
+    return o;
+}
+
+/* Splits lines into p->san. */
+static enum outcome issue_names(struct call *c, const char *san, struct cert_profile *p,
+                                struct err *err)
+{
+    const char **list = arena_array(c->a, NAMES_MAX, sizeof *list);
+    if (!list)
+        return err_set(err, ERROR, "out of memory");
+    for (const char *s = san; *s;) {
+        size_t n = strcspn(s, "\n");
+        if (p->nsan == NAMES_MAX)
+            return err_set(err, INVALID, "more than %d subjectAltNames", NAMES_MAX);
+        list[p->nsan] = arena_strndup(c->a, s, n);
+        if (!list[p->nsan++])
+            return err_set(err, ERROR, "out of memory");
+        s += n + (s[n] == '\n');
+    }
+    p->san = list;
+    return OK;
+}
+
+/* What every identity holds. */
+static struct cert_profile identity_profile(const struct conf *conf)
+{
+    return (struct cert_profile){.client_auth = true,
+                                 .organization = conf->organization,
+                                 .purposes = conf->scep_purposes.item,
+                                 .npurposes = conf->scep_purposes.n,
+                                 .crl_url = conf->scep_crl_url};
+}
+
 static enum outcome op_issue(struct call *c, struct err *err)
 {
     struct csr_info csr;
-    struct bytes der = sign_get_bytes(&c->in);
-    struct cert_profile p = {.client_auth = true, .organization = c->s->conf->organization};
+    struct bytes given = sign_get_bytes(&c->in), der = {0};
+    const char *label = sign_get_str(&c->in, c->a);
+    struct cert_profile p = identity_profile(c->s->conf);
     p.common_name = sign_get_str(&c->in, c->a);
+    const char *san = sign_get_str(&c->in, c->a);
     p.not_before = sign_get_int(&c->in);
     p.not_after = sign_get_int(&c->in);
     if (!sign_read_done(&c->in))
@@ -128,7 +182,11 @@ static enum outcome op_issue(struct call *c, struct err *err)
     c->owner = p.common_name;
     if (!p.common_name[0] || strlen(p.common_name) > COMMON_NAME_MAX)
         return err_set(err, INVALID, "a common name has 1 to %u octets", COMMON_NAME_MAX);
-    enum outcome o = csr_read(c->a, der, &csr, err);
+    enum outcome o = issue_names(c, san, &p, err);
+    if (o == OK)
+        o = issue_request(c, given, label, &der, err);
+    if (o == OK)
+        o = csr_read(c->a, der, &csr, err);
     if (o == OK)
         o = key_allowed(c->s, &csr, err);
     if (o == OK)
@@ -183,7 +241,7 @@ static enum outcome pkcs12_issue(struct call *c, const struct cert_profile *p,
 static enum outcome op_pkcs12(struct call *c, struct err *err)
 {
     struct pkey *key = NULL;
-    struct cert_profile p = {.client_auth = true, .organization = c->s->conf->organization};
+    struct cert_profile p = identity_profile(c->s->conf);
     const char *type = sign_get_str(&c->in, c->a);
     int64_t size = sign_get_int(&c->in);
     p.common_name = sign_get_str(&c->in, c->a);

@@ -1,6 +1,6 @@
 /* challenge.c: who may have an identity: one-time challenges, and the static one of a file. */
 #include "base/secretfile.h"
-#include "scep/scep.h"
+#include "scep/scep_int.h"
 
 /* Compares with the first line of the file. DENIED leaves err as it is: why the one-time challenge
  * was refused. */
@@ -16,16 +16,21 @@ static enum outcome static_check(const char *path, const char *challenge, struct
     return o;
 }
 
-enum outcome challenge_check(const struct conf *conf, struct db *db, const char *challenge,
-                             const char *transaction_id, struct arena *a, bool *one_time,
-                             struct err *err)
+enum outcome scep_challenge_judge(struct operation *op, bool *none, struct err *err)
 {
-    *one_time = false;
-    if (!challenge[0])
+    const char *challenge = op->csr.challenge;
+    *none = !challenge[0];
+    if (*none)
         return err_set(err, DENIED, "the request carries no challengePassword");
-    enum outcome o = scep_challenge_check(db, challenge, transaction_id, a, err);
-    *one_time = o == OK;
-    if (o == DENIED && conf->scep_challenge_file[0])
-        o = static_check(conf->scep_challenge_file, challenge, err);
+    enum outcome o = scep_challenge_check(op->db, challenge, op->msg.transaction_id, op->req->arena,
+                                          &op->bound, err);
+    if (o == OK) {
+        op->challenge = challenge;
+        op->why = "challenge";
+    }
+    if (o != DENIED || !op->conf->scep_challenge_file[0])
+        return o;
+    o = static_check(op->conf->scep_challenge_file, challenge, err);
+    op->why = o == OK ? "static-challenge" : op->why;
     return o;
 }

@@ -14,6 +14,7 @@ static const struct {
     {{"purge_challenges", "DELETE FROM scep_challenge WHERE expires_at " BEFORE, 0}, MONTH_US},
     {{"purge_transactions", "DELETE FROM scep_transaction WHERE created_at " BEFORE, 0},
      3 * MONTH_US},
+    {{"purge_requests", "DELETE FROM scep_request WHERE expires_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_pushes", "DELETE FROM push WHERE state = 4 AND due_at " BEFORE, 0}, MONTH_US},
     {{"purge_outcalls", "DELETE FROM outcall WHERE created_at " BEFORE, 0}, HOUR_US},
     {{"purge_sessions", "DELETE FROM session WHERE ends_at " BEFORE, 0}, DAY_US},

@@ -3,20 +3,25 @@
 
 #include "base/clock.h"
 #include "store/audit.h"
+#include "store/scep_request.h"
 #include "store/who.h"
 
 #include <stdio.h>
 
 #define SUBJECT_MAX 512
+#define ISSUER_MAX 255
+#define NOTE_MAX 255
+#define COMMON_NAME_MAX 64
 
 static const struct sql CHALLENGE_NEW = {
     .name = "scep_challenge_new",
-    .text = "INSERT INTO scep_challenge (sha256, created_at, expires_at, device_id, note, "
-            "handout_id) VALUES (?, ?, ?, ?, ?, ?)"};
+    .text = "INSERT INTO scep_challenge (sha256, created_at, created_by, expires_at, device_id, "
+            "common_name, san, approve, note, handout_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 static const struct sql CHALLENGE_FIND = {
     .name = "scep_challenge_find",
-    .text = "SELECT expires_at, used_at, transaction_id, device_id, handout_id FROM scep_challenge "
-            "WHERE sha256 = ?"};
+    .text =
+        "SELECT expires_at, used_at, transaction_id, device_id, common_name, san, approve, note, "
+        "handout_id FROM scep_challenge WHERE sha256 = ?"};
 static const struct sql CHALLENGE_USE = {
     .name = "scep_challenge_use",
     .text = "UPDATE scep_challenge SET used_at = ?, transaction_id = ? "
@@ -30,6 +35,11 @@ static const struct sql TRANSACTION_NEW = {
     .text = "INSERT INTO scep_transaction "
             "(transaction_sha256, key_sha256, transaction_id, cert_sha256, created_at) "
             "VALUES (?, ?, ?, ?, ?)"};
+/* Two requests at the same moment may both find the key new: each of them was authorised. */
+static const struct sql KEY_KNOWN = {
+    .name = "scep_key_known",
+    .text = "SELECT serial FROM identity_cert WHERE key_sha256 = ? AND issued_at IS NOT NULL "
+            "LIMIT 1"};
 static const struct sql IDENTITY_FIND = {
     .name = "scep_identity_find",
     .text = "SELECT COALESCE(i.device_id, i.renews_device_id), i.revoked_at, "
@@ -38,36 +48,64 @@ static const struct sql IDENTITY_FIND = {
             "WHERE i.sha256 = ? AND i.issued_at IS NOT NULL"};
 static const struct sql IDENTITY_NEW = {
     .name = "scep_identity_new",
-    .text = "INSERT INTO identity_cert (sha256, der, serial, subject, key_sha256, not_before, "
-            "not_after, issued_at, renews_device_id, handout_id) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+    .text = "INSERT INTO identity_cert (sha256, der, serial, subject, issuer, key_sha256, "
+            "not_before, not_after, issued_at, renews_device_id, handout_id) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 
 static struct val val_digest(const uint8_t sum[SHA256_LEN])
 {
     return val_bin(bytes_of(sum, SHA256_LEN));
 }
 
+static enum outcome challenge_valid(const struct scep_challenge *c, struct err *err)
+{
+    size_t names = 0;
+    for (const char *p = c->san; p && *p; names++)
+        p += strcspn(p, "\n") + (strchr(p, '\n') != NULL);
+    if (names > SCEP_NAMES_MAX)
+        return err_set(err, INVALID, "a challenge is bound to %d names at most", SCEP_NAMES_MAX);
+    if (c->common_name && (!*c->common_name || strlen(c->common_name) > COMMON_NAME_MAX))
+        return err_set(err, INVALID, "a common name has 1 to %d octets", COMMON_NAME_MAX);
+    return OK;
+}
+
+enum outcome scep_challenge_make(struct db *db, const struct scep_challenge *c,
+                                 char challenge[SCEP_CHALLENGE_LEN + 1], struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    enum outcome o = challenge_valid(c, err);
+    if (o != OK)
+        return o;
+    secret_new(SCEP_CHALLENGE_LEN / 2, challenge);
+    sha256(bytes_str(challenge), sum);
+    o = db_exec(db, &CHALLENGE_NEW,
+                (struct val[]){val_digest(sum), val_int(clock_now()), val_str(c->by ? c->by : ""),
+                               val_int(c->expires_at), val_id(c->device_id),
+                               val_str(c->common_name), val_str(c->san), val_int(c->approve),
+                               val_cut(c->note, NOTE_MAX), val_id(c->handout_id)},
+                10, NULL, err);
+    if (o == OK && c->by)
+        o = audit_add(db, c->by, "challenge.new", c->note, c->common_name, err);
+    return o;
+}
+
 enum outcome scep_challenge_new(struct db *db, const char *note, int64_t device_id,
                                 int64_t handout_id, int64_t expires_at,
                                 char challenge[SCEP_CHALLENGE_LEN + 1], struct err *err)
 {
-    uint8_t sum[SHA256_LEN];
-    secret_new(SCEP_CHALLENGE_LEN / 2, challenge);
-    sha256(bytes_str(challenge), sum);
-    return db_exec(db, &CHALLENGE_NEW,
-                   (struct val[]){val_digest(sum), val_int(clock_now()), val_int(expires_at),
-                                  val_id(device_id), val_str(note), val_id(handout_id)},
-                   6, NULL, err);
+    struct scep_challenge c = {
+        .note = note, .device_id = device_id, .handout_id = handout_id, .expires_at = expires_at};
+    return scep_challenge_make(db, &c, challenge, err);
 }
 
-struct challenge {
-    int64_t expires_at, used_at;   /* used_at 0: not used */
-    const char *used_by;           /* transactionID, NULL unless used */
-    int64_t device_id, handout_id; /* 0: none */
+struct found {
+    struct scep_challenge c;
+    int64_t used_at;     /* 0: not used */
+    const char *used_by; /* transactionID, NULL unless used */
 };
 
 static enum outcome challenge_find(struct db *db, const char *challenge, struct arena *a,
-                                   struct challenge *out, struct err *err)
+                                   struct found *out, struct err *err)
 {
     uint8_t sum[SHA256_LEN];
     struct rows r;
@@ -77,35 +115,67 @@ static enum outcome challenge_find(struct db *db, const char *challenge, struct 
         return o;
     if (r.n == 0)
         return err_set(err, DENIED, "nobody made this challenge");
-    *out = (struct challenge){.expires_at = row_at(&r, 0, 0)->i,
-                              .used_at = row_at(&r, 0, 1)->i,
-                              .used_by = row_at(&r, 0, 2)->s,
-                              .device_id = row_at(&r, 0, 3)->i,
-                              .handout_id = row_at(&r, 0, 4)->i};
+    const struct val *v = row_at(&r, 0, 0);
+    *out = (struct found){.c = {.note = v[7].s,
+                                .device_id = v[3].i,
+                                .handout_id = v[8].i,
+                                .expires_at = v[0].i,
+                                .common_name = v[4].s,
+                                .san = v[5].s,
+                                .approve = v[6].i != 0},
+                          .used_at = v[1].i,
+                          .used_by = v[2].s};
     return OK;
 }
 
-static enum outcome challenge_judge(const struct challenge *c, const char *transaction_id,
+static enum outcome challenge_judge(const struct found *f, const char *transaction_id,
                                     struct err *err)
 {
     char when[CLOCK_TEXT_MAX];
-    if (c->used_at && c->used_by && strcmp(c->used_by, transaction_id) == 0)
+    if (f->used_at && f->used_by && strcmp(f->used_by, transaction_id) == 0)
         return err_set(err, CONFLICT, "the challenge was used by this transaction already");
-    if (c->used_at)
+    if (f->used_at)
         return err_set(err, DENIED, "the challenge was used at %s by another transaction",
-                       clock_rfc3339(c->used_at, false, when));
-    if (c->expires_at <= clock_now())
+                       clock_rfc3339(f->used_at, false, when));
+    if (f->c.expires_at <= clock_now())
         return err_set(err, DENIED, "the challenge expired at %s",
-                       clock_rfc3339(c->expires_at, false, when));
+                       clock_rfc3339(f->c.expires_at, false, when));
     return OK;
 }
 
 enum outcome scep_challenge_check(struct db *db, const char *challenge, const char *transaction_id,
-                                  struct arena *a, struct err *err)
+                                  struct arena *a, struct scep_challenge *out, struct err *err)
 {
-    struct challenge c;
-    enum outcome o = challenge_find(db, challenge, a, &c, err);
-    return o == OK ? challenge_judge(&c, transaction_id, err) : o;
+    struct found f;
+    enum outcome o = challenge_find(db, challenge, a, &f, err);
+    if (o == OK)
+        o = challenge_judge(&f, transaction_id, err);
+    if (o == OK)
+        *out = f.c;
+    return o;
+}
+
+enum outcome scep_challenge_use(struct db *db, const char *challenge, const char *transaction_id,
+                                struct arena *a, struct scep_challenge *out, struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    struct found f;
+    uint64_t used;
+    int64_t now = clock_now();
+    sha256(bytes_str(challenge), sum);
+    enum outcome o = db_exec(
+        db, &CHALLENGE_USE,
+        (struct val[]){val_int(now), val_str(transaction_id), val_digest(sum), val_int(now)}, 4,
+        &used, err);
+    if (o == OK)
+        o = challenge_find(db, challenge, a, &f, err);
+    if (o == OK && !used) {
+        o = challenge_judge(&f, transaction_id, err);
+        return o == OK ? err_set(err, DENIED, "the challenge is used up") : o;
+    }
+    if (o == OK)
+        *out = f.c;
+    return o;
 }
 
 enum outcome scep_answered(struct db *db, const char *transaction_id,
@@ -148,49 +218,34 @@ struct record {
     struct arena *a;
 };
 
-/* Uses the challenge up; *device_id is the device it renews, *handout_id the profile it stood in,
- * or 0. */
-static enum outcome challenge_use(struct db *db, const struct record *rec, int64_t *device_id,
-                                  int64_t *handout_id, struct err *err)
-{
-    const struct scep_issue *i = rec->issue;
-    uint8_t sum[SHA256_LEN];
-    struct challenge c;
-    uint64_t used;
-    int64_t now = clock_now();
-    sha256(bytes_str(i->challenge), sum);
-    enum outcome o = db_exec(
-        db, &CHALLENGE_USE,
-        (struct val[]){val_int(now), val_str(i->transaction_id), val_digest(sum), val_int(now)}, 4,
-        &used, err);
-    if (o == OK)
-        o = challenge_find(db, i->challenge, rec->a, &c, err);
-    if (o == OK && !used) {
-        o = challenge_judge(&c, i->transaction_id, err);
-        return o == OK ? err_set(err, DENIED, "the challenge is used up") : o;
-    }
-    if (o == OK) {
-        *device_id = c.device_id;
-        *handout_id = c.handout_id;
-    }
-    return o;
-}
-
 static enum outcome identity_add(struct db *db, const struct scep_issue *i, int64_t device_id,
                                  int64_t handout_id, struct err *err)
 {
-    char detail[200];
-    enum outcome o =
-        db_exec(db, &IDENTITY_NEW,
-                (struct val[]){val_digest(i->cert_sha256), val_bin(i->cert_der), val_str(i->serial),
-                               val_cut(i->subject, SUBJECT_MAX), val_digest(i->key_sha256),
-                               val_int(i->not_before), val_int(i->not_after), val_int(clock_now()),
-                               val_id(device_id), val_id(handout_id)},
-                10, NULL, err);
+    char detail[400];
+    enum outcome o = db_exec(
+        db, &IDENTITY_NEW,
+        (struct val[]){val_digest(i->cert_sha256), val_bin(i->cert_der), val_str(i->serial),
+                       val_cut(i->subject, SUBJECT_MAX), val_cut(i->issuer, ISSUER_MAX),
+                       val_digest(i->key_sha256), val_int(i->not_before), val_int(i->not_after),
+                       val_int(clock_now()), val_id(device_id), val_id(handout_id)},
+        11, NULL, err);
     if (o != OK)
         return o;
     snprintf(detail, sizeof detail, "serial=%s by=%s", i->serial, i->why);
     return audit_add(db, "scep", "identity.issue", i->subject, detail, err);
+}
+
+static enum outcome key_check(struct db *db, const struct record *rec, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &KEY_KNOWN, (struct val[]){val_digest(rec->issue->key_sha256)},
+                               1, rec->a, &r, err);
+    if (o == OK && r.n > 0)
+        return err_set(err, DENIED,
+                       "this key has a certificate already (serial %s): the device must make a new "
+                       "one",
+                       row_at(&r, 0, 0)->s);
+    return o;
 }
 
 static enum outcome record_unit(struct db *db, void *arg, struct err *err)
@@ -198,18 +253,22 @@ static enum outcome record_unit(struct db *db, void *arg, struct err *err)
     const struct record *rec = arg;
     const struct scep_issue *i = rec->issue;
     uint8_t sum[SHA256_LEN];
-    int64_t device_id = i->renews_device_id, handout_id = 0;
+    struct scep_challenge c = {.device_id = i->renews_device_id, .handout_id = i->handout_id};
     enum outcome o = OK;
     sha256(bytes_str(i->transaction_id), sum);
     if (i->challenge)
-        o = challenge_use(db, rec, &device_id, &handout_id, err);
+        o = scep_challenge_use(db, i->challenge, i->transaction_id, rec->a, &c, err);
+    if (o == OK && i->request_id)
+        o = scep_request_issued(db, i->request_id, err);
+    if (o == OK && !i->key_may_be_old)
+        o = key_check(db, rec, err);
     if (o == OK)
         o = db_exec(db, &TRANSACTION_NEW,
                     (struct val[]){val_digest(sum), val_digest(i->key_sha256),
                                    val_str(i->transaction_id), val_digest(i->cert_sha256),
                                    val_int(clock_now())},
                     5, NULL, err);
-    return o == OK ? identity_add(db, i, device_id, handout_id, err) : o;
+    return o == OK ? identity_add(db, i, c.device_id, c.handout_id, err) : o;
 }
 
 enum outcome scep_identity_record(struct db *db, const struct scep_issue *issue, int64_t handout_id,

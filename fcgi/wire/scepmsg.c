@@ -148,6 +148,29 @@ enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_re
     return o;
 }
 
+/* A whole element of a sequence that is a distinguished name. */
+static bool is_name(const ASN1_TYPE *t)
+{
+    if (!t || t->type != V_ASN1_SEQUENCE)
+        return false;
+    const unsigned char *p = t->value.sequence->data, *end = p + t->value.sequence->length;
+    X509_NAME *name = d2i_X509_NAME(NULL, &p, t->value.sequence->length);
+    X509_NAME_free(name);
+    return name && p == end;
+}
+
+enum outcome scep_subject_read(struct bytes der, struct err *err)
+{
+    const unsigned char *p = der.p;
+    ASN1_SEQUENCE_ANY *seq =
+        der.n && der.n <= LONG_MAX ? d2i_ASN1_SEQUENCE_ANY(NULL, &p, (long)der.n) : NULL;
+    bool good = seq && p == der.p + der.n && sk_ASN1_TYPE_num(seq) == 2 &&
+                is_name(sk_ASN1_TYPE_value(seq, 0)) && is_name(sk_ASN1_TYPE_value(seq, 1));
+    sk_ASN1_TYPE_pop_free(seq, ASN1_TYPE_free);
+    ERR_clear_error();
+    return good ? OK : err_set(err, INVALID, "the message holds no IssuerAndSubject");
+}
+
 static OSSL_PROVIDER *providers[2];
 
 /* What the providers allocated is theirs to free, before OpenSSL's own clean-up. */

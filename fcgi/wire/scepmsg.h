@@ -47,6 +47,9 @@ struct scep_request {
 enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_request *out,
                                struct err *err) MUST_USE;
 
+/* Is this an IssuerAndSubject (section 3.3.3), what a CertPoll asks about? INVALID: it is none. */
+enum outcome scep_subject_read(struct bytes der, struct err *err) MUST_USE;
+
 /* Loads OpenSSL's legacy provider into this process, for single DES. Once, before threads. */
 enum outcome scep_legacy_load(struct err *err) MUST_USE;
 /* Opens a pkcsPKIEnvelope with the key of recipient_der. *cipher: a literal, "AES-128-CBC",

@@ -210,16 +210,17 @@ enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct byte
     return o;
 }
 
-enum outcome sign_issue_identity(struct arena *a, struct bytes csr_der, const char *common_name,
-                                 int64_t not_before, int64_t not_after, struct bytes *cert_der,
-                                 struct err *err)
+enum outcome sign_issue_identity(struct arena *a, const struct sign_issue *issue,
+                                 struct bytes *cert_der, struct err *err)
 {
     struct buf msg = MSG_INIT;
     sign_msg_begin(&msg, SIGN_OP_ISSUE);
-    sign_put_bytes(&msg, csr_der);
-    sign_put_str(&msg, common_name);
-    sign_put_int(&msg, not_before);
-    sign_put_int(&msg, not_after);
+    sign_put_bytes(&msg, issue->csr_der);
+    sign_put_str(&msg, issue->sealed_label ? issue->sealed_label : "");
+    sign_put_str(&msg, issue->common_name);
+    sign_put_str(&msg, issue->san ? issue->san : "");
+    sign_put_int(&msg, issue->not_before);
+    sign_put_int(&msg, issue->not_after);
     return ask_bytes(&msg, a, cert_der, err);
 }
 

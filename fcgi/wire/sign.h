@@ -20,13 +20,20 @@ void sign_client_setup(const char *run_dir, enum sign_role role);
  * the caller's arena is to be wiped. */
 enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct bytes *plain,
                             const char **cipher, struct err *err) MUST_USE;
-/* Issues a device identity for csr: an end entity, clientAuth, never a CA; nothing of the request
- * but its key is taken over. INVALID: the key is neither RSA of 2048 (or [scep] min_rsa) to 4096
- * bits nor P-256 or P-384, the name is none, or the validity is past [scep] validity_days; an end
- * past the CA's own is cut to that. *cert_der in a. */
-enum outcome sign_issue_identity(struct arena *a, struct bytes csr_der, const char *common_name,
-                                 int64_t not_before, int64_t not_after, struct bytes *cert_der,
-                                 struct err *err) MUST_USE;
+/* Issues a device identity for the key of csr: an end entity, clientAuth and [scep] purposes, never
+ * a CA; nothing of the request but its key is taken over, the names are those given here. INVALID:
+ * the key is neither RSA of 2048 (or [scep] min_rsa) to 4096 bits nor P-256 or P-384, a name is
+ * none, or the validity is past [scep] validity_days; an end past the CA's own is cut to that.
+ * *cert_der in a. */
+struct sign_issue {
+    struct bytes csr_der;
+    const char *sealed_label; /* csr_der is sealed with it (wire/seal.h); NULL: it is not */
+    const char *common_name;
+    const char *san; /* subjectAltNames, one a line: "DNS:name"; NULL or "": none */
+    int64_t not_before, not_after;
+};
+enum outcome sign_issue_identity(struct arena *a, const struct sign_issue *issue,
+                                 struct bytes *cert_der, struct err *err) MUST_USE;
 /* Makes a key and issues its identity, under the rules of sign_issue_identity(), as a PKCS#12 whose
  * random password is made there too: the key is known to nobody else until the profile has it. For
  * the mdm and agent roles. INVALID besides: key_type is neither "RSA" (2048, 3072, 4096) nor "EC"

@@ -17,7 +17,7 @@
 #include "base/limits.h"
 #include "wire/sign.h"
 
-#define SIGN_PROTO 1
+#define SIGN_PROTO 2
 #define SIGN_MSG_MAX (2u * LIM_PROFILE) /* a profile grows with its signature */
 #define SIGN_HEAD 4u
 #define SIGN_ROLES 4

@@ -98,10 +98,15 @@ struct cert_profile {
     bool ca;      /* basicConstraints CA, keyCertSign; otherwise an end entity */
     int path_len; /* with ca; -1 is none */
     bool client_auth, server_auth, code_signing, email_protection;
-    const char *const *san; /* "DNS:name", "IP:address" */
+    const char *const *purposes; /* further extended key usages: names or dotted numbers */
+    size_t npurposes;
+    const char *const *san; /* "DNS:name", "IP:address", "email:address", "URI:address" */
     size_t nsan;
-    const char *topic; /* subject UID (simulated push certificates) */
+    const char *crl_url; /* in cRLDistributionPoints; NULL or "": none */
+    const char *topic;   /* subject UID (simulated push certificates) */
 };
+/* Is this an extended key usage that can be named so? */
+bool cert_purpose_known(const char *name);
 /* Issues: for the key of csr_der or, when that is empty, of subject_key; signed by issuer_key with
  * the subject of issuer_der (empty: self-signed). A random 127-bit serial. */
 enum outcome cert_issue(const struct cert_profile *p, struct bytes csr_der,

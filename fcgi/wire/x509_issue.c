@@ -9,7 +9,8 @@
 #include "wire/ossl.h"
 
 #define SERIAL_BITS 127 /* positive, unguessable, 16 octets (RFC 5280 4.1.2.2 allows 20) */
-#define SAN_TEXT_MAX 4096
+#define PURPOSES_TEXT_MAX 2048
+#define CRL_URL_MAX 1024
 
 static bool set_serial(X509 *x)
 {
@@ -60,25 +61,65 @@ static bool ext_usage(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
 
 static bool ext_purposes(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
 {
-    char text[80];
-    snprintf(text, sizeof text, "%s%s%s%s", p->client_auth ? ",clientAuth" : "",
-             p->server_auth ? ",serverAuth" : "", p->code_signing ? ",codeSigning" : "",
-             p->email_protection ? ",emailProtection" : "");
+    char text[PURPOSES_TEXT_MAX];
+    int n = snprintf(text, sizeof text, "%s%s%s%s", p->client_auth ? ",clientAuth" : "",
+                     p->server_auth ? ",serverAuth" : "", p->code_signing ? ",codeSigning" : "",
+                     p->email_protection ? ",emailProtection" : "");
+    for (size_t i = 0; i < p->npurposes && n >= 0 && (size_t)n < sizeof text; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, ",%s", p->purposes[i]);
+    if (n < 0 || (size_t)n >= sizeof text)
+        return false;
     return !text[0] || ext(x, ctx, NID_ext_key_usage, text + 1);
 }
 
-/* OpenSSL's text form takes a comma as a separator: a name with one would become two. */
-static bool ext_names(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
+bool cert_purpose_known(const char *name)
 {
-    char text[SAN_TEXT_MAX] = "";
-    size_t at = 0;
-    for (size_t i = 0; i < p->nsan; i++) {
-        int n = snprintf(text + at, sizeof text - at, "%s%s", i ? "," : "", p->san[i]);
-        if (n < 0 || (size_t)n >= sizeof text - at || strpbrk(p->san[i], ",\n"))
-            return false;
-        at += (size_t)n;
+    ASN1_OBJECT *obj = strpbrk(name, ",: ") ? NULL : OBJ_txt2obj(name, 0);
+    bool known = obj != NULL;
+    ASN1_OBJECT_free(obj);
+    ERR_clear_error();
+    return known;
+}
+
+/* "DNS:name" as it would stand in a certificate; NULL when it is none of the kinds we write, or
+ * has a comma, which those who read the names as text would take for the start of the next. */
+static GENERAL_NAME *general_name(const char *text)
+{
+    static const struct {
+        const char *prefix;
+        int type;
+    } kinds[] = {{"DNS:", GEN_DNS}, {"IP:", GEN_IPADD}, {"email:", GEN_EMAIL}, {"URI:", GEN_URI}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].prefix);
+        if (strncmp(text, kinds[i].prefix, n) == 0 && text[n] && !strpbrk(text, ",\n"))
+            return a2i_GENERAL_NAME(NULL, NULL, NULL, kinds[i].type, text + n, 0);
     }
-    return !at || ext(x, ctx, NID_subject_alt_name, text);
+    return NULL;
+}
+
+static bool ext_names(X509 *x, const struct cert_profile *p)
+{
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    bool ok = names != NULL;
+    for (size_t i = 0; ok && i < p->nsan; i++) {
+        GENERAL_NAME *g = general_name(p->san[i]);
+        ok = g && sk_GENERAL_NAME_push(names, g) > 0;
+        if (!ok)
+            GENERAL_NAME_free(g);
+    }
+    if (ok && p->nsan)
+        ok = X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) > 0;
+    GENERAL_NAMES_free(names);
+    return ok;
+}
+
+static bool ext_crl(X509 *x, X509V3_CTX *ctx, const struct cert_profile *p)
+{
+    char text[CRL_URL_MAX + 8];
+    if (!p->crl_url || !*p->crl_url)
+        return true;
+    int n = snprintf(text, sizeof text, "URI:%s", p->crl_url);
+    return n > 0 && (size_t)n < sizeof text && ext(x, ctx, NID_crl_distribution_points, text);
 }
 
 /* The digest a CA's key signs with: as strong as the key, none for Ed25519. */
@@ -110,8 +151,8 @@ static enum outcome fill_and_sign(X509 *x, X509 *issuer, const struct cert_profi
         !ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(p->not_after / SECOND_US)) ||
         !X509_set_pubkey(x, subject))
         return err_ossl(err, INVALID, "the certificate's fields are refused");
-    if (!ext_usage(x, &ctx, p) || !ext_purposes(x, &ctx, p) || !ext_names(x, &ctx, p) ||
-        !ext(x, &ctx, NID_subject_key_identifier, "hash") ||
+    if (!ext_usage(x, &ctx, p) || !ext_purposes(x, &ctx, p) || !ext_names(x, p) ||
+        !ext_crl(x, &ctx, p) || !ext(x, &ctx, NID_subject_key_identifier, "hash") ||
         !ext(x, &ctx, NID_authority_key_identifier, "keyid"))
         return err_ossl(err, INVALID, "the certificate's extensions are refused");
     if (X509_sign(x, issuer_key, issuer_digest(issuer_key)) <= 0)

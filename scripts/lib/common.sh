@@ -16,7 +16,8 @@ RUN_PACKAGES=(mariadb-server-core mariadb-client-core mariadb-client lighttpd li
     openssl curl ca-certificates procps util-linux)
 APACHE_PACKAGES=(apache2-bin libapache2-mod-fcgid)
 TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-utils libxml2-utils
-    clang-format nghttp2-client git chromium nodejs npm)
+    clang-format nghttp2-client git chromium nodejs npm strongswan-pki libstrongswan-extra-plugins
+    scep)
 
 # The packages of the list that are not installed.
 packages_missing() {

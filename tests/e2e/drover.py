@@ -221,7 +221,10 @@ class Server:
             return got
 
     def api(self, method, path, body=None, key=None, headers=None):
-        """A call of the HTTP API with the demo's key."""
+        """A call of the HTTP API with the demo's key; a dict is sent as JSON."""
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+            headers = {"Content-Type": "application/json", **(headers or {})}
         word = base64.b64encode(("%s:%s" % (self.run["api_user"],
                                             key or self.run["api_key"])).encode()).decode()
         return self.request("api_url", method, path, body,

@@ -27,6 +27,8 @@ struct sc_request {
     X509 *signer;         /* NULL: self-signed for key */
     EVP_PKEY *signer_key; /* with signer */
     const char *cn, *challenge;
+    const char *san;  /* OpenSSL's text, "DNS:a,DNS:b"; NULL: none */
+    X509 *asks_about; /* a CertPoll: the issuer it names, with cn as the subject */
     uint8_t nonce[16];
 };
 
@@ -53,8 +55,42 @@ static inline X509 *sc_self_signed(EVP_PKEY *key, const char *cn)
     return x;
 }
 
+static inline void sc_san(X509_REQ *csr, const char *san)
+{
+    STACK_OF(X509_EXTENSION) *exts = sk_X509_EXTENSION_new_null();
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+    assert_non_null(e);
+    sk_X509_EXTENSION_push(exts, e);
+    X509_REQ_add_extensions(csr, exts);
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+}
+
+/* IssuerAndSubject (RFC 8894 section 3.3.3). */
+static inline BIO *sc_subject(const struct sc_request *r)
+{
+    X509_NAME *subject = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)r->cn, -1, -1,
+                               0);
+    unsigned char *a = NULL, *b = NULL;
+    int n = i2d_X509_NAME(X509_get_subject_name(r->asks_about), &a);
+    int m = i2d_X509_NAME(subject, &b);
+    BIO *out = BIO_new(BIO_s_mem());
+    assert_true(n > 0 && m > 0 && n + m < 65536);
+    const unsigned char head[] = {0x30, 0x82, (unsigned char)((n + m) >> 8),
+                                  (unsigned char)(n + m)};
+    BIO_write(out, head, sizeof head);
+    BIO_write(out, a, n);
+    BIO_write(out, b, m);
+    OPENSSL_free(a);
+    OPENSSL_free(b);
+    X509_NAME_free(subject);
+    return out;
+}
+
 static inline BIO *sc_csr(const struct sc_request *r)
 {
+    if (r->asks_about)
+        return sc_subject(r);
     X509_REQ *csr = X509_REQ_new();
     X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(csr), "CN", MBSTRING_UTF8,
                                (const unsigned char *)r->cn, -1, -1, 0);
@@ -62,6 +98,8 @@ static inline BIO *sc_csr(const struct sc_request *r)
     if (r->challenge)
         X509_REQ_add1_attr_by_txt(csr, "challengePassword", MBSTRING_UTF8,
                                   (const unsigned char *)r->challenge, -1);
+    if (r->san)
+        sc_san(csr, r->san);
     assert_true(X509_REQ_sign(csr, r->key, EVP_sha256()) > 0);
     BIO *out = BIO_new(BIO_s_mem());
     assert_true(i2d_X509_REQ_bio(out, csr));

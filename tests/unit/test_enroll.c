@@ -242,7 +242,9 @@ static void whole_profile(void **state)
     /* the challenge works, once */
     const char *p = strstr(text, "scep Challenge = ") + strlen("scep Challenge = ");
     char *challenge = arena_strndup(arena, p, SCEP_CHALLENGE_LEN);
-    assert_int_equal(scep_challenge_check(owner, challenge, "t", arena, &err), OK);
+    struct scep_challenge bound;
+    assert_int_equal(scep_challenge_check(owner, challenge, "t", arena, &bound, &err), OK);
+    assert_null(bound.common_name);
 }
 
 static void invitations(void **state)

@@ -369,6 +369,12 @@ static void a_filled_database_is_upgraded(void **state)
                "CONCAT('s', seq), NULL FROM seq_1_to_5000");
     SQL(DEVICE, "INSERT INTO enrollment (id, ident, kind, state, created_at, last_seen_at) "
                 "SELECT seq, CONCAT('D', seq), 1, 2, 1, seq FROM seq_1_to_5000");
+    SQL(IDENTITY, "INSERT INTO identity_cert (sha256, serial, subject, issued_at) SELECT "
+                  "UNHEX(SHA2(seq, 256)), HEX(seq), 'CN=x', 1 FROM seq_1_to_5000");
+    SQL(CHALLENGE, "INSERT INTO scep_challenge (sha256, created_at, expires_at, note) VALUES "
+                   "(UNHEX(SHA2('x', 256)), 1, 2, 'invitation')");
+    assert_ok(db_exec(db, &IDENTITY, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &CHALLENGE, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &ADMIN, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &AUDIT, NULL, 0, NULL, &err), err);
     assert_ok(db_exec(db, &DEVICE, NULL, 0, NULL, &err), err);
@@ -415,6 +421,10 @@ static void a_filled_database_is_upgraded(void **state)
                      &err),
               err);
     assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 0"), 1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM identity_cert WHERE issuer IS NULL"), 5000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM scep_challenge WHERE approve = 0 AND "
+                                "common_name IS NULL AND san IS NULL AND note = 'invitation'"),
+                     1);
 }
 
 /* What people and profiles were before the ways in were is what they are after. */
@@ -496,6 +506,8 @@ static void the_grants_of_this_program(void **state)
         {DB_AGENT, {.name = "13", .text = "SELECT password_hash FROM admin"}, false},
         {DB_MDM, {.name = "14", .text = "SELECT token_sha256 FROM session"}, false},
         {DB_CONSOLE, {.name = "15", .text = "SELECT csrf FROM session"}, true},
+        {DB_CONSOLE, {.name = "17", .text = "SELECT subject FROM scep_request"}, true},
+        {DB_AGENT, {.name = "18", .text = "SELECT csr_sealed FROM scep_request"}, false},
         {DB_AGENT, {.name = "16", .text = "SELECT token_sha256 FROM session"}, false},
     };
     static const struct sql writes[] = {

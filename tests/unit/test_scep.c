@@ -14,6 +14,10 @@
 #include "http/resp.h"
 #include "proc/signer.h"
 #include "scep/scep.h"
+#include "store/identity.h"
+#include "store/revoke.h"
+#include "store/scep.h"
+#include "store/scep_request.h"
 #include "scepclient.h"
 #include "store/migrate.h"
 #include "wire/scepmsg.h"
@@ -35,6 +39,8 @@ SQL(CLEAR_CERT, "DELETE FROM identity_cert");
 SQL(CLEAR_TRANSACTION, "DELETE FROM scep_transaction");
 SQL(CLEAR_CHALLENGE, "DELETE FROM scep_challenge");
 SQL(CLEAR_AUDIT, "DELETE FROM audit");
+SQL(CLEAR_REQUEST, "DELETE FROM scep_request");
+SQL(AGE_REQUEST, "UPDATE scep_request SET expires_at = 1");
 
 static char dir[] = "/tmp/drover-scep-XXXXXX";
 static struct conf *conf;
@@ -67,6 +73,9 @@ static void keys_make(void)
     conf->scep_des = true;
     conf->scep_min_rsa = 2048;
     conf->scep_validity_days = 30;
+    conf->scep_approval = "never";
+    conf->scep_reuse_keys = true; /* the tests make few */
+    conf->scep_subject = conf->scep_crl_url = "";
     conf->scep_challenge_file = in_dir("challenge");
     testdb_shell("printf '" STATIC "\\n' >%s/challenge", dir);
     assert_ok(signer_setup(conf, "Example", &err), err);
@@ -133,11 +142,15 @@ static int tear_down(void **state)
 static int clear(void **state)
 {
     static const struct sql *const all[] = {&CLEAR_CERT, &CLEAR_TRANSACTION, &CLEAR_CHALLENGE,
-                                            &CLEAR_AUDIT};
+                                            &CLEAR_AUDIT, &CLEAR_REQUEST};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         assert_ok(db_exec(owner, all[i], NULL, 0, NULL, &err), err);
     arena_reset(arena);
+    conf->scep_approval = "never";
+    conf->scep_reuse_keys = true;
+    conf->scep_subject = "";
+    conf->scep_san.n = 0;
     return 0;
 }
 
@@ -332,7 +345,12 @@ static void refusals(void **state)
     REFUSED(&r, "2"); /* expired */
     r = request("r4", STATIC);
     r.type = "20";
-    REFUSED(&r, "2"); /* CertPoll: nothing is ever pending */
+    REFUSED(&r, "2"); /* CertPoll with a request in it */
+    r.asks_about = ra;
+    REFUSED(&r, "4"); /* nothing of the kind waits */
+    r = request("r4", STATIC);
+    r.type = "21";
+    REFUSED(&r, "2");
     EVP_PKEY *small = EVP_RSA_gen(1024), *p521 = EVP_EC_gen("P-521"), *k1 = EVP_EC_gen("secp256k1");
     EVP_PKEY *const bad[] = {small, p521, k1};
     for (size_t i = 0; i < 3; i++) {
@@ -412,6 +430,253 @@ static void renewals(void **state)
     X509_free(forged);
     X509_free(first.cert);
     EVP_PKEY_free(fresh);
+}
+
+/* --- a person decides --- */
+
+#define PENDING(r)                                                                                 \
+    do {                                                                                           \
+        struct sc_reply reply_ = exchange(r);                                                      \
+        assert_string_equal(reply_.status, "3");                                                   \
+        assert_string_equal(reply_.fail, "");                                                      \
+        assert_false(reply_.has_content);                                                          \
+    } while (0)
+
+/* The only request that is kept, which must be in that state. */
+static struct scep_waiting kept(int want)
+{
+    struct scep_waiting *w;
+    size_t n;
+    assert_ok(scep_request_list(owner, 0, 0, 10, arena, &w, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(w[0].state, want);
+    return w[0];
+}
+
+static void decide(bool approve)
+{
+    struct scep_waiting w;
+    assert_ok(scep_request_decide(owner, kept(SCEP_REQUEST_WAITS).id, approve, "anna", "seen it",
+                                  clock_now(), arena, &w, &err),
+              err);
+}
+
+static void waits_for_a_person(void **state)
+{
+    (void)state;
+    struct sc_request r = request("patience", NULL);
+    REFUSED(&r, "2"); /* no challenge, and nothing waits by default */
+    conf->scep_approval = "unproven";
+    PENDING(&r);
+    PENDING(&r); /* the same request again is the same one */
+    struct sc_request poll = r;
+    poll.type = "20";
+    poll.asks_about = ra;
+    PENDING(&poll);
+    assert_string_equal(kept(SCEP_REQUEST_WAITS).proof, "nothing");
+    assert_int_equal(count(&COUNT, 0), 0);
+    struct sc_request stranger = poll; /* another key must not learn of it */
+    stranger.key = ec;
+    REFUSED(&stranger, "4");
+    decide(true);
+    struct sc_reply reply = exchange(&poll);
+    assert_string_equal(reply.status, "0");
+    assert_int_equal(X509_check_private_key(reply.cert, rsa), 1);
+    kept(SCEP_REQUEST_ISSUED);
+    struct sc_reply again = exchange(&r); /* by sending the request once more too */
+    assert_int_equal(X509_cmp(reply.cert, again.cert), 0);
+    assert_int_equal(count(&COUNT, 0), 1);
+    X509_free(reply.cert);
+    X509_free(again.cert);
+    /* what is issued is not decided any more, and a wrong challenge never waits */
+    struct scep_waiting w;
+    assert_outcome(scep_request_decide(owner, kept(SCEP_REQUEST_ISSUED).id, false, "anna", "late",
+                                       clock_now(), arena, &w, &err),
+                   CONFLICT, err);
+    r = request("wrong", "invented");
+    REFUSED(&r, "2");
+}
+
+static void is_denied_or_forgotten(void **state)
+{
+    (void)state;
+    conf->scep_approval = "static";
+    struct sc_request r = request("denied", STATIC);
+    PENDING(&r);
+    decide(false);
+    REFUSED(&r, "2");
+    struct scep_waiting w; /* a change of mind */
+    assert_ok(scep_request_decide(owner, kept(SCEP_REQUEST_DENIED).id, true, "anna", "oh well",
+                                  clock_now(), arena, &w, &err),
+              err);
+    assert_ok(db_exec(owner, &AGE_REQUEST, NULL, 0, NULL, &err), err);
+    REFUSED(&r, "2");
+    assert_int_equal(count(&COUNT, 0), 0);
+    assert_ok(db_exec(owner, &CLEAR_REQUEST, NULL, 0, NULL, &err), err);
+    /* a one-time challenge that lets in at once, and one that does not; none that renews waits */
+    r = request("at once", challenge(0));
+    struct sc_reply one = exchange(&r);
+    assert_string_equal(one.status, "0");
+    X509_free(one.cert);
+    struct scep_challenge c = {
+        .note = "lab", .approve = true, .expires_at = clock_now() + HOUR_US, .by = "anna"};
+    char word[SCEP_CHALLENGE_LEN + 1];
+    assert_ok(scep_challenge_make(owner, &c, word, &err), err);
+    r = request("not at once", word);
+    PENDING(&r);
+    assert_string_equal(kept(SCEP_REQUEST_WAITS).note, "lab");
+    struct sc_request other = request("a second use", word);
+    REFUSED(&other, "2");
+    conf->scep_approval = "always";
+    r = request("renews", challenge(79));
+    one = exchange(&r);
+    assert_string_equal(one.status, "0");
+    X509_free(one.cert);
+}
+
+static struct sc_request bound(const char *transaction, const char *cn, const char *san)
+{
+    struct scep_challenge c = {.note = "bound",
+                               .common_name = cn,
+                               .san = san,
+                               .expires_at = clock_now() + HOUR_US,
+                               .by = "anna"};
+    char *word = arena_alloc(arena, SCEP_CHALLENGE_LEN + 1);
+    assert_ok(scep_challenge_make(owner, &c, word, &err), err);
+    return request(transaction, word);
+}
+
+/* The subjectAltName of a certificate as OpenSSL prints it; "" for none. */
+static const char *san_of(X509 *x)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1);
+    char *p;
+    if (at >= 0)
+        X509V3_EXT_print(out, X509_get_ext(x, at), 0, 0);
+    long n = BIO_get_mem_data(out, &p);
+    const char *text = arena_strndup(arena, p, (size_t)n);
+    BIO_free(out);
+    return text;
+}
+
+static const char *issued_names(struct sc_request *r)
+{
+    struct sc_reply reply = exchange(r);
+    assert_string_equal(reply.status, "0");
+    const char *names = san_of(reply.cert);
+    X509_free(reply.cert);
+    return names;
+}
+
+static void names_are_kept_to(void **state)
+{
+    (void)state;
+    struct sc_request r = request("names", STATIC);
+    r.san = "DNS:a.example.org";
+    assert_string_equal(issued_names(&r), ""); /* left out, unless something allows them */
+    r = bound("bound", "lab-1", "DNS:a.example.org\nemail:a@example.org");
+    r.san = "DNS:a.example.org";
+    REFUSED(&r, "2"); /* another common name */
+    r.cn = "lab-1";
+    r.san = "DNS:b.example.org";
+    REFUSED(&r, "2");
+    r.san = "DNS:a.example.org,email:a@example.org";
+    assert_string_equal(issued_names(&r), "DNS:a.example.org, email:a@example.org");
+    /* rules for everybody */
+    conf->scep_subject = "lab-?";
+    conf->scep_san = (struct conf_list){{"DNS:*.example.org", "URI:https://*"}, 2};
+    r = request("rules", STATIC);
+    r.san = "DNS:x.example.org,URI:http://example.com/a";
+    REFUSED(&r, "2");
+    r.cn = "lab-2";
+    r.san = "DNS:example.com";
+    REFUSED(&r, "2");
+    r.san = "DNS:x.example.org,URI:https://example.com/a";
+    assert_string_equal(issued_names(&r), "DNS:x.example.org, URI:https://example.com/a");
+    conf->scep_subject = "";
+    conf->scep_san = (struct conf_list){{NULL}, 0};
+    assert_outcome(scep_challenge_make(owner,
+                                       &(struct scep_challenge){.note = "", .common_name = ""},
+                                       (char[SCEP_CHALLENGE_LEN + 1]){0}, &err),
+                   INVALID, err);
+}
+
+static void a_key_serves_once(void **state)
+{
+    (void)state;
+    conf->scep_reuse_keys = false;
+    struct sc_request r = request("k1", STATIC);
+    struct sc_reply first = exchange(&r), again = exchange(&r);
+    assert_string_equal(first.status, "0");
+    assert_int_equal(X509_cmp(first.cert, again.cert), 0); /* the same request is no second use */
+    X509_free(again.cert);
+    r.transaction = "k2";
+    REFUSED(&r, "2");
+    r.type = "17"; /* nor is it renewed with its old key */
+    r.signer = first.cert;
+    r.signer_key = rsa;
+    REFUSED(&r, "2");
+    assert_int_equal(count(&COUNT, 0), 1);
+    conf->scep_reuse_keys = true;
+    X509_free(first.cert);
+}
+
+static struct identity *inventory(const struct identity_filter *f, size_t want)
+{
+    static const uint8_t start[SHA256_LEN];
+    struct identity *list;
+    size_t n;
+    assert_ok(identity_list(owner, f, -1, start, clock_now(), 100, arena, &list, &n, &err), err);
+    assert_int_equal(n, want);
+    return list;
+}
+
+static void inventory_is_listed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "i%d", i);
+        struct sc_request r = request(id, STATIC);
+        r.cn = i == 1 ? "50% \xc3\x9c_ber" : "plain";
+        struct sc_reply reply = exchange(&r);
+        assert_string_equal(reply.status, "0");
+        X509_free(reply.cert);
+    }
+    struct identity *all = inventory(&(struct identity_filter){.issued = true}, 3);
+    assert_true(strstr(all[0].issuer, "CN=Example Device CA") != NULL);
+    assert_int_equal(all[0].state, IDENTITY_VALID);
+    inventory(&(struct identity_filter){.text = "50% \xc3\xbc_BER"}, 1);
+    inventory(&(struct identity_filter){.text = "5_%"}, 0); /* not a pattern */
+    inventory(&(struct identity_filter){.text = all[1].serial}, 1);
+    inventory(&(struct identity_filter){.state = IDENTITY_REVOKED}, 0);
+    inventory(&(struct identity_filter){.ends_before = clock_now() + 29 * DAY_US}, 0);
+    /* page by page */
+    struct identity *page;
+    size_t n;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(identity_list(owner, &(struct identity_filter){0}, all[i].not_after,
+                                all[i].sha256, clock_now(), 1, arena, &page, &n, &err),
+                  err);
+        assert_int_equal(n, 1);
+        assert_memory_equal(page[0].sha256, all[i + 1].sha256, SHA256_LEN);
+    }
+    char hex[SHA256_HEX_LEN + 1];
+    struct revoked_identity *gone;
+    struct identity one;
+    hex_encode(bytes_of(all[2].sha256, SHA256_LEN), hex);
+    hex[9] = '\0';
+    assert_ok(identity_revoke(owner, hex, "anna", "lost", clock_now(), arena, &gone, &n, &err),
+              err);
+    inventory(&(struct identity_filter){.state = IDENTITY_REVOKED}, 1);
+    assert_ok(identity_get(owner, hex, clock_now(), arena, &one, &err), err);
+    assert_int_equal(one.state, IDENTITY_REVOKED);
+    assert_string_equal(one.revoked_why, "anna: lost");
+    assert_true(one.der.n > 500);
+    assert_outcome(identity_get(owner, "0123", clock_now(), arena, &one, &err), NOT_FOUND, err);
+    assert_outcome(identity_get(owner, "0000000000", clock_now(), arena, &one, &err), NOT_FOUND,
+                   err);
 }
 
 static void altered(void **state)
@@ -577,11 +842,21 @@ static void signer_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(issues, clear),          cmocka_unit_test_setup(algorithms, clear),
-        cmocka_unit_test_setup(answers_in_kind, clear), cmocka_unit_test_setup(refusals, clear),
-        cmocka_unit_test_setup(renewals, clear),        cmocka_unit_test_setup(altered, clear),
-        cmocka_unit_test_setup(operations, clear),      cmocka_unit_test_setup(by_get, clear),
-        cmocka_unit_test_setup(at_once, clear),         cmocka_unit_test_setup(signer_away, clear),
+        cmocka_unit_test_setup(issues, clear),
+        cmocka_unit_test_setup(algorithms, clear),
+        cmocka_unit_test_setup(answers_in_kind, clear),
+        cmocka_unit_test_setup(refusals, clear),
+        cmocka_unit_test_setup(renewals, clear),
+        cmocka_unit_test_setup(altered, clear),
+        cmocka_unit_test_setup(waits_for_a_person, clear),
+        cmocka_unit_test_setup(is_denied_or_forgotten, clear),
+        cmocka_unit_test_setup(names_are_kept_to, clear),
+        cmocka_unit_test_setup(a_key_serves_once, clear),
+        cmocka_unit_test_setup(inventory_is_listed, clear),
+        cmocka_unit_test_setup(operations, clear),
+        cmocka_unit_test_setup(by_get, clear),
+        cmocka_unit_test_setup(at_once, clear),
+        cmocka_unit_test_setup(signer_away, clear),
     };
     return cmocka_run_group_tests_name("scep", tests, set_up, tear_down);
 }

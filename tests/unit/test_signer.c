@@ -143,6 +143,14 @@ static struct bytes csr(struct pkey *k)
     return out;
 }
 
+static enum outcome issue(struct bytes request, const char *name, int64_t from, int64_t to,
+                          struct bytes *cert)
+{
+    const struct sign_issue i = {
+        .csr_der = request, .common_name = name, .not_before = from, .not_after = to};
+    return sign_issue_identity(a, &i, cert, &err);
+}
+
 static void identities(void **state)
 {
     (void)state;
@@ -154,9 +162,7 @@ static void identities(void **state)
     assert_int_equal(pkey_new_p256(&ec, &err), OK);
     assert_int_equal(pkey_new_rsa(1024, &small, &err), OK);
     sign_client_setup(dir, SIGN_MDM);
-    assert_int_equal(
-        sign_issue_identity(a, csr(rsa), "device-1", now - HOUR_US, now + 30 * DAY_US, &cert, &err),
-        OK);
+    assert_int_equal(issue(csr(rsa), "device-1", now - HOUR_US, now + 30 * DAY_US, &cert), OK);
     assert_int_equal(cert_info_read(a, cert, &info, &err), OK);
     assert_string_equal(info.common_name, "device-1");
     assert_false(info.is_ca);
@@ -169,20 +175,16 @@ static void identities(void **state)
     assert_true(sh("openssl verify -x509_strict -purpose sslclient -CAfile keys/ca.pem one.pem"));
     assert_false(sh("openssl verify -purpose sslserver -CAfile keys/ca.pem one.pem"));
     assert_true(sh("openssl x509 -in one.pem -noout -text | grep -q CA:FALSE"));
-    assert_int_equal(sign_issue_identity(a, csr(ec), "device-2", now, now + DAY_US, &cert, &err),
-                     OK);
+    assert_int_equal(issue(csr(ec), "device-2", now, now + DAY_US, &cert), OK);
     /* what is refused */
-    assert_int_equal(sign_issue_identity(a, csr(small), "x", now, now + DAY_US, &cert, &err),
-                     INVALID);
-    assert_int_equal(sign_issue_identity(a, csr(ec), "x", now, now + 400 * DAY_US, &cert, &err),
-                     INVALID);
-    assert_int_equal(sign_issue_identity(a, csr(ec), "x", now, now, &cert, &err), INVALID);
-    assert_int_equal(sign_issue_identity(a, csr(ec), "", now, now + DAY_US, &cert, &err), INVALID);
-    assert_int_equal(
-        sign_issue_identity(a, bytes_str("rubbish"), "x", now, now + DAY_US, &cert, &err), INVALID);
+    assert_int_equal(issue(csr(small), "x", now, now + DAY_US, &cert), INVALID);
+    assert_int_equal(issue(csr(ec), "x", now, now + 400 * DAY_US, &cert), INVALID);
+    assert_int_equal(issue(csr(ec), "x", now, now, &cert), INVALID);
+    assert_int_equal(issue(csr(ec), "", now, now + DAY_US, &cert), INVALID);
+    assert_int_equal(issue(bytes_str("rubbish"), "x", now, now + DAY_US, &cert), INVALID);
     struct bytes bad = csr(ec);
     ((uint8_t *)(uintptr_t)bad.p)[bad.n - 1] ^= 1; /* not signed by its own key any more */
-    assert_int_equal(sign_issue_identity(a, bad, "x", now, now + DAY_US, &cert, &err), INVALID);
+    assert_int_equal(issue(bad, "x", now, now + DAY_US, &cert), INVALID);
     pkey_free(&rsa);
     pkey_free(&ec);
     pkey_free(&small);
@@ -268,9 +270,9 @@ static void operations_by_role(void **state)
         sign_client_setup(dir, not_mdm[i]);
         assert_int_equal(sign_scep_open(a, bytes_str("x"), &out, &cipher, &err), DENIED);
         assert_int_equal(sign_scep_reply(a, &r, &out, &err), DENIED);
-        assert_int_equal(
-            sign_issue_identity(a, csr(ec), "x", clock_now(), clock_now() + DAY_US, &out, &err),
-            not_mdm[i] == SIGN_CTL ? OK : DENIED); /* the operator's check-up makes one */
+        assert_int_equal(issue(csr(ec), "x", clock_now(), clock_now() + DAY_US, &out),
+                         not_mdm[i] == SIGN_CTL ? OK
+                                                : DENIED); /* the operator's check-up makes one */
     }
     sign_client_setup(dir, SIGN_AGENT);
     assert_int_equal(sign_profile(a, bytes_str("x"), &out, &err), OK); /* renewals */
@@ -408,13 +410,13 @@ static void rubbish(void **state)
                   {"\xff\xff\xff\xff", 4},
                   {"\0\x20\0\1", 4},
                   {"\0\0\0\1\1", 5},
-                  {"\0\0\0\2\1\0", 6},
-                  {"\0\0\0\2\1\xff", 6},
-                  {"\0\0\0\2\2\1", 6},
-                  {"\0\0\0\6\1\2\xff\xff\xff\xff", 10},
-                  {"\0\0\0\6\1\2\0\0\0\1", 10},
-                  {"\0\0\0\7\1\2\0\0\0\1\0", 11},
-                  {"\0\0\0\6\1\3\0\0\0\0", 10},
+                  {"\0\0\0\2\2\0", 6},
+                  {"\0\0\0\2\2\xff", 6},
+                  {"\0\0\0\2\1\1", 6},
+                  {"\0\0\0\6\2\2\xff\xff\xff\xff", 10},
+                  {"\0\0\0\6\2\2\0\0\0\1", 10},
+                  {"\0\0\0\7\2\2\0\0\0\1\0", 11},
+                  {"\0\0\0\6\2\3\0\0\0\0", 10},
                   {"GET / HTTP/1.1\r\n\r\n", 18}};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         int fd = raw_connect("mdm");

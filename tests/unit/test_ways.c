@@ -466,7 +466,12 @@ static struct bytes scep(const char *challenge, const struct pkey *key)
     int64_t now = clock_now();
     struct db *db = NULL;
     assert_ok(csr_new(key, "x", "y", challenge, &csr, &err), err);
-    assert_ok(sign_issue_identity(site.a, buf_bytes(&csr), "device", now, now + DAY_US, &der, &err),
+    assert_ok(sign_issue_identity(site.a,
+                                  &(struct sign_issue){.csr_der = buf_bytes(&csr),
+                                                       .common_name = "device",
+                                                       .not_before = now,
+                                                       .not_after = now + DAY_US},
+                                  &der, &err),
               err);
     assert_ok(cert_info_read(site.a, der, &info, &err), err);
     struct scep_issue i = {.transaction_id = arena_fmt(site.a, "t-%s", info.serial),

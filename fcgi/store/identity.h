@@ -1,0 +1,53 @@
+/* identity.h: the inventory of device identities: issued here, or seen. */
+#ifndef DROVER_STORE_IDENTITY_H
+#define DROVER_STORE_IDENTITY_H
+
+#include "store/db.h"
+#include "wire/encode.h"
+
+/* What an identity is worth now. */
+enum identity_state {
+    IDENTITY_VALID = 1, /* neither expired nor revoked */
+    IDENTITY_EXPIRED,
+    IDENTITY_REVOKED,
+    IDENTITY_STATE__MAX
+};
+/* "valid", "expired", "revoked". */
+const char *identity_state_name(int state);
+/* 0: no such word. */
+int identity_state_read(const char *word);
+
+/* Strings are "" and times 0 when absent. */
+struct identity {
+    uint8_t sha256[SHA256_LEN];
+    const char *serial, *subject, *issuer;
+    int64_t not_before, not_after;
+    int64_t issued_at;          /* 0: another CA issued it */
+    const char *ident, *device; /* the enrollment id it is bound to or renews; its serial number */
+    bool in_use;                /* it serves the device's current life */
+    int64_t revoked_at;
+    const char *revoked_why;
+    int state;
+    struct bytes der; /* identity_get() only */
+};
+
+struct identity_filter {
+    int state;           /* 0: any */
+    bool issued;         /* only those that Drover issued */
+    const char *ident;   /* of that device; NULL: any */
+    const char *text;    /* part of subject or serial number, any case; NULL: any */
+    int64_t ends_before; /* 0: any */
+};
+/* At most max, by their end and digest, after the position (ends, sha256); (-1, zeros) is the
+ * start.
+ * Those whose end is not known (0) come first. */
+enum outcome identity_list(struct db *db, const struct identity_filter *f, int64_t ends,
+                           const uint8_t sha256[SHA256_LEN], int64_t now, size_t max,
+                           struct arena *a, struct identity **out, size_t *n,
+                           struct err *err) MUST_USE;
+/* By the first digits (8 at least) of its SHA-256, lower-case hexadecimal. NOT_FOUND; CONFLICT:
+ * several begin so. */
+enum outcome identity_get(struct db *db, const char *digits, int64_t now, struct arena *a,
+                          struct identity *out, struct err *err) MUST_USE;
+
+#endif
