@@ -158,7 +158,7 @@ static const struct key keys[] = {
     {"apns", "url", URL, AT(apns_url), "https://api.push.apple.com", .help =
         "Apple's push service"},
     {"apns", "sandbox_url", URL, AT(apns_sandbox_url), "https://api.sandbox.push.apple.com",
-        .help = "Apple's development push service"},
+        .help = "Apple's development push service, for push certificates that are good for it alone"},
     {"apns", "ca", PATH, AT(apns_ca), "", .help =
         "PEM file of the CA of the push service; empty is the system's store"},
     {"apns", "expiration", TIME, AT(apns_expiration_s), "7d", 0, 2592000, .help =

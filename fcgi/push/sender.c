@@ -27,7 +27,7 @@ struct sender {
     struct https *https;
     struct https_tls tls;
     struct sink *sink;
-    const struct conf *conf;
+    const char *service;
     size_t streams, in_flight;
     int64_t version;
     struct buf cert, key;
@@ -216,8 +216,8 @@ static enum outcome push_begin(struct sender *s, struct push_job *j, struct err 
     if (j->token.n > LIM_PUSH_TOKEN)
         return err_set(err, INVALID, "a push token of %zu octets", j->token.n);
     hex_encode(j->token, hex);
-    if (snprintf(url, sizeof url, "%s/3/device/%s", s->conf->apns_url, hex) >= (int)sizeof url)
-        return err_set(err, INVALID, "apns_url is too long");
+    if (snprintf(url, sizeof url, "%s/3/device/%s", s->service, hex) >= (int)sizeof url)
+        return err_set(err, INVALID, "the push service's address is too long");
     apns_headers(&headers, s->topic, j->apns_id, j->expires_at);
     apns_body(j->magic, &j->body);
     if (buf_failed(&j->body))
@@ -334,9 +334,9 @@ static void destroy(struct sender *s)
     free(s);
 }
 
-enum outcome sender_new(const struct conf *conf, const char *topic, int64_t version,
-                        struct bytes cert, struct bytes key, struct sink *sink, struct sender **out,
-                        struct err *err)
+enum outcome sender_new(const struct conf *conf, const char *service, const char *topic,
+                        int64_t version, struct bytes cert, struct bytes key, struct sink *sink,
+                        struct sender **out, struct err *err)
 {
     *out = NULL;
     struct sender *s = calloc(1, sizeof *s);
@@ -345,7 +345,7 @@ enum outcome sender_new(const struct conf *conf, const char *topic, int64_t vers
     pthread_mutex_init(&s->mutex, NULL);
     cond_new(&s->work);
     s->last = &s->first;
-    s->conf = conf;
+    s->service = service;
     s->sink = sink;
     s->version = version;
     s->streams = conf->apns_streams > 0 ? (size_t)conf->apns_streams : 1;

@@ -51,11 +51,12 @@ void sink_destroy(struct sink *s);
 /* Waits until `enough` jobs are back or timeout_ms have passed; takes all there are. */
 struct push_job *sink_take(struct sink *s, size_t enough, int timeout_ms);
 
-/* version: of the certificate. cert and key: PEM, copied; the key is wiped at the end. The sink
+/* service: the https address to push through, as long-lived as the sender. version: of the
+ * certificate. cert and key: PEM, copied; the key is wiped at the end. The sink
  * must outlive the sender. */
-enum outcome sender_new(const struct conf *conf, const char *topic, int64_t version,
-                        struct bytes cert, struct bytes key, struct sink *sink, struct sender **out,
-                        struct err *err) MUST_USE;
+enum outcome sender_new(const struct conf *conf, const char *service, const char *topic,
+                        int64_t version, struct bytes cert, struct bytes key, struct sink *sink,
+                        struct sender **out, struct err *err) MUST_USE;
 int64_t sender_version(const struct sender *s);
 const char *sender_topic(const struct sender *s);
 /* How many more jobs it takes; 0 while it is full, stopped, paused or refused. */

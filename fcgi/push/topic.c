@@ -5,11 +5,13 @@
 #include "store/push.h"
 #include "store/pushcert.h"
 #include "wire/sign.h"
+#include "wire/x509.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SUSPENSION_US HOUR_US /* a refused certificate is tried again after so long */
 #define COMPLAIN_US HOUR_US
+#define CHAIN_MAX 16
 
 #define RETIRED_MAX (sizeof((struct topics *)0)->retired / sizeof(struct sender *))
 
@@ -76,6 +78,18 @@ __attribute__((format(printf, 3, 4))) static void unusable(struct topics *t, str
     }
 }
 
+/* Apple has two services, and a certificate is good for one of them (or both: then for the real
+ * one). Devices whose profile says UseDevelopmentAPNS have their tokens from the other. */
+static const char *service_of(const struct conf *conf, struct bytes cert_pem, struct arena *a)
+{
+    struct bytes der[CHAIN_MAX];
+    struct cert_info info;
+    size_t n;
+    bool sandbox = cert_from_pem(a, cert_pem, der, CHAIN_MAX, &n, NULL) == OK &&
+                   cert_info_read(a, der[0], &info, NULL) == OK && info.sandbox_push;
+    return sandbox ? conf->apns_sandbox_url : conf->apns_url;
+}
+
 /* A sender with the certificate as stored now. */
 static enum outcome start(struct topics *t, struct db *db, struct topic *p, struct err *err)
 {
@@ -90,8 +104,8 @@ static enum outcome start(struct topics *t, struct db *db, struct topic *p, stru
     struct err why = {0};
     o = sign_unseal("PushKey", p->name, row.key_sealed, bytes_of(NULL, 0), "", &key, &why);
     if (o == OK)
-        o = sender_new(t->conf, p->name, row.version, row.cert_pem, buf_bytes(&key), t->sink,
-                       &p->sender, &why);
+        o = sender_new(t->conf, service_of(t->conf, row.cert_pem, a), p->name, row.version,
+                       row.cert_pem, buf_bytes(&key), t->sink, &p->sender, &why);
     if (o != OK) {
         unusable(t, p, "its key cannot be used: %.150s", why.msg);
         o = OK; /* the others go on; the next look tries again */

@@ -38,6 +38,18 @@ static const char *serial_text(struct arena *a, const X509 *x)
     return text;
 }
 
+/* Apple's marks in push certificates. One that is good for both services has both. */
+#define OID_PUSH_DEVELOPMENT "1.2.840.113635.100.6.3.1"
+#define OID_PUSH_PRODUCTION "1.2.840.113635.100.6.3.2"
+
+static bool has_extension(const X509 *x, const char *oid)
+{
+    ASN1_OBJECT *o = OBJ_txt2obj(oid, 1);
+    bool has = o && X509_get_ext_by_OBJ(x, o, -1) >= 0;
+    ASN1_OBJECT_free(o);
+    return has;
+}
+
 enum outcome cert_info_read(struct arena *a, struct bytes der, struct cert_info *out,
                             struct err *err)
 {
@@ -66,6 +78,8 @@ enum outcome cert_info_read(struct arena *a, struct bytes der, struct cert_info 
     if (o == OK) {
         out->is_ca = X509_check_ca(x) == 1;
         out->client_auth = (X509_get_extended_key_usage(x) & XKU_SSL_CLIENT) != 0;
+        out->sandbox_push =
+            has_extension(x, OID_PUSH_DEVELOPMENT) && !has_extension(x, OID_PUSH_PRODUCTION);
     }
     X509_free(x);
     ERR_clear_error();

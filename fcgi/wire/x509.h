@@ -16,7 +16,8 @@ struct cert_info {
     int64_t not_before, not_after; /* microseconds since 1970 */
     const char *topic; /* the subject's UID attribute (push certificates), "" when absent */
     bool is_ca;
-    bool client_auth; /* extended key usage allows it, or is absent */
+    bool client_auth;  /* extended key usage allows it, or is absent */
+    bool sandbox_push; /* Apple certified it for its development push service, and that alone */
     int key_bits;
     /* "RSA", "EC" (P-256, P-384, P-521), "EC-other" (other curves, or one spelt out by its
      * parameters), "Ed25519", "other" */

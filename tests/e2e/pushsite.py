@@ -35,6 +35,7 @@ dir = {dir}/signer
 log = {dir}/signer.log
 [apns]
 url = https://127.0.0.1:{port}
+sandbox_url = https://127.0.0.1:1
 ca = {dir}/apns/ca.pem
 streams = {streams}
 """
@@ -142,9 +143,10 @@ class Site:
                            check=True, capture_output=True)
         return [line.split("\t") for line in r.stdout.splitlines()]
 
-    def push_cert(self, topic, days=365, stem="cert"):
+    def push_cert(self, topic, days=365, stem="cert", extension=""):
         path = self.path(stem + ".pem")
-        subprocess.run([APNS_START, "--push-cert", self.path("apns"), topic, path, str(days)],
+        subprocess.run([APNS_START, "--push-cert", self.path("apns"), topic, path, str(days),
+                        extension],
                        check=True)
         self.prep("cert", path)
         return path

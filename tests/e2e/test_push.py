@@ -279,6 +279,18 @@ class Certificates(PushCase):
         self.assertEqual(self.site.sql("SELECT suspended_at FROM push_cert WHERE topic = "
                                        f"'{OTHER}'"), [["NULL"]])
 
+    def test_a_certificate_of_the_development_service_is_used_there(self):
+        """One that is good for both goes to the real service."""
+        for topic, marks, status in (("com.apple.mgmt.Dev", "1", "0"),
+                                     ("com.apple.mgmt.Both", "12", "200")):
+            self.site.push_cert(topic, extension="\n".join(
+                "1.2.840.113635.100.6.3.%s=ASN1:NULL" % m for m in marks))
+            ids = self.devices(1, topic=topic)
+            self.site.want(*ids)
+            row = wait_for(lambda: [r for r in [self.site.push(ids[0])] if int(r["attempts"])])[0]
+            self.assertEqual(row["last_status"], status, topic)
+            self.assertEqual(len(self.site.received(ids[0])), 1 if status == "200" else 0)
+
     def test_a_renewed_certificate_is_used_without_restart(self):
         i, = self.devices()
         before = self.site.log().count("push.certificate_loaded")
