@@ -24,6 +24,9 @@ handler_fn api_results;                       /* results.c */
 handler_fn api_unknown, api_unknown_decide;   /* unknown.c */
 handler_fn api_assigned, api_assigned_remove; /* assigned.c */
 handler_fn api_commands, api_command;         /* commands.c */
+handler_fn api_devices, api_device;           /* fleet.c, parts.c */
+handler_fn api_audit, api_errors;             /* trail.c */
+handler_fn api_users;                         /* users.c */
 handler_fn api_profiles, api_profile_add;     /* profiles.c */
 handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
 handler_fn api_profile_content, api_payload_types;
@@ -39,6 +42,9 @@ bool api_db(struct app *app, struct resp *resp, struct db **db);
 /* {"error": ...} with the status of the outcome: 404, 403, 409, 400, 503; a fault of the server is
  * logged and told as 500 without its details. */
 void api_fail(struct resp *resp, const struct err *err);
+/* An error of the API below /api/v1 (RFC 9457) that says more than status and detail: root is an
+ * object with what it says besides; it is freed. */
+void api_problem(struct resp *resp, int status, js *root, const char *detail);
 /* The value as indented JSON with a newline at its end; frees it. */
 void api_json(struct resp *resp, int status, js *value);
 /* Who asks, for the audit log: "api:" and the key's name. In the request's arena. */

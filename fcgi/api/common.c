@@ -62,6 +62,17 @@ void api_json(struct resp *resp, int status, js *value)
     js_free(value);
 }
 
+void api_problem(struct resp *resp, int status, js *root, const char *detail)
+{
+    js_set_str(*root, "type", "about:blank");
+    js_set_str(*root, "title", resp_phrase(status));
+    js_set_int(*root, "status", status);
+    js_set_str(*root, "detail", detail);
+    api_json(resp, status, root);
+    resp->content_type = "application/problem+json";
+    resp_note(resp, "%s", detail);
+}
+
 const char *api_actor(struct req *req, const struct caller *caller)
 {
     const char *actor = arena_fmt(req->arena, "api:%s", caller->key_name);

@@ -12,5 +12,9 @@
 
 /* An object with what is known of it; body and report, as far as they were read, in base64. */
 js item_object(const struct queue_item *q);
+/* Where a page of a queue goes on: false when the text is no cursor that was given; the cursor
+ * after the page's last command, as "next_cursor". */
+bool item_cursor_read(const char *cursor, struct queue_item *after);
+void item_cursor_set(js root, const struct queue_item *last);
 
 #endif

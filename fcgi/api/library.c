@@ -118,7 +118,6 @@ void api_findings_fail(struct resp *resp, const struct err *err, const struct fi
     }
     root = js_object();
     list = js_array();
-    js_set_str(root, "error", err->msg);
     for (size_t i = 0; i < f->n; i++) {
         js o = js_object();
 
@@ -128,8 +127,7 @@ void api_findings_fail(struct resp *resp, const struct err *err, const struct fi
         js_append(list, o);
     }
     js_set(root, "findings", list);
-    api_json(resp, 400, &root);
-    resp_note(resp, "%s", err->msg);
+    api_problem(resp, 400, &root, err->msg);
 }
 
 bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,

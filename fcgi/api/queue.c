@@ -34,20 +34,36 @@ js item_object(const struct queue_item *q)
     return o;
 }
 
-static bool read_cursor(struct req *req, struct resp *resp, struct queue_item *after, bool *given)
+bool item_cursor_read(const char *cursor, struct queue_item *after)
 {
-    const char *s = req_query(req, "cursor");
     long long at, id;
     int end = 0;
 
+    if (strlen(cursor) >= 60 ||
+        sscanf(cursor, "%d.%lld.%lld%n", &after->priority, &at, &id, &end) != 3 ||
+        cursor[end] != '\0')
+        return false;
+    after->queued_at = at;
+    after->command_id = id;
+    return true;
+}
+
+void item_cursor_set(js root, const struct queue_item *last)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "%d.%lld.%lld", last->priority, (long long)last->queued_at,
+             (long long)last->command_id);
+    js_set_str(root, "next_cursor", text);
+}
+
+static bool read_cursor(struct req *req, struct resp *resp, struct queue_item *after, bool *given)
+{
+    const char *s = req_query(req, "cursor");
+
     *given = s != NULL;
-    if (s == NULL ||
-        (strlen(s) < 60 && sscanf(s, "%d.%lld.%lld%n", &after->priority, &at, &id, &end) == 3 &&
-         s[end] == '\0')) {
-        after->queued_at = s != NULL ? at : 0;
-        after->command_id = s != NULL ? id : 0;
+    if (s == NULL || item_cursor_read(s, after))
         return true;
-    }
     resp_json_error(resp, 400, "cursor is not one that was given as next_cursor");
     return false;
 }
@@ -77,13 +93,8 @@ void api_queue(struct app *app, struct req *req, const struct caller *caller, st
     for (size_t i = 0; i < n; i++)
         js_append(list, item_object(&q[i]));
     js_set(root, "commands", list);
-    if (n == limit) {
-        char text[64];
-
-        snprintf(text, sizeof(text), "%d.%lld.%lld", q[n - 1].priority,
-                 (long long)q[n - 1].queued_at, (long long)q[n - 1].command_id);
-        js_set_str(root, "next_cursor", text);
-    }
+    if (n == limit)
+        item_cursor_set(root, &q[n - 1]);
     api_json(resp, 200, &root);
 }
 

@@ -1,11 +1,26 @@
 /* results.c: GET /v1/results/{id} lists closed commands, newest first; GET
  * /v1/results/{id}/{uuid} tells all of one command, open or closed. */
 #include "api/item.h"
+#include "command/error_codes.h"
 
 #include "base/limits.h"
 #include "wire/plist.h"
 
 #include <stdio.h>
+
+static void add_meanings(js o, const char *domain, int64_t code)
+{
+    const char *text[ERROR_MEANINGS_MAX];
+    size_t n = error_meanings(domain, code, text, ERROR_MEANINGS_MAX);
+    js list = js_array();
+
+    for (size_t i = 0; i < n; i++)
+        js_append(list, js_new_str(text[i]));
+    if (n > 0)
+        js_set(o, "meanings", list);
+    else
+        js_free(&list);
+}
 
 /* The errors of a report (reference, "MDM Result Payloads": ErrorChain). */
 static js error_chain(pl chain)
@@ -15,7 +30,7 @@ static js error_chain(pl chain)
     for (size_t i = 0; i < pl_size(chain) && i < 16; i++) {
         pl e = pl_at(chain, i);
         js o = js_object();
-        int64_t code;
+        int64_t code = 0;
 
         if (pl_get_int(e, "ErrorCode", &code))
             js_set_int(o, "code", code);
@@ -24,6 +39,7 @@ static js error_chain(pl chain)
                    pl_get_str(e, "USEnglishDescription") != NULL
                        ? pl_get_str(e, "USEnglishDescription")
                        : pl_get_str(e, "LocalizedDescription"));
+        add_meanings(o, pl_get_str(e, "ErrorDomain"), code);
         js_append(list, o);
     }
     return list;

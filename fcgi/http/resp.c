@@ -14,6 +14,7 @@ static const struct {
 } PHRASES[] = {
     {200, "OK"},
     {201, "Created"},
+    {202, "Accepted"},
     {204, "No Content"},
     {207, "Multi-Status"},
     {302, "Found"},
@@ -29,6 +30,7 @@ static const struct {
     {410, "Gone"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {422, "Unprocessable Content"},
     {429, "Too Many Requests"},
     {500, "Internal Server Error"},
     {502, "Bad Gateway"},
@@ -36,7 +38,7 @@ static const struct {
     {504, "Gateway Timeout"},
 };
 
-static const char *phrase(int status)
+const char *resp_phrase(int status)
 {
     for (size_t i = 0; i < sizeof PHRASES / sizeof PHRASES[0]; i++)
         if (PHRASES[i].status == status)
@@ -71,11 +73,45 @@ static void resp_clear(struct resp *p, int status)
     buf_clear(&p->body);
 }
 
+/* An error as JSON. detail NULL: the status says it all. */
+static void error_body(struct resp *p, int status, const char *detail)
+{
+    js o = js_object();
+    resp_clear(p, status);
+    p->content_type = p->problem ? "application/problem+json" : "application/json";
+    if (p->problem) {
+        js_set_str(o, "type", "about:blank");
+        js_set_str(o, "title", resp_phrase(status));
+        js_set_int(o, "status", status);
+        js_set_str(o, "detail", detail);
+    } else {
+        js_set_str(o, "error", detail);
+    }
+    if (js_write(o, true, &p->body) != OK)
+        p->body.failed = true;
+    buf_char(&p->body, '\n');
+    js_free(&o);
+}
+
+static void error_fmt(struct resp *p, int status, const char *fmt, va_list ap)
+{
+    struct buf text = BUF_INIT(LIM_KB);
+    buf_vfmt(&text, fmt, ap);
+    error_body(p, status, buf_cstr(&text));
+    buf_free(&text);
+}
+
 void resp_text(struct resp *p, int status, const char *fmt, ...)
 {
+    va_list ap;
+    if (p->problem && status >= 400) {
+        va_start(ap, fmt);
+        error_fmt(p, status, fmt, ap);
+        va_end(ap);
+        return;
+    }
     resp_clear(p, status);
     p->content_type = "text/plain; charset=utf-8";
-    va_list ap;
     va_start(ap, fmt);
     buf_vfmt(&p->body, fmt, ap);
     va_end(ap);
@@ -84,8 +120,12 @@ void resp_text(struct resp *p, int status, const char *fmt, ...)
 
 void resp_bare(struct resp *p, int status, const char *why_fmt, ...)
 {
-    resp_clear(p, status);
-    p->no_body = true;
+    if (p->problem) {
+        error_body(p, status, NULL);
+    } else {
+        resp_clear(p, status);
+        p->no_body = true;
+    }
     va_list ap;
     va_start(ap, why_fmt);
     vsnprintf(p->note, sizeof p->note, why_fmt, ap);
@@ -102,20 +142,10 @@ void resp_note(struct resp *p, const char *fmt, ...)
 
 void resp_json_error(struct resp *p, int status, const char *fmt, ...)
 {
-    struct buf text = BUF_INIT(LIM_KB);
     va_list ap;
     va_start(ap, fmt);
-    buf_vfmt(&text, fmt, ap);
+    error_fmt(p, status, fmt, ap);
     va_end(ap);
-    resp_clear(p, status);
-    p->content_type = "application/json";
-    js o = js_object();
-    js_set_str(o, "error", buf_cstr(&text));
-    if (js_write(o, true, &p->body) != OK)
-        p->body.failed = true;
-    buf_char(&p->body, '\n');
-    js_free(&o);
-    buf_free(&text);
 }
 
 void resp_header(struct resp *p, const char *name, const char *value)
@@ -176,7 +206,7 @@ void resp_head(struct resp *p, const struct req *r, struct buf *out)
     }
     if (p->no_body)
         buf_clear(&p->body);
-    buf_fmt(out, "Status: %d %s\r\n", p->status, phrase(p->status));
+    buf_fmt(out, "Status: %d %s\r\n", p->status, resp_phrase(p->status));
     if (p->content_type && !p->no_body && status_has_body(p->status))
         buf_fmt(out, "Content-Type: %s\r\n", p->content_type);
     if (status_has_body(p->status))

@@ -106,6 +106,7 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
     int allowed;
     struct caller caller = {.source = IDENTITY_NONE};
     const struct route *row = find_row(program, req, &allowed);
+    resp->problem = strncmp(req->path, "/api/", 5) == 0;
     if (!row && !allowed) {
         resp_text(resp, 404, "Not found");
         return;

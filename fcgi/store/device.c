@@ -42,8 +42,7 @@ static const struct sql USERS = {
     "WHERE device_id = ? AND id <> device_id ORDER BY ident LIMIT ?",
     0};
 
-/* "%text%" with what LIKE gives a meaning to escaped. */
-static const char *pattern(struct arena *a, const char *text)
+const char *device_pattern(const char *text, struct arena *a)
 {
     struct buf b = BUF_INIT(2 * DEVICE_SEARCH_MAX + 3);
     buf_char(&b, '%');
@@ -67,7 +66,7 @@ enum outcome device_search(struct db *db, const char *text, unsigned states,
     struct rows r;
     *n = 0;
     if (*text) {
-        const char *like = pattern(a, text);
+        const char *like = device_pattern(text, a);
         if (!like)
             return err_set(err, INVALID, "at most %d bytes can be searched for", DEVICE_SEARCH_MAX);
         while (k < 2)

@@ -21,6 +21,10 @@ enum outcome device_search(struct db *db, const char *text, unsigned states,
                            struct enrollment_cursor after, size_t max, struct arena *a,
                            struct device_brief **out, size_t *n, struct err *err) MUST_USE;
 
+/* "%text%" for LIKE, with what has a meaning there escaped; in a. NULL: longer than
+ * DEVICE_SEARCH_MAX, or no memory. */
+const char *device_pattern(const char *text, struct arena *a);
+
 /* How many devices are alike. */
 struct device_group {
     int state;

@@ -16,7 +16,8 @@ class TestCommands(unittest.TestCase):
     def get(self, path, status=200):
         r = self.s.api("GET", path)
         self.assertEqual(r.status, status, r.body[:300])
-        self.assertEqual(r.headers["content-type"], "application/json")
+        self.assertEqual(r.headers["content-type"], "application/json" if status == 200
+                         else "application/problem+json")
         return json.loads(r.body)
 
     def test_all_of_it_and_one_row(self):
@@ -28,11 +29,18 @@ class TestCommands(unittest.TestCase):
 
     def test_what_is_not_there(self):
         for name in ("Nope", "devicelock", "%22%3E%3Cscript%3E", "%e2%82%ac"):
-            self.assertIn("error", self.get("/api/v1/commands/" + name, 404))
+            problem = self.get("/api/v1/commands/" + name, 404)
+            self.assertEqual((problem["title"], problem["status"]), ("Not Found", 404))
+            self.assertIn("request type", problem["detail"])
         self.get("/api/v1/commands/" + 5000 * "x", 400)
         self.get("/api/v1/commands/DeviceLock/PIN", 404)
         self.get("/api/v1/commands/", 400)
 
     def test_only_with_a_key(self):
-        self.assertEqual(self.s.api("GET", "/api/v1/commands", key="wrong").status, 401)
-        self.assertEqual(self.s.api("POST", "/api/v1/commands", b"").status, 405)
+        for method, path, key, status in (("GET", "/api/v1/commands", "wrong", 401),
+                                          ("PUT", "/api/v1/commands", None, 405),
+                                          ("GET", "/api/v1/nothing", None, 404),
+                                          ("GET", "/api/nothing", "wrong", 404)):
+            r = self.s.api(method, path, b"" if method == "PUT" else None, key=key)
+            self.assertEqual((r.status, r.headers["content-type"], r.json()["status"]),
+                             (status, "application/problem+json", status))

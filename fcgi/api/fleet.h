@@ -1,0 +1,30 @@
+/* fleet.h: the parts of a device in the HTTP API. */
+#ifndef DROVER_API_FLEET_H
+#define DROVER_API_FLEET_H
+
+#include "api/api.h"
+#include "store/fleet.h"
+
+struct part_call {
+    struct req *req;
+    struct db *db;
+    struct fleet_device device;
+    size_t limit;
+};
+
+/* Each makes the answer, which the caller frees. INVALID: a parameter is wrong. */
+enum outcome part_facts(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_list(struct part_call *c, const struct inv_table *t, js *root,
+                       struct err *err) MUST_USE;
+enum outcome part_apps(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_certificates(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_app_data(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_answers(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_events(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_results(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_result(struct part_call *c, const char *uuid, js *root, struct err *err) MUST_USE;
+
+/* "next_cursor" of a list. */
+void api_set_cursor(js root, int64_t cursor);
+
+#endif

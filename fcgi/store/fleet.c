@@ -1,0 +1,220 @@
+/* fleet.c: see fleet.h. */
+#include "store/fleet.h"
+
+#include "base/limits.h"
+#include "store/device.h"
+
+#include <stdio.h>
+
+#define ERRORS_MAX 4096 /* of one page of results */
+
+#define COLUMNS                                                                                    \
+    "SELECT e.id, e.ident, COALESCE(d.serial_number, e.serial), e.udid, "                          \
+    "COALESCE(d.device_name, e.device_name), COALESCE(d.product_name, e.product_name), "           \
+    "COALESCE(d.model_name, e.model_name), COALESCE(d.os_version, e.os_version), "                 \
+    "COALESCE(d.build_version, e.build_version), e.state, d.platform, d.is_supervised, "           \
+    "e.last_seen_at, e.enrolled_at FROM enrollment e LEFT JOIN inv_device d "                      \
+    "ON d.enrollment_id = e.id "
+#define IS_DEVICE "e.kind IN (1, 4) "
+/* The primary key gives the order; what is not asked for lets everything pass. */
+#define CONDITIONS                                                                                 \
+    "AND (? = 0 OR ((? >> e.state) & 1)) AND (? = 0 OR d.platform = ?) AND (? = 0 OR d.os_number " \
+    ">= ?) AND (? = 0 OR (d.os_number <= ? AND d.os_number > 0)) AND (? IS NULL OR "               \
+    "COALESCE(d.product_name, e.product_name) = ?) AND (? < 0 OR d.is_supervised = ?) AND (? = 0 " \
+    "OR e.last_seen_at >= ?) AND (? = 0 OR e.last_seen_at < ?) AND (? IS NULL OR CONCAT_WS('\n', " \
+    "d.device_name, e.device_name, d.serial_number, e.serial, e.ident) COLLATE "                   \
+    "utf8mb4_general_ci LIKE ?) ORDER BY e.id LIMIT ?"
+#define CONDITION_ARGS 19
+static const struct sql LIST = {"fleet_list", COLUMNS "WHERE e.id > ? AND " IS_DEVICE CONDITIONS,
+                                0};
+/* By serial number there are few, and an index for each of the two that tell it. */
+static const struct sql LIST_SERIAL = {
+    "fleet_list_serial",
+    COLUMNS "WHERE e.id IN (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id "
+            "FROM inv_device WHERE serial_number = ?) AND e.id > ? AND " IS_DEVICE CONDITIONS,
+    0};
+static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ?", 0};
+static const struct sql AREAS = {"fleet_areas",
+                                 "SELECT area, reported_at, changed_at, items FROM inv_area WHERE "
+                                 "enrollment_id = ? ORDER BY area",
+                                 0};
+#define PAGE " LIMIT ? OFFSET ?"
+static const struct sql APPS = {
+    "fleet_apps",
+    "SELECT s.identifier, s.name, s.version, s.short_version, a.bundle_size, a.dynamic_size, "
+    "a.external_version, a.known, a.flags, a.extra FROM inv_app a JOIN software s ON s.id = "
+    "a.software_id WHERE a.enrollment_id = ? ORDER BY s.identifier, s.id" PAGE,
+    0};
+static const struct sql CERTIFICATES = {
+    "fleet_certificates",
+    "SELECT HEX(c.sha256), i.common_name, i.is_identity, c.subject, c.issuer, c.serial, "
+    "c.not_before, c.not_after, c.is_ca, c.key_type, c.key_bits, i.extra FROM inv_certificate i "
+    "JOIN seen_certificate c ON c.sha256 = i.sha256 WHERE i.enrollment_id = ? ORDER BY "
+    "i.common_name, i.sha256" PAGE,
+    0};
+static const struct sql APP_DATA = {"fleet_app_data",
+                                    "SELECT identifier, kind, at, content FROM inv_app_data WHERE "
+                                    "enrollment_id = ? ORDER BY identifier, kind" PAGE,
+                                    0};
+static const struct sql ANSWERS = {"fleet_answers",
+                                   "SELECT request_type, reported_at, content FROM inv_answer "
+                                   "WHERE enrollment_id = ? ORDER BY request_type" PAGE,
+                                   0};
+static const struct sql EVENTS = {
+    "fleet_events",
+    "SELECT id, at, area, happened, subject, was, became FROM inv_event WHERE enrollment_id = ? "
+    "AND id < ? ORDER BY id DESC LIMIT ?",
+    0};
+static const struct sql ERRORS = {
+    "fleet_errors",
+    "SELECT command_id, item, position, domain, code, localized, english FROM result_error WHERE "
+    "enrollment_id = ? AND command_id BETWEEN ? AND ? ORDER BY command_id, item, position LIMIT ?",
+    0};
+
+static void from_row(const struct val *v, struct fleet_device *out)
+{
+    *out = (struct fleet_device){.id = v[0].i,
+                                 .ident = v[1].s,
+                                 .serial = val_text(&v[2]),
+                                 .udid = val_text(&v[3]),
+                                 .name = val_text(&v[4]),
+                                 .product_name = val_text(&v[5]),
+                                 .model_name = val_text(&v[6]),
+                                 .os_version = val_text(&v[7]),
+                                 .build_version = val_text(&v[8]),
+                                 .state = (int)v[9].i,
+                                 .platform = (int)val_or_0(&v[10]),
+                                 .supervised = val_is_null(&v[11]) ? -1 : (int)v[11].i,
+                                 .last_seen_at = v[12].i,
+                                 .enrolled_at = val_or_0(&v[13])};
+}
+
+static size_t twice(struct val *args, size_t n, struct val v)
+{
+    args[n] = args[n + 1] = v;
+    return n + 2;
+}
+
+static size_t conditions(const struct fleet_filter *f, size_t max, struct arena *a,
+                         struct val *args)
+{
+    const char *like = f->text != NULL ? device_pattern(f->text, a) : NULL;
+    size_t n = 0;
+
+    n = twice(args, n, val_int(f->states));
+    n = twice(args, n, val_int(f->platform));
+    n = twice(args, n, val_int(f->os_min));
+    n = twice(args, n, val_int(f->os_max));
+    n = twice(args, n, val_str(f->product_name));
+    n = twice(args, n, val_int(f->supervised));
+    n = twice(args, n, val_int(f->seen_after));
+    n = twice(args, n, val_int(f->seen_before));
+    n = twice(args, n, val_str(like));
+    args[n++] = val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
+    return n;
+}
+
+enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t after, size_t max,
+                        struct arena *a, struct fleet_device **out, size_t *n, struct err *err)
+{
+    struct val args[CONDITION_ARGS + 3];
+    struct rows r;
+    size_t k = 0;
+    enum outcome o;
+
+    *n = 0;
+    if (f->text != NULL && device_pattern(f->text, a) == NULL)
+        return err_set(err, INVALID, "at most %d octets can be searched for", DEVICE_SEARCH_MAX);
+    if (f->serial != NULL)
+        k = twice(args, k, val_str(f->serial));
+    args[k++] = val_int(after);
+    k += conditions(f, max, a, args + k);
+    o = db_select(db, f->serial != NULL ? &LIST_SERIAL : &LIST, args, k, a, &r, err);
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return OK;
+}
+
+enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct fleet_device *out,
+                       struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &GET, (struct val[]){val_str(ident)}, 1, a, &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no device %.255s", ident);
+    if (o == OK)
+        from_row(row_at(&r, 0, 0), out);
+    return o;
+}
+
+enum outcome fleet_areas(struct db *db, int64_t enrollment_id, struct arena *a, struct rows *out,
+                         struct err *err)
+{
+    return db_select(db, &AREAS, (struct val[]){val_int(enrollment_id)}, 1, a, out, err);
+}
+
+static enum outcome page(struct db *db, const struct sql *sql, int64_t enrollment_id, size_t offset,
+                         size_t max, struct arena *a, struct rows *out, struct err *err)
+{
+    return db_select(db, sql,
+                     (struct val[]){val_int(enrollment_id),
+                                    val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE),
+                                    val_int((int64_t)offset)},
+                     3, a, out, err);
+}
+
+enum outcome fleet_rows(struct db *db, const struct inv_table *t, int64_t enrollment_id,
+                        size_t offset, size_t max, struct arena *a, struct rows *out,
+                        struct err *err)
+{
+    return page(db, &t->page, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_apps(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                        struct arena *a, struct rows *out, struct err *err)
+{
+    return page(db, &APPS, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_certificates(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                                struct arena *a, struct rows *out, struct err *err)
+{
+    return page(db, &CERTIFICATES, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_app_data(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                            struct arena *a, struct rows *out, struct err *err)
+{
+    return page(db, &APP_DATA, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_answers(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                           struct arena *a, struct rows *out, struct err *err)
+{
+    return page(db, &ANSWERS, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_events(struct db *db, int64_t enrollment_id, int64_t before, size_t max,
+                          struct arena *a, struct rows *out, struct err *err)
+{
+    return db_select(db, &EVENTS,
+                     (struct val[]){val_int(enrollment_id),
+                                    val_int(before != 0 ? before : INT64_MAX),
+                                    val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                     3, a, out, err);
+}
+
+enum outcome fleet_errors(struct db *db, int64_t enrollment_id, int64_t from, int64_t to,
+                          struct arena *a, struct rows *out, struct err *err)
+{
+    return db_select(
+        db, &ERRORS,
+        (struct val[]){val_int(enrollment_id), val_int(from), val_int(to), val_int(ERRORS_MAX)}, 4,
+        a, out, err);
+}

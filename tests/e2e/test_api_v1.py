@@ -1,0 +1,113 @@
+"""The HTTP API below /api/v1: what devices told, read as data."""
+
+import json
+import unittest
+import urllib.parse
+
+import drover
+
+
+class Inventory(unittest.TestCase):
+    webs = ("lighttpd",)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.d = drover.device().enrol()
+        cls.s = cls.d.server
+        cls.base = "/api/v1/devices/" + urllib.parse.quote(cls.d.ident, safe="")
+
+    def get(self, path, status=200):
+        r = self.s.api("GET", path)
+        self.assertEqual(r.status, status, r.body[:300])
+        return json.loads(r.body)
+
+    def ask(self, request_type, status="Acknowledged", command=None, **answer):
+        c = self.s.enqueue(self.d.ident, request_type, push=False, **(command or {}))
+        self.assertEqual(self.d.idle().plist()["CommandUUID"], c)
+        self.assertEqual(self.d.report(c, status, **answer).status, 200)
+        drover.wait_for(lambda: self.s.count("SELECT COUNT(*) FROM result r JOIN command c ON "
+                                             "c.id = r.command_id WHERE r.digest = 0 AND "
+                                             "c.uuid = '%s'" % c) == 1)
+        return c
+
+    def test_facts(self):
+        self.ask("DeviceInformation", command={"Queries": ["DeviceName"]},
+                 QueryResponses={"DeviceName": "Ann", "OSVersion": "17.4.1", "IsSupervised": True,
+                                 "DeviceCapacity": 64.5, "WiFiMAC": "aa:bb", "Odd": [1],
+                                 "ProductName": "iPhone14,2"})
+        self.ask("SecurityInfo", SecurityInfo={
+            "PasscodePresent": True, "FirewallSettings": {"FirewallEnabled": True,
+                                                          "Applications": [{"BundleID": "x"}]}})
+        facts = self.get(self.base + "/facts")
+        self.assertEqual(facts["device"]["facts"]["DeviceName"], "Ann")
+        self.assertEqual(facts["device"]["facts"]["DeviceCapacity"], 64.5)
+        self.assertEqual(facts["device"]["facts"]["Odd"], [1])
+        self.assertIs(facts["device"]["facts"]["IsSupervised"], True)
+        self.assertEqual(facts["network"]["facts"], {"WiFiMAC": "aa:bb"})
+        self.assertEqual(facts["security"]["facts"]["FirewallSettings"],
+                         {"FirewallEnabled": True, "Applications": [{"BundleID": "x"}]})
+        one = self.get(self.base)
+        self.assertEqual((one["name"], one["platform"], one["supervised"]), ("Ann", "iOS", True))
+        self.assertEqual(one["inventory"]["device"]["items"], 1)
+        for query in ("platform=iOS&os_min=17.4&os_max=17", "supervised=true&search=ann",
+                      "serial_number=" + one.get("serial_number", ""), "product_name=iPhone14,2"):
+            ids = [d["id"] for d in self.pages("/api/v1/devices?limit=2&" + query, "devices")]
+            self.assertIn(self.d.ident, ids, query)
+        for query in ("platform=macOS", "os_min=17.4.2", "supervised=false", "search=a_n"):
+            ids = [d["id"] for d in self.pages("/api/v1/devices?" + query, "devices")]
+            self.assertNotIn(self.d.ident, ids, query)
+
+    def pages(self, path, key):
+        got, cursor = [], ""
+        while cursor is not None:
+            page = self.get(path + ("&" if "?" in path else "?") + "cursor=" + (cursor or "0"))
+            got += page[key]
+            cursor = page.get("next_cursor")
+        return got
+
+    def test_lists_and_events(self):
+        apps = [{"Identifier": "com.example.%03d" % i, "Name": "App %d" % i, "Version": "1",
+                 "IsValidated": True} for i in range(7)]
+        self.ask("InstalledApplicationList", InstalledApplicationList=apps)
+        got = self.pages(self.base + "/apps?limit=3", "items")
+        self.assertEqual(got, apps)
+        self.ask("InstalledApplicationList", InstalledApplicationList=apps[1:])
+        gone = self.get(self.base + "/events")["events"][0]
+        self.assertEqual((gone["happened"], gone["subject"], gone["part"]),
+                         ("removed", "com.example.000", "apps"))
+        self.ask("CertificateList", CertificateList=[
+            {"CommonName": "own", "IsIdentity": True, "Data": self.d.identity.der}])
+        cert = self.get(self.base + "/certificates")["items"][0]
+        self.assertEqual((cert["CommonName"], cert["IsIdentity"]), ("own", True))
+        self.assertIn("CN=", cert["subject"])
+
+    def test_errors_are_explained(self):
+        c = self.ask("ProfileList", "Error", ErrorChain=[
+            {"ErrorDomain": "MCInstallationErrorDomain", "ErrorCode": 4001,
+             "LocalizedDescription": "Nein.", "USEnglishDescription": "No."},
+            {"ErrorDomain": "NSSomethingElse", "ErrorCode": 7}])
+        for result in (self.get(self.base + "/results")["results"][0],
+                       self.get(self.base + "/results/" + c)):
+            self.assertEqual((result["command_uuid"], result["state"]), (c, "error"))
+            first, second = result["errors"]
+            self.assertEqual((first["code"], first["description"], len(first["meanings"])),
+                             (4001, "No.", 2))  # the reference has two
+            self.assertEqual(second["meanings"], [])
+
+    def test_what_is_not_there(self):
+        for path in ("/api/v1/devices/nobody", self.base + "/nothing", self.base + "/results/no",
+                     self.base + "/facts/more", self.base + "/results/a/b"):
+            self.assertEqual(self.get(path, 404)["status"], 404)
+        for query in ("platform=BeOS", "os_min=x", "state=odd", "limit=0", "cursor=-1",
+                      "seen_after=today", "supervised=perhaps", "search=" + 300 * "x"):
+            self.assertEqual(self.get("/api/v1/devices?" + query, 400)["title"], "Bad Request")
+        self.get(self.base + "/apps?cursor=x", 400)
+
+    def test_audit_and_errors(self):
+        self.assertIn("meanings", self.get("/api/v1/errors")["errors"][0])
+        c = self.s.enqueue(self.d.ident, "DeviceInformation", push=False)
+        entry = self.get("/api/v1/audit?subject=" + c)["entries"][0]
+        self.assertEqual(entry["action"], "command.queue")
+        self.assertEqual(self.get("/api/v1/users"), {"users": []})
+        self.d.idle()
+        self.d.report(c)
