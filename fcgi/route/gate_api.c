@@ -103,7 +103,7 @@ static char *basic_password(struct req *req)
 
 static bool refuse(struct resp *resp, const char *why)
 {
-    resp_text(resp, 401, "Unauthorized");
+    resp_json_error(resp, 401, "Unauthorized: %s", why);
     resp_header(resp, "WWW-Authenticate", "Basic realm=\"nanomdm\"");
     resp_note(resp, "%s", why);
     return false;

@@ -2,6 +2,7 @@
  * what the gate can see, body, the rest of the gate, handler. */
 #include "route/route.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "route/gate.h"
@@ -26,10 +27,13 @@ static bool path_matches(const char *pattern, const char *path)
     return strcmp(pattern, path) == 0;
 }
 
-/* The first row of path and method. NULL: none; *allowed then has the methods of that path. */
-static const struct route *find_row(enum program program, const struct req *req, int *allowed)
+/* The first row of path and method. NULL: none; *allowed then has the methods of that path, and
+ * *gate who asks there. */
+static const struct route *find_row(enum program program, const struct req *req, int *allowed,
+                                    enum gate *gate)
 {
     *allowed = 0;
+    *gate = GATE_OPEN;
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         if (!(row->programs & (int)program) || !path_matches(row->path, req->path))
@@ -37,11 +41,27 @@ static const struct route *find_row(enum program program, const struct req *req,
         if (row_methods(row) & (int)req->method)
             return row;
         *allowed |= row_methods(row);
+        *gate = row->gate;
     }
     return NULL;
 }
 
-static void answer_405(struct resp *resp, int allowed)
+/* Programs that speak JSON are refused in JSON. */
+PRINTF_LIKE(4, 5)
+static void refuse(enum gate gate, struct resp *resp, int status, const char *fmt, ...)
+{
+    char why[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    if (gate == GATE_API)
+        resp_json_error(resp, status, "%s", why);
+    else
+        resp_text(resp, status, "%s", why);
+}
+
+static void answer_405(enum gate gate, struct resp *resp, int allowed)
 {
     char list[64];
     size_t n = 0;
@@ -49,7 +69,7 @@ static void answer_405(struct resp *resp, int allowed)
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
         if (allowed & (int)NAMES[i].method)
             n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", NAMES[i].name);
-    resp_text(resp, 405, "Method not allowed; allowed: %s", list);
+    refuse(gate, resp, 405, "Method not allowed; allowed: %s", list);
     resp_header(resp, "Allow", list);
 }
 
@@ -72,8 +92,8 @@ static bool admit_length(const struct route *row, const struct req *req, struct 
 {
     if (req->content_length < 0 || (uint64_t)req->content_length <= row->body_max)
         return true;
-    resp_text(resp, 413, "The body has %lld bytes; at most %zu are taken here.",
-              (long long)req->content_length, row->body_max);
+    refuse(row->gate, resp, 413, "The body has %lld bytes; at most %zu are taken here.",
+           (long long)req->content_length, row->body_max);
     return false;
 }
 
@@ -84,14 +104,14 @@ static bool take_body(const struct route *row, struct req *req, struct resp *res
     case OK:
         return true;
     case DENIED:
-        resp_text(resp, 413, "The body is too long; at most %zu bytes are taken here.",
-                  row->body_max);
+        refuse(row->gate, resp, 413, "The body is too long; at most %zu bytes are taken here.",
+               row->body_max);
         break;
     case INVALID:
-        resp_text(resp, 400, "The body is broken: %s.", err.msg);
+        refuse(row->gate, resp, 400, "The body is broken: %s.", err.msg);
         break;
     case UNAVAILABLE:
-        resp_text(resp, 408, "The body did not come: %s.", err.msg);
+        refuse(row->gate, resp, 408, "The body did not come: %s.", err.msg);
         break;
     default:
         resp_bare(resp, 500, "%s", err.msg);
@@ -105,20 +125,21 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
 {
     int allowed;
     struct caller caller = {.source = IDENTITY_NONE};
-    const struct route *row = find_row(program, req, &allowed);
+    enum gate gate;
+    const struct route *row = find_row(program, req, &allowed, &gate);
     resp->problem = strncmp(req->path, "/api/", 5) == 0;
     if (!row && !allowed) {
         resp_text(resp, 404, "Not found");
         return;
     }
     if (!row) {
-        answer_405(resp, allowed);
+        answer_405(gate, resp, allowed);
         return;
     }
     if (!admit_length(row, req, resp))
         return;
     if (!type_allowed(row, req)) {
-        resp_text(resp, 415, "Unsupported content type; expected: %s", row->types);
+        refuse(row->gate, resp, 415, "Unsupported content type; expected: %s", row->types);
         return;
     }
     if (!gate_enter(app, row, req, &caller, resp) || !take_body(row, req, resp) ||

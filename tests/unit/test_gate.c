@@ -491,7 +491,7 @@ static void api_keys(void **state)
     assert_int_equal(ask_api(basic("nanomdm", gone), "198.51.100.1", NULL), 401);
 
     assert_int_equal(ask_api(NULL, "198.51.100.2", NULL), 401);
-    assert_string_equal(buf_cstr(&resp.body), "Unauthorized\n");
+    assert_string_equal(buf_cstr(&resp.body), "{\n\t\"error\": \"Unauthorized: no API key\"\n}\n");
     assert_string_equal(buf_cstr(&resp.headers), "WWW-Authenticate: Basic realm=\"nanomdm\"\r\n");
     static const char *const bad[] = {"Basic", "Basic ", "Bearer x", "Basic !!",
                                       "Basic bm9jb2xvbg=="};

@@ -39,6 +39,7 @@ const struct route routes[] = {
     {PROGRAM_MDM, METHOD_ANY, "/tree/*", GATE_OPEN, handle, 8, NULL, NULL},
     {PROGRAM_CONSOLE, METHOD_GET, "/console", GATE_CONSOLE, handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/device", GATE_DEVICE, handle, 1024, NULL, NULL},
+    {PROGRAM_CONSOLE, METHOD_POST, "/api", GATE_API, handle, 8, "application/json", NULL},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];
 
@@ -141,6 +142,26 @@ static void types(void **state)
     }
 }
 
+/* Whoever speaks JSON is refused in it, also before a handler runs. */
+static void api_in_json(void **state)
+{
+    (void)state;
+    const struct {
+        const char *method, *type, *body;
+        int status;
+    } bad[] = {{"DELETE", NULL, NULL, 405},
+               {"POST", "text/plain", "{}", 415},
+               {"POST", "application/json", "123456789", 413},
+               {"POST", "application/json", "{}", 401}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(ask(PROGRAM_CONSOLE, bad[i].method, "/api", bad[i].type, bad[i].body),
+                         bad[i].status);
+        assert_string_equal(resp.content_type, "application/json");
+        assert_non_null(strstr(buf_cstr(&resp.body), "\"error\": \""));
+    }
+    assert_int_equal(handled, 0);
+}
+
 static void device_without_identity(void **state)
 {
     (void)state;
@@ -157,6 +178,7 @@ int main(void)
         cmocka_unit_test(programs),
         cmocka_unit_test(bodies),
         cmocka_unit_test(types),
+        cmocka_unit_test(api_in_json),
         cmocka_unit_test(device_without_identity),
     };
     struct conf conf = {.path = "test",
