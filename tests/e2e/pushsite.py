@@ -2,6 +2,7 @@
 the tests and the benchmark of pushes. Python's standard library only."""
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -42,14 +43,14 @@ streams = {streams}
 
 
 def free_ports():
-    """Two ports in a row that nobody uses."""
-    base = int(os.environ.get("PUSH_PORT_BASE", "0"))
-    for port in range(base, base + 100, 2) if base else [0] * 50:
+    """Two ports in a row that nobody uses, below those that connections are given."""
+    base = int(os.environ.get("PUSH_PORT_BASE") or random.randrange(20000, 32000, 2))
+    for port in range(base, base + 100, 2):
         with socket.socket() as a, socket.socket() as b:
             try:
                 a.bind(("127.0.0.1", port))
-                b.bind(("127.0.0.1", a.getsockname()[1] + 1))
-                return a.getsockname()[1]
+                b.bind(("127.0.0.1", port + 1))
+                return port
             except OSError:
                 continue
     raise RuntimeError("no two free ports")

@@ -3,8 +3,10 @@
 a small FastCGI client that can be slow. No database is needed: what is asked for is a page that
 does not exist, a body that is refused, or a health that is bad."""
 
+import contextlib
 import http.client
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,9 +34,12 @@ def wait_for(what, seconds=10, why=""):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that connections are given, one of which could be it a moment later."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def alive(pid):

@@ -432,7 +432,7 @@ class Faults(PushCase):
     def test_logs_are_opened_again(self):
         """At the signal that rotation sends; the agent goes on."""
         agent = self.site.agent()
-        wait_for(lambda: "event=agent.working" in self.site.log())
+        wait_for(lambda: f"agent[{agent.pid}] event=agent.working" in self.site.log())
         for sig in (signal.SIGUSR1, signal.SIGHUP):
             os.rename(self.site.path("drover.log"), self.site.path("old.log"))
             agent.send_signal(sig)
