@@ -27,9 +27,11 @@ static const struct verb verbs[] = {
      ctl_ca},
     {"pushcert",
      "add FILE [KEY-FILE] [--force]\nrenew FILE [KEY-FILE] [--force]\nlist [--json]\n"
-     "csr --key FILE [--name TEXT]",
-     "push certificates: PEM with certificate and key, in one file or two; renew refuses another "
-     "topic than the devices have",
+     "csr [--name TEXT] [--topic TOPIC | --vendor]\ncsr --key FILE [--name TEXT]\n"
+     "requests [--json]\nsign NUMBER|FILE [--sha1]\nvendor [FILE [KEY-FILE]] [--json]",
+     "push certificates: csr has the signer make a key and a request, sign signs a request as the "
+     "MDM vendor, add and renew take what Apple gives (PEM); renew refuses another topic than the "
+     "devices have",
      ctl_pushcert},
     {"admin",
      "add NAME [--role ROLE] [--password-file FILE]\n"

@@ -43,6 +43,8 @@ GRANT SELECT, INSERT ON @db@.command TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.queue TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.result TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.push_cert TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.push_request TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.vendor_cert TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.push TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.push_later TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.outcall TO @console@;

@@ -30,6 +30,9 @@ handler_fn api_users;                         /* users.c */
 handler_fn api_profiles, api_profile_add;     /* profiles.c */
 handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
 handler_fn api_profile_content, api_payload_types;
+handler_fn api_pushcerts, api_pushcerts_put; /* pushcerts.c */
+handler_fn api_push_requests, api_push_request_new, api_push_request_sign;
+handler_fn api_vendor_certs, api_vendor_cert_put;
 handler_fn api_scep_challenge; /* scep.c */
 handler_fn api_scep_requests, api_scep_decide;
 handler_fn api_certificates, api_certificate; /* certificates.c */

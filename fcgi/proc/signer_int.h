@@ -68,6 +68,24 @@ struct signer_peer {
     uid_t uid;
 };
 
+/* One request being answered. */
+struct call {
+    struct signer *s;
+    const struct signer_peer *peer;
+    struct sign_reader in;
+    struct arena *a;
+    struct buf *out;
+    /* for the log; NULL leaves it out */
+    const char *purpose, *owner, *command, *detail;
+};
+/* INVALID: the fields of c->in are not those of the operation. */
+enum outcome signer_bad_fields(struct err *err);
+/* Keys of push certificates and of the MDM vendor (signer_push.c): rows of the table in
+ * signer_ops.c. */
+enum outcome signer_op_key_new(struct call *c, struct err *err);
+enum outcome signer_op_key_adopt(struct call *c, struct err *err);
+enum outcome signer_op_vendor_sign(struct call *c, struct err *err);
+
 /* Answers the request msg (what follows the length) into out, a whole message. arena is the
  * thread's and is wiped afterwards by the caller. */
 void signer_answer(struct signer *s, const struct signer_peer *peer, struct bytes msg,

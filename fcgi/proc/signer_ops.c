@@ -21,18 +21,7 @@
 #define NAMES_MAX 32 /* subjectAltNames of an identity */
 #define SEALED_REQUEST "ScepRequest:"
 
-/* One request being answered. */
-struct call {
-    struct signer *s;
-    const struct signer_peer *peer;
-    struct sign_reader in;
-    struct arena *a;
-    struct buf *out;
-    /* for the log; NULL leaves it out */
-    const char *purpose, *owner, *command, *detail;
-};
-
-static enum outcome bad_fields(struct err *err)
+enum outcome signer_bad_fields(struct err *err)
 {
     return err_set(err, INVALID, "the request has other fields than this operation takes");
 }
@@ -40,7 +29,7 @@ static enum outcome bad_fields(struct err *err)
 static enum outcome op_ping(struct call *c, struct err *err)
 {
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     sign_put_str(c->out, DROVER_VERSION);
     return OK;
 }
@@ -49,7 +38,7 @@ static enum outcome op_certificate(struct call *c, struct err *err)
 {
     const char *which = sign_get_str(&c->in, c->a);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     const struct signer_keys *k = &c->s->keys;
     const struct {
         const char *name;
@@ -68,7 +57,7 @@ static enum outcome op_scep_open(struct call *c, struct err *err)
     struct bytes enveloped = sign_get_bytes(&c->in);
     const char *cipher = "";
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     struct buf plain = BUF_INIT(LIM_BODY_SCEP);
     enum outcome o = scep_envelope_open(enveloped, c->s->keys.ra.cert, c->s->keys.ra.key, c->s->des,
                                         &plain, &cipher, err);
@@ -177,7 +166,7 @@ static enum outcome op_issue(struct call *c, struct err *err)
     p.not_before = sign_get_int(&c->in);
     p.not_after = sign_get_int(&c->in);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     c->purpose = "identity";
     c->owner = p.common_name;
     if (!p.common_name[0] || strlen(p.common_name) > COMMON_NAME_MAX)
@@ -248,7 +237,7 @@ static enum outcome op_pkcs12(struct call *c, struct err *err)
     p.not_before = sign_get_int(&c->in);
     p.not_after = sign_get_int(&c->in);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     c->purpose = "identity-with-key";
     c->owner = p.common_name;
     if (!p.common_name[0] || strlen(p.common_name) > COMMON_NAME_MAX)
@@ -274,7 +263,7 @@ static enum outcome op_scep_reply(struct call *c, struct err *err)
     r.cipher = sign_get_str(&c->in, c->a);
     r.digest = sign_get_str(&c->in, c->a);
     if (!sign_read_done(&c->in) || status < 0 || status > 9 || fail < 0 || fail > 9)
-        return bad_fields(err);
+        return signer_bad_fields(err);
     c->owner = r.transaction_id;
     c->purpose = status == SCEP_SUCCESS ? "scep-success" : "scep-refusal";
     r.pki_status = (int)status;
@@ -291,7 +280,7 @@ static enum outcome op_profile(struct call *c, struct err *err)
 {
     struct bytes profile = sign_get_bytes(&c->in);
     if (!sign_read_done(&c->in) || profile.n == 0)
-        return bad_fields(err);
+        return signer_bad_fields(err);
     char hex[SHA256_HEX_LEN + 1];
     sha256_hex(profile, hex);
     c->purpose = "profile";
@@ -344,7 +333,7 @@ static enum outcome op_unseal(struct call *c, struct err *err)
     struct bytes ticket = sign_get_bytes(&c->in);
     c->command = sign_get_str(&c->in, c->a);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     size_t max = 0;
     enum outcome o = secret_allowed(c, ticket, &max, err);
     if (o != OK)
@@ -370,7 +359,7 @@ static enum outcome op_ticket(struct call *c, struct err *err)
     c->detail = sign_get_str(&c->in, c->a);
     t.expires = sign_get_int(&c->in);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     if (!c->detail[0])
         return err_set(err, INVALID, "a ticket needs a reason: who approved the command");
     bool takes_ticket = false;
@@ -389,7 +378,7 @@ static enum outcome op_ticket_end(struct call *c, struct err *err)
 {
     struct bytes ticket = sign_get_bytes(&c->in);
     if (!sign_read_done(&c->in))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     return signer_ticket_end(c->s->tickets, ticket, err);
 }
 
@@ -404,7 +393,7 @@ static enum outcome op_digest_check(struct call *c, struct err *err)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         *fields[i] = sign_get_str(&c->in, c->a);
     if (!sign_read_done(&c->in) || !digest_algorithm_read(algorithm, &d.algorithm))
-        return bad_fields(err);
+        return signer_bad_fields(err);
     c->purpose = "DigestHA1";
     c->owner = d.username;
     const char *label =
@@ -438,6 +427,9 @@ static const struct op {
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},
     [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},
+    [SIGN_OP_KEY_NEW] = {"key-new", signer_op_key_new, CONSOLE | CTL, true},
+    [SIGN_OP_KEY_ADOPT] = {"key-adopt", signer_op_key_adopt, CONSOLE | CTL, true},
+    [SIGN_OP_VENDOR_SIGN] = {"vendor-sign", signer_op_vendor_sign, CONSOLE | CTL, true},
     [SIGN_OP_PKCS12] = {"pkcs12", op_pkcs12, MDM | AGENT, true},
 };
 

@@ -1,6 +1,8 @@
 /* pushcert.c: push certificates: see pushcert.h. */
 #include "store/pushcert.h"
 
+#include "store/audit.h"
+
 #define NOW_US "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
 #define WHY_MAX 128
 
@@ -95,7 +97,9 @@ static enum outcome put_unit(struct db *db, void *arg, struct err *err)
                       val_bin(p->sha256),  val_int(p->not_before), val_int(p->not_after),
                       val_str(p->added_by)};
     enum outcome o = db_exec(db, &PUT, v, 7, NULL, err);
-    return o == OK ? db_exec(db, &NOTICE, NULL, 0, NULL, err) : o;
+    if (o == OK)
+        o = db_exec(db, &NOTICE, NULL, 0, NULL, err);
+    return o == OK ? audit_add(db, p->added_by, "pushcert.store", p->topic, NULL, err) : o;
 }
 
 enum outcome pushcert_put(struct db *db, const struct pushcert_row *row, struct err *err)

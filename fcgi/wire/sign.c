@@ -356,3 +356,48 @@ enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_s
     buf_wipe(&msg);
     return o;
 }
+
+enum outcome sign_key_new(struct arena *a, const char *common_name, const char *organization,
+                          struct sign_request *out, struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    struct buf in = MSG_INIT;
+    struct sign_reader r = {0};
+    sign_msg_begin(&msg, SIGN_OP_KEY_NEW);
+    sign_put_str(&msg, common_name);
+    sign_put_str(&msg, organization);
+    enum outcome o = ask(&msg, &in, &r, err);
+    if (o == OK) {
+        out->csr_der = arena_bytes(a, sign_get_bytes(&r));
+        out->key_sealed = arena_bytes(a, sign_get_bytes(&r));
+        if (!sign_read_done(&r) || !out->csr_der.p || !out->key_sealed.p)
+            o = bad_answer(err);
+    }
+    buf_free(&in);
+    buf_free(&msg);
+    return o;
+}
+
+enum outcome sign_key_adopt(struct arena *a, const char *purpose, struct bytes key_sealed,
+                            struct bytes cert_der, struct bytes *sealed, struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    sign_msg_begin(&msg, SIGN_OP_KEY_ADOPT);
+    sign_put_str(&msg, purpose);
+    sign_put_bytes(&msg, key_sealed);
+    sign_put_bytes(&msg, cert_der);
+    return ask_bytes(&msg, a, sealed, err);
+}
+
+enum outcome sign_vendor(struct arena *a, struct bytes key_sealed, struct bytes cert_der,
+                         struct bytes csr_der, const char *digest, struct bytes *signature,
+                         struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    sign_msg_begin(&msg, SIGN_OP_VENDOR_SIGN);
+    sign_put_bytes(&msg, key_sealed);
+    sign_put_bytes(&msg, cert_der);
+    sign_put_bytes(&msg, csr_der);
+    sign_put_str(&msg, digest);
+    return ask_bytes(&msg, a, signature, err);
+}

@@ -91,6 +91,31 @@ enum outcome sign_ticket_end(struct bytes ticket, struct err *err) MUST_USE;
 enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_sealed,
                                const char *method, struct err *err) MUST_USE;
 
+/* Keys of push certificates, and of the certificate that an MDM vendor signs requests for them
+ * with: made in the signer, kept sealed, and never out of it but to the agent that pushes. For the
+ * console and ctl roles.
+ *
+ * sign_key_new() makes an RSA 2048 key, what Apple's portals take, and a request for it; the key is
+ * sealed until its certificate comes. INVALID: a name is none. */
+struct sign_request {
+    struct bytes csr_der, key_sealed;
+};
+enum outcome sign_key_new(struct arena *a, const char *common_name, const char *organization,
+                          struct sign_request *out, struct err *err) MUST_USE;
+/* The certificate has come: the key is sealed for what it is now. purpose "PushKey", then for the
+ * certificate's topic, or "VendorKey", then for the certificate's SHA-256 in hexadecimal. CONFLICT:
+ * the certificate belongs to another key; INVALID: a push certificate without a topic. */
+enum outcome sign_key_adopt(struct arena *a, const char *purpose, struct bytes key_sealed,
+                            struct bytes cert_der, struct bytes *sealed, struct err *err) MUST_USE;
+/* Signs a request for a push certificate as its vendor: RSA with digest "SHA1" or "SHA256".
+ * INVALID: the request is none, or not signed by its own key; CONFLICT: the sealed key is not the
+ * certificate's. */
+enum outcome sign_vendor(struct arena *a, struct bytes key_sealed, struct bytes cert_der,
+                         struct bytes csr_der, const char *digest, struct bytes *signature,
+                         struct err *err) MUST_USE;
+/* What a vendor's key is sealed with when it is imported. */
+#define SIGN_VENDOR_LABEL "VendorKey:%s" /* SHA-256 of the certificate, hexadecimal */
+
 /* The certificates that devices and administrators may see, as DER: "ca", "ra" (what SCEP
  * requests are encrypted to and replies signed with), "profile". NOT_FOUND: another name. */
 enum outcome sign_certificate(struct arena *a, const char *which, struct bytes *der,

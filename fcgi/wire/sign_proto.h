@@ -34,6 +34,9 @@ enum sign_op {
     SIGN_OP_TICKET_END,
     SIGN_OP_DIGEST_CHECK,
     SIGN_OP_PKCS12,
+    SIGN_OP_KEY_NEW,
+    SIGN_OP_KEY_ADOPT,
+    SIGN_OP_VENDOR_SIGN,
     SIGN_OP__MAX
 };
 

@@ -86,6 +86,20 @@ enum outcome cert_info_read(struct arena *a, struct bytes der, struct cert_info 
     return o;
 }
 
+enum outcome cert_issued_by(struct bytes der, struct bytes issuer, struct err *err)
+{
+    X509 *x = ossl_cert(der, err), *ca = x ? ossl_cert(issuer, err) : NULL;
+    enum outcome o = x && ca ? OK : INVALID;
+    if (o == OK && (X509_check_ca(ca) < 1 ||
+                    X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(ca)) != 0 ||
+                    X509_verify(x, X509_get0_pubkey(ca)) != 1))
+        o = err_ossl(err, DENIED, "the one certificate is not issued by the other");
+    X509_free(x);
+    X509_free(ca);
+    ERR_clear_error();
+    return o;
+}
+
 static enum outcome pem_read_all(struct arena *a, BIO *bio, struct bytes *der, size_t max,
                                  size_t *n, struct err *err)
 {
@@ -157,4 +171,26 @@ void csr_to_pem(struct bytes der, struct buf *out)
         out->failed = true;
     BIO_free(bio);
     ERR_clear_error();
+}
+
+enum outcome csr_from_pem(struct arena *a, struct bytes pem, struct bytes *der, struct err *err)
+{
+    if (pem.n == 0 || pem.n > INT_MAX)
+        return err_set(err, INVALID, "no request in %zu octets", pem.n);
+    *der = pem;
+    if (pem.p[0] == 0x30)
+        return OK;
+    BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    unsigned char *data = NULL;
+    long n = 0;
+    bool found = bio && PEM_bytes_read_bio(&data, &n, NULL, PEM_STRING_X509_REQ, bio, NULL, NULL);
+    enum outcome o = OK;
+    if (!found)
+        o = err_ossl(err, INVALID, "no CERTIFICATE REQUEST in the PEM text");
+    else if (!(*der = arena_bytes(a, bytes_of(data, (size_t)n))).p)
+        o = err_set(err, ERROR, "out of memory");
+    OPENSSL_free(data);
+    BIO_free(bio);
+    ERR_clear_error();
+    return o;
 }

@@ -34,6 +34,9 @@ enum outcome cert_from_pem(struct arena *a, struct bytes pem, struct bytes *der,
                            size_t *n, struct err *err) MUST_USE;
 void cert_to_pem(struct bytes der, struct buf *out);
 
+/* Is it signed by the key of issuer, a CA whose name it bears? DENIED: it is not. */
+enum outcome cert_issued_by(struct bytes der, struct bytes issuer, struct err *err) MUST_USE;
+
 /* A set of trusted CAs. Safe for use by many threads at once after it was filled. */
 struct trust;
 enum outcome trust_new(struct trust **out, struct err *err) MUST_USE;
@@ -69,6 +72,10 @@ enum outcome pkey_from_pem(struct bytes pem, struct pkey **out, struct err *err)
 enum outcome pkey_to_pem(const struct pkey *k, struct buf *out, struct err *err) MUST_USE;
 /* OK when the certificate holds this key, CONFLICT when another. */
 enum outcome pkey_matches(const struct pkey *k, struct bytes cert_der, struct err *err) MUST_USE;
+/* Signs b with RSA (PKCS #1 v1.5) and digest "SHA1" or "SHA256". SHA-1 is for a service of Apple's
+ * that asks for it. INVALID: no RSA key, another digest. */
+enum outcome pkey_sign(const struct pkey *k, const char *digest, struct bytes b, struct buf *out,
+                       struct err *err) MUST_USE;
 void pkey_free(struct pkey **k);
 /* From now on this process keeps the numbers of private keys in memory that is locked where the
  * system allows it, left out of core files and wiped when freed. Once, before the first key. */
@@ -91,6 +98,9 @@ enum outcome csr_new(const struct pkey *k, const char *common_name, const char *
                      const char *challenge, struct buf *der, struct err *err) MUST_USE;
 /* A request as PEM. */
 void csr_to_pem(struct bytes der, struct buf *out);
+/* The first request of a PEM text as DER, in a; DER is taken as it is. INVALID: there is none. */
+enum outcome csr_from_pem(struct arena *a, struct bytes pem, struct bytes *der,
+                          struct err *err) MUST_USE;
 
 /* What a certificate we issue is to hold. */
 struct cert_profile {

@@ -83,6 +83,27 @@ enum outcome pkey_matches(const struct pkey *k, struct bytes cert_der, struct er
     return OK;
 }
 
+enum outcome pkey_sign(const struct pkey *k, const char *digest, struct bytes b, struct buf *out,
+                       struct err *err)
+{
+    const EVP_MD *md = strcmp(digest, "SHA1") == 0     ? EVP_sha1()
+                       : strcmp(digest, "SHA256") == 0 ? EVP_sha256()
+                                                       : NULL;
+    if (!md || !EVP_PKEY_is_a(k->k, "RSA"))
+        return err_set(err, INVALID, "signed here is with RSA and SHA1 or SHA256");
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t n = (size_t)EVP_PKEY_get_size(k->k);
+    char *room = buf_room(out, n);
+    enum outcome o = OK;
+    if (!ctx || !room || EVP_DigestSignInit(ctx, NULL, md, NULL, k->k) != 1 ||
+        EVP_DigestSign(ctx, (unsigned char *)room, &n, b.p, b.n) != 1)
+        o = err_ossl(err, ERROR, "cannot sign");
+    else
+        buf_grew(out, n);
+    EVP_MD_CTX_free(ctx);
+    return o;
+}
+
 void pkey_free(struct pkey **k)
 {
     if (!*k)

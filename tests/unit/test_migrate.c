@@ -506,6 +506,8 @@ static void the_grants_of_this_program(void **state)
         {DB_AGENT, {.name = "13", .text = "SELECT password_hash FROM admin"}, false},
         {DB_MDM, {.name = "14", .text = "SELECT token_sha256 FROM session"}, false},
         {DB_CONSOLE, {.name = "15", .text = "SELECT csrf FROM session"}, true},
+        {DB_AGENT, {.name = "19", .text = "SELECT key_sealed FROM push_request"}, false},
+        {DB_MDM, {.name = "20", .text = "SELECT key_sealed FROM vendor_cert"}, false},
         {DB_CONSOLE, {.name = "17", .text = "SELECT subject FROM scep_request"}, true},
         {DB_AGENT, {.name = "18", .text = "SELECT csr_sealed FROM scep_request"}, false},
         {DB_AGENT, {.name = "16", .text = "SELECT token_sha256 FROM session"}, false},

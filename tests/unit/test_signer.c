@@ -392,6 +392,59 @@ static int raw_connect(const char *role)
     return fd;
 }
 
+/* Keys of push certificates: only for their own certificate, and only for who may. */
+static void push_keys(void **state)
+{
+    (void)state;
+    struct sign_request r, other;
+    struct pkey *ca = NULL, *foreign = NULL;
+    struct buf der = BUF_INIT(1 << 16), secret = BUF_INIT(1 << 16);
+    struct bytes sealed, signature;
+    struct cert_profile p = {.common_name = "APSP",
+                             .topic = "com.apple.mgmt.x",
+                             .not_before = clock_now() - HOUR_US,
+                             .not_after = clock_now() + DAY_US};
+    sign_client_setup(dir, SIGN_MDM);
+    assert_int_equal(sign_key_new(a, "Push", "Org", &r, &err), DENIED);
+    sign_client_setup(dir, SIGN_CTL);
+    assert_int_equal(sign_key_new(a, "", "Org", &r, &err), INVALID);
+    assert_int_equal(sign_key_new(a, "Push", "Org", &r, &err), OK);
+    assert_int_equal(sign_key_new(a, "Push", "", &other, &err), OK);
+    assert_int_equal(pkey_new_rsa(2048, &ca, &err), OK);
+    assert_int_equal(cert_issue(&p, r.csr_der, NULL, bytes_of(NULL, 0), ca, &der, &err), OK);
+    struct bytes cert = arena_bytes(a, buf_bytes(&der));
+    assert_int_equal(sign_key_adopt(a, "PushKey", other.key_sealed, cert, &sealed, &err), CONFLICT);
+    assert_int_equal(sign_key_adopt(a, "UnlockToken", r.key_sealed, cert, &sealed, &err), INVALID);
+    assert_int_equal(sign_key_adopt(a, "PushKey", r.key_sealed, cert, &sealed, &err), OK);
+    /* the agent opens it, for that topic only; what waited opens for nobody */
+    assert_int_equal(sign_unseal("PushKey", p.topic, sealed, bytes_of(NULL, 0), "", &secret, &err),
+                     DENIED);
+    sign_client_setup(dir, SIGN_AGENT);
+    assert_int_equal(sign_unseal("PushKey", "other", sealed, bytes_of(NULL, 0), "", &secret, &err),
+                     DENIED);
+    assert_int_equal(
+        sign_unseal("PushKey", p.topic, r.key_sealed, bytes_of(NULL, 0), "", &secret, &err),
+        DENIED);
+    assert_int_equal(sign_unseal("PushKey", p.topic, sealed, bytes_of(NULL, 0), "", &secret, &err),
+                     OK);
+    assert_int_equal(pkey_from_pem(buf_bytes(&secret), &foreign, &err), OK);
+    assert_int_equal(pkey_matches(foreign, cert, &err), OK);
+    /* a push key signs nothing as a vendor's */
+    sign_client_setup(dir, SIGN_CTL);
+    assert_int_equal(sign_vendor(a, sealed, cert, other.csr_der, "SHA1", &signature, &err),
+                     CONFLICT);
+    assert_int_equal(sign_key_adopt(a, "VendorKey", r.key_sealed, cert, &sealed, &err), OK);
+    assert_int_equal(sign_vendor(a, sealed, cert, bytes_str("x"), "SHA1", &signature, &err),
+                     INVALID);
+    assert_int_equal(sign_vendor(a, sealed, cert, other.csr_der, "MD5", &signature, &err), INVALID);
+    assert_int_equal(sign_vendor(a, sealed, cert, other.csr_der, "SHA1", &signature, &err), OK);
+    assert_int_equal(signature.n, 256);
+    buf_wipe(&secret);
+    buf_free(&der);
+    pkey_free(&ca);
+    pkey_free(&foreign);
+}
+
 static void still_there(void)
 {
     const char *version;
@@ -577,6 +630,7 @@ int main(void)
         cmocka_unit_test(operations_by_role),
         cmocka_unit_test(digest_answers),
         cmocka_unit_test(tickets),
+        cmocka_unit_test(push_keys),
         cmocka_unit_test(rubbish),
         cmocka_unit_test(slow_callers),
         cmocka_unit_test(other_accounts),
