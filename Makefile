@@ -91,6 +91,7 @@ seeds:
 # Half an hour on two processors; BENCH_ARGS=--quick only sees that it works.
 bench: all $(BENCH_BIN)
 	BUILD=$(abspath $(B)) tests/bench/bench $(BENCH_ARGS)
+	BUILD=$(abspath $(B)) tests/bench/ways $(BENCH_ARGS)
 
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -fno-omit-frame-pointer' HARDEN=-fPIE \

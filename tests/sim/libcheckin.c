@@ -1,6 +1,8 @@
 /* libcheckin.c: check-in messages, and how every message of a device is signed, sent and traced. */
 #include "libsimdev.h"
 
+#include "libdigest.h"
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "wire/encode.h"
@@ -248,52 +250,15 @@ static void keep_body(struct simdev *d, struct bytes b)
         memcpy(d->last_body, b.p, b.n);
 }
 
-/* The value of a parameter of a challenge, without its quotes. */
-static bool challenge_value(const char *challenge, const char *name, char *out, size_t size)
-{
-    const char *at = strstr(challenge, name);
-    size_t n;
-    if (!at || at[strlen(name)] != '=')
-        return false;
-    at += strlen(name) + 1;
-    at += *at == '"';
-    n = strcspn(at, "\", ");
-    return n < size && snprintf(out, size, "%.*s", (int)n, at) >= 0;
-}
-
-/* H of the text in hexadecimal: MD5 or SHA-256. */
-static void hash_text(const char *algorithm, const char *text, char out[65])
-{
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    const EVP_MD *md = strcmp(algorithm, "SHA-256") == 0 ? EVP_sha256() : EVP_md5();
-    if (!EVP_Digest(text, strlen(text), sum, &n, md, NULL))
-        abort();
-    hex_encode(bytes_of(sum, n), out);
-}
-
-/* What a Mac makes of short name, password and challenge (RFC 7616, qop=auth). */
 static bool digest_answer(struct simdev *d, struct channel *c, const char *challenge)
 {
-    char name[sizeof c->short_name], realm[64], nonce[128], algorithm[16] = "MD5", text[512],
-                                                            ha1[65], ha2[65], response[65];
-    const char *password = d->fleet->opt.user_password;
-    if (!challenge_value(challenge, "realm", realm, sizeof realm) ||
-        !challenge_value(challenge, "nonce", nonce, sizeof nonce))
-        return false;
-    if (!challenge_value(challenge, "algorithm", algorithm, sizeof algorithm))
-        snprintf(algorithm, sizeof algorithm, "MD5");
-    memcpy(name, c->short_name, sizeof name);
-    snprintf(text, sizeof text, "%s:%s:%s", name, realm, password);
-    hash_text(algorithm, text, ha1);
-    hash_text(algorithm, "PUT:/mdm/checkin", ha2);
-    snprintf(text, sizeof text, "%s:%s:%08x:0a4f113b:auth:%s", ha1, nonce, 3u, ha2);
-    hash_text(algorithm, text, response);
-    snprintf(c->digest, sizeof c->digest,
-             "Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"/mdm/checkin\", "
-             "algorithm=%s, qop=auth, nc=%08x, cnonce=\"0a4f113b\", response=\"%s\"",
-             name, realm, nonce, algorithm, 3u, response);
-    return true;
+    const struct digest_reply r = {.challenge = challenge,
+                                   .name = c->short_name,
+                                   .password = d->fleet->opt.user_password,
+                                   .method = "PUT",
+                                   .uri = "/mdm/checkin",
+                                   .count = 3};
+    return digest_reply(&r, c->digest, sizeof c->digest);
 }
 
 static void on_challenge(struct simdev *d, unsigned channel, const char *challenge)

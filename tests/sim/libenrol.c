@@ -1,35 +1,21 @@
 /*
- * libenrol.c: enrolment by profile, as a device does it: fetch the profile, install its
- * certificates, get an identity by SCEP (or take the one in the profile), Authenticate,
- * TokenUpdate.
+ * libenrol.c: enrolment by profile, as a device does it: fetch the profile (libway.c: in other
+ * ways), install its certificates, get an identity by SCEP (or take the one in the profile),
+ * Authenticate, TokenUpdate.
  *
  * Over an existing enrolment (JOB_REPLACE) everything new is kept aside until its first TokenUpdate
  * was accepted; when anything fails before, the old configuration stays.
  */
-#include "libsimdev.h"
+#include "libenrol.h"
 
 #include "base/limits.h"
-#include "libscepclient.h"
 #include "wire/encode.h"
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-struct enrolment {
-    struct simdev *device; /* NULL: abandoned while a key was being made */
-    bool waits_for_key;
-    struct mobileconfig profile;
-    struct mdm_setup *mdm;
-    struct scep_caps caps;
-    struct scep_ca ca;
-    EVP_PKEY *key;
-    struct scep_request request;
-    struct identity id;
-    char *url; /* of the present request */
-};
-
-static void enrolment_free(struct enrolment *e)
+void enrol_forget(struct enrolment *e)
 {
     mobileconfig_free(&e->profile);
     mdm_setup_free(&e->mdm);
@@ -38,6 +24,10 @@ static void enrolment_free(struct enrolment *e)
     EVP_PKEY_free(e->key);
     identity_free(&e->id);
     free(e->url);
+    free(e->address);
+    free(e->challenge);
+    free(e->token);
+    identity_free(&e->born);
     free(e);
 }
 
@@ -50,11 +40,10 @@ void enrol_abandon(struct simdev *d)
     if (e->waits_for_key)
         e->device = NULL; /* on_key() frees it */
     else
-        enrolment_free(e);
+        enrol_forget(e);
 }
 
-/* final: trying again does not help. */
-static void failed(struct simdev *d, bool final, int retry_after)
+void enrol_failed(struct simdev *d, bool final, int retry_after)
 {
     enrol_abandon(d);
     if (!final) {
@@ -67,33 +56,47 @@ static void failed(struct simdev *d, bool final, int retry_after)
     job_done(d);
 }
 
-/* True when the answer is a 200; otherwise the enrolment has failed already. */
-static bool good_answer(struct simdev *d, const struct httpc_result *r)
+bool enrol_good(struct simdev *d, const struct httpc_result *r)
 {
     message_seen(d, d->enrolment->url, r);
     if (r->outcome == OK && r->status == 200)
         return true;
-    failed(d, r->outcome == DENIED || (r->status >= 400 && r->status < 500 && r->status != 429),
-           r->retry_after);
+    enrol_failed(d,
+                 r->outcome == DENIED || (r->status >= 400 && r->status < 500 && r->status != 429),
+                 r->retry_after);
     return false;
+}
+
+void enrol_ask(struct simdev *d, const char *url, const char *headers, struct bytes body,
+               httpc_fn *fn)
+{
+    struct enrolment *e = d->enrolment;
+    char *mine = strdup(url), *lines = NULL;
+    if (!mine || asprintf(&lines, "User-Agent: MDM/1.0\r\n%s", headers) < 0)
+        abort();
+    free(e->url);
+    e->url = mine;
+    struct httpc_request r = {.method = body.n ? "POST" : "GET",
+                              .url = e->url,
+                              .headers = lines,
+                              .body = body,
+                              .timeout_us = d->fleet->opt.timeout_us};
+    d->fleet->stats.requests++;
+    httpc_send(d->fleet->http, &d->conn, &r, fn, d);
+    free(lines);
 }
 
 static void get(struct simdev *d, httpc_fn *fn, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static void get(struct simdev *d, httpc_fn *fn, const char *fmt, ...)
 {
-    struct enrolment *e = d->enrolment;
+    char *url;
     va_list ap;
     va_start(ap, fmt);
-    free(e->url);
-    if (vasprintf(&e->url, fmt, ap) < 0)
+    if (vasprintf(&url, fmt, ap) < 0)
         abort();
     va_end(ap);
-    struct httpc_request r = {.method = "GET",
-                              .url = e->url,
-                              .headers = "User-Agent: MDM/1.0\r\n",
-                              .timeout_us = d->fleet->opt.timeout_us};
-    d->fleet->stats.requests++;
-    httpc_send(d->fleet->http, &d->conn, &r, fn, d);
+    enrol_ask(d, url, "", bytes_of(NULL, 0), fn);
+    free(url);
 }
 
 /* ------------------------------------------------------------------ check-in */
@@ -130,7 +133,7 @@ static void on_token_update(void *arg, const struct httpc_result *r)
     struct simdev *d = arg;
     if (!(r->outcome == OK && r->status == 200))
         d->channel[0].token_count--;
-    if (good_answer(d, r))
+    if (enrol_good(d, r))
         commit(d);
 }
 
@@ -152,7 +155,7 @@ static void put(struct simdev *d, enum message_kind kind, httpc_fn *fn)
 static void on_authenticate(void *arg, const struct httpc_result *r)
 {
     struct simdev *d = arg;
-    if (!good_answer(d, r))
+    if (!enrol_good(d, r))
         return;
     d->channel[0].token_count++; /* another token and PushMagic for each enrolment */
     put(d, MSG_TOKEN_UPDATE, on_token_update);
@@ -183,7 +186,7 @@ static void on_cert_rep(void *arg, const struct httpc_result *r)
     struct enrolment *e = d->enrolment;
     struct err err = {0};
     struct buf cert = BUF_INIT(64 * LIM_KB);
-    if (!good_answer(d, r))
+    if (!enrol_good(d, r))
         return;
     enum outcome o = scepclient_reply(&e->request, &e->ca, r->body, &cert, &err);
     if (o == OK && !keep_identity(e, buf_bytes(&cert), e->key))
@@ -191,10 +194,14 @@ static void on_cert_rep(void *arg, const struct httpc_result *r)
     buf_free(&cert);
     if (o != OK) {
         simdev_error(d, "%s: %s", e->profile.scep.url, err.msg);
-        failed(d, o != UNAVAILABLE, o == UNAVAILABLE ? (int)e->profile.scep.retry_delay_s : -1);
+        enrol_failed(d, o != UNAVAILABLE,
+                     o == UNAVAILABLE ? (int)e->profile.scep.retry_delay_s : -1);
         return;
     }
-    put(d, MSG_AUTHENTICATE, on_authenticate);
+    if (e->service)
+        way_identity(d);
+    else
+        put(d, MSG_AUTHENTICATE, on_authenticate);
 }
 
 /* The values that a device itself fills in. */
@@ -221,17 +228,11 @@ static void send_request(struct simdev *d, struct bytes message)
         buf_free(&escaped);
         return;
     }
-    free(e->url);
-    if (asprintf(&e->url, "%s?operation=PKIOperation", base) < 0)
+    char *url;
+    if (asprintf(&url, "%s?operation=PKIOperation", base) < 0)
         abort();
-    struct httpc_request r = {
-        .method = "POST",
-        .url = e->url,
-        .headers = "User-Agent: MDM/1.0\r\nContent-Type: application/x-pki-message\r\n",
-        .body = message,
-        .timeout_us = d->fleet->opt.timeout_us};
-    d->fleet->stats.requests++;
-    httpc_send(d->fleet->http, &d->conn, &r, on_cert_rep, d);
+    enrol_ask(d, url, "Content-Type: application/x-pki-message\r\n", message, on_cert_rep);
+    free(url);
 }
 
 static void on_key(void *arg, EVP_PKEY *key)
@@ -243,13 +244,13 @@ static void on_key(void *arg, EVP_PKEY *key)
     e->waits_for_key = false;
     e->key = key;
     if (!d) {
-        enrolment_free(e);
+        enrol_forget(e);
         return;
     }
     if (!key || scepclient_request(&e->profile.scep, &e->ca, &e->caps, key, fill, d, &e->request,
                                    &message, &err) != OK) {
         simdev_error(d, "%s", key ? err.msg : "no key pair could be made");
-        failed(d, true, -1);
+        enrol_failed(d, true, -1);
     } else {
         send_request(d, buf_bytes(&message));
     }
@@ -261,11 +262,11 @@ static void on_ca_cert(void *arg, const struct httpc_result *r)
     struct simdev *d = arg;
     struct enrolment *e = d->enrolment;
     struct err err = {0};
-    if (!good_answer(d, r))
+    if (!enrol_good(d, r))
         return;
     if (scepclient_ca(r->body, e->profile.scep.ca_fingerprint, &e->ca, &err) != OK) {
         simdev_error(d, "%s: %s", e->url, err.msg);
-        failed(d, true, -1);
+        enrol_failed(d, true, -1);
         return;
     }
     e->waits_for_key = true;
@@ -277,7 +278,7 @@ static void on_ca_caps(void *arg, const struct httpc_result *r)
     struct simdev *d = arg;
     struct enrolment *e = d->enrolment;
     struct buf name = BUF_INIT(LIM_PATH);
-    if (!good_answer(d, r))
+    if (!enrol_good(d, r))
         return;
     scepclient_caps(r->body, &e->caps);
     url_encode_add(&name, e->profile.scep.name ? e->profile.scep.name : "");
@@ -314,32 +315,39 @@ static void trust(struct bytes der, void *arg)
         fprintf(stderr, "mdmsim: a certificate payload is no certificate\n");
 }
 
-static void take_profile(struct simdev *d, struct bytes profile)
+void enrol_scep(struct simdev *d)
+{
+    get(d, on_ca_caps, "%s?operation=GetCACaps", d->enrolment->profile.scep.url);
+}
+
+void enrol_take(struct simdev *d, struct bytes profile)
 {
     struct enrolment *e = d->enrolment;
     struct err err = {0};
     if (mobileconfig_read(profile, &e->profile, &err) != OK || !e->profile.has_mdm) {
         simdev_error(d, "%s: %s", e->url, err.msg[0] ? err.msg : "no MDM payload");
-        failed(d, true, -1);
+        enrol_failed(d, true, -1);
         return;
     }
     e->mdm = e->profile.mdm;
     e->profile.mdm = NULL;
+    if (e->mdm->user_enrollment)
+        d->user_enrollment = true;
     mobileconfig_certificates(&e->profile, trust, d->fleet);
     if (e->profile.has_scep) {
-        get(d, on_ca_caps, "%s?operation=GetCACaps", e->profile.scep.url);
+        enrol_scep(d);
     } else if (open_pkcs12(e)) {
         put(d, MSG_AUTHENTICATE, on_authenticate);
     } else {
         simdev_error(d, "%s: the PKCS#12 identity cannot be opened", e->url);
-        failed(d, true, -1);
+        enrol_failed(d, true, -1);
     }
 }
 
 static void on_profile(void *arg, const struct httpc_result *r)
 {
-    if (good_answer(arg, r))
-        take_profile(arg, r->body);
+    if (enrol_good(arg, r) && !way_service(arg, r->body))
+        enrol_take(arg, r->body);
 }
 
 void enrol_run(struct simdev *d)
@@ -360,9 +368,12 @@ void enrol_run(struct simdev *d)
         abort();
     d->enrolment->device = d;
     if (!j->raw) {
-        get(d, on_profile, "%s", d->fleet->opt.enroll_url);
+        if (d->fleet->opt.ade || d->fleet->opt.account)
+            way_begin(d);
+        else
+            get(d, on_profile, "%s", d->fleet->opt.enroll_url);
         return;
     }
     d->enrolment->url = strdup("InstallProfile"); /* the server renews the identity */
-    take_profile(d, bytes_of(j->raw, j->nraw));
+    enrol_take(d, bytes_of(j->raw, j->nraw));
 }

@@ -46,7 +46,7 @@ struct httpc_conn {
     bool chunked, close_after;
     size_t chunk_pos;  /* in `in`: where the next chunk's size line begins */
     struct buf answer; /* de-chunked body */
-    char content_type[128], location[2048];
+    char content_type[128], location[2048], authenticate[1024];
     int retry_after;
 
     httpc_fn *fn;
@@ -120,7 +120,10 @@ static void finish(struct httpc_conn *c, enum outcome o, const char *error)
         body =
             c->chunked ? buf_bytes(&answer) : bytes_of(in.data + c->head_len, in.len - c->head_len);
     char type[sizeof c->content_type], words[300];
+    char authenticate[sizeof c->authenticate], location[sizeof c->location];
     snprintf(type, sizeof type, "%s", c->content_type);
+    snprintf(authenticate, sizeof authenticate, "%s", c->authenticate);
+    snprintf(location, sizeof location, "%s", c->location);
     snprintf(words, sizeof words, "%s", error ? error : "");
     struct httpc_result r = {.outcome = o,
                              .status = o == OK ? c->status : 0,
@@ -128,6 +131,8 @@ static void finish(struct httpc_conn *c, enum outcome o, const char *error)
                              .sent = buf_bytes(&sent),
                              .content_type = type,
                              .retry_after = o == OK ? c->retry_after : -1,
+                             .authenticate = o == OK ? authenticate : "",
+                             .location = o == OK ? location : "",
                              .error = words};
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
     c->answer = BUF_INIT(LIM_RESPONSE);
@@ -291,7 +296,7 @@ static void begin(struct httpc_conn *c)
     c->length = -1;
     c->chunked = c->close_after = false;
     c->retry_after = -1;
-    c->content_type[0] = c->location[0] = '\0';
+    c->content_type[0] = c->location[0] = c->authenticate[0] = '\0';
     buf_free(&c->in);
     buf_free(&c->answer);
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
@@ -345,6 +350,8 @@ static void header_line(struct httpc_conn *c, const char *line, size_t n)
         snprintf(c->content_type, sizeof c->content_type, "%.*s", nv, v);
     else if (IS("Location"))
         snprintf(c->location, sizeof c->location, "%.*s", nv, v);
+    else if (IS("WWW-Authenticate"))
+        snprintf(c->authenticate, sizeof c->authenticate, "%.*s", nv, v);
     else if (IS("Retry-After"))
         c->retry_after = (int)strtol(v, NULL, 10);
 #undef IS

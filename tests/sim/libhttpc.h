@@ -45,6 +45,8 @@ struct httpc_result {
     struct bytes sent;        /* the request's body */
     const char *content_type; /* "" when absent */
     int retry_after;          /* seconds; -1 when absent */
+    const char *authenticate; /* WWW-Authenticate, "" when absent */
+    const char *location;     /* of a redirection that was not followed; "" when absent */
     const char *error;        /* words, when not OK */
 };
 /* Called once for each request. It may send the next request over the same connection, or close

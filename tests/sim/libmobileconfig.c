@@ -51,6 +51,24 @@ static enum outcome check_mdm(const struct mdm_setup *m, struct err *err)
     return OK;
 }
 
+/* Account-driven: the mode needs the account, and a user enrolment has rights of its own. */
+static enum outcome check_mode(struct mdm_setup *m, pl payload, struct err *err)
+{
+    const char *mode = pl_get_str(payload, "EnrollmentMode");
+    if (!mode)
+        return OK;
+    m->user_enrollment = strcmp(mode, "BYOD") == 0;
+    if (!m->user_enrollment && strcmp(mode, "ADDE") != 0)
+        return err_set(err, INVALID, "EnrollmentMode is neither BYOD nor ADDE");
+    if (!pl_get_str(payload, "AssignedManagedAppleID"))
+        return err_set(err, INVALID, "EnrollmentMode without AssignedManagedAppleID");
+    if (m->user_enrollment && pl_get(payload, "AccessRights"))
+        return err_set(err, INVALID, "a user enrolment with AccessRights");
+    if (m->user_enrollment)
+        m->access_rights = 1 | 2 | 16 | 64 | 128 | 256 | 512 | 1024 | 4096;
+    return OK;
+}
+
 static enum outcome read_mdm(struct mobileconfig *c, pl payload, struct err *err)
 {
     if (c->mdm)
@@ -74,7 +92,8 @@ static enum outcome read_mdm(struct mobileconfig *c, pl payload, struct err *err
     m->bootstrap_token = capability(payload, "com.apple.mdm.bootstraptoken");
     if (!pl_get_str(payload, "IdentityCertificateUUID"))
         return err_set(err, INVALID, "the MDM payload lacks IdentityCertificateUUID");
-    return check_mdm(m, err);
+    enum outcome o = check_mode(m, payload, err);
+    return o == OK ? check_mdm(m, err) : o;
 }
 
 /* The identity payload is the one that the MDM payload names. */
@@ -128,8 +147,12 @@ static enum outcome read_profile(struct mobileconfig *c, struct err *err)
                        "PayloadType is not Configuration, or PayloadIdentifier or PayloadUUID is "
                        "missing");
     pl mdm = find_payload(content, "PayloadType", "com.apple.mdm");
-    if (!mdm)
+    if (!mdm) { /* of a Profile Service: the identity alone */
+        pl scep = find_payload(content, "PayloadType", "com.apple.security.scep");
+        if (scep)
+            read_identity(c, scep);
         return OK;
+    }
     enum outcome o = read_mdm(c, mdm, err);
     if (o != OK)
         return o;

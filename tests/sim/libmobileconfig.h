@@ -15,6 +15,7 @@ struct mdm_setup {
     char *profile_uuid;
     int64_t access_rights;
     bool sign_message, check_out, per_user, bootstrap_token;
+    bool user_enrollment; /* EnrollmentMode BYOD */
 };
 void mdm_setup_free(struct mdm_setup **m);
 

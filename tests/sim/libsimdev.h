@@ -3,6 +3,7 @@
  *
  *   libsimdev.c    the fleet, jobs, who may talk now, back-off
  *   libenrol.c     profile, SCEP, Authenticate, TokenUpdate
+ *   libway.c       configuration URL, Profile Service, account-driven enrolment
  *   libcheckin.c   check-in messages and how a message is signed and sent
  *   libexchange.c  from Idle to the empty answer
  *   libanswer.c    what a command does and what is reported
@@ -155,6 +156,9 @@ struct simdev {
 
 struct fleet_options {
     const char *user_password;                   /* NULL: users answer no Digest challenge */
+    const char *user_name;                       /* who logs in before the enrolment, or NULL */
+    const char *account;                         /* NAME@DOMAIN of account-driven enrolment */
+    bool ade;                                    /* enroll_url is a configuration URL */
     const char *enroll_url, *state_dir, *server; /* server: replaces the profile's hosts, or NULL */
     enum hw_kind kind;
     unsigned users, concurrency;
@@ -173,12 +177,14 @@ struct fleet_stats {
 };
 
 struct apnsc;
+struct attest_ca;
 struct control;
 struct fleet {
     struct loop *loop;
     struct httpc *http;
     struct keys *keys;
     struct script *script;
+    struct attest_ca *apple; /* issues the built-in identities, or NULL */
     struct apnsc *apns;      /* or NULL */
     struct control *control; /* or NULL */
     FILE *trace;             /* or NULL */

@@ -17,6 +17,13 @@
  *   --user-enrollment    EnrollmentID and EnrollmentUserID instead of UDID and UserID
  *   --user-authenticate  Mac users send UserAuthenticate before their TokenUpdate
  *   --user-password TEXT with which they answer a Digest challenge
+ *   --ade                --enroll-url is a configuration URL (Device Enrollment Program): the
+ * device posts what it says of itself, signed with its built-in identity
+ *   --account NAME@DOMAIN  account-driven enrolment: --enroll-url is the domain's https address,
+ * where the device looks for /.well-known/com.apple.remotemanagement
+ *   --user-name NAME     who logs in when the server asks for it, with --user-password
+ *   --apple-ca FILE      PEM of a CA and its key that plays Apple's: issues the built-in
+ * identities. A profile-service payload at --enroll-url needs it too
  *   --seed N             the same seed makes the same devices (1)
  *   --state DIR          keeps identities, tokens, profiles and undelivered results; a second start
  *                        goes on with them and does not enrol again
@@ -71,6 +78,7 @@
  *   {"op":"settle"}                        waits until all are idle
  *   {"op":"quit"}
  */
+#include "libattest.h"
 #include "libsimdev.h"
 
 #include "base/clock.h"
@@ -83,7 +91,7 @@
 #include <unistd.h>
 
 struct arguments {
-    const char *ca_file, *wake, *answers, *control, *trace;
+    const char *apple_ca, *ca_file, *wake, *answers, *control, *trace;
     unsigned devices, threads;
     bool once;
 };
@@ -101,6 +109,10 @@ enum option_id {
     O_UE,
     O_UA,
     O_PASSWORD,
+    O_ADE,
+    O_ACCOUNT,
+    O_USER_NAME,
+    O_APPLE,
     O_SEED,
     O_STATE,
     O_SIGN,
@@ -136,6 +148,10 @@ static const struct option options[] = {
     {"user-enrollment", 0, 0, O_UE},
     {"user-authenticate", 0, 0, O_UA},
     {"user-password", 1, 0, O_PASSWORD},
+    {"ade", 0, 0, O_ADE},
+    {"account", 1, 0, O_ACCOUNT},
+    {"user-name", 1, 0, O_USER_NAME},
+    {"apple-ca", 1, 0, O_APPLE},
     {"seed", 1, 0, O_SEED},
     {"state", 1, 0, O_STATE},
     {"sign", 0, 0, O_SIGN},
@@ -169,7 +185,8 @@ static void usage(FILE *to)
     fprintf(to,
             "usage: mdmsim --enroll-url URL [--devices N] [--kind iphone|ipad|mac|appletv|mix]\n"
             "  [--users N] [--shared-ipad] [--user-enrollment] [--user-authenticate]\n"
-            "  [--user-password TEXT] [--seed N]\n"
+            "  [--user-password TEXT] [--seed N] [--ade] [--account NAME@DOMAIN]\n"
+            "  [--user-name NAME] [--apple-ca FILE]\n"
             "  [--state DIR] [--sign] [--sign-sha1] [--proxy-header] [--server URL]\n"
             "  [--ca-file FILE] [--scep-get] [--binary PERCENT] [--concurrency N] [--threads N]\n"
             "  [--timeout S] [--backoff S] [--backoff-max S] [--tries N] [--notnow S]\n"
@@ -230,6 +247,18 @@ static void set_option(int id, const char *v, struct arguments *a)
         break;
     case O_PASSWORD:
         o->user_password = v;
+        break;
+    case O_ADE:
+        o->ade = true;
+        break;
+    case O_ACCOUNT:
+        o->account = v;
+        break;
+    case O_USER_NAME:
+        o->user_name = v;
+        break;
+    case O_APPLE:
+        a->apple_ca = v;
         break;
     case O_SEED:
         o->seed = strtoull(v, NULL, 0);
@@ -424,6 +453,8 @@ static enum outcome set_up(const struct arguments *a, struct loop_watch *signals
         o = watch_signals(signals, err);
     if (o == OK)
         o = httpc_new(fleet.loop, a->ca_file, &fleet.http, err);
+    if (o == OK && a->apple_ca)
+        o = attest_ca_load(a->apple_ca, &fleet.apple, err);
     if (o == OK)
         o = keys_new(fleet.loop, a->threads, &fleet.keys, err);
     if (o == OK)
@@ -459,6 +490,7 @@ int main(int argc, char **argv)
     control_free(&fleet.control);
     fleet_free(&fleet);
     apnsc_free(&fleet.apns);
+    attest_ca_free(&fleet.apple);
     keys_free(&fleet.keys);
     script_free(&fleet.script);
     httpc_free(&fleet.http);

@@ -1,0 +1,285 @@
+"""The ways in: configuration URL, Profile Service, account-driven enrolment.
+
+The devices' built-in identities come from a CA of the tests, as old and as weak as Apple's. curl
+answers the Digest challenge, openssl signs and decrypts; mdmsim enrols by each way.
+"""
+
+import json
+import os
+import plistlib
+import secrets
+import subprocess
+import time
+import unittest
+import urllib.parse
+
+import drover
+import test_enrol
+
+PASSWORD = "correct horse battery"
+
+
+class Apple:
+    """A CA that plays Apple's: 1024 bits, SHA-1, and one that has ended."""
+
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.folder = folder
+        self.pem = os.path.join(folder, "apple.pem")
+        if os.path.exists(self.pem):
+            return
+        key, cert = os.path.join(folder, "ca.key"), os.path.join(folder, "ca.pem")
+        drover.sh("openssl", "req", "-x509", "-newkey", "rsa:1024", "-sha1", "-nodes", "-days", "1",
+                  "-subj", "/O=Apple Inc./CN=Apple of the tests", "-addext",
+                  "keyUsage=critical,keyCertSign", "-keyout", key, "-out", cert)
+        with open(self.pem, "w") as f:
+            for part in (cert, key):
+                with open(part) as g:
+                    f.write(g.read())
+        os.chmod(self.pem, 0o644)
+
+    def device(self):
+        """A built-in identity."""
+        stem = os.path.join(self.folder, secrets.token_hex(8))
+        drover.sh("openssl", "req", "-new", "-newkey", "rsa:1024", "-nodes", "-subj",
+                  "/O=Apple Inc./CN=" + secrets.token_hex(16), "-keyout", stem + ".key", "-out",
+                  stem + ".csr")
+        drover.sh("openssl", "x509", "-req", "-sha1", "-in", stem + ".csr", "-CA", self.pem,
+                  "-CAkey", self.pem, "-set_serial", "0x" + secrets.token_hex(8), "-days", "30",
+                  "-out", stem + ".pem")
+        return drover.Identity(stem + ".pem", stem + ".key")
+
+
+def signed(identity, **keys):
+    """What a device says of itself, signed by openssl."""
+    info = {"UDID": secrets.token_hex(20), "SERIAL": "F" + secrets.token_hex(5).upper(),
+            "PRODUCT": "iPhone12,1", "VERSION": "21A329", "LANGUAGE": "en", **keys}
+    return drover.sh("openssl", "cms", "-sign", "-nodetach", "-binary", "-md", "sha1", "-signer",
+                     identity.cert, "-inkey", identity.key, "-outform", "DER",
+                     data=plistlib.dumps({k: v for k, v in info.items() if v is not None}))
+
+
+def opened(body):
+    """The property list of a signed profile."""
+    return plistlib.loads(drover.sh("openssl", "cms", "-verify", "-noverify", "-binary", "-inform",
+                                    "DER", data=body))
+
+
+class Site(unittest.TestCase):
+    """With Apple's CA and accounts configured; the default profile as each test says."""
+
+    algorithm = "MD5"
+
+    @classmethod
+    def setUpClass(cls):
+        s = cls.server = drover.server()
+        cls.apple = Apple(os.path.join(s.state, "apple"))
+        cls.enterClassContext(drover.setting(
+            s, "apple", roots=cls.apple.pem + "\n[account]\nuser_enrollment = iPhone iPad\n"
+            "device_enrollment = Mac\n[checkin]\ndigest_algorithm = " + cls.algorithm))
+
+    def setUp(self):
+        self.server.sql("DELETE FROM login_throttle")
+        self.name = "way" + secrets.token_hex(4)
+
+    def profile(self, **fields):
+        """The default profile with other fields, until the test ends."""
+        words = {"login": 1, "login_text": "''", "minimum_ios": "''", "minimum_macos": "''",
+                 "encrypt": 0, "assigned_only": 0}
+        update = "UPDATE enroll_profile_version v JOIN enroll_profile p ON p.id = v.profile_id " \
+                 "SET %s WHERE p.name = 'default'"
+        self.server.sql(update % ",".join("%s=%s" % f for f in fields.items()))
+        self.addCleanup(self.server.sql, update % ",".join("%s=%s" % f for f in words.items()))
+
+    def person(self, name=None):
+        self.server.ctl("users", "add", name or self.name, "--password-file", "-",
+                        data=(PASSWORD + "\n").encode())
+
+    def post(self, path, body, **headers):
+        return self.server.request("device_url", "POST", path, body,
+                                   {"Content-Type": "application/pkcs7-signature",
+                                    **{k.replace("_", "-"): v for k, v in headers.items()}})
+
+    def fleet(self, name, n, *options):
+        """mdmsim enrols n devices; their enrollments."""
+        since = int(time.time() * 1000000)
+        sim = test_enrol.Sim(self.server, name, n, "--apple-ca", self.apple.pem, *options)
+        self.addCleanup(sim.stop)
+        try:
+            rows = drover.wait_for(
+                lambda: (lambda r: r if len(r) >= n else None)(self.server.sql(
+                    "SELECT e.ident, h.way, COALESCE(h.account, ''), COALESCE(h.managed_account, "
+                    "''), e.kind FROM enrollment e JOIN life l ON l.id = e.life_id JOIN handout h "
+                    "ON h.id = l.handout_id WHERE e.created_at >= %d AND e.device_id = e.id"
+                    % since)), 60)
+        except AssertionError as e:
+            raise AssertionError("%s\n%s" % (e, sim.words())) from None
+        return rows
+
+
+class Login(Site):
+    """Depends on how the web server hands Authorization and the body of a 401 on."""
+
+    def curl(self, body, name, password, *options):
+        """(status, body) of curl's request with a Digest login."""
+        path = os.path.join(self.apple.folder, "body")
+        with open(path, "wb") as f:
+            f.write(body)
+        device = drover.trusted_ca().issue()
+        p = subprocess.run(
+            ["curl", "-sS", "--cacert", self.server.run["ca_file"], "--cert", device.cert, "--key",
+             device.key, "--anyauth", "--user", "%s:%s" % (name, password), "--data-binary",
+             "@" + path, "-H", "Content-Type: application/pkcs7-signature", "-w", "\n%{http_code}",
+             *options, self.server.run["device_url"] + "/enroll/ade"], capture_output=True,
+            timeout=30)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        answer, _, status = p.stdout.rpartition(b"\n")
+        return int(status), answer
+
+    def test_digest(self):
+        self.person()
+        self.profile(login=2, login_text="'Staff of the office only.'")
+        body = signed(self.apple.device())
+        a = self.post("/enroll/ade", body)
+        self.assertEqual(a.status, 401)
+        self.assertIn("Digest ", a.headers["WWW-Authenticate"])
+        self.assertEqual(a.body, b"Staff of the office only.\n")
+        mark = self.server.log_mark()
+        status, answer = self.curl(body, self.name, PASSWORD)
+        self.assertEqual(status, 200)
+        types = [p["PayloadType"] for p in opened(answer)["PayloadContent"]]
+        self.assertIn("com.apple.mdm", types)
+        self.assertEqual(self.curl(body, self.name, "wrong")[0], 401)
+        drover.wait_for(lambda: self.server.log_has(mark, "login.failed", self.name))
+        self.assertEqual(self.server.count(
+            "SELECT COUNT(*) FROM handout WHERE account = '%s'" % self.name), 1)
+
+
+class LoginSha256(Login):
+    algorithm = "SHA-256"
+    webs = ("lighttpd",)
+
+
+class ConfigurationUrl(Site):
+    webs = ("lighttpd",)
+
+    def test_fleet(self):
+        """Encrypted, after a login, with serial numbers that are assigned."""
+        self.person()
+        self.profile(login=2, encrypt=1)
+        rows = self.fleet("ade", 2, "--ade", "--enroll-url",
+                          self.server.run["device_url"] + "/enroll/ade", "--user-name", self.name,
+                          "--user-password", PASSWORD)
+        self.assertEqual({(r[1], r[2]) for r in rows}, {("4", self.name)})
+
+    def test_encrypted(self):
+        self.profile(encrypt=1)
+        device = self.apple.device()
+        a = self.post("/enroll/ade", signed(device))
+        sealed = opened(a.body)["EncryptedPayloadContent"]
+        path = os.path.join(self.apple.folder, "sealed")
+        with open(path, "wb") as f:
+            f.write(sealed)
+        inner = drover.sh("openssl", "cms", "-decrypt", "-inform", "DER", "-in", path, "-recip",
+                          device.cert, "-inkey", device.key)
+        self.assertIn("com.apple.mdm", {p["PayloadType"] for p in plistlib.loads(inner)})
+
+    def test_assigned(self):
+        self.profile(assigned_only=1)
+        device, serial = self.apple.device(), "F" + secrets.token_hex(5).upper()
+        body = signed(device, SERIAL=serial)
+        self.assertEqual(self.post("/enroll/ade", body).status, 403)
+        a = self.server.api("POST", "/v1/assigned",
+                            json.dumps({"serial_numbers": [serial], "note": "lab"}),
+                            headers={"Content-Type": "application/json"})
+        self.assertEqual((a.status, a.json()), (200, {"added": 1}))
+        self.assertEqual(self.post("/enroll/ade", body).status, 200)
+        self.assertIn(serial, self.server.ctl("assigned", "list"))
+        listed = self.server.api("GET", "/v1/assigned?limit=500").json()["devices"]
+        self.assertIn((serial, "lab"), {(d["serial_number"], d.get("note")) for d in listed})
+        self.assertEqual(self.server.api("DELETE", "/v1/assigned/" + serial).status, 204)
+        self.assertEqual(self.server.api("DELETE", "/v1/assigned/" + serial).status, 404)
+        self.assertEqual(self.post("/enroll/ade", body).status, 403)
+        self.server.ctl("assigned", "add", serial, "--note", "again")
+        self.assertEqual(self.post("/enroll/ade", body).status, 200)
+        self.server.ctl("assigned", "remove", serial)
+
+    def test_refused(self):
+        """A stranger, a device whose serial number is another's, rubbish: nothing is issued."""
+        stranger = Apple(os.path.join(self.server.state, "stranger")).device()
+        known = self.fleet("known", 1, "--ade", "--enroll-url",
+                           self.server.run["device_url"] + "/enroll/ade")[0][0]
+        serial = self.server.sql("SELECT serial FROM enrollment WHERE ident='%s'" % known)[0][0]
+        challenges = self.server.count("SELECT COUNT(*) FROM scep_challenge")
+        mark = self.server.log_mark()
+        for status, body in ((403, signed(stranger)), (400, b"nonsense"), (400, b""),
+                             (403, signed(self.apple.device(), SERIAL=serial))):
+            self.assertEqual(self.post("/enroll/ade", body).status, status)
+        self.assertEqual(self.post("/enroll/ade", b"x" * 70000).status, 413)
+        drover.wait_for(lambda: len(self.server.log_has(mark, "enroll.refused")) == 4)
+        self.assertEqual(self.server.count("SELECT COUNT(*) FROM scep_challenge"), challenges)
+        self.assertTrue(self.server.count("SELECT COUNT(*) FROM audit WHERE action = "
+                                          "'enroll.refused' AND subject = '%s'" % serial))
+
+    def test_minimum(self):
+        self.profile(minimum_ios="'17.4'")
+        a = self.post("/enroll/ade", signed(self.apple.device(), OS_VERSION="17.0",
+                                            MDM_CAN_REQUEST_SOFTWARE_UPDATE=True))
+        self.assertEqual(a.status, 403)
+        self.assertEqual(a.json()["code"], "com.apple.softwareupdate.required")
+        self.assertEqual(a.json()["details"], {"OSVersion": "17.4"})
+
+
+class ProfileService(Site):
+    webs = ("lighttpd",)
+
+    def link(self, uses):
+        words = self.server.ctl("invite", "--uses", str(uses)).split()
+        link = next(w for w in words if w.startswith("https://"))
+        return link.replace("/enroll/", "/enroll/ota/")
+
+    def test_fleet(self):
+        rows = self.fleet("ota", 2, "--enroll-url", self.link(2))
+        self.assertEqual({r[1] for r in rows}, {"5"})
+
+    def test_challenge(self):
+        path = urllib.parse.urlsplit(self.link(1)).path
+        a = self.server.request("device_url", "GET", path)
+        payload = opened(a.body)["PayloadContent"]
+        self.assertEqual(payload["URL"], self.server.run["device_url"] + "/enroll/ota")
+        self.assertEqual(self.server.request("device_url", "GET", path).status, 410)
+        device, other = self.apple.device(), self.apple.device()
+        body = signed(device, CHALLENGE=payload["Challenge"])
+        a = self.post("/enroll/ota", body)
+        self.assertEqual([p["PayloadType"] for p in opened(a.body)["PayloadContent"]],
+                         ["com.apple.security.scep"])
+        self.assertEqual(self.post("/enroll/ota", body).status, 200)
+        for wrong in (signed(other, CHALLENGE=payload["Challenge"]), signed(device, CHALLENGE="x"),
+                      signed(device)):
+            self.assertEqual(self.post("/enroll/ota", wrong).status, 403)
+
+
+class Accounts(Site):
+    webs = ("lighttpd",)
+
+    def discover(self, **query):
+        return self.server.request("device_url", "GET", "/.well-known/com.apple.remotemanagement?" +
+                                   urllib.parse.urlencode(query))
+
+    def test_discovery(self):
+        a = self.discover(**{"user-identifier": "ann@example.org", "model-family": "iPhone"})
+        self.assertEqual(a.json(), {"Servers": [{
+            "Version": "mdm-byod",
+            "BaseURL": self.server.run["device_url"] + "/enroll/account/byod"}]})
+        a = self.discover(**{"user-identifier": "ann@example.org", "model-family": "Watch"})
+        self.assertEqual((a.status, a.json()["code"]), (403, "com.apple.well-known.failed"))
+
+    def test_challenge(self):
+        body = signed(self.apple.device(), UDID=None, SERIAL=None)
+        a = self.post("/enroll/account/byod", body)
+        self.assertEqual(a.status, 401)
+        self.assertEqual(a.headers["WWW-Authenticate"],
+                         'Bearer method="apple-as-web", url="%s/enroll/account/byod/login"'
+                         % self.server.run["device_url"])
+        self.assertEqual(self.post("/enroll/account/byod", body,
+                                   Authorization="Bearer " + "0" * 48).status, 403)
