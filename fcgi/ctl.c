@@ -55,6 +55,14 @@ static const struct verb verbs[] = {
      "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
     {"invite", "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT]",
      "make a link to an enrolment profile (default, once, 7d)", ctl_invite},
+    {"enroll-profile",
+     "list [--json]\nshow NAME [--version N]\nnew NAME [--from NAME] [--note TEXT] "
+     "[FIELD=VALUE...]\n"
+     "set NAME [--if-version N] [--note TEXT] FIELD=VALUE...\nhistory NAME [--json]\n"
+     "revert NAME VERSION [--note TEXT]\nremove NAME\nfields",
+     "what devices enrol with: objects with versions; a value of @FILE is read from there, and "
+     "secrets take no other",
+     ctl_enrollprofile},
     {"enqueue",
      "ID... --request-type NAME [--keys JSON|@FILE] [--force] [OPTION...]\n"
      "ID... --file FILE [OPTION...]\n"

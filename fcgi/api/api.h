@@ -1,7 +1,8 @@
 /*
  * api.h: the HTTP API: one file per resource. /version, /v1/pushcert, /v1/push, /v1/enqueue,
  * /v1/escrowkeyunlock and /migration keep NanoMDM's contract, status by status and octet by octet,
- * so that its clients work unchanged; the others are Drover's own. openapi.json describes all.
+ * so that its clients work unchanged; the others are Drover's own. Those under /api/ tell errors as
+ * problems (RFC 9457). openapi.json describes all.
  */
 #ifndef DROVER_API_API_H
 #define DROVER_API_API_H
@@ -37,6 +38,11 @@ handler_fn api_scep_challenge; /* scep.c */
 handler_fn api_scep_requests, api_scep_decide;
 handler_fn api_certificates, api_certificate; /* certificates.c */
 handler_fn api_certificate_revoke;
+handler_fn api_enrollprofiles, api_enrollprofile_new;          /* enrollprofiles.c */
+handler_fn api_enrollprofile, api_enrollprofile_patch;         /* enrollprofiles.c */
+handler_fn api_enrollprofile_revert, api_enrollprofile_delete; /* enrollprofiles.c */
+handler_fn api_invitations, api_invitation_new;                /* invitations.c */
+handler_fn api_invitation_delete;                              /* invitations.c */
 
 /* --- what they share (common.c) --- */
 

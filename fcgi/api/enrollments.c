@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/enrollment.h"
+#include "store/handout.h"
 #include "store/ident.h"
 #include "wire/encode.h"
 #include "wire/x509.h"
@@ -57,6 +58,23 @@ static js user_object(const struct enrollment *e)
     return u;
 }
 
+/* NULL: it is not known. */
+static js handout_object(const struct enrollment *e)
+{
+    js o;
+
+    if (e->way == 0)
+        return NULL;
+    o = js_object();
+    js_set_str(o, "profile", e->profile);
+    js_set_int(o, "version", e->profile_version);
+    js_set_int(o, "access_rights", e->access_rights);
+    js_set_str(o, "way", handout_way_name(e->way));
+    api_set_text(o, "account", e->account);
+    api_set_text(o, "account_kind", account_kind_name(e->account_kind));
+    return o;
+}
+
 static js push_object(const struct enrollment *e)
 {
     js p = js_object();
@@ -105,6 +123,7 @@ static js enrollment_object(const struct enrollment *e)
     api_set_time(o, "ended_at", e->ended_at);
     api_set_text(o, "ended_by", e->ended_by);
     api_set_text(o, "ended_why", e->ended_why);
+    set_object(o, "enrolled_with", handout_object(e));
     set_object(o, "push", push_object(e));
     set_true(o, "awaiting_configuration", e->awaiting_configuration);
     set_true(o, "not_on_console", e->not_on_console);

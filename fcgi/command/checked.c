@@ -2,13 +2,14 @@
 #include "command/checked.h"
 
 #include "command/build.h"
+#include "store/enrollprofile.h"
 #include "store/ident.h"
 
-struct device_facts device_facts_of(const struct enrollment *e, int64_t rights)
+struct device_facts device_facts_of(const struct enrollment *e)
 {
     struct device_facts f = {.platform = platform_of(e->product_name),
                              .version = version_read(e->os_version),
-                             .rights = (int)rights,
+                             .rights = (int)e->access_rights,
                              .user_enrolment = SAYS_NO};
 
     switch (e->kind) {
@@ -31,6 +32,8 @@ struct device_facts device_facts_of(const struct enrollment *e, int64_t rights)
     default:
         break;
     }
+    if (f.user_enrolment == SAYS_YES)
+        f.rights = ENROLLPROFILE_RIGHTS_ALL; /* AccessRights is ignored there: the mode limits */
     return f;
 }
 
@@ -65,7 +68,7 @@ static enum outcome group_of(struct arena *a, pl root, const struct device_facts
 }
 
 static enum outcome check_page(struct db *db, struct arena *a, pl root, const char *const *idents,
-                               size_t n, int64_t rights, struct checked *out, struct err *err)
+                               size_t n, struct checked *out, struct err *err)
 {
     const struct enrollment_filter filter = {.idents = idents, .nidents = n};
     struct enrollment *e;
@@ -74,7 +77,7 @@ static enum outcome check_page(struct db *db, struct arena *a, pl root, const ch
                                      0, LIM_PAGE, false, a, &e, &found, err);
 
     for (size_t i = 0; o == OK && i < found; i++) {
-        struct device_facts f = device_facts_of(&e[i], rights);
+        struct device_facts f = device_facts_of(&e[i]);
         struct checked_group *g;
 
         o = group_of(a, root, &f, out, &g, err);
@@ -101,8 +104,8 @@ static enum outcome command_raw(struct arena *a, pl root, struct raw_command *ou
 }
 
 enum outcome command_checked(struct db *db, struct arena *a, const char *request_type, js keys,
-                             const char *const *idents, size_t n, int64_t rights,
-                             struct checked *out, struct err *err)
+                             const char *const *idents, size_t n, struct checked *out,
+                             struct err *err)
 {
     char uuid[UUID_LEN + 1];
     pl root = NULL;
@@ -116,8 +119,7 @@ enum outcome command_checked(struct db *db, struct arena *a, const char *request
     if (o == OK)
         o = command_raw(a, root, &out->command, err);
     for (size_t i = 0; o == OK && i < n; i += LIM_PAGE)
-        o = check_page(db, a, root, idents + i, n - i < LIM_PAGE ? n - i : LIM_PAGE, rights, out,
-                       err);
+        o = check_page(db, a, root, idents + i, n - i < LIM_PAGE ? n - i : LIM_PAGE, out, err);
     pl_free(&root);
     return o;
 }

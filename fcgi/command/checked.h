@@ -24,8 +24,8 @@ struct checked {
     size_t refused; /* enrollments for which there is an error */
 };
 
-/* What is known of an enrollment. rights: AccessRights of the profile that Drover enrols with. */
-struct device_facts device_facts_of(const struct enrollment *e, int64_t rights);
+/* What is known of an enrollment, the AccessRights that it enrolled with among it. */
+struct device_facts device_facts_of(const struct enrollment *e);
 
 /* Makes the command (command_build()) and checks it for each enrollment that exists of n idents;
  * what stands in out->groups then may be sent all the same, by a caller that is told to.
@@ -33,7 +33,7 @@ struct device_facts device_facts_of(const struct enrollment *e, int64_t rights);
  * ERROR: memory, or more than CHECKED_GROUPS_MAX kinds of devices. */
 #define CHECKED_GROUPS_MAX 1024u
 enum outcome command_checked(struct db *db, struct arena *a, const char *request_type, js keys,
-                             const char *const *idents, size_t n, int64_t rights,
-                             struct checked *out, struct err *err) MUST_USE;
+                             const char *const *idents, size_t n, struct checked *out,
+                             struct err *err) MUST_USE;
 
 #endif

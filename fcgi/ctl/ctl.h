@@ -32,6 +32,7 @@ ctl_fn ctl_users;                                       /* users.c */
 ctl_fn ctl_ca;                                          /* ca.c */
 ctl_fn ctl_pushcert;                                    /* pushcert.c */
 ctl_fn ctl_invite;                                      /* invite.c */
+ctl_fn ctl_enrollprofile;                               /* enrollprofile.c */
 ctl_fn ctl_enqueue, ctl_push;                           /* send.c */
 ctl_fn ctl_devices, ctl_queue, ctl_results, ctl_cancel; /* devices.c */
 ctl_fn ctl_decide, ctl_end, ctl_restored, ctl_revoke;   /* decide.c */

@@ -121,8 +121,7 @@ static bool command_named(struct ctl *c, const char *type, const char *text, con
         return false;
     enum outcome o = keys_read(c, text, &keys, &err);
     if (o == OK)
-        o = command_checked(db, c->arena, type, keys, ids, n, c->conf->enroll_access_rights, &k,
-                            &err);
+        o = command_checked(db, c->arena, type, keys, ids, n, &k, &err);
     js_free(&keys);
     if (k.built.n)
         findings_tell(&k.built, NULL, 0);

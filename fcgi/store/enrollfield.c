@@ -45,7 +45,7 @@ const struct enroll_field enroll_fields[] = {
      "devices say when they leave"},
     {"use_development_apns", ENROLL_BOOL, AT(use_development_apns), 0, NULL,
      "Apple's development push service"},
-    {"server_capabilities", ENROLL_TEXT, AT(server_capabilities), 255, NULL,
+    {"server_capabilities", ENROLL_WORDS, AT(server_capabilities), 255, NULL,
      "ServerCapabilities, space-separated"},
     {"certificates", ENROLL_TEXT, AT(certificates), ENROLLPROFILE_PEM_MAX, NULL,
      "roots, intermediates and TLS chain to install, PEM"},
@@ -212,6 +212,7 @@ enum outcome enroll_field_set(const struct enroll_field *f, struct arena *a,
     int64_t n = 0;
     switch (f->type) {
     case ENROLL_TEXT:
+    case ENROLL_WORDS:
     case ENROLL_SECRET:
         return text_set(f, a, c, text, err);
     case ENROLL_LIST:

@@ -15,10 +15,15 @@
     "l.token_update_tally, e.ended_at, e.ended_by, e.ended_why, e.pending_life_id, l.topic, "      \
     "IF(l.push_token IS NULL, NULL, l.token_at), l.push_dead_at, l.push_dead_why, "                \
     "l.awaiting_configuration, l.not_on_console, l.unlock_token IS NOT NULL, "                     \
-    "l.bootstrap_token IS NOT NULL, l.cert_sha256, e.nudged_at, " INACTIVE_AT
+    "l.bootstrap_token IS NOT NULL, l.cert_sha256, e.nudged_at, " INACTIVE_AT                      \
+    ", h.access_rights, h.way, COALESCE(p.name, IF(h.id IS NULL, NULL, 'default')), "              \
+    "h.profile_version, h.account_kind, h.account "
 #define FROM                                                                                       \
     " FROM enrollment e LEFT JOIN life l ON l.id = e.life_id "                                     \
-    "LEFT JOIN enrollment d ON d.id = e.device_id AND d.id <> e.id "
+    "LEFT JOIN enrollment d ON d.id = e.device_id AND d.id <> e.id "                               \
+    "LEFT JOIN life f ON f.id = IF(d.id IS NULL, e.life_id, d.life_id) "                           \
+    "LEFT JOIN handout h ON h.id = f.handout_id "                                                  \
+    "LEFT JOIN enroll_profile p ON p.id = h.profile_id "
 
 enum {
     C_ID,
@@ -57,7 +62,13 @@ enum {
     C_BOOTSTRAP,
     C_SHA,
     C_NUDGED,
-    C_INACTIVE
+    C_INACTIVE,
+    C_RIGHTS,
+    C_WAY,
+    C_PROFILE,
+    C_VERSION,
+    C_ACCOUNT_KIND,
+    C_ACCOUNT
 };
 
 /* The list that can be looked up by an index takes %IN%'s place; all three are asked for again as
@@ -138,6 +149,12 @@ static void from_row(const struct val *v, struct enrollment *e)
                              .ended_why = val_text(&v[C_ENDED_WHY]),
                              .nudged_at = val_or_0(&v[C_NUDGED]),
                              .inactive_at = val_or_0(&v[C_INACTIVE]),
+                             .access_rights = val_is_null(&v[C_RIGHTS]) ? -1 : v[C_RIGHTS].i,
+                             .way = val_or_0(&v[C_WAY]),
+                             .profile = val_text(&v[C_PROFILE]),
+                             .profile_version = val_or_0(&v[C_VERSION]),
+                             .account_kind = val_or_0(&v[C_ACCOUNT_KIND]),
+                             .account = val_text(&v[C_ACCOUNT]),
                              .pending = !val_is_null(&v[C_PENDING]),
                              .topic = val_text(&v[C_TOPIC]),
                              .token_at = val_or_0(&v[C_TOKEN]),

@@ -19,6 +19,13 @@ struct enrollment {
     const char *ended_by, *ended_why;
     int64_t nudged_at, inactive_at; /* inactive_at: 0 also once it returned */
     bool pending;                   /* an Authenticate came, its TokenUpdate has not */
+    /* what the device enrolled with (store/handout.h) */
+    int64_t access_rights; /* -1: not known */
+    int64_t way;           /* enum handout_way; 0: not known */
+    const char *profile;   /* name of the enrolment profile */
+    int64_t profile_version;
+    int64_t account_kind; /* enum account_kind: who brought it */
+    const char *account;
     /* of the current life; a user channel's identity is its device's */
     const char *topic;
     int64_t token_at; /* last TokenUpdate; 0: cannot be pushed */

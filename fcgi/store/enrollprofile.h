@@ -78,9 +78,10 @@ struct enrollprofile {
 
 enum enroll_field_type {
     ENROLL_TEXT,
+    ENROLL_WORDS, /* a text of words with blanks between them */
     ENROLL_INT,
     ENROLL_BOOL,
-    ENROLL_WORD,
+    ENROLL_WORD, /* one of some */
     ENROLL_SECRET,
     ENROLL_LIST
 };

@@ -317,29 +317,34 @@ static void unknown_facts_warn(void **state)
 
 static void what_an_enrollment_tells(void **state)
 {
-    struct enrollment e = {
-        .kind = IDENT_DEVICE, .product_name = "iPhone14,2", .os_version = "17.1"};
-    struct device_facts f = device_facts_of(&e, 8191);
+    struct enrollment e = {.kind = IDENT_DEVICE,
+                           .product_name = "iPhone14,2",
+                           .os_version = "17.1",
+                           .access_rights = 1024};
+    struct device_facts f = device_facts_of(&e);
     (void)state;
     assert_int_equal(f.platform, PLATFORM_IOS);
     assert_int_equal(f.version, VERSION(17, 1, 0));
-    assert_int_equal(f.rights, 8191);
+    assert_int_equal(f.rights, 1024); /* what it enrolled with */
     assert_false(f.user_channel);
     assert_int_equal(f.user_enrolment, SAYS_NO);
     assert_int_equal(f.supervised, SAYS_NOTHING);
-    e = (struct enrollment){.kind = IDENT_USER, .product_name = "", .os_version = ""};
-    f = device_facts_of(&e, 3);
+    e = (struct enrollment){
+        .kind = IDENT_USER, .product_name = "", .os_version = "", .access_rights = -1};
+    f = device_facts_of(&e);
     assert_int_equal(f.platform, PLATFORM_MACOS);
     assert_int_equal(f.version, 0);
+    assert_int_equal(f.rights, -1);
     assert_true(f.user_channel);
     e.kind = IDENT_SHARED_IPAD;
-    f = device_facts_of(&e, 3);
+    f = device_facts_of(&e);
     assert_true(f.user_channel && f.shared_ipad == SAYS_YES && f.platform == PLATFORM_IOS);
     e.kind = IDENT_USER_ENROLLMENT_DEVICE;
-    f = device_facts_of(&e, 3);
+    f = device_facts_of(&e);
     assert_true(!f.user_channel && f.user_enrolment == SAYS_YES);
+    assert_int_equal(f.rights, 8191); /* AccessRights is ignored there */
     e.kind = IDENT_USER_ENROLLMENT;
-    f = device_facts_of(&e, 3);
+    f = device_facts_of(&e);
     assert_true(f.user_channel && f.user_enrolment == SAYS_YES);
 }
 
