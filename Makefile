@@ -13,7 +13,7 @@ SYSCONFDIR ?= /etc
 DESTDIR ?=
 B ?= build
 CC ?= gcc
-PKGS = openssl libplist-2.0 libmariadb jansson libcurl inih
+PKGS = openssl libplist-2.0 libmariadb jansson libcurl inih libqrencode
 TEST_PKGS = cmocka
 VERSION := $(shell sed -n '1s/^Drover \([^ ]*\).*/\1/p' CHANGES 2>/dev/null)
 

@@ -53,6 +53,7 @@ GRANT SELECT, UPDATE ON @db@.unknown_device TO @console@;
 GRANT SELECT, INSERT ON @db@.audit TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.apikey TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.admin TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.admin_recovery TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.invitation TO @console@;
 GRANT SELECT, INSERT ON @db@.scep_challenge TO @console@;
 GRANT SELECT, UPDATE ON @db@.scep_request TO @console@;

@@ -82,6 +82,21 @@ const struct conf_key conf_keys[] = {
         "messages of devices that a process stores in one transaction when they come together; 1 "
         "gives each its own"},
     POOL(console, "{run_dir}/console.sock", "1", "8"),
+    {"console", "second_factor", ENUM, AT(console_second_factor), "optional",
+        .choices = "optional required", .help =
+        "required: an administrator who signs in with a password must set up a second factor before "
+        "anything else"},
+    {"console", "remote_user", BOOL, AT(console_remote_user), "no", .help =
+        "sign people in whom the web server has authenticated: REMOTE_USER, from its LDAP, "
+        "Kerberos or OpenID Connect module"},
+    {"console", "remote_groups", TEXT, AT(console_remote_groups), "", .help =
+        "server variable with the groups of such a person, such as OIDC_CLAIM_groups"},
+    {"console", "remote_roles", TEXT, AT(console_remote_roles), "", .help =
+        "which role a group or a name has: \"name = role\", separated by commas; the first that fits "
+        "counts"},
+    {"console", "remote_role", ENUM, AT(console_remote_role), "none",
+        .choices = "none viewer auditor helpdesk operator administrator", .help =
+        "role of such people whom remote_roles does not name; none keeps them out"},
 
     {"signer", "dir", PATH, AT(signer_dir), "{state_dir}/signer", .help =
         "folder of the signer's keys; nobody else may read it"},

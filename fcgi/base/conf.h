@@ -52,6 +52,11 @@ struct conf {
     int64_t db_timeout_s;
 
     struct conf_pool mdm, console;
+    const char *console_second_factor; /* "optional" or "required" */
+    bool console_remote_user;          /* believe the web server's REMOTE_USER */
+    const char *console_remote_groups; /* a server variable, "" without */
+    const char *console_remote_roles;  /* "group = role, name = role" */
+    const char *console_remote_role;   /* "none", or the role of everybody else */
     int64_t mdm_batch; /* messages that one transaction takes together; 1: each alone */
 
     const char *signer_dir; /* [signer] folder of its keys */

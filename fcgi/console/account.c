@@ -1,4 +1,5 @@
 /* account.c: a person's own password, language and sessions. */
+#include "console/factor.h"
 #include "console/proof.h"
 #include "wire/encode.h"
 
@@ -10,7 +11,8 @@ static void show(struct page *p, int status)
     char hex[SHA256_HEX_LEN + 1];
     struct session *s;
     size_t n;
-    if (session_list(p->db, own->admin, p->req->now, p->a, &s, &n, &p->err) != OK) {
+    if (!factor_show(p) ||
+        session_list(p->db, own->admin, p->req->now, p->a, &s, &n, &p->err) != OK) {
         page_fail(p);
         return;
     }
@@ -29,6 +31,7 @@ static void show(struct page *p, int status)
     value_set_bool(p->root, "others", n > 1);
     value_set_bool(p->root, "remote", own->remote);
     value_set_bool(p->root, "due", own->password_due);
+    value_set_bool(p->root, "totp_due", !own->password_due && console_factor_due(p->app, own));
     const char *role = arena_fmt(p->a, "role_%s", own->role);
     value_set_text(p->root, "role", role ? page_text(p, role) : NULL);
     list = value_set_list(p->root, "languages");
@@ -84,6 +87,10 @@ static enum outcome change(struct page *p, const char **done)
         *done = "/account?done=others";
         return session_end_others(p->db, p->caller->session, &ended, &p->err);
     }
+    if (strncmp(what, "factor_", 7) == 0) {
+        *done = "/account?done=factor_off";
+        return factor_change(p, what + 7);
+    }
     if (strcmp(what, "session") == 0) {
         *done = "/account?done=ended";
         return session_of_form(p);
@@ -99,8 +106,12 @@ void console_account_post(struct app *app, struct req *req, const struct caller 
     const char *done;
     if (!page_open(&p, app, req, caller, resp, "account"))
         return;
+    if (strncmp(page_field(&p, "what"), "factor_", 7) == 0 && !page_confirmed(&p))
+        return;
     enum outcome o = change(&p, &done);
-    if (o == OK) {
+    if (o == OK && p.resp->secret) {
+        show(&p, 200);
+    } else if (o == OK) {
         page_go(&p, done);
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);

@@ -18,7 +18,7 @@ struct carried {
 static bool carry(const char *name, const char *value, void *arg)
 {
     struct carried *c = arg;
-    if (strcmp(name, "csrf") == 0 || strcmp(name, "proof") == 0)
+    if (strcmp(name, "csrf") == 0 || strncmp(name, "proof", 5) == 0)
         return true;
     struct value *v = value_append_dict(c->list);
     value_set_text(v, "name", name);
@@ -33,6 +33,7 @@ static void ask(struct page *p, int status)
     value_set_text(p->root, "action",
                    p->req->query[0] ? arena_fmt(p->a, "%s?%s", p->req->path, p->req->query)
                                     : p->req->path);
+    value_set_bool(p->root, "totp", p->caller->session->has_totp);
     value_set_text(p->root, "title", page_text(p, "confirm_title"));
     p->resp->secret = true;
     page_show(p, status, "confirm");

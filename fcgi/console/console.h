@@ -20,6 +20,7 @@ void console_free(struct console **c);
 
 handler_fn console_static;                            /* static.c */
 handler_fn console_signin, console_signin_post;       /* signin.c */
+handler_fn console_code, console_code_post;           /* factor.c */
 handler_fn console_signout;                           /* signin.c */
 handler_fn console_overview;                          /* overview.c */
 handler_fn console_devices;                           /* devices.c */
@@ -36,12 +37,17 @@ handler_fn console_accounts, console_accounts_post;   /* accounts.c */
 
 /* --- for the gate --- */
 
-/* Sends somebody who is not signed in to the sign-in page, which leads back to what was asked for;
- * a form that was sent without a session gets 403. */
-void console_turn_away(struct app *app, struct req *req, struct resp *resp);
+/* Sends somebody who is not signed in to the sign-in page, or (pending) on to the one that asks for
+ * the second factor, which lead back to what was asked for; a form that was sent without a session
+ * gets 403. */
+void console_turn_away(struct app *app, struct req *req, bool pending, struct resp *resp);
 /* 403: the role of the person does not go so far; or to the page where the password that somebody
  * else gave is changed. */
 void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp);
+/* Is a session of somebody whom the web server authenticated still of the same person? */
+bool console_remote_same(struct app *app, struct req *req, const struct session *s);
+/* Must the person set up a second factor before anything else ([console] second_factor)? */
+bool console_factor_due(const struct app *app, const struct session *s);
 /* Has the person proved lately who they are, or with this form? False: they are asked, and the form
  * comes back with the proof. */
 bool console_confirm(struct app *app, struct req *req, const struct caller *caller,

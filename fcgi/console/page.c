@@ -46,7 +46,7 @@ static void set_signed_in(struct page *p)
         form_token(bytes_of(s->csrf, sizeof s->csrf), token);
     value_set(p->root, "csrf", token ? value_text(p->a, token) : NULL);
     value_set_text(p->root, "admin", s->admin);
-    set_may(p, s->password_due ? NULL : s->role);
+    set_may(p, s->password_due || console_factor_due(p->app, s) ? NULL : s->role);
 }
 
 static void set_done(struct page *p)
@@ -260,9 +260,10 @@ const char *page_field(struct page *p, const char *name)
 
 /* ---- for the gate ---- */
 
-void console_turn_away(struct app *app, struct req *req, struct resp *resp)
+void console_turn_away(struct app *app, struct req *req, bool pending, struct resp *resp)
 {
     struct page p;
+    const char *to = pending ? "/signin/code" : "/signin";
     page_begin(&p, app, req, NULL, resp, "signin");
     if (!(req->method & (METHOD_GET | METHOD_HEAD))) {
         err_set(&p.err, DENIED, "%s", page_text(&p, "error_signed_out"));
@@ -271,7 +272,7 @@ void console_turn_away(struct app *app, struct req *req, struct resp *resp)
     }
     const char *asked = req->query[0] ? arena_fmt(p.a, "%s?%s", req->path, req->query) : req->path;
     bool plain = strcmp(req->path, "/") == 0 || !asked || strlen(asked) > 2000;
-    page_go(&p, plain ? "/signin" : page_link(&p, "/signin", "next", asked));
+    page_go(&p, plain ? to : page_link(&p, to, "next", asked));
 }
 
 void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
@@ -279,13 +280,14 @@ void console_deny(struct app *app, struct req *req, const struct caller *caller,
     struct page p;
     const struct session *s = caller->session;
     page_begin(&p, app, req, caller, resp, "error");
-    if (s->password_due && req->method & (METHOD_GET | METHOD_HEAD)) {
+    bool own_first = s->password_due || console_factor_due(app, s);
+    if (own_first && req->method & (METHOD_GET | METHOD_HEAD)) {
         page_go(&p, "/account");
         return;
     }
     const char *key = arena_fmt(p.a, "role_%s", s->role);
-    const char *why = s->password_due
-                          ? page_text(&p, "error_password_due")
+    const char *why = own_first
+                          ? page_text(&p, s->password_due ? "error_password_due" : "error_totp_due")
                           : words_fill(p.w, p.a, "error_role", key ? page_text(&p, key) : "", NULL);
     err_set(&p.err, DENIED, "%s", why);
     page_fail(&p);

@@ -1,6 +1,8 @@
 /* proof.c: see proof.h. */
 #include "console/proof.h"
 
+#include "console/factor.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -64,5 +66,7 @@ enum outcome proof_again(struct page *p)
         return err_set(&p->err, DENIED, "%s", page_text(p, "password_wrong"));
     if (o == OK)
         o = signin_succeeded(p->db, p->caller->admin, p->req->remote_addr, p->a, &p->err);
+    if (o == OK && admin.has_totp)
+        o = factor_given(p, p->caller->admin, page_field(p, "proof_code"));
     return o;
 }

@@ -11,8 +11,8 @@
  * it for the person, and *wait_s after how long it may be tried again (0: at once). */
 enum outcome proof_password(struct page *p, const char *name, const char *password,
                             struct admin *out, int64_t *wait_s) MUST_USE;
-/* The proof that came with the form ("proof") of the person who is signed in, whose attempt is
- * taken back when it is right. */
+/* The proof that came with the form ("proof", and "proof_code" where there is a second factor) of
+ * the person who is signed in, whose attempt is taken back when it is right. */
 enum outcome proof_again(struct page *p) MUST_USE;
 
 #endif

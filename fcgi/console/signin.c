@@ -2,7 +2,9 @@
  * signin.c: signing in and out. The form's token before there is a session is made of a random
  * cookie, so that no other site can sign a person in either.
  */
+#include "console/factor.h"
 #include "console/proof.h"
+#include "console/remote.h"
 
 #include <stdio.h>
 
@@ -51,8 +53,12 @@ void console_signin(struct app *app, struct req *req, const struct caller *calle
 {
     struct page p;
     (void)caller;
-    page_begin(&p, app, req, NULL, resp, "signin");
-    show(&p, 200);
+    if (!remote_user(app, req)) {
+        page_begin(&p, app, req, NULL, resp, "signin");
+        show(&p, 200);
+    } else if (page_open(&p, app, req, NULL, resp, "signin") && !remote_signin(&p)) {
+        show(&p, 200);
+    }
 }
 
 static void refuse(struct page *p, const char *name, const char *why)
@@ -68,24 +74,26 @@ static void refuse(struct page *p, const char *name, const char *why)
     show(p, 403);
 }
 
-static void signed_in(struct page *p, const char *name)
+void signin_done(struct page *p, const char *name, bool pending)
 {
     char token[SESSION_TOKEN_LEN + 1];
-    const char *next = req_form(p->req, "next");
+    const char *next =
+        p->req->method == METHOD_POST ? req_form(p->req, "next") : req_query(p->req, "next");
     const struct session_start start = {.admin = name,
                                         .old_token = req_cookie(p->req, CONSOLE_COOKIE),
                                         .user_agent = req_var(p->req, "HTTP_USER_AGENT"),
                                         .address = p->req->remote_addr,
-                                        .now = p->req->now};
-    if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) != OK ||
-        session_new(p->db, &start, token, &p->err) != OK) {
+                                        .now = p->req->now,
+                                        .pending = pending};
+    next = next && *next ? next : "/";
+    if (session_new(p->db, &start, token, &p->err) != OK) {
         page_fail(p);
         return;
     }
     cookie_set(p, CONSOLE_COOKIE, token, "");
     cookie_set(p, FORM_COOKIE, "", "; Max-Age=0");
     secret_wipe(token, sizeof token);
-    page_go(p, next && *next ? next : "/");
+    page_go(p, pending ? page_link(p, "/signin/code", "next", next) : next);
 }
 
 static void try_password(struct page *p, const char *name, const char *password)
@@ -95,7 +103,10 @@ static void try_password(struct page *p, const char *name, const char *password)
     char seconds[24];
     switch (proof_password(p, name, password, &admin, &wait)) {
     case OK:
-        signed_in(p, name);
+        if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) == OK)
+            signin_done(p, name, admin.has_totp);
+        else
+            page_fail(p);
         return;
     case DENIED:
         break;

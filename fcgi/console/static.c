@@ -2,7 +2,7 @@
  * static.c: style, script and icon. Their addresses hold a digest of their content, so that a
  * browser keeps them for a year and still sees a new version at once.
  */
-#include "console/page.h"
+#include "console/remote.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,7 +54,9 @@ enum outcome console_new(const struct conf *conf, struct console **out, struct e
         return err_set(err, ERROR, "out of memory");
     sem_init(&c->checks, 0, CHECKS_AT_ONCE);
     snprintf(path, sizeof path, "%s/templates", conf->share_dir);
-    o = templates_new(path, &c->templates, err);
+    o = remote_check(conf, err);
+    if (o == OK)
+        o = templates_new(path, &c->templates, err);
     if (o == OK)
         o = words_load(path, &c->words, err);
     for (enum asset_name i = 0; o == OK && i < ASSETS; i++)

@@ -6,6 +6,7 @@
 #include "wire/encode.h"
 #include "wire/pkcs12.h"
 #include "wire/scepmsg.h"
+#include "wire/totp.h"
 
 #define ROLE(r) (1u << (r))
 #define MDM ROLE(SIGN_MDM)
@@ -409,6 +410,31 @@ static enum outcome op_digest_check(struct call *c, struct err *err)
     return o;
 }
 
+static enum outcome op_totp_check(struct call *c, struct err *err)
+{
+    c->purpose = "TotpSecret";
+    c->owner = sign_get_str(&c->in, c->a);
+    struct bytes sealed = sign_get_bytes(&c->in);
+    const char *code = sign_get_str(&c->in, c->a);
+    int64_t now = sign_get_int(&c->in);
+    int64_t here = clock_now();
+    if (!sign_read_done(&c->in) || now < here - MINUTE_US || now > here + MINUTE_US)
+        return signer_bad_fields(err);
+    const char *label = arena_fmt(c->a, SIGN_TOTP_LABEL, c->owner);
+    struct buf secret = BUF_INIT(TOTP_SECRET_LEN + SEAL_OVERHEAD);
+    enum outcome o = label ? seal_open(&c->s->keys.seal, label, sealed, &secret, err)
+                           : err_set(err, ERROR, "out of memory");
+    if (o == DENIED || (o == OK && secret.len != TOTP_SECRET_LEN))
+        o = err_set(err, INVALID, "the secret was not sealed here for this account");
+    int64_t step = o == OK ? totp_match(buf_bytes(&secret), code, now) : -1;
+    if (o == OK && step < 0)
+        o = err_set(err, DENIED, "another code");
+    if (o == OK)
+        sign_put_int(c->out, step);
+    buf_wipe(&secret);
+    return o;
+}
+
 /* THE table: operation, who may, whether a line is written (every use of a key and every change
  * of a right is one). */
 static const struct op {
@@ -431,6 +457,7 @@ static const struct op {
     [SIGN_OP_KEY_ADOPT] = {"key-adopt", signer_op_key_adopt, CONSOLE | CTL, true},
     [SIGN_OP_VENDOR_SIGN] = {"vendor-sign", signer_op_vendor_sign, CONSOLE | CTL, true},
     [SIGN_OP_PKCS12] = {"pkcs12", op_pkcs12, MDM | AGENT, true},
+    [SIGN_OP_TOTP_CHECK] = {"totp-check", op_totp_check, CONSOLE, true},
 };
 
 static enum outcome record(struct call *c, const struct op *op, enum outcome o,

@@ -7,10 +7,10 @@
 #include "store/role.h"
 #include "store/session.h"
 
-static bool permitted(const struct session *s, const struct route *row)
+static bool permitted(const struct app *app, const struct session *s, const struct route *row)
 {
-    return role_allows(s->role, row->scope) &&
-           (!s->password_due || strcmp(row->scope, "self") == 0);
+    bool own_first = s->password_due || console_factor_due(app, s);
+    return role_allows(s->role, row->scope) && (!own_first || strcmp(row->scope, "self") == 0);
 }
 
 bool gate_console_enter(struct app *app, const struct route *row, struct req *req,
@@ -30,16 +30,18 @@ bool gate_console_enter(struct app *app, const struct route *row, struct req *re
         if (db)
             db_pool_give(app->pool, &db);
     }
+    if (o == OK && !console_remote_same(app, req, s))
+        o = NOT_FOUND;
     if (o == OK && !s->pending) {
         caller->session = s;
         caller->admin = s->admin;
-        if (permitted(s, row))
+        if (permitted(app, s, row))
             return true;
         console_deny(app, req, caller, resp);
         return false;
     }
     if (o == NOT_FOUND || o == OK)
-        console_turn_away(app, req, resp);
+        console_turn_away(app, req, o == OK, resp);
     else
         console_fail(app, req, NULL, resp, &err);
     return false;

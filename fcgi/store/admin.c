@@ -42,6 +42,11 @@ static const struct sql KEEPERS = {
 static const struct sql FIND = {"admin_find",
                                 "SELECT id, name, password_hash, " COLUMNS "WHERE name = ?", 0};
 static const struct sql LIST = {"admin_list", "SELECT id, name, '', " COLUMNS "ORDER BY name", 0};
+static const struct sql REMOTE_ADD = {
+    "admin_remote_add",
+    "INSERT INTO admin (name, password_hash, role, created_at, created_by, origin) "
+    "VALUES (?, '', ?, ?, 'REMOTE_USER', 'remote')",
+    0};
 static const struct sql LANGUAGE = {"admin_language_set",
                                     "UPDATE admin SET language = ? WHERE name = ?", 0};
 
@@ -219,6 +224,33 @@ enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct
         return err_set(err, NOT_FOUND, "there is no administrator of this name");
     if (o == OK)
         from_row(row_at(&r, 0, 0), out);
+    return o;
+}
+
+enum outcome admin_remote(struct db *db, const char *name, const char *role, const char *otherwise,
+                          struct err *err)
+{
+    struct admin known;
+    struct arena *a = arena_new(LIM_MB);
+    enum outcome o = a ? account_name_check(name, err) : err_set(err, ERROR, "out of memory");
+    if (o == OK)
+        o = admin_find(db, name, a, &known, err);
+    const char *now = role ? role : otherwise;
+    struct change c = {.sql = &REMOTE_ADD,
+                       .args = {val_str(name), val_str(now), val_int(clock_now())},
+                       .nargs = 3,
+                       .by = "REMOTE_USER",
+                       .action = "admin.add",
+                       .name = name,
+                       .detail = now};
+    if (o == OK && (!known.remote || known.disabled_at))
+        o = err_set(err, DENIED, "\"%s\" is %s", name,
+                    known.remote ? "disabled" : "a local account");
+    else if (o == OK && role && strcmp(known.role, role) != 0)
+        o = admin_role_set(db, name, role, "REMOTE_USER", err);
+    else if (o == NOT_FOUND)
+        o = now ? change_run(db, &c, err) : err_set(err, DENIED, "\"%s\" has no role", name);
+    arena_free(&a);
     return o;
 }
 

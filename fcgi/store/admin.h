@@ -47,6 +47,12 @@ enum outcome admin_disable(struct db *db, const char *name, bool disable, const 
 /* Gives another role. INVALID: there is none of that name; otherwise as admin_disable(). */
 enum outcome admin_role_set(struct db *db, const char *name, const char *role, const char *by,
                             struct err *err) MUST_USE;
+/* Somebody whom the web server has authenticated signs in: the account is made at the first time.
+ * role: what the configuration says about the person, or NULL, and the role stays what it is, or is
+ * `otherwise` in the beginning. DENIED: no role, disabled, or the name is one with a password here;
+ * INVALID: not a name. */
+enum outcome admin_remote(struct db *db, const char *name, const char *role, const char *otherwise,
+                          struct err *err) MUST_USE;
 /* Finds one by its sign-in name, disabled ones too. Strings are in a. */
 enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
                         struct err *err) MUST_USE;

@@ -217,6 +217,28 @@ void hmac_sha256(struct bytes key, struct bytes msg, uint8_t out[SHA256_LEN])
         abort(); /* as above */
 }
 
+void hmac_sha1(struct bytes key, struct bytes msg, uint8_t out[SHA1_LEN])
+{
+    unsigned len = SHA1_LEN;
+    if (key.n > INT_MAX || !HMAC(EVP_sha1(), key.p, (int)key.n, msg.p, msg.n, out, &len))
+        abort(); /* as above */
+}
+
+void base32(struct bytes b, char *out)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    uint32_t held = 0;
+    int bits = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        held = held << 8 | b.p[i];
+        for (bits += 8; bits >= 5; bits -= 5)
+            *out++ = letters[held >> (bits - 5) & 31];
+    }
+    if (bits > 0)
+        *out++ = letters[held << (5 - bits) & 31];
+    *out = '\0';
+}
+
 bool secret_equal(struct bytes a, struct bytes b)
 {
     return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);

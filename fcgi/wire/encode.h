@@ -33,6 +33,10 @@ void sha256_hex(struct bytes b, char out[SHA256_HEX_LEN + 1]);
 /* For fingerprints in formats that know no other digest; never for anything that is signed. */
 void sha1(struct bytes b, uint8_t out[SHA1_LEN]);
 void hmac_sha256(struct bytes key, struct bytes msg, uint8_t out[SHA256_LEN]);
+/* HMAC-SHA-1, for one-time passwords (RFC 4226); key and msg are not empty. */
+void hmac_sha1(struct bytes key, struct bytes msg, uint8_t out[SHA1_LEN]);
+/* Base32 (RFC 4648 section 6) without padding; out has room for (8 * b.n + 4) / 5 + 1. */
+void base32(struct bytes b, char *out);
 
 /* Same octets, in a time that depends on the lengths alone. */
 bool secret_equal(struct bytes a, struct bytes b);

@@ -401,3 +401,25 @@ enum outcome sign_vendor(struct arena *a, struct bytes key_sealed, struct bytes 
     sign_put_str(&msg, digest);
     return ask_bytes(&msg, a, signature, err);
 }
+
+enum outcome sign_totp_check(const char *name, struct bytes sealed, const char *code, int64_t now,
+                             int64_t *step, struct err *err)
+{
+    struct buf msg = MSG_INIT;
+    struct buf in = MSG_INIT;
+    struct sign_reader r = {0};
+    sign_msg_begin(&msg, SIGN_OP_TOTP_CHECK);
+    sign_put_str(&msg, name);
+    sign_put_bytes(&msg, sealed);
+    sign_put_str(&msg, code);
+    sign_put_int(&msg, now);
+    enum outcome o = ask(&msg, &in, &r, err);
+    if (o == OK) {
+        *step = sign_get_int(&r);
+        if (!sign_read_done(&r))
+            o = bad_answer(err);
+    }
+    buf_wipe(&in);
+    buf_wipe(&msg);
+    return o;
+}

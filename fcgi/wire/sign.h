@@ -116,6 +116,13 @@ enum outcome sign_vendor(struct arena *a, struct bytes key_sealed, struct bytes 
 /* What a vendor's key is sealed with when it is imported. */
 #define SIGN_VENDOR_LABEL "VendorKey:%s" /* SHA-256 of the certificate, hexadecimal */
 
+/* The code of an administrator's second factor (wire/totp.h), whose secret was sealed as
+ * SIGN_TOTP_LABEL of the name, at now: *step is its time step. For the console. DENIED: another
+ * code; INVALID: sealed for another account. */
+#define SIGN_TOTP_LABEL "TotpSecret:%s"
+enum outcome sign_totp_check(const char *name, struct bytes sealed, const char *code, int64_t now,
+                             int64_t *step, struct err *err) MUST_USE;
+
 /* The certificates that devices and administrators may see, as DER: "ca", "ra" (what SCEP
  * requests are encrypted to and replies signed with), "profile". NOT_FOUND: another name. */
 enum outcome sign_certificate(struct arena *a, const char *which, struct bytes *der,

@@ -37,6 +37,7 @@ enum sign_op {
     SIGN_OP_KEY_NEW,
     SIGN_OP_KEY_ADOPT,
     SIGN_OP_VENDOR_SIGN,
+    SIGN_OP_TOTP_CHECK,
     SIGN_OP__MAX
 };
 

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import fs from "node:fs";
 
 const require = createRequire(process.env.MODULES + "/");
@@ -70,7 +71,7 @@ const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "Securi
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
-  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }]];
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
 
 // Playwright gives each browser that it launches a fresh folder of user data.
 const engine = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true,
@@ -300,6 +301,64 @@ await test("a sensitive form asks who it is, and loses nothing", async () => {
   await p.getByRole("button", { name: "Go on" }).click();
   assert.match(await p.locator("main").textContent(), /from the confirmed form/);
   assert.match(await p.locator("code.secret").textContent(), /^[0-9a-f]{64}$/);
+});
+
+// RFC 6238 with the secret as the page shows it.
+function totp(text, step = Math.floor(Date.now() / 30000)) {
+  const bits = [...text].map((ch) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(ch).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = crypto.createHmac("sha1", key).update(counter).digest();
+  return ((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).toString().padStart(6, "0");
+}
+
+await test("a second factor: set up, asked for, not taken twice, recovered, turned off", async () => {
+  const form = () => p.locator("section[aria-labelledby=factor]");
+  await p.goto("/account");
+  await form().getByRole("button", { name: "Set it up" }).click();
+  await accessible(p, "second factor");
+  await p.screenshot({ path: screens + "/factor.png", fullPage: true });
+  const secret = await form().locator(".secret").textContent();
+  assert.match(secret, /^[A-Z2-7]{32}$/);
+  await form().getByLabel("Code that the app shows").fill(totp(secret) === "000000" ? "111111" : "000000");
+  await form().getByRole("button", { name: "Turn it on" }).click();
+  assert.equal(await p.locator("[role=alert]").count(), 1);
+  const step = Math.floor(Date.now() / 30000);
+  await form().getByLabel("Code that the app shows").fill(totp(secret, step));
+  await form().getByRole("button", { name: "Turn it on" }).click();
+  const codes = await form().locator("li code").allTextContents();
+  assert.equal(new Set(codes).size, 10);
+  await accessible(p, "recovery codes");
+  const d = await context();
+  let q = await signIn(d, "/devices");
+  assert.equal(new URL(q.url()).pathname, "/signin/code");
+  await accessible(q, "code");
+  assert.equal((await d.request.get("/devices", { maxRedirects: 0 })).headers().location, "/signin/code?next=%2Fdevices");
+  const give = async (code) => {
+    await q.locator("#code").fill(code);
+    await q.locator("main button").click();
+    await q.waitForLoadState();
+  };
+  await give(totp(secret, step)); // the one that set it up
+  assert.match(await q.locator("[role=alert]").textContent(), /used already/);
+  await give(totp(secret, step + 1));
+  assert.equal(new URL(q.url()).pathname, "/devices");
+  await d.clearCookies();
+  await q.close();
+  q = await signIn(d, "/");
+  await give(codes[0].toUpperCase().replaceAll("-", " "));
+  assert.equal(new URL(q.url()).pathname, "/");
+  await d.clearCookies();
+  await q.close();
+  q = await signIn(d, "/");
+  await give(codes[0]);
+  assert.equal(await q.locator("[role=alert]").count(), 1);
+  await d.close();
+  await p.goto("/account");
+  assert.match(await form().textContent(), /Recovery codes left: 9/);
+  await form().getByRole("button", { name: "Turn it off" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /second factor is off/);
 });
 
 const plain = await context({ javaScriptEnabled: false });

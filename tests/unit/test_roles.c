@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "console/console.h"
+#include "console/remote.h"
 #include "html/form.h"
 #include "route/gate.h"
 #include "route/route.h"
@@ -169,6 +169,100 @@ static void a_given_password_opens_the_account_page_only(void **state)
     }
 }
 
+static void a_second_factor_that_is_required(void **state)
+{
+    (void)state;
+    conf.console_second_factor = "required";
+    sign_in("administrator");
+    assert_int_equal(ask(METHOD_GET, "/devices", ""), 303);
+    assert_int_equal(ask(METHOD_GET, "/account", ""), 200);
+    assert_ok(
+        db_run(owner, "r", "UPDATE admin SET totp_secret = 'x' WHERE name = 'administrator'", &err),
+        err);
+    assert_int_equal(ask(METHOD_GET, "/devices", ""), 200);
+    assert_ok(db_run(owner, "r", "UPDATE admin SET totp_secret = NULL", &err), err);
+    conf.console_second_factor = "optional";
+}
+
+static const char *remote, *groups;
+
+static int ask_remote(const char *path)
+{
+    struct bytes feed = bytes_str("");
+    struct req *req;
+    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", path),
+                    "REQUEST_METHOD=GET",
+                    "REMOTE_ADDR=192.0.2.1",
+                    arena_fmt(arena, "HTTP_COOKIE=" CONSOLE_COOKIE "=%s", token),
+                    arena_fmt(arena, "REMOTE_USER=%s", remote),
+                    arena_fmt(arena, "OIDC_CLAIM_groups=%s", groups),
+                    "HTTP_REMOTE_USER=boss",
+                    NULL};
+    resp_free(&resp);
+    resp_init(&resp);
+    assert_ok(req_new(arena, vars, (struct req_source){nothing, &feed}, &req, &err), err);
+    route_run(&app, PROGRAM_CONSOLE, req, &resp);
+    const char *set = strstr(buf_cstr(&resp.headers), CONSOLE_COOKIE "=");
+    if (set)
+        snprintf(token, sizeof token, "%s", set + strlen(CONSOLE_COOKIE "="));
+    return resp.status;
+}
+
+static void the_web_servers_own_people(void **state)
+{
+    (void)state;
+    struct admin a;
+    remote = "eve@example.org";
+    groups = "staff,mdm admins";
+    token[0] = '\0';
+    assert_int_equal(ask_remote("/signin"), 200); /* not believed: the form */
+    conf.console_remote_user = true;
+    assert_int_equal(ask_remote("/signin"), 403); /* no role */
+    assert_outcome(admin_find(owner, remote, arena, &a, &err), NOT_FOUND, err);
+    conf.console_remote_roles = "nobody = administrator, mdm admins= operator ,staff=viewer";
+    groups = "mdm admins";
+    assert_int_equal(ask_remote("/signin?next=%2Fdevices"), 303);
+    assert_non_null(strstr(buf_cstr(&resp.headers), "Location: /devices"));
+    assert_int_equal(ask_remote("/devices"), 200);
+    assert_int_equal(ask_remote("/accounts"), 403);
+    assert_ok(admin_find(owner, remote, arena, &a, &err), err);
+    assert_true(a.remote);
+    assert_string_equal(a.role, "operator");
+    /* another group at the next sign-in, another role; somebody else's session is none */
+    groups = "x,staff";
+    assert_int_equal(ask_remote("/signin"), 303);
+    assert_ok(admin_find(owner, remote, arena, &a, &err), err);
+    assert_string_equal(a.role, "viewer");
+    remote = "mallory";
+    assert_int_equal(ask_remote("/devices"), 303);
+    assert_non_null(strstr(buf_cstr(&resp.headers), "Location: /signin"));
+    /* not with the name of somebody who has a password here, nor once disabled */
+    remote = "administrator";
+    assert_int_equal(ask_remote("/signin"), 403);
+    remote = "eve@example.org";
+    assert_int_equal(ask_remote("/signin"), 303);
+    assert_ok(admin_disable(owner, remote, true, "test", &err), err);
+    assert_int_equal(ask_remote("/signin"), 403);
+    /* and there is no way in with a password */
+    assert_outcome(admin_password_set(owner, remote, "correct horse", "x", &err), NOT_FOUND, err);
+    conf.console_remote_user = false;
+}
+
+static void remote_roles_that_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"staff", "staff = king", "= viewer", "a=viewer, b="};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        conf.console_remote_roles = bad[i];
+        assert_outcome(remote_check(&conf, &err), INVALID, err);
+    }
+    conf.console_remote_roles = "";
+    conf.console_remote_groups = "HTTP_X_GROUPS";
+    assert_outcome(remote_check(&conf, &err), INVALID, err);
+    conf.console_remote_groups = "OIDC_CLAIM_groups";
+    assert_ok(remote_check(&conf, &err), err);
+}
+
 static void what_administers_wants_a_proof(void **state)
 {
     (void)state;
@@ -203,6 +297,10 @@ static int setup(void **state)
     conf.path = "test";
     conf.share_dir = ".";
     conf.organization = "Example";
+    conf.console_second_factor = "optional";
+    conf.console_remote_groups = "OIDC_CLAIM_groups";
+    conf.console_remote_roles = "";
+    conf.console_remote_role = "none";
     app.conf = &conf;
     assert_ok(db_new(&conf, DB_OWNER, &owner, &err), err);
     assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
@@ -237,6 +335,9 @@ int main(void)
         cmocka_unit_test(every_role_gets_what_the_matrix_says),
         cmocka_unit_test(an_unknown_role_may_nothing),
         cmocka_unit_test(a_given_password_opens_the_account_page_only),
+        cmocka_unit_test(a_second_factor_that_is_required),
+        cmocka_unit_test(the_web_servers_own_people),
+        cmocka_unit_test(remote_roles_that_are_refused),
         cmocka_unit_test(what_administers_wants_a_proof),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -18,6 +18,7 @@
 #include "wire/scepmsg.h"
 #include "wire/seal.h"
 #include "wire/sign_proto.h"
+#include "wire/totp.h"
 
 static char dir[] = "/tmp/drover-signer-XXXXXX";
 static char keys[64], journal[64];
@@ -335,6 +336,40 @@ static void digest_answers(void **state)
     assert_int_equal(unseal(SIGN_MDM, "DigestHA1-MD5", "alice", sealed, no_ticket, "", ""), DENIED);
 }
 
+static void second_factors(void **state)
+{
+    (void)state;
+    int64_t now = clock_now(), step = 0;
+    char code[TOTP_DIGITS + 1];
+    const char *secret = "12345678901234567890";
+    struct bytes sealed = sealed_for("TotpSecret:ann", secret);
+    /* RFC 6238 appendix B, the last six digits */
+    static const struct {
+        int64_t at;
+        const char *code;
+    } vectors[] = {{59, "287082"}, {1111111109, "081804"}, {20000000000, "353130"}};
+    for (size_t i = 0; i < 3; i++) {
+        totp_code(bytes_str(secret), vectors[i].at / TOTP_STEP_S, code);
+        assert_string_equal(code, vectors[i].code);
+        assert_int_equal(totp_match(bytes_str(secret), code, vectors[i].at * SECOND_US),
+                         vectors[i].at / TOTP_STEP_S);
+        assert_int_equal(totp_match(bytes_str(secret), code, (vectors[i].at + 61) * SECOND_US), -1);
+    }
+    totp_code(bytes_str(secret), now / SECOND_US / TOTP_STEP_S, code);
+    sign_client_setup(dir, SIGN_CONSOLE);
+    assert_int_equal(sign_totp_check("ann", sealed, code, now, &step, &err), OK);
+    assert_int_equal(step, now / SECOND_US / TOTP_STEP_S);
+    assert_int_equal(sign_totp_check("ben", sealed, code, now, &step, &err), INVALID);
+    assert_int_equal(sign_totp_check("ann", sealed, "", now, &step, &err), DENIED);
+    /* the signer goes by its own clock: nobody asks it about other days */
+    assert_int_equal(sign_totp_check("ann", sealed, code, now - HOUR_US, &step, &err), INVALID);
+    code[0] = code[0] == '9' ? '0' : (char)(code[0] + 1);
+    assert_int_equal(sign_totp_check("ann", sealed, code, now, &step, &err), DENIED);
+    sign_client_setup(dir, SIGN_MDM);
+    assert_int_equal(sign_totp_check("ann", sealed, code, now, &step, &err), DENIED);
+    assert_int_equal(unseal(SIGN_CONSOLE, "TotpSecret", "ann", sealed, no_ticket, "", ""), DENIED);
+}
+
 static void tickets(void **state)
 {
     (void)state;
@@ -623,19 +658,13 @@ static void no_log_no_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_and_modes),
-        cmocka_unit_test(identities),
-        cmocka_unit_test(profiles),
-        cmocka_unit_test(secrets_by_role),
-        cmocka_unit_test(operations_by_role),
-        cmocka_unit_test(digest_answers),
-        cmocka_unit_test(tickets),
-        cmocka_unit_test(push_keys),
-        cmocka_unit_test(rubbish),
-        cmocka_unit_test(slow_callers),
-        cmocka_unit_test(other_accounts),
-        cmocka_unit_test(only_one),
-        cmocka_unit_test(own_account),
+        cmocka_unit_test(files_and_modes),    cmocka_unit_test(identities),
+        cmocka_unit_test(profiles),           cmocka_unit_test(secrets_by_role),
+        cmocka_unit_test(operations_by_role), cmocka_unit_test(digest_answers),
+        cmocka_unit_test(second_factors),     cmocka_unit_test(tickets),
+        cmocka_unit_test(push_keys),          cmocka_unit_test(rubbish),
+        cmocka_unit_test(slow_callers),       cmocka_unit_test(other_accounts),
+        cmocka_unit_test(only_one),           cmocka_unit_test(own_account),
         cmocka_unit_test(no_log_no_service),
     };
     return cmocka_run_group_tests_name("signer", tests, setup, teardown);
