@@ -104,6 +104,14 @@ static const struct verb verbs[] = {
     {"status", "[--json]", "the site in numbers", ctl_status},
     {"doctor", "[--tls-ca FILE] [--json]",
      "check the installation and say how to mend it; status 1 when a check fails", ctl_doctor},
+    {"group",
+     "list [--json]\nadd NAME [--filter JSON|@FILE] [--note TEXT]\n"
+     "set GROUP [--filter JSON|@FILE] [--note TEXT]\ndevices GROUP [--json]\nput GROUP ID...\n"
+     "take GROUP ID...\nassign GROUP ITEM\nunassign GROUP ITEM --why TEXT\n"
+     "remove GROUP --why TEXT",
+     "groups of devices, by a filter or by hand, and what of the library their devices are to have",
+     ctl_group},
+    {"tag", "list\nadd TAG ID...\nremove TAG ID...", "tags of devices, for filters", ctl_tag},
     {"profile",
      "list [--search TEXT] [--json]\nshow ID\nadd FILE [--name TEXT] [--signing WORD]\n"
      "update ID FILE [--stage]\nset ID --keys JSON\nget ID [--version N]\n"

@@ -31,6 +31,9 @@ GRANT SELECT ON @db@.enroll_profile_item TO @mdm@;
 GRANT SELECT, INSERT ON @db@.handout TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.enroll_session TO @mdm@;
 GRANT SELECT ON @db@.assigned_device TO @mdm@;
+GRANT SELECT ON @db@.library_item TO @mdm@;
+GRANT SELECT ON @db@.library_version TO @mdm@;
+GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
@@ -90,6 +93,13 @@ GRANT SELECT ON @db@.digest_failure TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.library_item TO @console@;
 GRANT SELECT, INSERT ON @db@.library_version TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.assigned_device TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_group TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.group_member TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_tag TO @console@;
+GRANT SELECT, INSERT, DELETE ON @db@.assignment TO @console@;
+GRANT SELECT, UPDATE ON @db@.device_item TO @console@;
+GRANT SELECT, UPDATE ON @db@.rollout TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -142,3 +152,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_answer TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.result_error TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.digest_failure TO @agent@;
 GRANT SELECT (expires_at), DELETE ON @db@.enroll_session TO @agent@;
+GRANT SELECT ON @db@.library_item TO @agent@;
+GRANT SELECT ON @db@.library_version TO @agent@;
+GRANT SELECT, UPDATE ON @db@.device_group TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.group_member TO @agent@;
+GRANT SELECT ON @db@.device_tag TO @agent@;
+GRANT SELECT ON @db@.assignment TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_item TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.rollout TO @agent@;
+GRANT SELECT, UPDATE, DELETE ON @db@.newcomer TO @agent@;

@@ -34,6 +34,11 @@ handler_fn api_profile_content, api_payload_types;
 handler_fn api_pushcerts, api_pushcerts_put; /* pushcerts.c */
 handler_fn api_push_requests, api_push_request_new, api_push_request_sign;
 handler_fn api_vendor_certs, api_vendor_cert_put;
+handler_fn api_groups, api_group_add, api_group, api_group_change; /* groups.c */
+handler_fn api_group_devices, api_group_delete;
+handler_fn api_tags, api_tags_edit, api_filter_facts;
+handler_fn api_assignments, api_assign, api_unassign, api_preview; /* assignments.c */
+handler_fn api_device_items;
 handler_fn api_scep_challenge; /* scep.c */
 handler_fn api_scep_requests, api_scep_decide;
 handler_fn api_certificates, api_certificate; /* certificates.c */

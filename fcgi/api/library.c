@@ -6,6 +6,7 @@
 #include "library/edit.h"
 #include "library/profiles.h"
 #include "library/variables.h"
+#include "store/wanted.h"
 #include "wire/encode.h"
 
 #include <stdio.h>
@@ -296,4 +297,72 @@ void library_remove(struct app *app, struct req *req, const struct caller *calle
     else
         api_fail(resp, &err);
     db_pool_give(app->pool, &db);
+}
+
+void library_devices_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds,
+                            int64_t id)
+{
+    const char *word = req_query(req, "state");
+    int state = wanted_state_read(word);
+    int64_t counts[7], after = 0;
+    struct wanted_row *x = NULL;
+    struct library_item i;
+    struct err err = {0};
+    struct db *db = NULL;
+    size_t limit, n = 0;
+    js root, list, sums;
+
+    if (word != NULL && state == 0) {
+        resp_json_error(resp, 400, "there is no state \"%.64s\"", word);
+        return;
+    }
+    if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &after) ||
+        !item_take(app, req, resp, kinds, id, &db, &i))
+        return;
+    enum outcome o = wanted_of_item(db, id, state, after, limit, req->arena, &x, &n, &err);
+    if (o == OK)
+        o = wanted_counts(db, id, req->arena, counts, &err);
+    db_pool_give(app->pool, &db);
+    if (o != OK) {
+        api_fail(resp, &err);
+        return;
+    }
+    root = js_object();
+    list = js_array();
+    sums = js_object();
+    for (int s = WANTED_PENDING; s <= WANTED_REMOVED; s++)
+        js_set_int(sums, wanted_state_name(s), counts[s]);
+    js_set(root, "counts", sums);
+    for (size_t k = 0; k < n; k++)
+        js_append(list, wanted_json(&x[k], true));
+    js_set(root, "devices", list);
+    if (n == limit)
+        api_set_id(root, "next_cursor", x[n - 1].enrollment_id);
+    api_json(resp, 200, &root);
+}
+
+void library_again(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                   unsigned kinds, int64_t id, bool resume)
+{
+    const char *why = req_query(req, "why"), *ident = req_query(req, "enrollment_id");
+    struct library_item i;
+    struct err err = {0};
+    struct db *db = NULL;
+    uint64_t n = 0;
+    js root;
+
+    if (!item_take(app, req, resp, kinds, id, &db, &i))
+        return;
+    enum outcome o = resume
+                         ? rollout_resume(db, id, api_actor(req, caller),
+                                          why != NULL ? why : "no reason given", req->now, &err)
+                         : wanted_retry(db, id, ident, api_actor(req, caller), req->now, &n, &err);
+    db_pool_give(app->pool, &db);
+    if (o != OK) {
+        api_fail(resp, &err);
+        return;
+    }
+    root = js_object();
+    js_set_int(root, "devices", (int64_t)n);
+    api_json(resp, 200, &root);
 }

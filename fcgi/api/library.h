@@ -16,6 +16,19 @@ js library_version_json(const struct library_version *v, int kind);
 /* The refusal of a file: 400 with {"error", "findings"}. */
 void api_findings_fail(struct resp *resp, const struct err *err, const struct findings *f);
 
+/* Compiles a filter of a body, and gives its text, in the request's arena. False: refused. */
+struct filter;
+bool api_filter(struct req *req, struct resp *resp, js expression, struct filter *out,
+                const char **text);
+/* How far a device is with an item: of_item: as one of the item's devices. */
+struct wanted_row;
+js wanted_json(const struct wanted_row *x, bool of_item);
+/* GET of {id}/devices; POST of {id}/resume and {id}/retry. */
+void library_devices_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds,
+                            int64_t id);
+void library_again(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                   unsigned kinds, int64_t id, bool resume);
+
 /* The id behind prefix in the path, and what follows it ("" or one word). False: resp holds the
  * refusal. */
 bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,

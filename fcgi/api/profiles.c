@@ -118,6 +118,8 @@ void api_profile_get(struct app *app, struct req *req, const struct caller *call
         library_item_answer(app, req, resp, KINDS, id);
     else if (strcmp(word, "versions") == 0)
         library_versions_answer(app, req, resp, KINDS, id);
+    else if (strcmp(word, "devices") == 0)
+        library_devices_answer(app, req, resp, KINDS, id);
     else
         resp_json_error(resp, 404, "a profile has nothing called \"%.64s\"", word);
 }
@@ -149,8 +151,10 @@ void api_profile_post(struct app *app, struct req *req, const struct caller *cal
         return;
     if (strcmp(word, "versions") == 0)
         put(app, req, caller, resp, id);
+    else if (strcmp(word, "resume") == 0 || strcmp(word, "retry") == 0)
+        library_again(app, req, caller, resp, KINDS, id, word[2] == 's');
     else
-        resp_json_error(resp, 404, "only {id}/versions takes a file");
+        resp_json_error(resp, 404, "a profile takes nothing at \"%.64s\"", word);
 }
 
 void api_profile_patch(struct app *app, struct req *req, const struct caller *caller,

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "command/fill.h"
+#include "library/deliver.h"
 #include "store/exchange.h"
 #include "store/queue.h"
 #include "store/renewal.h"
@@ -95,6 +96,23 @@ static bool give_up(struct message *m, const struct exchange *x, const struct er
     return false;
 }
 
+/* Makes what is personal to the device; the body then is a secret. */
+static enum outcome fill(struct message *m, struct exchange *x, struct err *err)
+{
+    struct db *db = NULL;
+    enum outcome o;
+
+    if (x->fill_unlock_token)
+        return command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token,
+                                         x->ticket, &m->resp->body, err);
+    o = db_pool_take(m->app->pool, &db, err);
+    if (o == OK)
+        o = library_deliver(db, m->app->conf, m->id.name, x->fill_from, x->body, &m->resp->body,
+                            err);
+    db_pool_give(m->app->pool, &db);
+    return o;
+}
+
 /* True: the command was given up, ask for the next. */
 static bool hand_out(struct message *m, struct exchange *x)
 {
@@ -102,19 +120,18 @@ static bool hand_out(struct message *m, struct exchange *x)
     enum outcome o;
 
     m->resp->content_type = "application/xml; charset=UTF-8";
-    if (!x->fill_unlock_token) {
+    if (!x->fill_unlock_token && x->fill_from == 0) {
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
     }
-    o = command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token, x->ticket,
-                                  &m->resp->body, &err);
+    o = fill(m, x, &err);
     if (o == OK) {
         m->resp->secret = true;
         return false;
     }
     buf_wipe(&m->resp->body);
     m->resp->content_type = NULL;
-    if (o == NOT_FOUND || o == DENIED)
+    if (o == NOT_FOUND || o == DENIED || o == INVALID)
         return give_up(m, x, &err);
     device_fail(m, &err);
     return false;

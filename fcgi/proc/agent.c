@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "enrollment/renew.h"
+#include "library/converge.h"
 #include "proc/digester.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
@@ -39,6 +40,7 @@ struct agent {
     struct db *db;
     struct outbox *outbox;
     struct escrow *escrow;
+    struct converge *converge;
     struct digester *digester;
     char holder[128];
     bool working;         /* it has the lease */
@@ -126,6 +128,11 @@ static enum outcome job_leaving(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_converge(struct agent *a, struct err *err)
+{
+    return converge_turn(a->converge, clock_now(), err);
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -150,6 +157,7 @@ static const struct job {
     {"renewals", 20 * SECOND_US, job_renewals},
     {"leaving devices", MINUTE_US, job_leaving},
     {"purge", HOUR_US, job_purge},
+    {"convergence", SECOND_US / 2, job_converge},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])
 
@@ -311,8 +319,10 @@ int agent_main(const struct conf *conf)
     if (db_new(conf, DB_AGENT, &a.db, &err) != OK ||
         outbox_new(conf, a.db, &a.outbox, &err) != OK ||
         escrow_new(conf, a.db, &a.escrow, &err) != OK ||
+        converge_new(conf, a.db, &a.converge, &err) != OK ||
         digester_start(conf, &a.digester, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "agent.start", &err);
+        converge_free(&a.converge);
         escrow_free(&a.escrow);
         outbox_free(&a.outbox);
         db_free(&a.db);
@@ -328,6 +338,7 @@ int agent_main(const struct conf *conf)
         trouble(&a, turn(&a, &err), &err);
     }
     finish(&a);
+    converge_free(&a.converge);
     escrow_free(&a.escrow);
     outbox_free(&a.outbox);
     db_free(&a.db);

@@ -122,6 +122,9 @@ enum outcome db_ping(struct db *db, struct err *err) MUST_USE;
  * certification failure: db_unit() runs the unit again); ERROR. */
 enum outcome db_select(struct db *db, const struct sql *sql, const struct val *args, size_t nargs,
                        struct arena *a, struct rows *out, struct err *err) MUST_USE;
+/* Lets go of what the connection keeps prepared for a statement that was made at run time; to be
+ * called before the struct is gone, as its address is the key. */
+void db_forget(struct db *db, const struct sql *sql);
 /* sql->text with %IN% widened to n elements (rounded up to a power of two, the last repeated):
  * `before` arguments stand before the list, `list` has n * tuple values, `after` follow. n >= 1. */
 enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,

@@ -53,6 +53,16 @@ void db_stmt_drop(struct db *db, struct stmt *st)
     }
 }
 
+void db_forget(struct db *db, const struct sql *sql)
+{
+    for (size_t i = 0; i < STMT_BUCKETS; i++)
+        for (struct stmt *st = db->bucket[i], *next; st; st = next) {
+            next = st->next;
+            if (st->sql == sql)
+                db_stmt_drop(db, st);
+        }
+}
+
 static void stmt_drop_oldest(struct db *db)
 {
     struct stmt *old = NULL;

@@ -94,8 +94,8 @@ static const struct sql SEND = {
     "sent_count = LEAST(sent_count + 1, 32000) WHERE (enrollment_id, command_id) IN (%IN%)",
     2};
 static const struct sql BODIES = {
-    "command_bodies", "SELECT id, uuid, request_type, fill, body FROM command WHERE id IN (%IN%)",
-    1};
+    "command_bodies",
+    "SELECT id, uuid, request_type, fill, body, fill_from FROM command WHERE id IN (%IN%)", 1};
 static const struct sql STILL_QUEUED = {
     "queue_has", "SELECT ticket FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
 static const struct sql UNLOCK_TOKEN = {"life_unlock_token",
@@ -422,6 +422,7 @@ static enum outcome give_body(struct db *db, struct exchange *x, const struct ro
         x->body = arena_bytes(x->unit.arena, val_bytes(&v[4]));
         if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL)
             return err_set(err, ERROR, "out of memory");
+        x->fill_from = v[3].i & COMMAND_FILL_FILE ? val_or_0(&v[5]) : 0;
         return v[3].i & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;
     }
     return err_set(err, ERROR, "command %lld has no row", (long long)x->command_id);
@@ -468,6 +469,7 @@ static enum outcome exchange_write(struct db *db, struct unit **u, size_t n, str
         x[nx]->effect = EFFECT_NONE;
         x[nx]->command_id = 0;
         x[nx]->fill_unlock_token = false;
+        x[nx]->fill_from = 0;
         x[nx]->closed_ticket = bytes_of(NULL, 0);
         if (x[nx]->next_command_ != 0)
             send[ns++] = x[nx];

@@ -48,6 +48,7 @@ struct exchange {
     struct bytes body;
     bool fill_unlock_token; /* the UnlockToken is to be filled in: */
     struct bytes ticket, unlock_token;
+    int64_t fill_from; /* library_version.id whose file is to be filled in; 0: none */
     /* private to exchange.c */
     int64_t next_command_; /* to be sent */
     bool reset_;           /* commands that were put off become eligible again */

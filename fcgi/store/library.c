@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/group.h"
 #include "store/id.h"
 
 #include <stdio.h>
@@ -42,6 +43,14 @@ static const struct sql FOR_DELIVERY = {"library_for_delivery",
                                         ", v.content FROM library_version v JOIN library_item i "
                                         "ON i.id = v.item_id WHERE v.id = ?",
                                         0};
+static const struct sql VERSION_ANY = {
+    "library_version_any",
+    "SELECT " VERSION_COLUMNS " FROM library_version v WHERE v.item_id = ? AND v.number = ?", 0};
+static const struct sql DELIVERY_ITEM = {
+    "library_delivery_item",
+    "SELECT " ITEM_COLUMNS " FROM library_version v JOIN library_item i ON i.id = v.item_id "
+    "WHERE v.id = ?",
+    0};
 static const struct sql VERSIONS = {"library_versions",
                                     "SELECT " VERSION_COLUMNS
                                     " FROM library_version v WHERE v.item_id = ? AND v.number < ? "
@@ -93,6 +102,8 @@ static const struct sql CHANGE = {
 static const struct sql WAITS = {
     "library_waits", "SELECT name FROM library_item WHERE after_id = ? AND deleted_at = 0 LIMIT 1",
     0};
+static const struct sql UNASSIGN = {"library_unassign", "DELETE FROM assignment WHERE item_id = ?",
+                                    0};
 static const struct sql DELETE = {
     "library_delete",
     "UPDATE library_item SET deleted_at = ?, changed_at = ?, changed_by = ? WHERE id = ?", 0};
@@ -238,20 +249,50 @@ enum outcome library_version_get(struct db *db, int64_t item_id, int number, str
     return OK;
 }
 
+enum outcome library_version_any(struct db *db, int64_t item_id, int number, struct arena *a,
+                                 struct library_version *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &VERSION_ANY, (struct val[]){val_int(item_id), val_int(number)},
+                               2, a, &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no version %d of it", number);
+    if (o == OK)
+        version_from_row(row_at(&r, 0, 0), out);
+    return o;
+}
+
+static enum outcome of_version(struct db *db, const struct sql *sql, int64_t version_id,
+                               struct arena *a, struct rows *r, struct library_item *out,
+                               struct err *err)
+{
+    enum outcome o = db_select(db, sql, (struct val[]){val_int(version_id)}, 1, a, r, err);
+
+    if (o == OK && r->n == 0)
+        return err_set(err, NOT_FOUND, "what it would install is not in the library any more");
+    if (o == OK)
+        item_from_row(row_at(r, 0, 0), out);
+    return o;
+}
+
+enum outcome library_delivery_item(struct db *db, int64_t version_id, struct arena *a,
+                                   struct library_item *out, struct err *err)
+{
+    struct rows r;
+
+    return of_version(db, &DELIVERY_ITEM, version_id, a, &r, out, err);
+}
+
 enum outcome library_for_delivery(struct db *db, int64_t version_id, struct arena *a,
                                   struct library_item *out, struct bytes *content, struct err *err)
 {
     struct rows r;
-    enum outcome o =
-        db_select(db, &FOR_DELIVERY, (struct val[]){val_int(version_id)}, 1, a, &r, err);
+    enum outcome o = of_version(db, &FOR_DELIVERY, version_id, a, &r, out, err);
 
-    if (o == OK && r.n == 0)
-        return err_set(err, NOT_FOUND, "what it would install is not in the library any more");
-    if (o != OK)
-        return o;
-    item_from_row(row_at(&r, 0, 0), out);
-    *content = val_bytes(row_at(&r, 0, ITEM_COLUMNS_N));
-    return OK;
+    if (o == OK)
+        *content = val_bytes(row_at(&r, 0, ITEM_COLUMNS_N));
+    return o;
 }
 
 /* ---- adding ---- */
@@ -341,6 +382,8 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
                     (struct val[]){val_int(u->stage), val_int(u->number), val_int(u->now),
                                    val_cut(u->actor, ACTOR_CHARS), val_int(u->item_id)},
                     5, NULL, err);
+    if (o == OK)
+        o = wanted_touch(db, err);
     if (o != OK)
         return o;
     snprintf(subject, sizeof subject, "%s:%s", library_kind_name(u->item.kind), u->item.identifier);
@@ -432,6 +475,8 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
                                    val_int(x->now > i->changed_at ? x->now : i->changed_at + 1),
                                    val_cut(x->actor, ACTOR_CHARS), val_int(i->id)},
                     12, NULL, err);
+    if (o == OK)
+        o = wanted_touch(db, err);
     if (o != OK)
         return o;
     snprintf(subject, sizeof subject, "%s:%s", library_kind_name(i->kind), i->identifier);
@@ -468,6 +513,10 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
                 (struct val[]){val_int(x->now), val_int(x->now), val_cut(x->actor, ACTOR_CHARS),
                                val_int(x->item->id)},
                 4, NULL, err);
+    if (o == OK)
+        o = db_exec(db, &UNASSIGN, (struct val[]){val_int(x->item->id)}, 1, NULL, err);
+    if (o == OK)
+        o = wanted_touch(db, err);
     if (o != OK)
         return o;
     snprintf(subject, sizeof subject, "%s:%s", library_kind_name((int)row_at(&r, 0, 0)->i),

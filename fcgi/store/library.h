@@ -81,6 +81,12 @@ enum outcome library_versions(struct db *db, int64_t item_id, int before, size_t
 enum outcome library_version_get(struct db *db, int64_t item_id, int number, struct arena *a,
                                  struct library_version *out, struct bytes *content,
                                  struct err *err) MUST_USE;
+/* The same without the file, of an item that may be deleted: what is to go from devices. */
+enum outcome library_version_any(struct db *db, int64_t item_id, int number, struct arena *a,
+                                 struct library_version *out, struct err *err) MUST_USE;
+/* The item of a version, with that version as `current`. NOT_FOUND: there is none. */
+enum outcome library_delivery_item(struct db *db, int64_t version_id, struct arena *a,
+                                   struct library_item *out, struct err *err) MUST_USE;
 /* What delivery needs of a version: its item, and the sealed file. NOT_FOUND: there is none. */
 enum outcome library_for_delivery(struct db *db, int64_t version_id, struct arena *a,
                                   struct library_item *out, struct bytes *content,

@@ -26,8 +26,8 @@ static const struct sql SAME_KEY = {
     1};
 static const struct sql ADD_COMMAND = {
     "command_add",
-    "INSERT INTO command (id, uuid, request_type, body, fill, dedupe_key, created_at, created_by) "
-    "VALUES (?,?,?,?,?,?,?,?)",
+    "INSERT INTO command (id, uuid, request_type, body, fill, fill_from, dedupe_key, created_at, "
+    "created_by) VALUES (?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql ADD = {
     "queue_add",
@@ -212,9 +212,9 @@ static enum outcome add_command(struct db *db, const struct enqueue *e, int64_t 
     enum outcome o =
         db_exec(db, &ADD_COMMAND,
                 (struct val[]){val_int(id), val_str(e->uuid), val_str(e->request_type),
-                               val_bin(e->body), val_int(e->fill), val_str(e->dedupe_key),
-                               val_int(e->now), val_str(e->actor)},
-                8, NULL, err);
+                               val_bin(e->body), val_int(e->fill), val_id(e->fill_from),
+                               val_str(e->dedupe_key), val_int(e->now), val_str(e->actor)},
+                9, NULL, err);
 
     return o == CONFLICT ? err_set(err, CONFLICT, "CommandUUID %s was used before", e->uuid) : o;
 }
@@ -264,15 +264,14 @@ static enum outcome want_pushes(struct db *db, const struct add *x, struct err *
     return o;
 }
 
-static enum outcome add_unit(struct db *db, void *arg, struct err *err)
+static enum outcome add_all(struct db *db, struct add *x, struct err *err)
 {
-    struct add *x = arg;
     struct enqueue *e = x->e;
     int64_t id = id_new();
     char detail[96];
     enum outcome o = OK;
 
-    arena_reset(x->a);
+    e->command_id = id;
     x->n = 0;
     x->t = arena_array(x->a, e->n + 1, sizeof(*x->t));
     if (x->t == NULL)
@@ -293,6 +292,21 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
         (o = audit_add(db, e->actor, "command.queue", e->uuid, detail, err)) != OK)
         return o;
     return e->push ? want_pushes(db, x, err) : OK;
+}
+
+static enum outcome add_unit(struct db *db, void *arg, struct err *err)
+{
+    struct add *x = arg;
+
+    arena_reset(x->a);
+    return add_all(db, x, err);
+}
+
+enum outcome queue_add_within(struct db *db, struct enqueue *e, struct arena *a, struct err *err)
+{
+    struct add x = {.e = e, .a = a};
+
+    return add_all(db, &x, err);
 }
 
 enum outcome queue_add(struct db *db, struct enqueue *e, struct err *err)

@@ -19,6 +19,7 @@ struct enqueue {
     const char *request_type;
     struct bytes body; /* the property list */
     int fill;          /* COMMAND_FILL_* */
+    int64_t fill_from; /* with COMMAND_FILL_FILE: library_version.id; 0: none */
     const char *const *idents;
     size_t n;               /* at most LIM_IDS */
     int priority;           /* -100 to 100; higher goes first; 0 is the custom */
@@ -41,12 +42,17 @@ struct enqueue {
     } *
         outcomes;            /* room for n, the caller's */
     int64_t *enrollment_ids; /* room for n; 0 where unknown */
+    int64_t command_id;      /* the command's own */
 };
 
 /* Queues one command for n enrollments in one unit of work; a bad one does not keep the others
  * from it. CONFLICT: the CommandUUID was used before (nothing is queued). NOT_FOUND: no enrollment
  * took it (nothing is stored). */
 enum outcome queue_add(struct db *db, struct enqueue *e, struct err *err) MUST_USE;
+
+/* The same inside the caller's unit of work; what it allocates is in a. */
+enum outcome queue_add_within(struct db *db, struct enqueue *e, struct arena *a,
+                              struct err *err) MUST_USE;
 
 /* An open or closed command of an enrollment. */
 struct queue_item {

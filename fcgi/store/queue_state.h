@@ -19,5 +19,6 @@ enum queue_state {
 const char *queue_state_name(int state);
 
 #define COMMAND_FILL_UNLOCK_TOKEN 1
+#define COMMAND_FILL_FILE 2 /* the file of a library version, made for the device */
 
 #endif

@@ -73,6 +73,12 @@ static const struct sql SET_ENROLLMENT = {
     "AND pending_life_id<=>?",
     0};
 #define SET_ENROLLMENT_ARGS 10
+static const struct sql NEWCOMER = {
+    "newcomer_add",
+    "INSERT INTO newcomer (device_id, at, awaiting) VALUES (?,?,?) ON DUPLICATE KEY UPDATE at = "
+    "VALUES(at), awaiting = VALUES(awaiting), planned = 0",
+    0};
+#define NEWCOMER_ARGS 3
 /* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
@@ -387,6 +393,25 @@ static int id_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Devices that have just enrolled: the agent finds their groups first, and lets those that wait in
+ * Setup Assistant go on. A renewal of the identity changes nothing on the device. */
+static enum outcome note_newcomers(struct db *db, struct unit **u, size_t n, struct err *err)
+{
+    struct val args[LIM_BATCH * NEWCOMER_ARGS];
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct token_update *x = of(u[i]);
+
+        if (!x->unit.writes || is_user(x) || !changes_enrollment(x) || renewed(x))
+            continue;
+        args[k * NEWCOMER_ARGS] = val_int(x->id_);
+        args[k * NEWCOMER_ARGS + 1] = val_int(x->unit.now);
+        args[k++ * NEWCOMER_ARGS + 2] = val_int(x->awaiting_configuration);
+    }
+    return db_exec_many(db, &NEWCOMER, args, NEWCOMER_ARGS, k, NULL, err);
+}
+
 /* A push that the old token did not let through, and one for commands that wait. */
 static enum outcome wake(struct db *db, struct unit **u, size_t n, struct err *err)
 {
@@ -445,6 +470,8 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
         o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, ne, &updated, err);
     if (o == OK && (lives != CHANGED * k || updated != ne))
         o = err_set(err, CONFLICT, "the enrollment has changed meanwhile");
+    if (o == OK)
+        o = note_newcomers(db, u, n, err);
     return o == OK ? wake(db, u, n, err) : o;
 }
 

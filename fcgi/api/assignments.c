@@ -1,0 +1,249 @@
+/* assignments.c: /api/v1/assignments, what groups are to have; /api/v1/preview, what a change would
+ * change; /api/v1/device-items, how far a device is. */
+#include "api/library.h"
+
+#include "base/limits.h"
+#include "library/edit.h"
+#include "store/group.h"
+#include "store/preview.h"
+#include "store/wanted.h"
+
+static js assignment_json(const struct assignment *x)
+{
+    js o = js_object();
+
+    api_set_id(o, "id", x->id);
+    api_set_id(o, "group", x->group_id);
+    js_set_str(o, "group_name", x->group);
+    api_set_id(o, "item", x->item_id);
+    js_set_str(o, "item_name", x->item);
+    js_set_str(o, "identifier", x->identifier);
+    js_set_str(o, "kind", library_kind_name(x->kind));
+    api_set_time(o, "created_at", x->created_at);
+    api_set_text(o, "created_by", x->created_by);
+    return o;
+}
+
+void api_assignments(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp)
+{
+    struct assignment *x = NULL;
+    struct err err = {0};
+    struct db *db = NULL;
+    int64_t group = 0, item = 0, after = 0;
+    size_t limit, n = 0;
+    js root, list;
+
+    (void)caller;
+    if (!api_limit(req, resp, &limit) || !api_number(req, resp, "group", &group) ||
+        !api_number(req, resp, "item", &item) || !api_number(req, resp, "cursor", &after) ||
+        !api_db(app, resp, &db))
+        return;
+    enum outcome o = assignment_list(db, group, item, after, limit, req->arena, &x, &n, &err);
+    db_pool_give(app->pool, &db);
+    if (o != OK) {
+        api_fail(resp, &err);
+        return;
+    }
+    root = js_object();
+    list = js_array();
+    for (size_t i = 0; i < n; i++)
+        js_append(list, assignment_json(&x[i]));
+    js_set(root, "assignments", list);
+    if (n == limit)
+        api_set_id(root, "next_cursor", x[n - 1].id);
+    api_json(resp, 200, &root);
+}
+
+/* An id under key. False: resp holds the refusal. */
+static bool id_read(struct resp *resp, js body, const char *key, int64_t *out)
+{
+    const char *s = js_get_str(body, key);
+
+    if (s != NULL && library_id_read(s, out))
+        return true;
+    resp_json_error(resp, 400, "\"%s\" must be an id, as a string", key);
+    return false;
+}
+
+void api_assign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    static const char *const known[] = {"group", "item"};
+    int64_t group, item, id = 0;
+    struct err err = {0};
+    struct db *db = NULL;
+    js body = api_body(req, resp, known, 2), root;
+
+    if (body != NULL && id_read(resp, body, "group", &group) &&
+        id_read(resp, body, "item", &item) && api_db(app, resp, &db)) {
+        if (assignment_add(db, group, item, api_actor(req, caller), req->now, &id, &err) == OK) {
+            root = js_object();
+            api_set_id(root, "id", id);
+            api_json(resp, 201, &root);
+        } else {
+            api_fail(resp, &err);
+        }
+        db_pool_give(app->pool, &db);
+    }
+    js_free(&body);
+}
+
+void api_unassign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    const char *word, *why = req_query(req, "why");
+    struct err err = {0};
+    struct db *db = NULL;
+    int64_t id;
+
+    if (!library_path(req, resp, "/api/v1/assignments/", &id, &word) || !api_db(app, resp, &db))
+        return;
+    if (assignment_delete(db, id, api_actor(req, caller), why != NULL ? why : "no reason given",
+                          &err) == OK)
+        resp->status = 204;
+    else
+        api_fail(resp, &err);
+    db_pool_give(app->pool, &db);
+}
+
+/* ---- preview ---- */
+
+static js set_json(const struct preview_set *s)
+{
+    js o = js_object(), list = js_array();
+
+    js_set_int(o, "devices", (int64_t)s->n);
+    for (size_t i = 0; i < s->nsample; i++)
+        js_append(list, js_new_str(s->sample[i]));
+    js_set(o, "some", list);
+    return o;
+}
+
+static void preview_answer(struct resp *resp, const struct preview *p)
+{
+    js root = js_object(), list = js_array();
+
+    js_set_int(root, "devices", (int64_t)p->devices);
+    js_set(root, "join", set_json(&p->join));
+    js_set(root, "leave", set_json(&p->leave));
+    for (size_t i = 0; i < p->nchanges; i++) {
+        js o = js_object();
+
+        api_set_id(o, "item", p->changes[i].item_id);
+        js_set_str(o, "name", p->changes[i].name);
+        js_set(o, "install", set_json(&p->changes[i].install));
+        js_set(o, "remove", set_json(&p->changes[i].remove));
+        js_append(list, o);
+    }
+    js_set(root, "items", list);
+    api_json(resp, 200, &root);
+}
+
+static bool items_read(struct req *req, struct resp *resp, js body, struct preview *p)
+{
+    const char *const *text = NULL;
+    int64_t *ids;
+    size_t n = 0;
+
+    if (!api_strings(req, resp, body, "items", PREVIEW_ITEMS, &text, &n))
+        return false;
+    p->keep_items = text == NULL;
+    ids = arena_array(req->arena, n + 1, sizeof *ids);
+    for (size_t i = 0; ids != NULL && i < n; i++)
+        if (!library_id_read(text[i], &ids[i])) {
+            resp_json_error(resp, 400, "\"items\" holds something that is no id at place %zu", i);
+            return false;
+        }
+    p->items = ids;
+    p->nitems = n;
+    return ids != NULL;
+}
+
+void api_preview(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    static const char *const known[] = {"group", "filter", "items"};
+    struct preview p = {0};
+    struct filter filter;
+    const char *text;
+    struct err err = {0};
+    struct db *db = NULL;
+    js body = api_body(req, resp, known, 3);
+
+    (void)caller;
+    if (body == NULL)
+        return;
+    if (js_get(body, "group") != NULL && !id_read(resp, body, "group", &p.group_id))
+        goto out;
+    if (js_get(body, "filter") != NULL) {
+        if (!api_filter(req, resp, js_get(body, "filter"), &filter, &text))
+            goto out;
+        p.filter = &filter;
+    }
+    if (!items_read(req, resp, body, &p) || !api_db(app, resp, &db))
+        goto out;
+    if (preview_run(db, &p, req->arena, &err) == OK)
+        preview_answer(resp, &p);
+    else
+        api_fail(resp, &err);
+out:
+    db_pool_give(app->pool, &db);
+    js_free(&body);
+}
+
+/* ---- how far devices are ---- */
+
+js wanted_json(const struct wanted_row *x, bool of_item)
+{
+    js o = js_object();
+
+    if (of_item) {
+        js_set_str(o, "enrollment_id", x->ident);
+        api_set_text(o, "serial_number", x->serial);
+        api_set_text(o, "device_name", x->device_name);
+    } else {
+        api_set_id(o, "item", x->item_id);
+        js_set_str(o, "kind", library_kind_name(x->kind));
+        js_set_str(o, "identifier", x->identifier);
+        js_set_str(o, "name", x->name);
+    }
+    js_set_bool(o, "wanted", x->wanted);
+    js_set_str(o, "state", wanted_state_name(x->state));
+    js_set_int(o, "version", x->version);
+    if (x->installed_version != 0)
+        js_set_int(o, "installed_version", x->installed_version);
+    api_set_text(o, "reason", x->reason);
+    api_set_text(o, "command_uuid", x->command_uuid);
+    if (x->attempts != 0)
+        js_set_int(o, "attempts", x->attempts);
+    if (x->state == WANTED_PENDING || x->state == WANTED_FAILED)
+        api_set_time(o, "next_try_at", x->due_at);
+    api_set_time(o, "changed_at", x->changed_at);
+    api_set_time(o, "installed_at", x->installed_at);
+    return o;
+}
+
+void api_device_items(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp)
+{
+    struct wanted_row *x = NULL;
+    struct err err = {0};
+    struct db *db = NULL;
+    const char *ident;
+    size_t n;
+    js root, list;
+
+    (void)caller;
+    if (!api_segments(req, resp, "/api/v1/device-items/", &ident, 1, &n) || !api_db(app, resp, &db))
+        return;
+    enum outcome o = wanted_of_device(db, ident, req->arena, &x, &n, &err);
+    db_pool_give(app->pool, &db);
+    if (o != OK) {
+        api_fail(resp, &err);
+        return;
+    }
+    root = js_object();
+    list = js_array();
+    for (size_t i = 0; i < n; i++)
+        js_append(list, wanted_json(&x[i], false));
+    js_set(root, "items", list);
+    api_json(resp, 200, &root);
+}

@@ -1,0 +1,128 @@
+/* converge.c: see converge.h. */
+#include "library/converge_int.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define GROUPS_US (15 * SECOND_US) /* which groups are due is looked up */
+#define PLAN_US (10 * MINUTE_US)
+#define DRIFT_US (5 * MINUTE_US)
+#define OVERDUE_US (20 * SECOND_US)
+#define START_US HOUR_US /* how far a new agent looks back */
+#define BACKOFF_US (5 * MINUTE_US)
+#define ALL_TURNS 1000
+
+int64_t converge_backoff(int attempts)
+{
+    int64_t us = BACKOFF_US;
+
+    for (int i = 1; i < attempts && us < DAY_US; i++)
+        us *= 4;
+    return us < DAY_US ? us : DAY_US;
+}
+
+enum outcome converge_new(const struct conf *conf, struct db *db, struct converge **out,
+                          struct err *err)
+{
+    struct converge *c = calloc(1, sizeof *c);
+
+    *out = NULL;
+    if (c == NULL || (c->a = arena_new(LIM_ARENA_REQUEST)) == NULL) {
+        free(c);
+        return err_set(err, ERROR, "out of memory");
+    }
+    c->conf = conf;
+    c->db = db;
+    c->seen_version = -1;
+    *out = c;
+    return OK;
+}
+
+void converge_free(struct converge **c)
+{
+    if (*c == NULL)
+        return;
+    arena_free(&(*c)->a);
+    free(*c);
+    *c = NULL;
+}
+
+static enum outcome drift(struct converge *c, int64_t now, struct err *err)
+{
+    size_t n = 0;
+    enum outcome o = wanted_drift(c->db, now, CONVERGE_SOME, &n, err);
+
+    if (n > 0)
+        log_msg(LOG_LEVEL_INFO, "converge.drift", "%zu items were not there any more", n);
+    c->did += n;
+    if (o == OK && n < CONVERGE_SOME)
+        c->next_drift = now + DRIFT_US;
+    return o;
+}
+
+/* What closed since the last look, and at times what was open for long. */
+static enum outcome follow(struct converge *c, int64_t now, struct err *err)
+{
+    enum outcome o;
+
+    if (c->closed_since == 0)
+        c->closed_since = now - START_US;
+    o = converge_follow(c, now, false, err);
+    if (o == OK && now >= c->next_overdue) {
+        o = converge_follow(c, now, true, err);
+        c->next_overdue = now + OVERDUE_US;
+    }
+    return o;
+}
+
+static enum outcome plan_when_due(struct converge *c, int64_t now, struct err *err)
+{
+    int64_t version = 0;
+    enum outcome o;
+
+    arena_reset(c->a);
+    if (c->planning)
+        return converge_plan(c, now, err);
+    o = wanted_version(c->db, c->a, &version, err);
+    if (o != OK || (version == c->seen_version && now < c->next_plan))
+        return o;
+    c->seen_version = version;
+    c->next_plan = now + PLAN_US;
+    c->walk = (struct wanted_walk){.now = now};
+    c->planning = true;
+    o = wanted_members_purge(c->db, err);
+    return o == OK ? converge_plan(c, now, err) : o;
+}
+
+enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
+{
+    enum outcome o = follow(c, now, err);
+
+    if (o == OK)
+        o = converge_newcomers(c, now, err);
+    if (o == OK && now >= c->next_groups) {
+        o = converge_groups(c, now, false, err);
+        c->next_groups = now + GROUPS_US;
+    }
+    if (o == OK)
+        o = plan_when_due(c, now, err);
+    if (o == OK && now >= c->next_drift)
+        o = drift(c, now, err);
+    return o == OK ? converge_act(c, now, err) : o;
+}
+
+enum outcome converge_all(struct converge *c, int64_t now, struct err *err)
+{
+    enum outcome o = converge_groups(c, now, true, err);
+
+    c->next_drift = c->next_overdue = c->next_plan = 0;
+    for (int i = 0; o == OK && i < ALL_TURNS; i++) {
+        c->did = 0;
+        o = converge_turn(c, now, err);
+        if (c->did == 0 && !c->planning)
+            break;
+    }
+    return o;
+}

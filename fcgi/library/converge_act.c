@@ -1,0 +1,303 @@
+/* converge_act.c: what is due becomes commands: see converge.h. */
+#include "library/converge_int.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "library/config_profile.h"
+#include "store/library.h"
+#include "store/who.h"
+#include "wire/plist.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHECK_US (10 * MINUTE_US) /* an open command is looked up so often */
+#define WAIT_US (10 * MINUTE_US)  /* what waits looks again, unless it is woken */
+#define AWAY_US HOUR_US           /* a device that is not enrolled */
+#define HALT_MIN 5                /* failures */
+#define WAVE_TIMES 10
+#define WAVE_US DAY_US /* devices that are away do not hold a wave up for longer */
+
+/* Rows that get the same: an item in a version, to be installed or removed. */
+struct batch_of {
+    const struct wanted_due **d;
+    size_t n;
+    struct library_version version;
+    bool known; /* the version was found */
+};
+
+static int by_item(const void *a, const void *b)
+{
+    const struct wanted_due *x = *(const struct wanted_due *const *)a;
+    const struct wanted_due *y = *(const struct wanted_due *const *)b;
+
+    if (x->item_id != y->item_id)
+        return x->item_id < y->item_id ? -1 : 1;
+    if (x->wanted != y->wanted)
+        return x->wanted ? 1 : -1;
+    if (x->version != y->version)
+        return x->version < y->version ? -1 : 1;
+    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
+}
+
+static enum outcome note_one(struct converge *c, const struct wanted_due *d, int state,
+                             int64_t due_at, const char *reason, struct err *err)
+{
+    c->did++;
+    return wanted_note(c->db, &d, 1, state, due_at, reason, c->a, err);
+}
+
+static struct device_facts facts_of(const struct wanted_due *d)
+{
+    return (struct device_facts){
+        .platform = platform_of(d->product_name),
+        .version = version_read(d->os_version),
+        .rights = -1,
+        .supervised = d->supervised < 0 ? SAYS_NOTHING
+                      : d->supervised   ? SAYS_YES
+                                        : SAYS_NO,
+        .user_enrolment = d->enrollment_kind == IDENT_USER_ENROLLMENT_DEVICE ? SAYS_YES : SAYS_NO};
+}
+
+/* ---- what stands in the way of one device ---- */
+
+static enum outcome passcode_wait(struct converge *c, const struct wanted_due *d, int64_t now,
+                                  struct err *err)
+{
+    enum outcome o = OK;
+
+    if (d->security_at < now - WAIT_US)
+        o = converge_command(c, "SecurityInfo", d->ident, "converge:SecurityInfo", now, err);
+    return o == OK ? note_one(c, d, WANTED_PENDING, now + WAIT_US,
+                              "waits until the passcode is compliant", err)
+                   : o;
+}
+
+/* True: it may go ahead. */
+static bool clear(struct converge *c, const struct wanted_due *d, const struct batch_of *b,
+                  int64_t now, enum outcome *o, struct err *err)
+{
+    struct device_facts facts = facts_of(d);
+    const char *why;
+
+    if (d->enrollment_state != ENROLLMENT_ENROLLED)
+        *o = d->wanted
+                 ? note_one(c, d, WANTED_PENDING, now + AWAY_US, "the device is not enrolled", err)
+                 : note_one(c, d, WANTED_REMOVED, now, "the device left", err);
+    else if (!d->wanted && d->installed_version == 0 && !d->command_open)
+        *o = note_one(c, d, WANTED_REMOVED, now, "", err);
+    else if (!d->wanted)
+        return true;
+    else if (!b->known)
+        *o = note_one(c, d, WANTED_FAILED, now + DAY_US, "the version is not in the library", err);
+    else if ((why = config_profile_refused(c->a, b->version.types, &facts)) != NULL)
+        *o = note_one(c, d, WANTED_REFUSED, now, why, err);
+    else if (d->after_id != 0 && !d->after_installed)
+        *o = note_one(c, d, WANTED_PENDING, now + WAIT_US, "waits for another item to be installed",
+                      err);
+    else if (d->after_passcode && d->passcode_ok != 1)
+        *o = passcode_wait(c, d, now, err);
+    else
+        return true;
+    return false;
+}
+
+/* ---- waves ---- */
+
+/* How many more devices may get a version now; those beyond wait for the next wave. */
+static enum outcome allowance(struct converge *c, const struct wanted_due *d, size_t want,
+                              int64_t now, size_t *out, const char **why, struct err *err)
+{
+    struct rollout r;
+    enum outcome o = rollout_get(c->db, d->item_id, d->version, c->a, &r, err);
+    int64_t settled = r.installed + r.failed, begun = settled + r.queued;
+    bool fresh = false;
+
+    *out = 0;
+    if (o != OK)
+        return o;
+    if (r.halted_at == 0 && d->halt_percent > 0 && r.failed - r.forgiven >= HALT_MIN &&
+        (r.failed - r.forgiven) * 100 >= settled * d->halt_percent) {
+        char text[128];
+
+        snprintf(text, sizeof text, "version %d failed on %lld of %lld devices", d->version,
+                 (long long)r.failed, (long long)settled);
+        o = rollout_halt(c->db, d->item_id, d->version, text, now, &fresh, err);
+        r.halted_at = now;
+        if (fresh)
+            log_msg(LOG_LEVEL_ERROR, "converge.halted", "%.200s: %s", d->identifier, text);
+    }
+    *why = "too many devices failed: halted until somebody resumes it";
+    if (o != OK || r.halted_at != 0)
+        return o;
+    *out = want;
+    if (d->wave_first == 0)
+        return OK;
+    if (r.released == 0 || (begun >= r.released && settled * 2 >= r.released) ||
+        (begun >= r.released && now - r.wave_at >= WAVE_US)) {
+        r.released = r.released == 0 ? d->wave_first : r.released * WAVE_TIMES;
+        o = rollout_release(c->db, d->item_id, d->version, r.released, now, err);
+    }
+    *why = "waits for its wave";
+    if (begun + (int64_t)want > r.released)
+        *out = r.released > begun ? (size_t)(r.released - begun) : 0;
+    return o;
+}
+
+/* ---- commands ---- */
+
+static void keys_set(pl command, const struct wanted_due *d, const struct library_version *v)
+{
+    if (d->wanted)
+        return; /* the file is filled in on delivery */
+    pl_set_str(command, d->kind == LIBRARY_PROFILE ? "Identifier" : "UUID",
+               d->kind == LIBRARY_PROFILE ? d->identifier : v->uuid);
+}
+
+static const char *request_type_of(const struct wanted_due *d)
+{
+    if (d->kind == LIBRARY_PROVISIONING)
+        return d->wanted ? "InstallProvisioningProfile" : "RemoveProvisioningProfile";
+    return d->wanted ? "InstallProfile" : "RemoveProfile";
+}
+
+/* The property list, in the arena. */
+static enum outcome command_text(struct converge *c, const char *request_type, const char *uuid,
+                                 const struct wanted_due *d, const struct library_version *v,
+                                 struct bytes *out, struct err *err)
+{
+    struct buf xml = BUF_INIT(LIM_MB);
+    pl root = pl_new_dict(), command = pl_new_dict();
+    enum outcome o;
+
+    pl_set_str(command, "RequestType", request_type);
+    if (d != NULL)
+        keys_set(command, d, v);
+    pl_set(root, "Command", command);
+    pl_set_str(root, "CommandUUID", uuid);
+    o = pl_to_xml(root, &xml);
+    *out = o == OK ? arena_bytes(c->a, buf_bytes(&xml)) : bytes_of(NULL, 0);
+    pl_free(&root);
+    buf_free(&xml);
+    return out->p != NULL ? OK : err_set(err, ERROR, "the command cannot be written");
+}
+
+enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
+                              const char *dedupe_key, int64_t now, struct err *err)
+{
+    enum enqueue_outcome outcome;
+    char uuid[UUID_LEN + 1];
+    struct bytes body;
+    int64_t id;
+    enum outcome o;
+
+    uuid_v4(uuid);
+    o = command_text(c, request_type, uuid, NULL, NULL, &body, err);
+    struct enqueue e = {.uuid = uuid,
+                        .request_type = request_type,
+                        .body = body,
+                        .idents = &ident,
+                        .n = 1,
+                        .dedupe_key = dedupe_key,
+                        .actor = CONVERGE_ACTOR,
+                        .push = true,
+                        .push_keep_s = c->conf->apns_expiration_s,
+                        .now = now,
+                        .outcomes = &outcome,
+                        .enrollment_ids = &id};
+    if (o == OK)
+        o = queue_add(c->db, &e, err);
+    return o == NOT_FOUND ? OK : o; /* it left, or has such a command already */
+}
+
+static enum outcome queue_batch(struct converge *c, const struct batch_of *b, int64_t now,
+                                struct err *err)
+{
+    const struct wanted_due *d = b->d[0];
+    char uuid[UUID_LEN + 1], key[48];
+    size_t queued = 0;
+    struct bytes body;
+    enum outcome o;
+
+    uuid_v4(uuid);
+    snprintf(key, sizeof key, "item:%lld", (long long)d->item_id);
+    o = command_text(c, request_type_of(d), uuid, d, &b->version, &body, err);
+    struct enqueue e = {.uuid = uuid,
+                        .request_type = request_type_of(d),
+                        .body = body,
+                        .fill = d->wanted ? COMMAND_FILL_FILE : 0,
+                        .fill_from = d->wanted ? b->version.id : 0,
+                        .dedupe_key = key,
+                        .dedupe = DEDUPE_SUPERSEDE,
+                        .actor = CONVERGE_ACTOR,
+                        .push = true,
+                        .push_keep_s = c->conf->apns_expiration_s,
+                        .now = now};
+    if (o == OK)
+        o = wanted_queue(c->db, b->d, b->n, &e, now + CHECK_US, &queued, err);
+    if (queued > 0)
+        log_msg(LOG_LEVEL_INFO, "converge.queued", "%s %.128s version %d for %zu devices",
+                e.request_type, d->identifier, d->version, queued);
+    c->did += queued;
+    return o;
+}
+
+static enum outcome batch_run(struct converge *c, struct batch_of *b, int64_t now, struct err *err)
+{
+    const char *why = "";
+    size_t n = 0, allowed;
+    enum outcome o =
+        library_version_any(c->db, b->d[0]->item_id, b->d[0]->version, c->a, &b->version, err);
+
+    b->known = o == OK;
+    o = o == NOT_FOUND ? OK : o;
+    for (size_t i = 0; o == OK && i < b->n; i++)
+        if (clear(c, b->d[i], b, now, &o, err))
+            b->d[n++] = b->d[i];
+    allowed = n;
+    if (o == OK && n > 0 && b->d[0]->wanted)
+        o = allowance(c, b->d[0], n, now, &allowed, &why, err);
+    if (o == OK && allowed < n)
+        o = wanted_note(c->db, b->d + allowed, n - allowed, WANTED_PENDING, now + MINUTE_US, why,
+                        c->a, err);
+    b->n = allowed;
+    return o == OK && allowed > 0 ? queue_batch(c, b, now, err) : o;
+}
+
+static enum outcome act_on(struct converge *c, int state, int64_t now, struct err *err)
+{
+    struct wanted_due *list = NULL;
+    const struct wanted_due **d;
+    size_t n = 0;
+    enum outcome o;
+
+    arena_reset(c->a);
+    o = wanted_due(c->db, state, now, CONVERGE_SOME, c->a, &list, &n, err);
+    if (o != OK || n == 0)
+        return o;
+    d = arena_array(c->a, n, sizeof *d);
+    if (d == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        d[i] = &list[i];
+    qsort(d, n, sizeof *d, by_item);
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        struct batch_of b = {.d = d + from};
+
+        for (k = 1; from + k < n && d[from + k]->item_id == d[from]->item_id &&
+                    d[from + k]->wanted == d[from]->wanted &&
+                    d[from + k]->version == d[from]->version;)
+            k++;
+        b.n = k;
+        o = batch_run(c, &b, now, err);
+    }
+    return o;
+}
+
+enum outcome converge_act(struct converge *c, int64_t now, struct err *err)
+{
+    enum outcome o = act_on(c, WANTED_PENDING, now, err);
+
+    return o == OK ? act_on(c, WANTED_FAILED, now, err) : o;
+}

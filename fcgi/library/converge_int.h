@@ -1,0 +1,41 @@
+/* converge_int.h: what the parts of the convergence share; for converge*.c. */
+#ifndef DROVER_LIBRARY_CONVERGE_INT_H
+#define DROVER_LIBRARY_CONVERGE_INT_H
+
+#include "base/clock.h"
+#include "library/converge.h"
+#include "store/wanted.h"
+
+#define CONVERGE_ACTOR "rule:convergence"
+#define CONVERGE_SOME 2000 /* rows of one turn */
+
+struct converge {
+    const struct conf *conf;
+    struct db *db;
+    struct arena *a;      /* of one step */
+    int64_t seen_version; /* of what is wanted, when the last plan began */
+    int64_t next_plan;    /* clock: one in any case */
+    int64_t next_groups, next_drift, next_overdue;
+    int64_t closed_since;    /* results are looked at from here on */
+    struct wanted_walk walk; /* of the plan under way */
+    bool planning;
+    size_t did; /* what this turn did: 0, nothing */
+};
+
+/* converge_plan.c: groups, plans, newcomers. */
+enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct err *err) MUST_USE;
+enum outcome converge_newcomers(struct converge *c, int64_t now, struct err *err) MUST_USE;
+enum outcome converge_plan(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* converge_act.c: commands for what is due. */
+enum outcome converge_act(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* Queues a command for one enrollment that is not about an item. */
+enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
+                              const char *dedupe_key, int64_t now, struct err *err) MUST_USE;
+/* converge_follow.c: what became of them. since 0: those that were open for long. */
+enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
+                             struct err *err) MUST_USE;
+
+/* How long a failure is waited for: 5 minutes, 20, 80, ..., a day. */
+int64_t converge_backoff(int attempts);
+
+#endif

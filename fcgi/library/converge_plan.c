@@ -1,0 +1,170 @@
+/* converge_plan.c: which devices are in which groups, what they are to have, and those that have
+ * just enrolled: see converge.h. */
+#include "library/converge_int.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "store/audit.h"
+#include "store/filter.h"
+#include "store/group.h"
+
+#define EVERY_US MINUTE_US /* a filter is asked so often, or a twentieth of the time */
+#define SHARE 20
+#define NEWCOMERS 50
+#define CONFIGURE_US (20 * MINUTE_US)
+
+static enum outcome evaluate(struct converge *c, const struct device_group *g, int64_t only,
+                             size_t *changes, struct err *err)
+{
+    int64_t began = clock_mono(), *ids = NULL;
+    struct filter f;
+    size_t n = 0;
+    js e = NULL;
+    enum outcome o = js_parse(bytes_str(g->filter), &e, err);
+
+    *changes = 0;
+    if (o == OK)
+        o = filter_compile(e, c->a, &f, err);
+    if (o == OK)
+        o = filter_devices(c->db, &f, only, c->a, &ids, &n, err);
+    if (o == OK)
+        o = wanted_members(c->db, g->id, ids, n, only, clock_mono() - began, changes, err);
+    js_free(&e);
+    if (o == INVALID) { /* a fact that this program does not have any more: the others go on */
+        err_prefix(err, "group %.64s", g->name);
+        log_err(LOG_LEVEL_ERROR, "converge.filter", err);
+        return OK;
+    }
+    return o;
+}
+
+static bool due(const struct device_group *g, int64_t now, bool all)
+{
+    int64_t every = g->evaluated_us * SHARE > EVERY_US ? g->evaluated_us * SHARE : EVERY_US;
+
+    return g->filter[0] != '\0' && (all || g->evaluated_at == 0 || g->evaluated_at + every <= now);
+}
+
+/* The groups of a page at a time: a page is small, what a filter finds is not. */
+enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct err *err)
+{
+    struct arena *page = arena_new(LIM_ARENA_REQUEST);
+    struct device_group *g;
+    size_t n = LIM_PAGE, changes;
+    int64_t after = 0;
+    enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
+
+    while (o == OK && n == LIM_PAGE) {
+        arena_reset(page);
+        o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
+        for (size_t i = 0; o == OK && i < n; i++) {
+            after = g[i].id;
+            if (!due(&g[i], now, all))
+                continue;
+            arena_reset(c->a);
+            o = evaluate(c, &g[i], 0, &changes, err);
+            if (changes > 0)
+                log_msg(LOG_LEVEL_INFO, "converge.group", "%.64s: %zu devices came or went",
+                        g[i].name, changes);
+        }
+    }
+    arena_free(&page);
+    return o;
+}
+
+enum outcome converge_plan(struct converge *c, int64_t now, struct err *err)
+{
+    size_t before = c->walk.changes;
+    enum outcome o = wanted_plan(c->db, &c->walk, CONVERGE_SOME, err);
+
+    (void)now;
+    c->did += c->walk.changes - before;
+    if (o != OK || !c->walk.done)
+        return o;
+    c->planning = false;
+    if (c->walk.changes > 0)
+        log_msg(LOG_LEVEL_INFO, "converge.plan", "%zu items of devices to be changed",
+                c->walk.changes);
+    return OK;
+}
+
+/* ---- newcomers ---- */
+
+/* The filters are asked about this device alone. */
+static enum outcome newcomer_groups(struct converge *c, const struct newcomer *who, struct err *err)
+{
+    struct arena *page = arena_new(LIM_ARENA_REQUEST);
+    struct device_group *g;
+    size_t n = LIM_PAGE, changes;
+    int64_t after = 0;
+    enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
+
+    while (o == OK && n == LIM_PAGE) {
+        arena_reset(page);
+        o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
+        for (size_t i = 0; o == OK && i < n; i++) {
+            after = g[i].id;
+            if (g[i].filter[0] != '\0')
+                o = evaluate(c, &g[i], who->device_id, &changes, err);
+        }
+    }
+    arena_free(&page);
+    return o;
+}
+
+static enum outcome newcomer_plan(struct converge *c, const struct newcomer *who, int64_t now,
+                                  struct err *err)
+{
+    struct wanted_walk walk = {.only = who->device_id, .now = now};
+    enum outcome o = newcomer_reset(c->db, who->device_id, now, err);
+
+    if (o == OK)
+        o = newcomer_groups(c, who, err);
+    while (o == OK && !walk.done)
+        o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
+    if (o == OK)
+        o = newcomer_planned(c->db, who->device_id, err);
+    c->did++;
+    return o;
+}
+
+/* One that is planned goes on in Setup Assistant once everything is there, or its time is over. */
+static enum outcome newcomer_release(struct converge *c, const struct newcomer *who, int64_t now,
+                                     struct err *err)
+{
+    bool late = now - who->at >= CONFIGURE_US;
+    enum outcome o = OK;
+
+    if (who->awaiting && who->unsettled > 0 && !late)
+        return OK;
+    if (who->awaiting && who->unsettled > 0) {
+        log_msg(LOG_LEVEL_ERROR, "converge.configure-timeout",
+                "enrollment %.128s: %lld items are not there after 20 minutes; it goes on",
+                who->ident, (long long)who->unsettled);
+        o = audit_add(c->db, CONVERGE_ACTOR, "enrollment.configure-timeout", who->ident,
+                      "sent DeviceConfigured before everything was there", err);
+    }
+    if (o == OK && who->awaiting)
+        o = converge_command(c, "DeviceConfigured", who->ident, "device-configured", now, err);
+    if (o == OK)
+        o = newcomer_done(c->db, who->device_id, err);
+    c->did++;
+    return o;
+}
+
+enum outcome converge_newcomers(struct converge *c, int64_t now, struct err *err)
+{
+    struct arena *a = arena_new(LIM_MB);
+    struct newcomer *who = NULL;
+    size_t n = 0;
+    enum outcome o = a != NULL ? newcomer_list(c->db, NEWCOMERS, a, &who, &n, err)
+                               : err_set(err, ERROR, "out of memory");
+
+    for (size_t i = 0; o == OK && i < n; i++) {
+        arena_reset(c->a);
+        o = who[i].planned ? newcomer_release(c, &who[i], now, err)
+                           : newcomer_plan(c, &who[i], now, err);
+    }
+    arena_free(&a);
+    return o;
+}

@@ -1,0 +1,175 @@
+/* preview.c: see preview.h. */
+#include "store/preview.h"
+
+#include "base/limits.h"
+#include "store/idset.h"
+
+#include <stdlib.h>
+
+static const struct sql MEMBERS = {"preview_members",
+                                   "SELECT m.device_id FROM group_member m JOIN enrollment e ON "
+                                   "e.id = m.device_id AND e.state = 2 "
+                                   "WHERE m.group_id = ? ORDER BY m.device_id",
+                                   0};
+static const struct sql ITEMS = {
+    "preview_items", "SELECT item_id FROM assignment WHERE group_id = ? ORDER BY item_id LIMIT ?",
+    0};
+static const struct sql BY_OTHERS = {
+    "preview_by_others",
+    "SELECT DISTINCT m.device_id FROM assignment a JOIN group_member m ON m.group_id = a.group_id "
+    "JOIN enrollment e ON e.id = m.device_id AND e.state = 2 WHERE a.item_id = ? AND a.group_id <> "
+    "? "
+    "ORDER BY m.device_id",
+    0};
+static const struct sql IDENTS = {"preview_idents",
+                                  "SELECT ident FROM enrollment WHERE id IN (%IN%) ORDER BY id", 1};
+static const struct sql NAME = {"preview_name",
+                                "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};
+
+struct ids {
+    int64_t *v;
+    size_t n;
+};
+
+static enum outcome ids_read(struct db *db, const struct sql *sql, const struct val *args,
+                             size_t nargs, struct arena *a, struct ids *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, sql, args, nargs, a, &r, err);
+
+    *out = (struct ids){0};
+    if (o != OK)
+        return o;
+    out->v = arena_array(a, r.n + 1, sizeof *out->v);
+    if (out->v == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; out->n < r.n; out->n++)
+        out->v[out->n] = row_at(&r, out->n, 0)->i;
+    return OK;
+}
+
+static enum outcome set_of(struct db *db, const struct ids *ids, struct arena *a,
+                           struct preview_set *out, struct err *err)
+{
+    size_t n = ids->n < PREVIEW_SAMPLE ? ids->n : PREVIEW_SAMPLE;
+    struct val list[PREVIEW_SAMPLE];
+    struct rows r;
+    enum outcome o;
+
+    *out = (struct preview_set){.n = ids->n};
+    if (n == 0)
+        return OK;
+    for (size_t i = 0; i < n; i++)
+        list[i] = val_int(ids->v[i]);
+    o = db_select_in(db, &IDENTS, NULL, 0, list, n, NULL, 0, a, &r, err);
+    for (; o == OK && out->nsample < r.n; out->nsample++)
+        out->sample[out->nsample] = row_at(&r, out->nsample, 0)->s;
+    return o;
+}
+
+/* The difference, as a set for people. */
+static enum outcome difference(struct db *db, const struct ids *x, const struct ids *y,
+                               struct arena *a, struct preview_set *out, struct err *err)
+{
+    struct ids d = {arena_array(a, x->n + 1, sizeof *d.v), 0};
+
+    if (d.v == NULL)
+        return err_set(err, ERROR, "out of memory");
+    d.n = idset_without(x->v, x->n, y->v, y->n, d.v);
+    return set_of(db, &d, a, out, err);
+}
+
+static bool has(const struct ids *list, int64_t id)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (list->v[i] == id)
+            return true;
+    return false;
+}
+
+static struct ids both(const struct ids *x, const struct ids *y, struct arena *a)
+{
+    struct ids u = {arena_array(a, x->n + y->n + 1, sizeof *u.v), 0};
+
+    if (u.v != NULL)
+        u.n = idset_union(x->v, x->n, y->v, y->n, u.v);
+    return u;
+}
+
+/* Who would get the item, and who would be rid of it. */
+static enum outcome item_run(struct db *db, struct preview *p, int64_t item,
+                             const struct ids *before, const struct ids *after, struct arena *a,
+                             struct err *err)
+{
+    struct preview_item *x = &p->changes[p->nchanges];
+    struct ids others, was, will;
+    struct rows r;
+    enum outcome o = db_select(db, &NAME, (struct val[]){val_int(item)}, 1, a, &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "the library has nothing with the id %lld", (long long)item);
+    if (o == OK)
+        o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item), val_int(p->group_id)}, 2, a,
+                     &others, err);
+    if (o != OK)
+        return o;
+    was = both(&others, before, a);
+    will = both(&others, after, a);
+    if (was.v == NULL || will.v == NULL)
+        return err_set(err, ERROR, "out of memory");
+    *x = (struct preview_item){.item_id = item, .name = row_at(&r, 0, 0)->s};
+    o = difference(db, &will, &was, a, &x->install, err);
+    if (o == OK)
+        o = difference(db, &was, &will, a, &x->remove, err);
+    p->nchanges++;
+    return o;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+enum outcome preview_run(struct db *db, struct preview *p, struct arena *a, struct err *err)
+{
+    static const struct ids nobody = {0};
+    struct val group = val_int(p->group_id);
+    struct ids was, will, had, has_then, all;
+    enum outcome o = ids_read(db, &MEMBERS, &group, 1, a, &was, err);
+
+    will = was;
+    if (o == OK && p->filter != NULL)
+        o = filter_devices(db, p->filter, 0, a, &will.v, &will.n, err);
+    if (o == OK)
+        o = ids_read(db, &ITEMS, (struct val[]){group, val_int(PREVIEW_ITEMS + 1)}, 2, a, &had,
+                     err);
+    if (o != OK)
+        return o;
+    has_then = had;
+    if (!p->keep_items) {
+        has_then.v = arena_array(a, p->nitems + 1, sizeof *has_then.v);
+        if (has_then.v == NULL)
+            return err_set(err, ERROR, "out of memory");
+        has_then.n = p->nitems;
+        for (size_t i = 0; i < p->nitems; i++)
+            has_then.v[i] = p->items[i];
+        qsort(has_then.v, has_then.n, sizeof *has_then.v, by_id);
+    }
+    all = both(&had, &has_then, a);
+    p->changes = arena_array(a, all.n + 1, sizeof *p->changes);
+    if (all.v == NULL || p->changes == NULL)
+        return err_set(err, ERROR, "out of memory");
+    if (all.n > PREVIEW_ITEMS)
+        return err_set(err, INVALID, "a preview has at most %u items", PREVIEW_ITEMS);
+    p->devices = will.n;
+    p->nchanges = 0;
+    if ((o = difference(db, &will, &was, a, &p->join, err)) != OK ||
+        (o = difference(db, &was, &will, a, &p->leave, err)) != OK)
+        return o;
+    for (size_t i = 0; o == OK && i < all.n; i++)
+        o = item_run(db, p, all.v[i], has(&had, all.v[i]) ? &was : &nobody,
+                     has(&has_then, all.v[i]) ? &will : &nobody, a, err);
+    return o;
+}

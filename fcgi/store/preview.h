@@ -1,0 +1,40 @@
+/* preview.h: what a change of a group would change on which devices, before it is made. */
+#ifndef DROVER_STORE_PREVIEW_H
+#define DROVER_STORE_PREVIEW_H
+
+#include "store/filter.h"
+
+#define PREVIEW_ITEMS 200u
+#define PREVIEW_SAMPLE 10u
+
+/* Devices, and some of them by enrollment id. */
+struct preview_set {
+    size_t n, nsample;
+    const char *sample[PREVIEW_SAMPLE];
+};
+
+struct preview_item {
+    int64_t item_id;
+    const char *name;
+    struct preview_set install, remove;
+};
+
+struct preview {
+    /* in */
+    int64_t group_id;            /* 0: a group that is not there yet */
+    const struct filter *filter; /* NULL: the devices it has */
+    const int64_t *items;        /* what would be assigned to it */
+    size_t nitems;
+    bool keep_items; /* what is assigned to it stays; items is not looked at */
+    /* out, in the arena */
+    size_t devices; /* in the group then */
+    struct preview_set join, leave;
+    struct preview_item *changes; /* one for each item that is assigned, or was */
+    size_t nchanges;
+};
+
+/* Changes nothing. INVALID: more than PREVIEW_ITEMS items. */
+enum outcome preview_run(struct db *db, struct preview *p, struct arena *a,
+                         struct err *err) MUST_USE;
+
+#endif

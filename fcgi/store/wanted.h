@@ -1,0 +1,176 @@
+/*
+ * wanted.h: what devices are to have against what they have: the tables by which the agent brings
+ * the one to the other (library/converge.h). One agent works at a time; what a person changes
+ * meanwhile is seen at the next turn, as every write here says under which state it holds.
+ */
+#ifndef DROVER_STORE_WANTED_H
+#define DROVER_STORE_WANTED_H
+
+#include "store/queue.h"
+
+enum wanted_state {
+    WANTED_PENDING = 1,
+    WANTED_QUEUED,
+    WANTED_INSTALLED,
+    WANTED_FAILED,
+    WANTED_REFUSED,
+    WANTED_REMOVED
+};
+/* "pending", "queued", "installed", "failed", "not-applicable", "removed"; "?" otherwise. */
+const char *wanted_state_name(int state);
+/* 0: no such word. */
+int wanted_state_read(const char *word);
+
+/* ---- planning ---- */
+
+/* The version counter of everything that is wanted: it rises with each change. */
+enum outcome wanted_version(struct db *db, struct arena *a, int64_t *out, struct err *err) MUST_USE;
+
+/* Makes the members of a group those n ids, in ascending order (of device `only` alone, if that is
+ * not 0), and notes when, and how long finding them took. *changes: how many came or went. */
+enum outcome wanted_members(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
+                            int64_t only, int64_t took_us, size_t *changes,
+                            struct err *err) MUST_USE;
+/* Deletes members of groups that are gone, some at a time. */
+enum outcome wanted_members_purge(struct db *db, struct err *err) MUST_USE;
+
+/* A walk over all assignments, then all items: what is new, changed or not wanted any more is noted
+ * in device_item, for at most `max` devices a call. Begin with the time alone; `only`: for that
+ * device alone. done: everything was looked at. */
+struct wanted_walk {
+    int64_t only;
+    int64_t now; /* what is new is due then */
+    bool done;
+    size_t changes;
+    /* private */
+    int64_t assignment, item, device;
+    bool items;
+};
+enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max,
+                         struct err *err) MUST_USE;
+
+/* ---- acting ---- */
+
+/* A device's item that is due. Texts are in the arena, "" when absent. */
+struct wanted_due {
+    int64_t enrollment_id, item_id;
+    bool wanted;
+    int version, installed_version, attempts, state;
+    const char *ident;
+    int enrollment_kind, enrollment_state;
+    const char *product_name, *os_version;
+    int supervised;  /* 1, 0, -1: not known */
+    int passcode_ok; /* the same */
+    int64_t security_at;
+    /* of the item */
+    int kind;
+    const char *identifier, *settings;
+    int64_t after_id;
+    bool after_passcode, after_installed, command_open;
+    int wave_first, halt_percent;
+};
+/* At most max of those pending (or failed) and due at `now`. */
+enum outcome wanted_due(struct db *db, int state, int64_t now, size_t max, struct arena *a,
+                        struct wanted_due **out, size_t *n, struct err *err) MUST_USE;
+
+/* Notes a state, a time and a reason for n of them, unless they changed since they were read. */
+enum outcome wanted_note(struct db *db, const struct wanted_due *const *d, size_t n, int state,
+                         int64_t due_at, const char *reason, struct arena *a,
+                         struct err *err) MUST_USE;
+/* Queues one command for n of them and notes it, in one unit of work: e without idents. Those that
+ * changed since they were read, or are not enrolled, are left out. *queued: how many took it. */
+enum outcome wanted_queue(struct db *db, const struct wanted_due *const *d, size_t n,
+                          struct enqueue *e, int64_t check_at, size_t *queued,
+                          struct err *err) MUST_USE;
+
+/* How far a version is: how many devices are at it or past it. */
+struct rollout {
+    int64_t queued, installed, failed;
+    int64_t released, wave_at, forgiven; /* released 0: there is no row yet */
+    int64_t halted_at;
+    const char *halted_why;
+};
+enum outcome rollout_get(struct db *db, int64_t item_id, int version, struct arena *a,
+                         struct rollout *out, struct err *err) MUST_USE;
+enum outcome rollout_release(struct db *db, int64_t item_id, int version, int64_t released,
+                             int64_t now, struct err *err) MUST_USE;
+/* Halts it, once: an audit entry, and true in *fresh. */
+enum outcome rollout_halt(struct db *db, int64_t item_id, int version, const char *why, int64_t now,
+                          bool *fresh, struct err *err) MUST_USE;
+/* A person goes on: the failures so far do not count any more. NOT_FOUND: it is not halted. */
+enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, const char *why,
+                            int64_t now, struct err *err) MUST_USE;
+
+/* ---- following ---- */
+
+/* A command of an item that is closed. */
+struct wanted_closed {
+    int64_t enrollment_id, item_id, command_id;
+    bool wanted;
+    int version, attempts, kind;
+    const char *identifier;
+    int state;              /* enum queue_state; 0: neither open nor closed any more */
+    const char *closed_why; /* "" */
+    struct bytes report;    /* of an error */
+    bool listed;            /* the inventory has it */
+    /* to be set by the caller */
+    int next; /* enum wanted_state */
+    int64_t due_at;
+    const char *reason;
+};
+/* At most max of those closed since `since`; or, with since 0, of those whose command was open for
+ * so long that it is looked up, which are looked at again at check_at. */
+enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t check_at, size_t max,
+                           struct arena *a, struct wanted_closed **out, size_t *n,
+                           struct err *err) MUST_USE;
+/* Notes what became of n of them; what waited for one that is installed now is due at once. */
+enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t n, int64_t now,
+                           struct arena *a, struct err *err) MUST_USE;
+/* Items that the inventory, told later than they were installed, does not have: pending again,
+ * later the more often that happened. *n: how many. */
+enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n,
+                          struct err *err) MUST_USE;
+
+/* ---- devices that have just enrolled ---- */
+
+struct newcomer {
+    int64_t device_id, at;
+    const char *ident;
+    bool awaiting, planned;
+    int64_t unsettled; /* items that are not there yet */
+};
+enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct newcomer **out,
+                           size_t *n, struct err *err) MUST_USE;
+/* Nothing of what it had is there any more: it has enrolled anew. */
+enum outcome newcomer_reset(struct db *db, int64_t device_id, int64_t now,
+                            struct err *err) MUST_USE;
+enum outcome newcomer_planned(struct db *db, int64_t device_id, struct err *err) MUST_USE;
+enum outcome newcomer_done(struct db *db, int64_t device_id, struct err *err) MUST_USE;
+
+/* ---- for people ---- */
+
+struct wanted_row {
+    int64_t item_id, enrollment_id;
+    const char *ident, *serial, *device_name; /* of the device */
+    int kind;
+    const char *identifier, *name; /* of the item */
+    bool wanted;
+    int version, installed_version, state, attempts;
+    int64_t due_at, changed_at, installed_at;
+    const char *reason, *command_uuid; /* "" */
+};
+/* Devices of an item (state 0: any), by id above after; at most max (LIM_PAGE). */
+enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t after, size_t max,
+                            struct arena *a, struct wanted_row **out, size_t *n,
+                            struct err *err) MUST_USE;
+/* Items of a device. NOT_FOUND: no such enrollment. */
+enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
+                              struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
+/* How many devices of an item are in each state: counts[s]. */
+enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a, int64_t counts[7],
+                           struct err *err) MUST_USE;
+/* Tries a failed or refused item of a device (NULL: of all devices) at once. */
+enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
+                          int64_t now, uint64_t *n, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,270 @@
+/* wanted_plan.c: who is in which group, and what devices are to have by that: see wanted.h. */
+#include "store/wanted.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "store/group.h"
+#include "store/idset.h"
+
+#define CHUNK 512
+#define PURGE 5000
+#define ARENA (32u * LIM_MB)
+
+static const struct sql VERSION = {"wanted_version",
+                                   "SELECT version FROM site WHERE name = 'wanted'", 0};
+static const struct sql MEMBERS = {
+    "wanted_members",
+    "SELECT device_id FROM group_member WHERE group_id = ? AND (? = 0 OR device_id = ?) "
+    "ORDER BY device_id",
+    0};
+static const struct sql ADD = {
+    "wanted_member_add",
+    "INSERT INTO group_member (device_id, since, group_id) VALUES (?,?,?) ON DUPLICATE KEY UPDATE "
+    "since = since",
+    0};
+static const struct sql DROP = {
+    "wanted_member_drop", "DELETE FROM group_member WHERE group_id = ? AND device_id IN (%IN%)", 1};
+static const struct sql EVALUATED = {
+    "wanted_evaluated",
+    "UPDATE device_group SET evaluated_at = ?, evaluated_us = ?, members = ? WHERE id = ?", 0};
+static const struct sql PURGE_MEMBERS = {
+    "wanted_members_purge",
+    "DELETE FROM group_member WHERE NOT EXISTS (SELECT 1 FROM device_group g WHERE g.id = "
+    "group_member.group_id) LIMIT ?",
+    0};
+
+static const struct sql NEXT_ASSIGNMENT = {
+    "wanted_next_assignment",
+    "SELECT a.id, a.group_id, a.item_id, i.version FROM assignment a JOIN library_item i "
+    "ON i.id = a.item_id AND i.deleted_at = 0 WHERE a.id >= ? ORDER BY a.id LIMIT 1",
+    0};
+static const struct sql MISSING = {
+    "wanted_missing",
+    "SELECT m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id AND e.state = "
+    "2 "
+    "LEFT JOIN device_item d ON d.enrollment_id = m.device_id AND d.item_id = ? "
+    "WHERE m.group_id = ? AND m.device_id > ? AND (? = 0 OR m.device_id = ?) "
+    "AND (d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> ?) ORDER BY m.device_id LIMIT ?",
+    0};
+/* The order matters: state is made of what wanted and state were. An item that was about to be
+ * removed and is still there stays. */
+static const struct sql WANT = {
+    "wanted_want",
+    "INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, changed_at) "
+    "VALUES (?,?,1,?,1,?,?) ON DUPLICATE KEY UPDATE "
+    "state = IF(wanted = 0 AND state = 1 AND installed_version = VALUES(version), 3, 1), "
+    "wanted = 1, version = VALUES(version), attempts = 0, reason = '', due_at = VALUES(due_at), "
+    "changed_at = VALUES(changed_at)",
+    0};
+#define WANT_ARGS 5
+static const struct sql NEXT_ITEM = {
+    "wanted_next_item",
+    "SELECT item_id FROM device_item WHERE item_id >= ? ORDER BY item_id LIMIT 1", 0};
+static const struct sql EXTRA = {
+    "wanted_extra",
+    "SELECT d.enrollment_id FROM device_item d WHERE d.item_id = ? AND d.wanted = 1 AND "
+    "d.enrollment_id > ? AND (? = 0 OR d.enrollment_id = ?) AND NOT EXISTS (SELECT 1 FROM "
+    "assignment a JOIN group_member m ON m.group_id = a.group_id AND m.device_id = d.enrollment_id "
+    "WHERE a.item_id = d.item_id) ORDER BY d.enrollment_id LIMIT ?",
+    0};
+/* What never got to the device needs no command to go. */
+static const struct sql UNWANT = {
+    "wanted_unwant",
+    "UPDATE device_item SET state = IF(installed_version = 0 AND state IN (1, 4, 5), 6, 1), "
+    "wanted = 0, attempts = 0, reason = '', due_at = ?, changed_at = ? "
+    "WHERE item_id = ? AND wanted = 1 AND enrollment_id IN (%IN%)",
+    1};
+
+enum outcome wanted_version(struct db *db, struct arena *a, int64_t *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &VERSION, NULL, 0, a, &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, ERROR, "table site has no row \"wanted\"");
+    if (o == OK)
+        *out = row_at(&r, 0, 0)->i;
+    return o;
+}
+
+/* ---- members ---- */
+
+static enum outcome members_add(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
+                                struct err *err)
+{
+    struct val args[CHUNK * 3], now = val_int(clock_now());
+    enum outcome o = OK;
+
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        k = n - from < CHUNK ? n - from : CHUNK;
+        for (size_t i = 0; i < k; i++) {
+            args[i * 3] = val_int(ids[from + i]);
+            args[i * 3 + 1] = now;
+            args[i * 3 + 2] = val_int(group_id);
+        }
+        o = db_exec_many(db, &ADD, args, 3, k, NULL, err);
+    }
+    return o;
+}
+
+static enum outcome members_drop(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
+                                 struct arena *a, struct err *err)
+{
+    struct val list[CHUNK], key = val_int(group_id);
+    enum outcome o = OK;
+
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        k = n - from < CHUNK ? n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = val_int(ids[from + i]);
+        o = db_exec_in(db, &DROP, &key, 1, list, k, a, NULL, err);
+    }
+    return o;
+}
+
+static enum outcome members_make(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
+                                 int64_t only, struct arena *a, size_t *changes, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &MEMBERS, (struct val[]){val_int(group_id), val_int(only), val_int(only)}, 3,
+                  a, &r, err);
+    int64_t *was, *diff;
+    size_t k;
+
+    if (o != OK)
+        return o;
+    was = arena_array(a, r.n + 1, sizeof *was);
+    diff = arena_array(a, r.n + n + 1, sizeof *diff);
+    if (was == NULL || diff == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < r.n; i++)
+        was[i] = row_at(&r, i, 0)->i;
+    k = idset_without(ids, n, was, r.n, diff);
+    *changes = k;
+    if ((o = members_add(db, group_id, diff, k, err)) != OK)
+        return o;
+    k = idset_without(was, r.n, ids, n, diff);
+    *changes += k;
+    return members_drop(db, group_id, diff, k, a, err);
+}
+
+enum outcome wanted_members(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
+                            int64_t only, int64_t took_us, size_t *changes, struct err *err)
+{
+    struct arena *a = arena_new(ARENA);
+    enum outcome o = a != NULL ? members_make(db, group_id, ids, n, only, a, changes, err)
+                               : err_set(err, ERROR, "out of memory");
+
+    if (o == OK && *changes > 0)
+        o = wanted_touch(db, err);
+    if (o == OK && only == 0)
+        o = db_exec(db, &EVALUATED,
+                    (struct val[]){val_int(clock_now()), val_int(took_us), val_int((int64_t)n),
+                                   val_int(group_id)},
+                    4, NULL, err);
+    arena_free(&a);
+    return o;
+}
+
+enum outcome wanted_members_purge(struct db *db, struct err *err)
+{
+    return db_exec(db, &PURGE_MEMBERS, (struct val[]){val_int(PURGE)}, 1, NULL, err);
+}
+
+/* ---- what they are to have ---- */
+
+/* The devices of one statement that have changes. */
+static enum outcome want_some(struct db *db, const struct rows *r, int64_t item, int64_t version,
+                              int64_t at, struct err *err)
+{
+    struct val args[CHUNK * WANT_ARGS], now = val_int(at);
+    enum outcome o = OK;
+
+    for (size_t from = 0, k; o == OK && from < r->n; from += k) {
+        k = r->n - from < CHUNK ? r->n - from : CHUNK;
+        for (size_t i = 0; i < k; i++) {
+            struct val *v = args + i * WANT_ARGS;
+
+            v[0] = *row_at(r, from + i, 0);
+            v[1] = val_int(item);
+            v[2] = val_int(version);
+            v[3] = v[4] = now;
+        }
+        o = db_exec_many(db, &WANT, args, WANT_ARGS, k, NULL, err);
+    }
+    return o;
+}
+
+static enum outcome unwant_some(struct db *db, const struct rows *r, int64_t item, int64_t at,
+                                struct arena *a, struct err *err)
+{
+    struct val list[CHUNK], now = val_int(at);
+    enum outcome o = OK;
+
+    for (size_t from = 0, k; o == OK && from < r->n; from += k) {
+        k = r->n - from < CHUNK ? r->n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = *row_at(r, from + i, 0);
+        o = db_exec_in(db, &UNWANT, (struct val[]){now, now, val_int(item)}, 3, list, k, a, NULL,
+                       err);
+    }
+    return o;
+}
+
+/* Goes on where the walk stands; false in *more: the assignment (or item) is done. */
+static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
+                         bool *more, struct err *err)
+{
+    struct val only = val_int(w->only), limit = val_int((int64_t)max);
+    struct rows at, r = {0};
+    enum outcome o =
+        db_select(db, w->items ? &NEXT_ITEM : &NEXT_ASSIGNMENT,
+                  (struct val[]){val_int(w->items ? w->item : w->assignment)}, 1, a, &at, err);
+    int64_t item;
+
+    *more = false;
+    if (o != OK || at.n == 0) {
+        w->done = o == OK && w->items;
+        w->items = true;
+        w->device = 0;
+        return o;
+    }
+    item = row_at(&at, 0, w->items ? 0 : 2)->i;
+    if ((w->items ? w->item : w->assignment) != row_at(&at, 0, 0)->i)
+        w->device = 0; /* the one it stood at is gone */
+    o = w->items ? db_select(db, &EXTRA,
+                             (struct val[]){val_int(item), val_int(w->device), only, only, limit},
+                             5, a, &r, err)
+                 : db_select(db, &MISSING,
+                             (struct val[]){val_int(item), *row_at(&at, 0, 1), val_int(w->device),
+                                            only, only, *row_at(&at, 0, 3), limit},
+                             7, a, &r, err);
+    if (o == OK)
+        o = w->items ? unwant_some(db, &r, item, w->now, a, err)
+                     : want_some(db, &r, item, row_at(&at, 0, 3)->i, w->now, err);
+    if (o != OK)
+        return o;
+    w->changes += r.n;
+    *more = r.n == max;
+    if (w->items)
+        w->item = *more ? item : item + 1;
+    else
+        w->assignment = row_at(&at, 0, 0)->i + !*more;
+    w->device = *more ? row_at(&r, r.n - 1, 0)->i : 0;
+    return OK;
+}
+
+enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max, struct err *err)
+{
+    struct arena *a = arena_new(ARENA);
+    bool more = false;
+    enum outcome o = a != NULL ? OK : err_set(err, ERROR, "out of memory");
+
+    while (o == OK && !w->done && !more) {
+        arena_reset(a);
+        o = step(db, w, max, a, &more, err);
+    }
+    arena_free(&a);
+    return o;
+}

@@ -1,0 +1,140 @@
+/* wanted_read.c: how far devices are, for people: see wanted.h. */
+#include "store/wanted.h"
+
+#include "base/limits.h"
+#include "store/audit.h"
+
+#define COLUMNS                                                                                    \
+    "SELECT d.item_id, d.enrollment_id, e.ident, e.serial, e.device_name, i.kind, i.identifier, "  \
+    "i.name, d.wanted, d.version, d.installed_version, d.state, d.attempts, d.due_at, "            \
+    "d.changed_at, d.installed_at, d.reason, c.uuid FROM device_item d JOIN enrollment e ON "      \
+    "e.id = d.enrollment_id JOIN library_item i ON i.id = d.item_id LEFT JOIN command c ON c.id "  \
+    "= d.command_id "
+static const struct sql OF_ITEM = {
+    "wanted_of_item",
+    COLUMNS "WHERE d.item_id = ? AND (? = 0 OR d.state = ?) AND d.enrollment_id > ? "
+            "ORDER BY d.enrollment_id LIMIT ?",
+    0};
+static const struct sql OF_DEVICE = {"wanted_of_device",
+                                     COLUMNS "WHERE e.ident = ? ORDER BY i.name, i.id LIMIT ?", 0};
+static const struct sql EXISTS = {"wanted_device", "SELECT id FROM enrollment WHERE ident = ?", 0};
+static const struct sql COUNTS = {
+    "wanted_counts", "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? GROUP BY state", 0};
+static const struct sql RETRY = {"wanted_retry",
+                                 "UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id "
+                                 "SET d.state = 1, d.attempts = "
+                                 "0, d.due_at = ?, d.changed_at = ?, d.reason = '' WHERE d.item_id "
+                                 "= ? AND d.state IN (4, 5) AND "
+                                 "(? IS NULL OR e.ident = ?)",
+                                 0};
+static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
+                                0};
+
+static enum outcome rows_read(const struct rows *r, struct arena *a, struct wanted_row **out,
+                              size_t *n, struct err *err)
+{
+    *out = arena_array(a, r->n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r->n; ++*n) {
+        const struct val *v = row_at(r, *n, 0);
+
+        (*out)[*n] = (struct wanted_row){.item_id = v[0].i,
+                                         .enrollment_id = v[1].i,
+                                         .ident = v[2].s,
+                                         .serial = val_text(&v[3]),
+                                         .device_name = val_text(&v[4]),
+                                         .kind = (int)v[5].i,
+                                         .identifier = v[6].s,
+                                         .name = v[7].s,
+                                         .wanted = v[8].i != 0,
+                                         .version = (int)v[9].i,
+                                         .installed_version = (int)v[10].i,
+                                         .state = (int)v[11].i,
+                                         .attempts = (int)v[12].i,
+                                         .due_at = v[13].i,
+                                         .changed_at = v[14].i,
+                                         .installed_at = val_or_0(&v[15]),
+                                         .reason = v[16].s,
+                                         .command_uuid = val_text(&v[17])};
+    }
+    return OK;
+}
+
+enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t after, size_t max,
+                            struct arena *a, struct wanted_row **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &OF_ITEM,
+                  (struct val[]){val_int(item_id), val_int(state), val_int(state), val_int(after),
+                                 val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                  5, a, &r, err);
+
+    *n = 0;
+    return o == OK ? rows_read(&r, a, out, n, err) : o;
+}
+
+enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
+                              struct wanted_row **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &EXISTS, (struct val[]){val_str(ident)}, 1, a, &r, err);
+
+    *n = 0;
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no enrollment %s", ident);
+    if (o == OK)
+        o = db_select(db, &OF_DEVICE, (struct val[]){val_str(ident), val_int(LIM_PAGE)}, 2, a, &r,
+                      err);
+    return o == OK ? rows_read(&r, a, out, n, err) : o;
+}
+
+enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a, int64_t counts[7],
+                           struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, &r, err);
+
+    memset(counts, 0, 7 * sizeof *counts);
+    for (size_t i = 0; o == OK && i < r.n; i++)
+        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i <= WANTED_REMOVED)
+            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
+    return o;
+}
+
+struct retry {
+    int64_t item_id, now;
+    const char *ident, *actor;
+    uint64_t n;
+    struct arena *a;
+};
+
+static enum outcome retry_unit(struct db *db, void *arg, struct err *err)
+{
+    struct retry *x = arg;
+    struct val now = val_int(x->now), id = val_int(x->item_id);
+    struct rows r;
+    enum outcome o;
+
+    arena_reset(x->a);
+    o = db_exec(db, &RETRY, (struct val[]){now, now, id, val_str(x->ident), val_str(x->ident)}, 5,
+                &x->n, err);
+    if (o == OK)
+        o = db_select(db, &NAME, &id, 1, x->a, &r, err);
+    if (o != OK || r.n == 0)
+        return o;
+    return audit_add(db, x->actor, "library.retry", row_at(&r, 0, 0)->s, x->ident, err);
+}
+
+enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
+                          int64_t now, uint64_t *n, struct err *err)
+{
+    struct retry x = {item_id, now, ident, actor, 0, arena_new(LIM_MB)};
+    enum outcome o =
+        x.a != NULL ? db_unit(db, retry_unit, &x, err) : err_set(err, ERROR, "out of memory");
+
+    *n = x.n;
+    arena_free(&x.a);
+    return o;
+}

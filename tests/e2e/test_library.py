@@ -1,0 +1,158 @@
+"""What is assigned to groups comes to devices: as it is delivered, until they have it."""
+
+import json
+import os
+import plistlib
+import tempfile
+import unittest
+import uuid
+
+import drover
+from test_profiles import profile
+
+
+class TestLibrary(unittest.TestCase):
+    webs = ("lighttpd",)
+
+    def setUp(self):
+        self.s = drover.server()
+
+    def call(self, method, path, body=None, status=200):
+        headers = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+        r = self.s.api(method, path, json.dumps(body) if isinstance(body, dict) else body,
+                       headers=headers)
+        self.assertEqual(r.status, status, r.body[:500])
+        return json.loads(r.body) if r.body else None
+
+    def assigned(self, content, devices, **settings):
+        """A profile of the library, and the group of these devices that is to have it."""
+        p = self.call("POST", "/api/v1/profiles", plistlib.dumps(content), 201)
+        if settings:
+            self.call("PATCH", "/api/v1/profiles/" + p["id"], settings)
+        g = self.call("POST", "/api/v1/groups", {"name": uuid.uuid4().hex}, 201)
+        self.call("POST", "/api/v1/groups/%s/devices" % g["id"],
+                  {"add": [d.ident for d in devices]})
+        a = self.call("POST", "/api/v1/assignments", {"group": g["id"], "item": p["id"]}, 201)
+        return p["id"], g["id"], a["id"]
+
+    def offered(self, d):
+        """The command that the device is offered, once there is one."""
+        return drover.wait_for(lambda: d.idle().body and d.idle().plist(), 15)
+
+    def state(self, d, item):
+        return next((i for i in self.call("GET", "/api/v1/device-items/" + d.ident)["items"]
+                     if i["item"] == item), {"state": None})
+
+    def wait_state(self, d, item, state):
+        drover.wait_for(lambda: self.state(d, item)["state"] == state, 15)
+
+    def opened(self, payload):
+        """The profile in a signature, which openssl finds good."""
+        return plistlib.loads(drover.sh("openssl", "cms", "-verify", "-noverify", "-inform", "DER",
+                                        data=payload))
+
+    def test_installed_updated_and_removed(self):
+        d = drover.device().enrol()
+        name = "org.example." + uuid.uuid4().hex
+        content = profile(name, PayloadDescription="%SerialNumber% of %DeviceName% 100%")
+        item, group, assignment = self.assigned(content, [d])
+        c = self.offered(d)
+        self.assertEqual(c["Command"]["RequestType"], "InstallProfile")
+        got = self.opened(c["Command"]["Payload"])
+        self.assertEqual(got, {**content, "PayloadDescription":
+                               "C02" + d.udid[:9].replace("-", "") + " of test 100%"})
+        self.assertEqual(self.state(d, item)["state"], "queued")
+        d.report(c["CommandUUID"])
+        self.wait_state(d, item, "installed")
+        # Another version follows; one that fails says why.
+        content["PayloadUUID"] = str(uuid.uuid4()).upper()
+        self.call("POST", "/api/v1/profiles/%s/versions" % item, plistlib.dumps(content), 201)
+        c = self.offered(d)
+        self.assertEqual(self.opened(c["Command"]["Payload"])["PayloadUUID"],
+                         content["PayloadUUID"])
+        d.report(c["CommandUUID"], "Error", ErrorChain=[{
+            "ErrorCode": 4001, "ErrorDomain": "MCInstallationErrorDomain",
+            "LocalizedDescription": "nein", "USEnglishDescription": "no"}])
+        self.wait_state(d, item, "failed")
+        self.assertEqual(self.state(d, item)["reason"], "no (MCInstallationErrorDomain 4001)")
+        self.call("POST", "/api/v1/profiles/%s/retry" % item)
+        c = self.offered(d)
+        d.report(c["CommandUUID"])
+        self.wait_state(d, item, "installed")
+        self.assertEqual(self.call("GET", "/api/v1/profiles/%s/devices" % item)["counts"][
+            "installed"], 1)
+        # What is taken from the group is removed.
+        before = self.call("POST", "/api/v1/preview", {"group": group, "items": []})
+        self.assertEqual(before["items"][0]["remove"], {"devices": 1, "some": [d.ident]})
+        self.call("DELETE", "/api/v1/assignments/%s?why=test" % assignment, status=204)
+        c = self.offered(d)
+        self.assertEqual(c["Command"], {"RequestType": "RemoveProfile", "Identifier": name})
+        d.report(c["CommandUUID"])
+        self.wait_state(d, item, "removed")
+        self.assertEqual(d.idle().body, b"")
+
+    def test_encrypted_to_the_device(self):
+        d = drover.Device(self.s, drover.trusted_ca().issue(kind="rsa")).enrol()
+        content = profile("org.example." + uuid.uuid4().hex)
+        self.assigned(content, [d], encrypt=True)
+        payload = self.offered(d)["Command"]["Payload"]
+        got = self.opened(payload)
+        self.assertNotIn("PayloadContent", got)
+        self.assertNotIn(b"drover-wifi-secret", payload)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "sealed")
+            with open(path, "wb") as f:
+                f.write(got["EncryptedPayloadContent"])
+            plain = drover.sh("openssl", "cms", "-decrypt", "-inform", "DER", "-in", path, "-recip",
+                              d.identity.cert, "-inkey", d.identity.key)
+        self.assertEqual(plistlib.loads(plain), content["PayloadContent"])
+
+    def test_a_value_that_is_not_known(self):
+        d = drover.device().enrol()
+        item, _, _ = self.assigned(profile("org.example." + uuid.uuid4().hex,
+                                           PayloadDescription="%UserShortName%"), [d])
+        drover.wait_for(lambda: self.state(d, item)["state"] == "queued", 15)
+        self.assertEqual(d.idle().body, b"")  # it is given up, and does not stand in the way
+        self.wait_state(d, item, "failed")
+        self.assertIn("UserShortName", self.state(d, item)["reason"])
+
+    def test_a_group_by_a_filter(self):
+        tag = uuid.uuid4().hex
+        g = self.call("POST", "/api/v1/groups", {"name": tag, "filter": {"all": [
+            {"tag": tag}, {"fact": "os_version", "at_least": "17.6"}]}}, 201)
+        d = drover.device().enrol()
+        self.assertEqual(self.call("POST", "/api/v1/tags", {"tag": tag, "add": [d.ident, "nobody"]}),
+                         {"unknown": 1})
+        self.call("PATCH", "/api/v1/groups/" + g["id"], {"note": "again"})  # asks the filter anew
+        drover.wait_for(lambda: self.call("GET", "/api/v1/groups/%s/devices" % g["id"])["devices"],
+                        20)
+        seen = self.call("POST", "/api/v1/preview", {"filter": {"tag": tag}})
+        self.assertEqual(seen["join"], {"devices": 1, "some": [d.ident]})
+        self.call("POST", "/api/v1/groups", {"name": "x" + tag, "filter": {"fact": "no"}}, 400)
+        self.call("POST", "/api/v1/groups", {"name": tag}, 409)
+        self.call("POST", "/api/v1/groups/%s/devices" % g["id"], {"add": [d.ident]}, 400)
+        self.assertIn("IsSupervised", self.call("GET", "/api/v1/filter-facts")["facts"])
+        self.assertIn(d.ident, self.s.ctl("group", "devices", tag))
+        self.s.ctl("group", "remove", tag, "--why", "test")
+
+    def test_a_device_in_setup_assistant(self):
+        name = uuid.uuid4().hex
+        p = self.call("POST", "/api/v1/profiles", plistlib.dumps(profile("org.example." + name)),
+                      201)
+        d = drover.device()
+        g = self.call("POST", "/api/v1/groups", {"name": name, "filter": {
+            "fact": "udid", "is": d.udid}}, 201)
+        self.s.ctl("group", "assign", name, p["id"])
+        d.authenticate()
+        d.token_update(AwaitingConfiguration=True)
+        c = self.offered(d)
+        self.assertEqual(c["Command"]["RequestType"], "InstallProfile")
+        d.report(c["CommandUUID"])
+        c = self.offered(d)
+        self.assertEqual(c["Command"], {"RequestType": "DeviceConfigured"})
+        d.report(c["CommandUUID"])
+        self.call("DELETE", "/api/v1/groups/%s?why=test" % g["id"], status=204)
+
+
+if __name__ == "__main__":
+    unittest.main()

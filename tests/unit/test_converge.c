@@ -1,0 +1,570 @@
+/*
+ * test_converge.c: what devices have is brought to what they are to have: by groups and filters,
+ * with devices that refuse, fail, leave, come anew; in waves; and for many at once.
+ */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/uuid.h"
+#include "library/converge.h"
+#include "store/filter.h"
+#include "store/group.h"
+#include "store/id.h"
+#include "store/library.h"
+#include "store/migrate.h"
+#include "store/wanted.h"
+
+static struct conf *conf;
+static struct arena *arena;
+static struct db *db;
+static struct err err;
+static struct converge *engine;
+static int64_t now;
+
+static void sql(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static void sql(const char *fmt, ...)
+{
+    char text[3000];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    assert_ok(db_run(db, "sql", text, &err), err);
+}
+
+static int64_t number(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static int64_t number(const char *fmt, ...)
+{
+    char text[1000];
+    struct rows r;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    struct sql s = {.name = "number", .text = text};
+    assert_ok(db_select(db, &s, NULL, 0, arena, &r, &err), err);
+    db_forget(db, &s);
+    return r.n ? val_or_0(row_at(&r, 0, 0)) : -1;
+}
+
+/* Devices from..to that have enrolled, of that ProductName and OSVersion. */
+static void devices(int from, int to, const char *product, const char *os)
+{
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, product_name, "
+        "os_version, created_at, last_seen_at) SELECT seq, CONCAT('D', seq), 1, seq, 2, seq, '%s', "
+        "'%s', 1, 1 FROM seq_%d_to_%d",
+        product, os, from, to);
+    sql("INSERT INTO life (id, enrollment_id, state, opened_at, push_token) SELECT seq, seq, 2, 1, "
+        "'t' FROM seq_%d_to_%d",
+        from, to);
+}
+
+static int64_t item(const char *identifier, const char *types)
+{
+    struct library_upload u = {.item = {.kind = LIBRARY_PROFILE,
+                                        .identifier = identifier,
+                                        .name = identifier,
+                                        .signing = LIBRARY_SIGNED,
+                                        .halt_percent = 25},
+                               .v = {.id = id_new(),
+                                     .uuid = "U",
+                                     .size = 1,
+                                     .signed_by = "",
+                                     .types = types,
+                                     .details = "{}"},
+                               .content = bytes_str("x"),
+                               .actor = "t",
+                               .now = clock_now()};
+    random_bytes(u.v.sha256, 32);
+    assert_ok(library_add(db, &u, &err), err);
+    return u.v.item_id;
+}
+
+static void new_version(int64_t id, const char *identifier)
+{
+    struct library_upload u = {
+        .item = {.kind = LIBRARY_PROFILE, .identifier = identifier},
+        .item_id = id,
+        .v =
+            {.id = id_new(), .uuid = "V", .size = 1, .signed_by = "", .types = "", .details = "{}"},
+        .content = bytes_str("y"),
+        .actor = "t",
+        .now = clock_now()};
+    random_bytes(u.v.sha256, 32);
+    assert_ok(library_add(db, &u, &err), err);
+}
+
+static int64_t group(const char *name, const char *filter)
+{
+    struct device_group g = {.name = name, .filter = filter, .note = ""};
+    assert_ok(group_save(db, &g, "t", clock_now(), &err), err);
+    return g.id;
+}
+
+static void put_into(int64_t id, int from, int to, bool out)
+{
+    const char **list = arena_array(arena, (size_t)(to - from + 2), sizeof *list);
+    size_t n = 0;
+    for (int i = from; i <= to; i++)
+        list[n++] = arena_fmt(arena, "D%d", i);
+    struct group_edit e = {
+        .add = list, .nadd = out ? 0 : n, .remove = list, .nremove = out ? n : 0};
+    assert_ok(group_edit(db, id, &e, "t", clock_now(), &err), err);
+    assert_int_equal(e.unknown, 0);
+}
+
+static int64_t assign(int64_t g, int64_t i)
+{
+    int64_t id;
+    assert_ok(assignment_add(db, g, i, "t", clock_now(), &id, &err), err);
+    return id;
+}
+
+static void turn(void)
+{
+    now = now > clock_now() ? now + SECOND_US : clock_now();
+    err = (struct err){0};
+    assert_ok(converge_all(engine, now, &err), err);
+}
+
+/* Devices report on everything that is open: state 4 acknowledged, 5 error. */
+static void report(int state, const char *where)
+{
+    sql("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, report) "
+        "SELECT "
+        "enrollment_id, command_id, %d, queued_at, %lld, IF(%d = 5, '<plist><dict>"
+        "<key>ErrorChain</key><array><dict><key>ErrorCode</key><integer>4001</integer>"
+        "<key>ErrorDomain</key><string>MCInstallationErrorDomain</string>"
+        "<key>USEnglishDescription</key><string>no &amp; "
+        "no</string></dict></array></dict></plist>', "
+        "NULL) FROM queue WHERE %s",
+        state, (long long)now, state, where);
+    sql("DELETE FROM queue WHERE %s", where);
+}
+
+#define STATES(i, s)                                                                               \
+    number("SELECT COUNT(*) FROM device_item WHERE item_id = %lld AND state = %d", (long long)(i), \
+           (s))
+
+static int each_setup(void **state)
+{
+    static const char *const tables[] = {
+        "enrollment", "life",         "queue",           "result",       "command",
+        "push",       "library_item", "library_version", "device_group", "group_member",
+        "device_tag", "assignment",   "device_item",     "rollout",      "newcomer",
+        "audit",      "inv_device",   "inv_security",    "inv_area",     "inv_profile"};
+    (void)state;
+    arena_reset(arena);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        sql("TRUNCATE %s", tables[i]);
+    converge_free(&engine);
+    assert_ok(converge_new(conf, db, &engine, &err), err);
+    now = clock_now();
+    return 0;
+}
+
+static void a_profile_comes_and_goes(void **state)
+{
+    int64_t i = item("org.example.a", "com.apple.wifi.managed"), g = group("G", ""), a;
+    (void)state;
+    devices(1, 3, "iPhone14,2", "17.0");
+    put_into(g, 1, 2, false);
+    a = assign(g, i);
+    turn();
+    assert_int_equal(STATES(i, WANTED_QUEUED), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM command"), 1); /* once for all */
+    assert_int_equal(number("SELECT COUNT(*) FROM push"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM command c JOIN library_version v ON v.id = "
+                            "c.fill_from WHERE c.fill = 2 AND c.request_type = 'InstallProfile'"),
+                     1);
+    turn(); /* nothing is queued twice */
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 2);
+    /* a new version goes to both; a third device comes */
+    new_version(i, "org.example.a");
+    put_into(g, 3, 3, false);
+    turn();
+    assert_int_equal(STATES(i, WANTED_QUEUED), 3);
+    report(4, "1");
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item WHERE installed_version = 2"), 3);
+    /* one leaves the group, then nobody is to have it */
+    put_into(g, 1, 1, true);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.request_type = 'RemoveProfile' AND q.enrollment_id = 1 AND "
+                            "c.body LIKE '%%org.example.a%%'"),
+                     1);
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_REMOVED), 1);
+    assert_ok(assignment_delete(db, a, "t", "x", &err), err);
+    turn();
+    report(5, "1"); /* it is not there any more, says the device, and the inventory agrees */
+    turn();
+    assert_int_equal(STATES(i, WANTED_REMOVED), 3);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+}
+
+static void what_is_taken_back_before_it_went_out(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", ""), a;
+    (void)state;
+    devices(1, 2, "Mac14,2", "14.0");
+    put_into(g, 1, 2, false);
+    a = assign(g, i);
+    turn();
+    sql("UPDATE queue SET state = 2, sent_count = 1 WHERE enrollment_id = 1");
+    assert_ok(assignment_delete(db, a, "t", "x", &err), err);
+    turn();
+    /* the one that was sent is followed by a removal; the other was cancelled for one */
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 1"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 2"), 1);
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_REMOVED), 2);
+}
+
+static void failures_wait_longer_each_time(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", ""), due;
+    (void)state;
+    devices(1, 1, "iPad13,1", "17.0");
+    put_into(g, 1, 1, false);
+    assign(g, i);
+    turn();
+    report(5, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_FAILED), 1);
+    assert_int_equal(number("SELECT reason = 'no & no (MCInstallationErrorDomain 4001)' FROM "
+                            "device_item"),
+                     1);
+    due = number("SELECT due_at FROM device_item");
+    assert_true(due >= now + 4 * MINUTE_US && due <= now + 6 * MINUTE_US);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    now = due;
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    report(5, "1");
+    turn();
+    due = number("SELECT due_at FROM device_item");
+    assert_true(due >= now + 19 * MINUTE_US && due <= now + 21 * MINUTE_US);
+    /* a person tries at once */
+    uint64_t n;
+    assert_ok(wanted_retry(db, i, "D1", "t", now, &n, &err), err);
+    assert_int_equal(n, 1);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    /* somebody cancels the command: it comes again, later */
+    sql("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, closed_why) "
+        "SELECT enrollment_id, command_id, 7, 1, %lld, 'alice: no' FROM queue",
+        (long long)now);
+    sql("DELETE FROM queue");
+    turn();
+    assert_int_equal(STATES(i, WANTED_FAILED), 1);
+    assert_int_equal(number("SELECT reason = 'alice: no' FROM device_item"), 1);
+}
+
+static void devices_that_cannot_have_it(void **state)
+{
+    int64_t i = item("org.example.a", "com.apple.dock"), g = group("G", "");
+    (void)state;
+    devices(1, 1, "iPhone14,2", "17.0");
+    devices(2, 2, "Mac14,2", "14.0");
+    devices(3, 3, "Mac14,2", "14.0");
+    put_into(g, 1, 3, false);
+    sql("UPDATE enrollment SET state = 3 WHERE id = 3");
+    assign(g, i);
+    turn();
+    assert_int_equal(STATES(i, WANTED_REFUSED), 1);
+    assert_int_equal(STATES(i, WANTED_QUEUED), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item WHERE reason LIKE "
+                            "'%%com.apple.dock is not for this platform'"),
+                     1);
+}
+
+static void one_waits_for_another_and_for_the_passcode(void **state)
+{
+    int64_t first = item("org.example.first", ""), then = item("org.example.then", "");
+    int64_t g = group("G", "");
+    struct library_item x;
+    (void)state;
+    devices(1, 1, "iPhone14,2", "17.0");
+    put_into(g, 1, 1, false);
+    assert_ok(library_get(db, then, arena, &x, &err), err);
+    x.after_id = first;
+    x.after_passcode = true;
+    assert_ok(library_change(db, &x, "t", "", clock_now() + 1, &err), err);
+    assign(g, then);
+    assign(g, first);
+    turn();
+    assert_int_equal(STATES(first, WANTED_QUEUED), 1);
+    assert_int_equal(STATES(then, WANTED_PENDING), 1);
+    report(4, "1");
+    turn(); /* woken by the first: now it asks about the passcode */
+    assert_int_equal(STATES(then, WANTED_PENDING), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.request_type = 'SecurityInfo'"),
+                     1);
+    sql("DELETE FROM queue");
+    sql("INSERT INTO inv_security (enrollment_id, passcode_compliant) VALUES (1, 1)");
+    now += 11 * MINUTE_US;
+    turn();
+    assert_int_equal(STATES(then, WANTED_QUEUED), 1);
+}
+
+static void waves_and_a_halt(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", "");
+    struct library_item x;
+    (void)state;
+    devices(1, 300, "iPhone14,2", "17.0");
+    put_into(g, 1, 300, false);
+    assert_ok(library_get(db, i, arena, &x, &err), err);
+    x.wave_first = 10;
+    assert_ok(library_change(db, &x, "t", "", clock_now() + 1, &err), err);
+    assign(g, i);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 10);
+    report(4, "1");
+    now += 2 * MINUTE_US;
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 90);
+    report(5, "enrollment_id % 3 = 0");
+    report(4, "1");
+    now += 2 * MINUTE_US;
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM rollout WHERE halted_at IS NOT NULL"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'rollout.halt'"), 1);
+    now += 2 * MINUTE_US;
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    assert_ok(rollout_resume(db, i, "t", "seen", now, &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN device_item d ON d.enrollment_id = "
+                            "q.enrollment_id WHERE d.attempts = 1"),
+                     200);
+    assert_outcome(rollout_resume(db, i, "t", "seen", now, &err), NOT_FOUND, err);
+}
+
+static void what_is_lost_comes_again(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", "");
+    (void)state;
+    devices(1, 2, "iPhone14,2", "17.0");
+    put_into(g, 1, 2, false);
+    assign(g, i);
+    turn();
+    report(4, "1");
+    turn();
+    sql("INSERT INTO inv_profile (enrollment_id, identifier) VALUES (1, 'org.example.a')");
+    sql("INSERT INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id) SELECT "
+        "seq, "
+        "4, %lld, 1, 1 FROM seq_1_to_2",
+        (long long)(now + 1));
+    turn();
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+}
+
+static void a_device_that_enrols(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", "{\"fact\":\"platform\",\"is\":\"iOS\"}");
+    (void)state;
+    assign(g, i);
+    turn();
+    devices(1, 2, "iPhone14,2", "17.0");
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (1, %lld, 1), (2, %lld, 1)",
+        (long long)now, (long long)now);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.request_type = 'InstallProfile'"),
+                     2);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM newcomer"), 2);
+    report(4, "enrollment_id = 1");
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT q.enrollment_id FROM queue q JOIN command c ON c.id = "
+                            "q.command_id WHERE c.request_type = 'DeviceConfigured'"),
+                     1);
+    assert_int_equal(number("SELECT COUNT(*) FROM newcomer"), 1);
+    now += 21 * MINUTE_US; /* the other one goes on without */
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.request_type = 'DeviceConfigured'"),
+                     2);
+    assert_int_equal(number("SELECT COUNT(*) FROM newcomer"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = "
+                            "'enrollment.configure-timeout'"),
+                     1);
+    /* enrolled anew: it has nothing */
+    sql("DELETE FROM queue");
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (1, %lld, 0)", (long long)now);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 1"), 1);
+}
+
+/* ---- filters ---- */
+
+static size_t matches(const char *text)
+{
+    struct filter f;
+    int64_t *ids;
+    size_t n = 0;
+    js e = NULL;
+    assert_ok(js_parse(bytes_str(text), &e, &err), err);
+    enum outcome o = filter_compile(e, arena, &f, &err);
+    js_free(&e);
+    if (o == INVALID)
+        return SIZE_MAX;
+    assert_ok(o, err);
+    assert_ok(filter_devices(db, &f, 0, arena, &ids, &n, &err), err);
+    for (size_t i = 1; i < n; i++)
+        assert_true(ids[i - 1] < ids[i]);
+    return n;
+}
+
+static void filters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t n;
+    } cases[] = {
+        {"{\"fact\":\"platform\",\"is\":\"iOS\"}", 2},
+        {"{\"fact\":\"platform\",\"in\":[\"iOS\",\"macOS\"]}", 3},
+        {"{\"not\":{\"fact\":\"platform\",\"is\":\"iOS\"}}", 2},
+        {"{\"fact\":\"os_version\",\"at_least\":\"17.10\"}", 1},
+        {"{\"fact\":\"os_version\",\"below\":\"17.10\"}", 2}, /* 17.9 and the Mac's 14.2.1 */
+        {"{\"fact\":\"os_version\",\"is\":\"14.2.1\"}", 1},
+        {"{\"fact\":\"supervised\",\"is\":true}", 1},
+        {"{\"fact\":\"supervised\",\"is\":false}", 0}, /* not known is not false */
+        {"{\"fact\":\"supervised\",\"is_not\":true}", 0},
+        {"{\"fact\":\"supervised\",\"known\":false}", 3},
+        {"{\"fact\":\"IsSupervised\",\"is\":true}", 1},
+        {"{\"fact\":\"PasscodeCompliant\",\"is\":true}", 1},
+        {"{\"fact\":\"BatteryLevel\",\"above\":0.4}", 1},
+        {"{\"fact\":\"BatteryLevel\",\"above\":1}", 0},
+        {"{\"fact\":\"device_name\",\"contains\":\"'%_\"}", 1},
+        {"{\"fact\":\"device_name\",\"begins\":\"O'\"}", 1},
+        {"{\"tag\":\"office\"}", 2},
+        {"{\"profile\":\"org.example.x\"}", 1},
+        {"{\"all\":[{\"tag\":\"office\"},{\"not\":{\"profile\":\"org.example.x\"}}]}", 1},
+        {"{\"any\":[{\"tag\":\"office\"},{\"fact\":\"platform\",\"is\":\"macOS\"}]}", 2},
+        {"{\"fact\":\"nonsense\",\"is\":1}", SIZE_MAX},
+        {"{\"fact\":\"platform\",\"is\":\"Windows\"}", SIZE_MAX},
+        {"{\"fact\":\"os_version\",\"is\":\"17.x\"}", SIZE_MAX},
+        {"{\"fact\":\"os_version\",\"is\":\"1.2.3.4\"}", SIZE_MAX},
+        {"{\"fact\":\"supervised\",\"above\":true}", SIZE_MAX},
+        {"{\"fact\":\"supervised\",\"is\":\"yes\"}", SIZE_MAX},
+        {"{\"fact\":\"platform\"}", SIZE_MAX},
+        {"{\"all\":[]}", SIZE_MAX},
+        {"{}", SIZE_MAX},
+        {"[]", SIZE_MAX},
+        {"{\"fact\":\"udid\",\"is\":\"' OR 1=1 -- \"}", 0},
+    };
+    struct group_edit e = {.add = (const char *const[]){"D1", "D3", "D9"}, .nadd = 3};
+    (void)state;
+    devices(1, 1, "iPhone14,2", "17.9");
+    devices(2, 2, "iPad13,1", "17.10");
+    devices(3, 3, "Mac14,2", "14.2.1");
+    devices(4, 4, "Toaster", "");
+    sql("INSERT INTO inv_device (enrollment_id, platform, os_number, is_supervised, battery_level, "
+        "device_name) VALUES (1, 1, 17009000, 1, 0.5, 'O''Hara''%%_')");
+    sql("INSERT INTO inv_security (enrollment_id, passcode_compliant) VALUES (2, 1)");
+    sql("INSERT INTO inv_profile (enrollment_id, identifier) VALUES (3, 'org.example.x')");
+    assert_ok(tag_edit(db, "office", &e, "t", 1, &err), err);
+    assert_int_equal(e.unknown, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (matches(cases[i].text) != cases[i].n)
+            fail_msg("%s: %zd, not %zd: %s", cases[i].text, matches(cases[i].text), cases[i].n,
+                     err.msg);
+    for (size_t i = 0; filter_fact_name(i) != NULL; i++) /* each name makes a statement that runs */
+        assert_int_not_equal(matches(arena_fmt(arena, "{\"fact\":\"%s\",\"known\":true}",
+                                               filter_fact_name(i))) == SIZE_MAX &&
+                                 strstr(err.msg, "no fact") == NULL,
+                             1);
+}
+
+static void a_deep_filter_is_refused(void **state)
+{
+    struct buf b = BUF_INIT(LIM_MB);
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        buf_str(&b, "{\"not\":");
+    buf_str(&b, "{\"tag\":\"x\"}");
+    for (int i = 0; i < 30; i++)
+        buf_char(&b, '}');
+    assert_int_equal(matches(buf_cstr(&b)), SIZE_MAX);
+    buf_free(&b);
+}
+
+/* ---- many ---- */
+
+#define MANY 10000
+
+static void ten_thousand_at_once(void **state)
+{
+    int64_t i = item("org.example.a", "com.apple.wifi.managed"), start;
+    int64_t g =
+        group("G", "{\"all\":[{\"fact\":\"platform\",\"is\":\"iOS\"},{\"fact\":\"os_version\","
+                   "\"at_least\":\"16\"}]}");
+    (void)state;
+    devices(1, MANY, "iPhone14,2", "17.0");
+    assign(g, i);
+    start = clock_mono();
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), MANY);
+    assert_true(number("SELECT COUNT(*) FROM command") <= MANY / 1000);
+    print_message("10,000 devices: found, planned and queued in %lld ms\n",
+                  (long long)(clock_mono() - start) / 1000);
+    report(4, "1");
+    start = clock_mono();
+    turn();
+    assert_int_equal(STATES(i, WANTED_INSTALLED), MANY);
+    print_message("10,000 results followed in %lld ms\n", (long long)(clock_mono() - start) / 1000);
+}
+
+static int set_up(void **state)
+{
+    int applied;
+    (void)state;
+    arena = arena_new(512 * LIM_MB);
+    conf = testdb_conf(TESTDB_DIR, "drover_converge");
+    conf->apns_expiration_s = 3600;
+    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
+    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    converge_free(&engine);
+    db_free(&db);
+    arena_free(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_profile_comes_and_goes, each_setup),
+        cmocka_unit_test_setup(what_is_taken_back_before_it_went_out, each_setup),
+        cmocka_unit_test_setup(failures_wait_longer_each_time, each_setup),
+        cmocka_unit_test_setup(devices_that_cannot_have_it, each_setup),
+        cmocka_unit_test_setup(one_waits_for_another_and_for_the_passcode, each_setup),
+        cmocka_unit_test_setup(waves_and_a_halt, each_setup),
+        cmocka_unit_test_setup(what_is_lost_comes_again, each_setup),
+        cmocka_unit_test_setup(a_device_that_enrols, each_setup),
+        cmocka_unit_test_setup(filters, each_setup),
+        cmocka_unit_test_setup(a_deep_filter_is_refused, each_setup),
+        cmocka_unit_test_setup(ten_thousand_at_once, each_setup),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
