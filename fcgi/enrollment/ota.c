@@ -216,6 +216,8 @@ static void finish(struct way *w, struct phase *ph)
                                   .invitation_id = s->invitation_id,
                                   .recipient = w->device.signer};
     enum outcome o = identity_check(w, &err);
+    if (o == OK)
+        way_believe(w);
     if (o == OK && strcmp(s->udid, m->udid) != 0)
         o = err_set(&err, DENIED, "the attributes are of another device than the identity");
     if (o == OK && !way_claim(w))

@@ -20,8 +20,9 @@ static void note_refusal(struct way *w, const char *why)
     struct err err = {0};
     struct db *db = w->db;
 
+    const char *claimed = w->device.info.serial;
     log_event(LOG_LEVEL_WARNING, "enroll.refused", "way", handout_way_name(w->kind), "subject",
-              w->subject, "address", address, "why", why, NULL);
+              w->subject, "claims", claimed ? claimed : "", "address", address, "why", why, NULL);
     snprintf(actor, sizeof actor, "address:%.64s", address);
     snprintf(detail, sizeof detail, "way=%s why=%.300s", handout_way_name(w->kind), why);
     enum outcome o = db ? OK : db_pool_take(w->app->pool, &db, &err);
@@ -68,23 +69,27 @@ static bool believed(struct way *w, enum outcome o, const struct err *err)
     return o == OK;
 }
 
+void way_believe(struct way *w)
+{
+    const struct machine_info *m = &w->device.info;
+    w->subject = m->serial[0] ? m->serial : m->udid;
+}
+
 bool way_by_apple(struct way *w)
 {
     struct err err = {.outcome = OK};
-    return believed(
-        w, attested_by_apple(w->app->conf, &w->device, w->req->now, w->req->arena, &err), &err);
+    enum outcome o = attested_by_apple(w->app->conf, &w->device, w->req->now, w->req->arena, &err);
+    if (!believed(w, o, &err))
+        return false;
+    way_believe(w);
+    return true;
 }
 
 bool way_open(struct way *w, struct bytes cms, enum machine_info_use use, bool by_apple)
 {
     struct err err = {.outcome = OK};
-    const struct machine_info *m = &w->device.info;
     enum outcome o =
         attested_read(cms.n ? cms : w->req->body, use, w->req->arena, &w->device, &err);
-    if (m->serial && m->serial[0])
-        w->subject = m->serial;
-    else if (m->udid && m->udid[0])
-        w->subject = m->udid;
     if (!believed(w, o, &err) || (by_apple && !way_by_apple(w)))
         return false;
     o = db_pool_take(w->app->pool, &w->db, &err);
@@ -116,6 +121,7 @@ struct handing {
     int64_t session;
     const char *device;
     struct bytes der;
+    bool refused; /* by the session */
 };
 
 static enum outcome hand_out_unit(struct db *db, void *arg, struct err *err)
@@ -126,6 +132,7 @@ static enum outcome hand_out_unit(struct db *db, void *arg, struct err *err)
     if (h->session)
         o = enroll_session_use(db, h->session, h->device, w->device.info.serial, w->device.signer,
                                WAY_SESSION_USES, err);
+    h->refused = o == DENIED;
     if (o == OK)
         o = profile_hand_out(w->app->conf, db, &w->profile, h->order, w->req->arena, &h->der, err);
     return o;
@@ -135,13 +142,13 @@ bool way_hand_out(struct way *w, struct profile_order *order, int64_t session,
                   const char *session_device)
 {
     struct err err = {.outcome = OK};
-    struct handing h = {w, order, session, session_device, {0}};
+    struct handing h = {.w = w, .order = order, .session = session, .device = session_device};
     order->way = w->kind;
     order->address = w->req->remote_addr;
     order->note = handout_way_name(w->kind);
     order->keep_us = CHALLENGE_US;
     enum outcome o = db_unit(w->db, hand_out_unit, &h, &err);
-    if (o == DENIED) {
+    if (h.refused) {
         way_refuse(w, 403, &err, "This enrolment belongs to another device. Begin anew.");
         return false;
     }

@@ -16,12 +16,15 @@ struct way {
     struct req *req;
     struct resp *resp;
     enum handout_way kind;
-    const char *subject; /* serial number, UDID or account, for log and audit; "" until known */
+    const char *subject; /* serial number, UDID or account, once it is believed; "" before */
     struct db *db;       /* NULL until way_open() */
     struct attested device;
     struct profile profile;
 };
 
+/* Whoever signed is believed: what it says of itself is from now on the subject of log and audit.
+ * Before, the audit goes by the address, so that made-up names do not fill it. */
+void way_believe(struct way *w);
 /* Reads what the device has signed (the request's body, or cms when that is not empty) and takes a
  * connection. False: resp holds the refusal (400 no such message, 403 it does not hold, 503
  * something is away); audited and logged. by_apple: the signer must be certified by Apple. */
