@@ -53,8 +53,11 @@ static const struct verb verbs[] = {
      "add NAME [--scopes WORDS] [--expires TIME]\n"
      "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",
      "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
-    {"invite", "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT]",
-     "make a link to an enrolment profile (default, once, 7d)", ctl_invite},
+    {"invite", "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT] [--over-the-air]",
+     "make a link to an enrolment profile (default, once, 7d); over the air the device proves "
+     "first "
+     "that it is one of Apple's",
+     ctl_invite},
     {"enroll-profile",
      "list [--json]\nshow NAME [--version N]\nnew NAME [--from NAME] [--note TEXT] "
      "[FIELD=VALUE...]\n"

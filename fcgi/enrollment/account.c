@@ -46,6 +46,13 @@ static const struct account_mode *mode_for(const struct conf *conf, const char *
     return listed(conf->account_device_enrollment, family) ? &MODES[1] : NULL;
 }
 
+/* The only mode there is; NULL: none, or two. */
+static const struct account_mode *sole_mode(const struct conf *conf)
+{
+    bool user = conf->account_user_enrollment[0], device = conf->account_device_enrollment[0];
+    return user == device ? NULL : &MODES[user ? 0 : 1];
+}
+
 /* "iPhone" of "iPhone12,1". "Mac" stands for every Mac. */
 static const char *family_of(const struct machine_info *m)
 {
@@ -82,10 +89,11 @@ static bool is_account(const char *s)
 void account_discover(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    const char *family = req_query(req, "model-family");
-    const struct account_mode *mode = family ? mode_for(app->conf, family) : NULL;
+    const char *family = req_query(req, "model-family"), *name = req_query(req, "user-identifier");
+    /* a device that was sent here from its domain says neither, unless the redirection does */
+    const struct account_mode *mode = family ? mode_for(app->conf, family) : sole_mode(app->conf);
     (void)caller;
-    if (!is_account(req_query(req, "user-identifier"))) {
+    if (name && !is_account(name)) {
         discovery_failed(resp, "This is no address of an account.");
         return;
     }

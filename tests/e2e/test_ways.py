@@ -84,12 +84,15 @@ class Site(unittest.TestCase):
 
     def profile(self, **fields):
         """The default profile with other fields, until the test ends."""
-        words = {"login": 1, "login_text": "''", "minimum_ios": "''", "minimum_macos": "''",
-                 "encrypt": 0, "assigned_only": 0}
-        update = "UPDATE enroll_profile_version v JOIN enroll_profile p ON p.id = v.profile_id " \
-                 "SET %s WHERE p.name = 'default'"
-        self.server.sql(update % ",".join("%s=%s" % f for f in fields.items()))
-        self.addCleanup(self.server.sql, update % ",".join("%s=%s" % f for f in words.items()))
+        before = {"login": "none", "login_text": "", "minimum_ios": "", "encrypt": "no",
+                  "assigned_only": "no"}
+
+        def put(values):
+            self.server.ctl("enroll-profile", "set", "default", *("%s=%s" % v
+                                                                  for v in values.items()))
+
+        put(fields)
+        self.addCleanup(put, {k: before[k] for k in fields})
 
     def person(self, name=None):
         self.server.ctl("users", "add", name or self.name, "--password-file", "-",
@@ -138,7 +141,7 @@ class Login(Site):
 
     def test_digest(self):
         self.person()
-        self.profile(login=2, login_text="'Staff of the office only.'")
+        self.profile(login="digest", login_text="Staff of the office only.")
         body = signed(self.apple.device())
         a = self.post("/enroll/ade", body)
         self.assertEqual(a.status, 401)
@@ -166,14 +169,14 @@ class ConfigurationUrl(Site):
     def test_fleet(self):
         """Encrypted, after a login, with serial numbers that are assigned."""
         self.person()
-        self.profile(login=2, encrypt=1)
+        self.profile(login="digest", encrypt="yes")
         rows = self.fleet("ade", 2, "--ade", "--enroll-url",
                           self.server.run["device_url"] + "/enroll/ade", "--user-name", self.name,
                           "--user-password", PASSWORD)
         self.assertEqual({(r[1], r[2]) for r in rows}, {("4", self.name)})
 
     def test_encrypted(self):
-        self.profile(encrypt=1)
+        self.profile(encrypt="yes")
         device = self.apple.device()
         a = self.post("/enroll/ade", signed(device))
         sealed = opened(a.body)["EncryptedPayloadContent"]
@@ -185,7 +188,7 @@ class ConfigurationUrl(Site):
         self.assertIn("com.apple.mdm", {p["PayloadType"] for p in plistlib.loads(inner)})
 
     def test_assigned(self):
-        self.profile(assigned_only=1)
+        self.profile(assigned_only="yes")
         device, serial = self.apple.device(), "F" + secrets.token_hex(5).upper()
         body = signed(device, SERIAL=serial)
         self.assertEqual(self.post("/enroll/ade", body).status, 403)
@@ -222,7 +225,7 @@ class ConfigurationUrl(Site):
                                           "'enroll.refused' AND subject = '%s'" % serial))
 
     def test_minimum(self):
-        self.profile(minimum_ios="'17.4'")
+        self.profile(minimum_ios="17.4")
         a = self.post("/enroll/ade", signed(self.apple.device(), OS_VERSION="17.0",
                                             MDM_CAN_REQUEST_SOFTWARE_UPDATE=True))
         self.assertEqual(a.status, 403)
@@ -234,9 +237,8 @@ class ProfileService(Site):
     webs = ("lighttpd",)
 
     def link(self, uses):
-        words = self.server.ctl("invite", "--uses", str(uses)).split()
-        link = next(w for w in words if w.startswith("https://"))
-        return link.replace("/enroll/", "/enroll/ota/")
+        words = self.server.ctl("invite", "--uses", str(uses), "--over-the-air").split()
+        return next(w for w in words if w.startswith("https://"))
 
     def test_fleet(self):
         rows = self.fleet("ota", 2, "--enroll-url", self.link(2))

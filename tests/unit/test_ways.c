@@ -599,15 +599,19 @@ static void discovery(void **state)
         "user-identifier=ann%40example.org&model-family=AppleTV",
         "user-identifier=ann%40example.org&model-family=iPhon",
         "user-identifier=ann%40example.org&model-family=",
-        "user-identifier=ann%40example.org",
         "user-identifier=ann&model-family=iPhone",
         "user-identifier=ann%40%22example.org&model-family=iPhone",
-        "",
+        "", /* two modes: which one? */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(discover(bad[i]), 403);
         assert_non_null(strstr(buf_cstr(&site.resp.body), "com.apple.well-known.failed"));
     }
+    site.conf->account_user_enrollment = "";
+    assert_int_equal(discover(""), 200); /* redirected, and the query lost */
+    assert_non_null(strstr(buf_cstr(&site.resp.body), "mdm-adde"));
+    site.conf->account_device_enrollment = "";
+    assert_int_equal(discover(""), 403);
 }
 
 static int account(const char *mode, const struct device *d, const char *token)
