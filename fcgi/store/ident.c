@@ -44,6 +44,17 @@ static enum outcome types_check(pl message, struct err *err)
     return OK;
 }
 
+/* Nor is half of a user's name. */
+static enum outcome halves_check(const struct ident *id, const char *enrollment_user,
+                                 struct err *err)
+{
+    if (id->udid != NULL && id->user_id == NULL && enrollment_user != NULL)
+        return err_set(err, INVALID, "EnrollmentUserID and UDID came without UserID");
+    if (id->udid == NULL && id->user_id != NULL && enrollment_user == NULL)
+        return err_set(err, INVALID, "UserID and EnrollmentID came without EnrollmentUserID");
+    return OK;
+}
+
 static enum outcome join(struct ident *out, const char *key, const char *user, struct err *err)
 {
     enum outcome o;
@@ -74,6 +85,8 @@ enum outcome ident_read(pl message, struct ident *out, struct err *err)
     device = out->udid != NULL ? out->udid : enrollment;
     if (device == NULL)
         return err_set(err, INVALID, "the message has neither UDID nor EnrollmentID");
+    if ((o = halves_check(out, user, err)) != OK)
+        return o;
     o = part_check(out->udid != NULL ? "UDID" : "EnrollmentID", device, false, LIM_UDID, err);
     if (o != OK)
         return o;

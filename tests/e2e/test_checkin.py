@@ -62,6 +62,20 @@ class Messages(unittest.TestCase):
             "SELECT COUNT(*) FROM enrollment e JOIN life l ON l.id=e.life_id WHERE e.ident='%s' "
             "AND l.push_magic='%s'" % (d.udid, d.magic)), 1)
 
+    def test_half_a_users_name(self):
+        """A user's message with a key missing is not its device's."""
+        d = drover.device().enrol()
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        self.assertEqual(d.idle(EnrollmentUserID="U1").status, 400)
+        e = drover.device()
+        e.ids = {"EnrollmentID": str(uuid.uuid4()).upper()}
+        e.enrol()
+        self.assertEqual(e.idle(UserID="U1").status, 400)
+        self.assertEqual(d.server.command_state(d.ident, c), "queued")
+        both = drover.Device(d.server, d.identity)
+        both.ids = {**d.ids, "UserID": "U1", "EnrollmentUserID": "E1"}
+        self.assertEqual(both.token_update().status, 200)
+
     def test_names_with_blanks_at_their_ends(self):
         """The database would take them for the same name without the blank."""
         d = drover.device().enrol()
