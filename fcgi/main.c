@@ -36,7 +36,7 @@ static int run_signer(struct conf **conf)
 static int run_agent(struct conf **conf)
 {
     struct err err = {.outcome = OK};
-    if (sandbox_enter((*conf)->agent_user, &err) != OK) {
+    if (sandbox_enter((*conf)->agent_user, false, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "start", &err);
         return 1;
     }

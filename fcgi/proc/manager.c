@@ -317,7 +317,7 @@ static int manager_run(struct manager *m)
 static int run_alone(struct conf *conf, enum program program)
 {
     struct err err = {.outcome = OK};
-    if (sandbox_enter("", &err) != OK) {
+    if (sandbox_enter("", true, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "start", &err);
         return 1;
     }
@@ -352,7 +352,7 @@ int manager_main(struct conf **conf, enum program program)
     if (o == OK)
         o = listen_open(pool_of(*conf, program), (*conf)->run_dir, &m->listen_fd, &err);
     if (o == OK)
-        o = sandbox_enter(pool_of(*conf, program)->user, &err);
+        o = sandbox_enter(pool_of(*conf, program)->user, false, &err);
     m->sigfd = signals_open();
     if (o != OK || m->sigfd < 0)
         log_err(LOG_LEVEL_ERROR, "start", &err);

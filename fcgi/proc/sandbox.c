@@ -1,4 +1,4 @@
-/* sandbox.c: user, no_new_privs, limits. */
+/* sandbox.c: user, no_new_privs, limits, system calls. */
 #include "proc/sandbox.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "proc/seccomp.h"
 
 #define FILES_WANTED 4096u
 
@@ -38,7 +39,7 @@ static enum outcome become(const char *user, struct err *err)
     return OK;
 }
 
-enum outcome sandbox_enter(const char *user, struct err *err)
+enum outcome sandbox_enter(const char *user, bool may_exec, struct err *err)
 {
     struct rlimit core = {0, 0}, files;
     enum outcome o = become(user, err);
@@ -54,9 +55,11 @@ enum outcome sandbox_enter(const char *user, struct err *err)
         if (setrlimit(RLIMIT_NOFILE, &files) != 0)
             return err_set(err, ERROR, "cannot set the limit of open files: %s", strerror(errno));
     }
+    bool filter = seccomp_enter(may_exec);
+    const char *why = filter ? NULL : strerror(errno);
     log_event(LOG_LEVEL_INFO, "sandbox", "user", user[0] ? user : "unchanged", "done",
-              "no_new_privs core nofile umask", "missing",
-              geteuid() == 0 ? "unprivileged-user landlock seccomp" : "landlock seccomp", NULL);
+              filter ? "no_new_privs core nofile umask seccomp" : "no_new_privs core nofile umask",
+              "seccomp", why, NULL);
     if (geteuid() == 0)
         log_msg(LOG_LEVEL_WARNING, "sandbox", "running as root: set a user in the configuration");
     return OK;

@@ -425,7 +425,7 @@ static enum outcome account_take(struct server *v, struct err *err)
     enum outcome o = OK;
     if (pw)
         o = journal_give(v->signer.journal, pw->pw_uid, pw->pw_gid, err);
-    return o == OK ? sandbox_enter(user, err) : o;
+    return o == OK ? sandbox_enter(user, false, err) : o;
 }
 
 /* What it needs still less of than other programs: files, and the sight of a debugger. */
