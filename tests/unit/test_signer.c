@@ -207,6 +207,38 @@ static void profiles(void **state)
     assert_int_equal(sign_profile(a, bytes_of(NULL, 0), &der, &err), INVALID);
 }
 
+/* Profiles signed by a certificate from elsewhere, with the chain that [enroll] profile_chain
+ * names: one who trusts the root alone believes them. */
+static void profiles_by_another(void **state)
+{
+    (void)state;
+    struct bytes der;
+    char chain[64];
+    snprintf(chain, sizeof chain, "%s/chain.pem", dir);
+    signer_stop();
+    assert_true(
+        sh("mkdir own aside && mv keys/profile.* aside && cd own && "
+           "ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes' && "
+           "openssl req -x509 $ec -subj /CN=Root -addext basicConstraints=critical,CA:TRUE "
+           "-keyout r.key -out r.pem && openssl req $ec -subj /CN=Middle -keyout m.key -out m.csr "
+           "&& printf 'basicConstraints=critical,CA:TRUE' >ca.ext && openssl x509 -req -in m.csr "
+           "-CA r.pem -CAkey r.key -set_serial 2 -extfile ca.ext -out m.pem && openssl req $ec "
+           "-subj /CN=mdm.example.org -keyout s.key -out s.csr && openssl x509 -req -in s.csr "
+           "-CA m.pem -CAkey m.key -set_serial 3 -out s.pem && cp s.key ../keys/profile.key && "
+           "cp s.pem ../keys/profile.pem && cp m.pem ../chain.pem"));
+    conf.profile_chain = chain;
+    signer_start();
+    sign_client_setup(dir, SIGN_CONSOLE);
+    assert_int_equal(sign_profile(a, bytes_str("<plist/>"), &der, &err), OK);
+    spit("profile", der);
+    assert_true(sh("openssl cms -verify -binary -inform DER -in profile -CAfile own/r.pem -purpose "
+                   "any -out got && test \"$(cat got)\" = '<plist/>'"));
+    signer_stop();
+    conf.profile_chain = "";
+    assert_true(sh("mv aside/profile.* keys"));
+    signer_start();
+}
+
 static struct bytes sealed_for(const char *label, const char *secret)
 {
     uint8_t pub[SEAL_KEY_LEN];
@@ -658,13 +690,21 @@ static void no_log_no_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_and_modes),    cmocka_unit_test(identities),
-        cmocka_unit_test(profiles),           cmocka_unit_test(secrets_by_role),
-        cmocka_unit_test(operations_by_role), cmocka_unit_test(digest_answers),
-        cmocka_unit_test(second_factors),     cmocka_unit_test(tickets),
-        cmocka_unit_test(push_keys),          cmocka_unit_test(rubbish),
-        cmocka_unit_test(slow_callers),       cmocka_unit_test(other_accounts),
-        cmocka_unit_test(only_one),           cmocka_unit_test(own_account),
+        cmocka_unit_test(files_and_modes),
+        cmocka_unit_test(identities),
+        cmocka_unit_test(profiles),
+        cmocka_unit_test(secrets_by_role),
+        cmocka_unit_test(operations_by_role),
+        cmocka_unit_test(digest_answers),
+        cmocka_unit_test(second_factors),
+        cmocka_unit_test(tickets),
+        cmocka_unit_test(push_keys),
+        cmocka_unit_test(rubbish),
+        cmocka_unit_test(slow_callers),
+        cmocka_unit_test(other_accounts),
+        cmocka_unit_test(only_one),
+        cmocka_unit_test(own_account),
+        cmocka_unit_test(profiles_by_another),
         cmocka_unit_test(no_log_no_service),
     };
     return cmocka_run_group_tests_name("signer", tests, setup, teardown);
