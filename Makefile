@@ -12,6 +12,8 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 B ?= build
+# One name for a folder of this tree, however it was called: what was built is known by its name.
+override B := $(patsubst $(CURDIR)/%,%,$(abspath $(B)))
 CC ?= gcc
 PKGS = openssl libplist-2.0 libmariadb jansson libcurl inih libqrencode
 TEST_PKGS = cmocka
