@@ -273,9 +273,12 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Memory of a large request goes back to the system at once, and stays with it. */
+/* Memory of a large request goes back to the system at once, and stays with it. Without fast bins:
+ * libfcgi's buffers, large ones for each request, would have malloc() go through them all each
+ * time. */
 static void tune_malloc(void)
 {
+    mallopt(M_MXFAST, 0);
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     mallopt(M_ARENA_MAX, 4);

@@ -5,6 +5,7 @@
  */
 #include "store/authenticate.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/id.h"
@@ -21,9 +22,9 @@ enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT };
 static const struct sql DEVICES = {
     "enrollment_for_authenticate",
     "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
-    "p.cert_sha256, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id AND "
-    "q.sent_count > 0), c.token_at, c.handout_id FROM enrollment e LEFT JOIN life p ON p.id = "
-    "e.pending_life_id "
+    "p.cert_sha256, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE "
+    "q.enrollment_id = e.id AND q.sent_count > 0), c.token_at, c.handout_id, e.last_seen_at "
+    "FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
     "LEFT JOIN life c ON c.id = e.life_id "
     "WHERE e.ident IN (%IN%)",
     1};
@@ -38,7 +39,8 @@ enum {
     D_PENDING_SHA,
     D_SENT,
     D_TOKEN_AT,
-    D_HANDOUT
+    D_HANDOUT,
+    D_SEEN
 };
 
 /* The word in the CheckInURL of a profile whose identity does not lead to its handout. */
@@ -71,8 +73,8 @@ static const struct sql ADD_LIFE = {
 static const struct sql DROP_PENDING = {
     "life_replace_pending",
     "UPDATE life SET state=3, over_at=?, over_why='another Authenticate came before its "
-    "TokenUpdate' WHERE id=? AND state=1",
-    0};
+    "TokenUpdate' WHERE state=1 AND id IN (%IN%)",
+    1};
 /* Two devices that come with one certificate at once: the first one has it. */
 static const struct sql BIND = {
     "identity_bind",
@@ -181,6 +183,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->life_ = again ? x->pending_ : id_new();
     x->pending_old_ = again ? 0 : x->pending_;
     x->sent_ = dev != NULL && dev[D_SENT].i != 0;
+    x->seen_at_ = dev != NULL ? dev[D_SEEN].i : 0;
     /* an identity that serves the current life goes on doing so until the TokenUpdate */
     x->cert_moves_ = cert == NULL || x->current_ == 0 || val_or_0(&cert[I_LIFE]) != x->current_;
     x->renewal_ =
@@ -266,7 +269,7 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
                            struct err *err)
 {
     struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
-    struct val drop[LIM_BATCH * 2], erase[LIM_BATCH], now;
+    struct val drop[LIM_BATCH], erase[LIM_BATCH], now = val_int(x[0]->unit.now);
     size_t nd = 0, ne = 0;
     uint64_t updated;
     enum outcome o;
@@ -282,23 +285,22 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         v[11] = val_int(x[i]->state_);
         v[12] = val_id(x[i]->current_);
         v[13] = val_id(x[i]->pending_);
-        batch_touch(x[i]->id_, x[i]->unit.now);
+        if (x[i]->unit.now - x[i]->seen_at_ > MINUTE_US)
+            batch_touch(x[i]->id_, x[i]->unit.now);
         if (x[i]->sent_)
             erase[ne++] = val_int(x[i]->id_);
-        if (x[i]->pending_old_ != 0) {
-            drop[nd * 2] = val_int(x[i]->unit.now);
-            drop[nd++ * 2 + 1] = val_int(x[i]->pending_old_);
-        }
+        if (x[i]->pending_old_ != 0)
+            drop[nd++] = val_int(x[i]->pending_old_);
     }
     if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, &updated,
                           err)) != OK)
         return o;
     if (updated != n)
         return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
-    if ((o = db_exec_many(db, &DROP_PENDING, drop, 2, nd, NULL, err)) != OK || ne == 0)
+    if (nd > 0 && (o = db_exec_in(db, &DROP_PENDING, &now, 1, drop, nd, a, NULL, err)) != OK)
         return o;
-    /* as lists: MariaDB binds no arrays to an INSERT ... SELECT or a DELETE of two tables */
-    now = val_int(x[0]->unit.now);
+    if (ne == 0)
+        return OK;
     o = db_exec_in(db, &ERASED, &now, 1, erase, ne, a, NULL, err);
     return o == OK ? db_exec_in(db, &ERASED_GONE, NULL, 0, erase, ne, a, NULL, err) : o;
 }

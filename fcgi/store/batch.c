@@ -1,7 +1,12 @@
 /*
- * batch.c: the threads take turns at one connection. Whoever finds it idle leads: it takes what
- * waits, does it, and hands the lead to the first of those who came meanwhile. So a thread alone
- * does its unit itself, without a switch to another thread.
+ * batch.c: the threads take turns. Whoever finds the lead free has it: takes what waits, does it on
+ * a seat (a connection and what belongs to it), and hands the lead to the first of those who came
+ * meanwhile. So a thread alone does its unit itself, without a switch to another thread.
+ *
+ * There are two seats and one lead. The lead is handed on as soon as all is said and only the disk
+ * is waited for, at COMMIT: the next batch is read and written while the one before is being made
+ * durable. A second seat without that rule would make batches smaller, and they are cheap by being
+ * large.
  */
 #include "store/batch.h"
 
@@ -31,27 +36,56 @@ struct touches {
     int64_t oldest; /* clock_mono() of the first */
 };
 
-struct batch {
-    pthread_mutex_t lock;
-    struct unit *first, **last; /* units nobody has taken yet */
-    bool busy;
-    size_t max;
+#define SEATS 2
+
+struct seat {
+    struct batch *batch;
     struct db *db;
     struct arena *scratch;
     struct touches touches;
+    /* under the batch's lock */
+    bool taken, leads;
+    uint64_t key[LIM_BATCH]; /* of the units that are being done here */
+    size_t nkeys;
+};
+
+struct batch {
+    pthread_mutex_t lock;
+    struct unit *first, **last; /* units nobody has taken yet */
+    bool led;                   /* somebody has the lead, or is being woken to take it */
+    size_t max;
+    struct seat seat[SEATS];
     struct batch_stats stats;
 };
 
 static _Thread_local struct touches *touches_now;
 
 static const struct sql TOUCH = {
-    "enrollment_touch", "UPDATE enrollment SET last_seen_at=? WHERE id=? AND last_seen_at<?", 0};
+    "enrollment_touch",
+    "UPDATE enrollment FORCE INDEX (PRIMARY) SET last_seen_at=? WHERE last_seen_at<? "
+    "AND id IN (%IN%)",
+    1};
+
+static void at_commit(void *arg);
+
+static enum outcome seat_open(struct seat *s, struct batch *b, const struct conf *conf,
+                              enum db_role role, struct err *err)
+{
+    enum outcome o = db_new(conf, role, &s->db, err);
+
+    if (o != OK)
+        return o;
+    s->batch = b;
+    s->scratch = arena_new(SCRATCH_MAX);
+    db_at_commit(s->db, at_commit, s);
+    return s->scratch != NULL ? OK : err_set(err, ERROR, "out of memory");
+}
 
 enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max, struct batch **out,
                        struct err *err)
 {
     struct batch *b = calloc(1, sizeof(*b));
-    enum outcome o;
+    enum outcome o = OK;
 
     *out = NULL;
     if (b == NULL)
@@ -59,8 +93,8 @@ enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max, s
     pthread_mutex_init(&b->lock, NULL);
     b->last = &b->first;
     b->max = max < 1 ? 1 : max > LIM_BATCH ? LIM_BATCH : max;
-    b->scratch = arena_new(SCRATCH_MAX);
-    o = b->scratch == NULL ? err_set(err, ERROR, "out of memory") : db_new(conf, role, &b->db, err);
+    for (size_t i = 0; o == OK && i < SEATS; i++)
+        o = seat_open(&b->seat[i], b, conf, role, err);
     if (o != OK)
         batch_free(&b);
     *out = b;
@@ -71,8 +105,10 @@ void batch_free(struct batch **b)
 {
     if (*b == NULL)
         return;
-    db_free(&(*b)->db);
-    arena_free(&(*b)->scratch);
+    for (size_t i = 0; i < SEATS; i++) {
+        db_free(&(*b)->seat[i].db);
+        arena_free(&(*b)->seat[i].scratch);
+    }
     pthread_mutex_destroy(&(*b)->lock);
     free(*b);
     *b = NULL;
@@ -101,28 +137,18 @@ void batch_touch(int64_t enrollment_id, int64_t now)
     t->item[t->n++] = (struct touch){enrollment_id, now};
 }
 
-static int touch_order(const void *a, const void *b)
+/* All get the time of the last: it is true to a minute. */
+static void touches_flush(struct db *db, struct touches *t, struct arena *a)
 {
-    const struct touch *x = a, *y = b;
-
-    return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
-}
-
-static void touches_flush(struct db *db, struct touches *t)
-{
-    struct val args[TOUCH_MAX * 3];
+    struct val id[TOUCH_MAX], at[2];
     struct err err;
 
     if (t->n == 0)
         return;
-    /* in the order of ids, as all writers lock rows, so that two workers do not wait in a circle */
-    qsort(t->item, t->n, sizeof(t->item[0]), touch_order);
-    for (size_t i = 0; i < t->n; i++) {
-        args[i * 3] = val_int(t->item[i].at);
-        args[i * 3 + 1] = val_int(t->item[i].enrollment_id);
-        args[i * 3 + 2] = val_int(t->item[i].at);
-    }
-    if (db_exec_many(db, &TOUCH, args, 3, t->n, NULL, &err) != OK)
+    at[0] = at[1] = val_int(t->item[t->n - 1].at);
+    for (size_t i = 0; i < t->n; i++)
+        id[i] = val_int(t->item[i].enrollment_id);
+    if (db_exec_in(db, &TOUCH, at, 2, id, t->n, a, NULL, &err) != OK)
         log_err(LOG_LEVEL_WARNING, "enrollment.touch", &err);
     t->n = 0;
 }
@@ -251,7 +277,7 @@ enum outcome unit_do(struct db *db, struct unit *u)
         return u->outcome = err_set(&u->err, ERROR, "out of memory");
     touches_now = &touches;
     do_alone(db, u, scratch);
-    touches_flush(db, &touches);
+    touches_flush(db, &touches, scratch);
     touches_now = NULL;
     arena_free(&scratch);
     return u->outcome;
@@ -259,29 +285,37 @@ enum outcome unit_do(struct db *db, struct unit *u)
 
 /* ---- the lead ---- */
 
-/* Takes units from the front of the queue, the leader's own first; one that shares its key with
- * a taken one stays for the next batch. Lock held. */
-static size_t take(struct batch *b, struct unit *u[LIM_BATCH])
+static bool in_work(const struct batch *b, const struct unit *u)
 {
-    struct unit **at = &b->first, *x;
-    size_t n = 0;
+    for (size_t i = 0; i < SEATS; i++)
+        for (size_t k = 0; k < b->seat[i].nkeys; k++)
+            if (b->seat[i].key[k] == u->key)
+                return true;
+    return false;
+}
 
-    while ((x = *at) != NULL && n < b->max) {
-        size_t i = 0;
+/* Takes the leader's own unit and then from the front of the queue; one that shares its key with
+ * a taken one, or with one that is being done on the other seat, stays for a later batch. Lock
+ * held. */
+static size_t take(struct batch *b, struct seat *s, struct unit *own, struct unit *u[LIM_BATCH])
+{
+    struct unit **at, *x;
 
-        while (i < n && u[i]->key != x->key)
-            i++;
-        if (i < n) {
+    s->key[s->nkeys++] = own->key;
+    u[0] = own;
+    for (at = &b->first; (x = *at) != NULL;) {
+        if (x == own) {
+            *at = x->next_;
+        } else if (s->nkeys < b->max && !in_work(b, x)) {
+            *at = x->next_;
+            s->key[s->nkeys] = x->key;
+            u[s->nkeys++] = x;
+        } else {
             at = &x->next_;
-            continue;
         }
-        *at = x->next_;
-        u[n++] = x;
     }
-    for (at = &b->first; *at != NULL; at = &(*at)->next_)
-        ;
     b->last = at;
-    return n;
+    return s->nkeys;
 }
 
 static void wake(struct unit *u, int state)
@@ -296,17 +330,63 @@ static bool flush_due(const struct touches *t, size_t n)
            (n <= TOUCH_QUIET || t->n >= TOUCH_MAX / 2 || clock_mono() - t->oldest > SECOND_US);
 }
 
-/* Gives the lead to the first of those who came meanwhile. */
-static void hand_over(struct batch *b, size_t n, bool split)
+static bool seat_free(const struct batch *b)
 {
+    bool free = false;
+
+    for (size_t i = 0; i < SEATS; i++)
+        free = free || !b->seat[i].taken;
+    return free;
+}
+
+/* The lead goes to the first of those who wait and can be done now, if it is free and there is a
+ * seat to sit on. It stays in the queue until it takes itself: only who leads takes units. Returns
+ * whom to wake; lock held. */
+static struct unit *lead_next(struct batch *b)
+{
+    struct unit *next = b->first;
+
+    if (b->led || !seat_free(b))
+        return NULL;
+    while (next != NULL && in_work(b, next))
+        next = next->next_;
+    b->led = next != NULL;
+    return next;
+}
+
+/* Gives up the lead, if the seat has it, and chooses who has it next; lock held. */
+static struct unit *lead_pass(struct seat *s)
+{
+    if (s->leads)
+        s->batch->led = s->leads = false;
+    return lead_next(s->batch);
+}
+
+/* All of the seat's batch is said; what is left is the disk's. */
+static void at_commit(void *arg)
+{
+    struct seat *s = arg;
+    struct unit *next;
+
+    pthread_mutex_lock(&s->batch->lock);
+    next = lead_pass(s);
+    pthread_mutex_unlock(&s->batch->lock);
+    if (next != NULL)
+        wake(next, STATE_LEADS);
+}
+
+static void seat_leave(struct seat *s, size_t n, bool split)
+{
+    struct batch *b = s->batch;
     struct unit *next;
 
     pthread_mutex_lock(&b->lock);
+    s->taken = false;
+    s->nkeys = 0;
     b->stats.units += n;
     b->stats.batches++;
     b->stats.one_by_one += split;
-    next = b->first;
-    b->busy = next != NULL;
+    next = lead_pass(s);
     pthread_mutex_unlock(&b->lock);
     if (next != NULL)
         wake(next, STATE_LEADS);
@@ -319,33 +399,48 @@ static void release(struct unit **u, size_t n, const struct unit *own)
             wake(u[i], STATE_DONE);
 }
 
+/* The seat nobody sits on; lock held, and there is one: lead_next() looked. */
+static struct seat *seat_take(struct batch *b)
+{
+    struct seat *s = b->seat;
+
+    while (s->taken)
+        s++;
+    s->taken = s->leads = true;
+    return s;
+}
+
 static void lead(struct batch *b, struct unit *own)
 {
     struct unit *u[LIM_BATCH];
+    struct seat *s;
     bool split;
     size_t n;
 
     pthread_mutex_lock(&b->lock);
-    n = take(b, u);
+    s = seat_take(b);
+    n = take(b, s, own, u);
     pthread_mutex_unlock(&b->lock);
-    touches_now = &b->touches;
-    split = do_set(b->db, u, n, b->scratch);
+    touches_now = &s->touches;
+    split = do_set(s->db, u, n, s->scratch);
     touches_now = NULL;
-    arena_reset(b->scratch);
-    if (flush_due(&b->touches, n)) {
+    if (flush_due(&s->touches, n)) {
+        at_commit(s);
         release(u, n, own);
-        touches_flush(b->db, &b->touches);
-        hand_over(b, n, split);
+        touches_flush(s->db, &s->touches, s->scratch);
+        arena_reset(s->scratch);
+        seat_leave(s, n, split);
     } else { /* the database is not kept waiting for those that are done */
-        hand_over(b, n, split);
+        arena_reset(s->scratch);
+        seat_leave(s, n, split);
         release(u, n, own);
     }
 }
 
 enum outcome batch_do(struct batch *b, struct unit *u)
 {
+    struct unit *first;
     sem_t wait;
-    bool leads;
 
     sem_init(&wait, 0, 0);
     u->wait_ = &wait;
@@ -354,15 +449,17 @@ enum outcome batch_do(struct batch *b, struct unit *u)
     pthread_mutex_lock(&b->lock);
     *b->last = u;
     b->last = &u->next_;
-    leads = !b->busy;
-    b->busy = true;
+    first = lead_next(b);
     pthread_mutex_unlock(&b->lock);
-    if (!leads) {
+    if (first == u) {
+        u->state_ = STATE_LEADS;
+    } else {
+        if (first != NULL)
+            wake(first, STATE_LEADS);
         while (sem_wait(&wait) != 0)
             ;
-        leads = u->state_ == STATE_LEADS;
     }
-    if (leads)
+    if (u->state_ == STATE_LEADS)
         lead(b, u);
     sem_destroy(&wait);
     return u->outcome;

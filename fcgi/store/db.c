@@ -385,6 +385,8 @@ static enum outcome unit_once(struct db *db, db_unit_fn *fn, void *arg, bool *ag
         unit_rollback(db);
         return o;
     }
+    if (db->at_commit)
+        db->at_commit(db->at_commit_arg);
     f = unit_word(db, "COMMIT", &o, err);
     if (o != OK) {
         *uncertain = f == FAIL_LOST;
@@ -416,6 +418,12 @@ static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twic
             return o;
         pause_before(run - 1);
     }
+}
+
+void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg)
+{
+    db->at_commit = fn;
+    db->at_commit_arg = arg;
 }
 
 enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err, const char *file,

@@ -156,6 +156,9 @@ typedef enum outcome db_unit_fn(struct db *db, void *arg, struct err *err);
 enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err, const char *file,
                         int line) MUST_USE;
 
+/* fn(arg) is called each time a unit of work has said all and only its COMMIT is left. */
+void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg);
+
 /* Runs one statement that is only known as text (a line of a schema file), on the text protocol;
  * rows it gives are thrown away. Never run twice. name: what it is called in messages. Outcomes as
  * db_exec(); besides, CONFLICT when what it makes exists, NOT_FOUND when what it drops or revokes

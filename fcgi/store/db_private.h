@@ -58,6 +58,8 @@ struct db {
     size_t packet_max;
     bool in_unit;
     bool locked; /* holds a named lock: it would be lost with the connection */
+    void (*at_commit)(void *arg);
+    void *at_commit_arg;
     enum doom doom;
     struct err doom_err;
     int64_t insert_id;

@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define WHO_OF(from)                                                                               \
-    "SELECT " WHO_COLUMNS                                                                          \
-    ", p.renewal, EXISTS(SELECT 1 FROM queue q WHERE q.enrollment_id = e.id)"                      \
+    "SELECT " WHO_COLUMNS ", p.renewal, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE " \
+    "q.enrollment_id = e.id)"                                                                      \
     ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s "                                    \
     "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
     ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id), p.cert_sha256 " from             \
@@ -83,9 +83,9 @@ static const struct sql NEWCOMER = {
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
     "UPDATE life SET state=3, over_at=COALESCE(over_at,?), over_why=COALESCE(over_why,?), "
-    "unlock_token=IF(?,NULL,unlock_token), bootstrap_token=IF(?,NULL,bootstrap_token) WHERE id=?",
-    0};
-#define CLOSE_LIFE_ARGS 5
+    "unlock_token=IF(?,NULL,unlock_token), bootstrap_token=IF(?,NULL,bootstrap_token) "
+    "WHERE id IN (%IN%)",
+    1};
 static const struct sql CARRY_OVER = {
     "life_carry_over",
     "UPDATE life n JOIN life o ON o.id=? SET n.unlock_token=COALESCE(n.unlock_token, "
@@ -329,25 +329,31 @@ static enum outcome replace_life(struct db *db, const struct token_update *x, st
     return o;
 }
 
-/* Ends the lives that are replaced. */
-static enum outcome end_lives(struct db *db, struct unit **u, size_t n, struct err *err)
+/* Ends the lives that are replaced: those whose secrets go with them, and the others. */
+static enum outcome end_lives(struct db *db, struct unit **u, size_t n, struct arena *a,
+                              struct err *err)
 {
-    struct val over[LIM_BATCH * CLOSE_LIFE_ARGS];
-    size_t k = 0;
+    enum outcome o = OK;
 
-    for (size_t i = 0; i < n; i++) {
-        struct token_update *x = of(u[i]);
-        struct val *v = over + k * CLOSE_LIFE_ARGS;
+    for (int kind = 0; o == OK && kind < 3; kind++) {
+        bool wipe = kind == 0, restore = kind == 2;
+        struct val over[LIM_BATCH], how[4] = {{0}};
+        size_t k = 0;
 
-        if (!replaces(x))
-            continue;
-        v[0] = val_int(x->unit.now);
-        v[1] = val_str(why_over(x));
-        v[2] = v[3] = val_int(!renewed(x) && !restored(x));
-        v[4] = val_int(x->who.device_life_id);
-        k++;
+        for (size_t i = 0; i < n; i++) {
+            struct token_update *x = of(u[i]);
+
+            if (!replaces(x) || restored(x) != restore || (!restore && renewed(x) == wipe))
+                continue;
+            how[0] = val_int(x->unit.now);
+            how[1] = val_str(why_over(x));
+            how[2] = how[3] = val_int(wipe);
+            over[k++] = val_int(x->who.device_life_id);
+        }
+        if (k > 0)
+            o = db_exec_in(db, &CLOSE_LIFE, how, 4, over, k, a, NULL, err);
     }
-    return db_exec_many(db, &CLOSE_LIFE, over, CLOSE_LIFE_ARGS, k, NULL, err);
+    return o;
 }
 
 static void life_args(const struct token_update *x, struct val *v)
@@ -463,7 +469,7 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
             enrollment_args(x, enr + ne++ * SET_ENROLLMENT_ARGS);
     }
     if (o == OK)
-        o = end_lives(db, u, n, err);
+        o = end_lives(db, u, n, a, err);
     if (o == OK)
         o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, &lives, err);
     if (o == OK)

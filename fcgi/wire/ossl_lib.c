@@ -2,8 +2,8 @@
  * ossl_lib.c: a library context in which decoding a certificate is cheap. OpenSSL 3.0 makes up a
  * chain of decoders anew for every public key, out of all that its providers offer, which takes 80
  * of the 100 us that a certificate costs, more than the signature it is decoded for. So here is a
- * provider that is the default one, except that it offers two decoders: of RSA and of EC keys. A
- * certificate with another key is decoded again in the ordinary context (ossl.c, cms.c).
+ * provider that is the default one, except that it knows and decodes two kinds of keys: RSA and EC.
+ * A certificate with another key is decoded again in the ordinary context (ossl.c, cms.c).
  */
 #include "wire/ossl.h"
 
@@ -15,23 +15,36 @@
 #define KEPT_MAX 8
 
 static OSSL_PROVIDER *whole; /* the default provider of the default context */
-static OSSL_ALGORITHM decoders[KEPT_MAX + 1];
+static OSSL_ALGORITHM decoders[KEPT_MAX + 1], keys[KEPT_MAX + 1];
 static OSSL_LIB_CTX *lib;
 
-static bool is_wanted(const OSSL_ALGORITHM *a)
+/* The first of an algorithm's names, "NAME:OTHER:..." */
+static bool is_named(const OSSL_ALGORITHM *a, const char *name)
 {
-    return strstr(a->property_definition, "input=der") != NULL &&
-           strstr(a->property_definition, "structure=SubjectPublicKeyInfo") != NULL &&
-           (strcmp(a->algorithm_names, "RSA") == 0 || strcmp(a->algorithm_names, "EC") == 0);
+    size_t n = strlen(name);
+
+    return strncmp(a->algorithm_names, name, n) == 0 &&
+           (a->algorithm_names[n] == '\0' || a->algorithm_names[n] == ':');
+}
+
+static bool is_wanted(const OSSL_ALGORITHM *a, int operation)
+{
+    if (!is_named(a, "RSA") && !is_named(a, "EC"))
+        return false;
+    return operation == OSSL_OP_KEYMGMT ||
+           (strstr(a->property_definition, "input=der") != NULL &&
+            strstr(a->property_definition, "structure=SubjectPublicKeyInfo") != NULL);
 }
 
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
     (void)ctx;
-    if (operation != OSSL_OP_DECODER)
-        return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
     *no_cache = 0;
-    return decoders;
+    if (operation == OSSL_OP_DECODER)
+        return decoders;
+    if (operation == OSSL_OP_KEYMGMT)
+        return keys;
+    return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
 }
 
 static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
@@ -47,15 +60,15 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
-static bool decoders_choose(void)
+static bool choose(int operation, OSSL_ALGORITHM *out)
 {
     int no_cache;
-    const OSSL_ALGORITHM *a = OSSL_PROVIDER_query_operation(whole, OSSL_OP_DECODER, &no_cache);
+    const OSSL_ALGORITHM *a = OSSL_PROVIDER_query_operation(whole, operation, &no_cache);
     size_t n = 0;
 
     for (; a != NULL && a->algorithm_names != NULL && n < KEPT_MAX; a++)
-        if (is_wanted(a))
-            decoders[n++] = *a;
+        if (is_wanted(a, operation))
+            out[n++] = *a;
     return n > 0;
 }
 
@@ -67,7 +80,8 @@ static void lib_make(void)
 
     ERR_set_mark();
     if (fresh != NULL && OSSL_PROVIDER_available(NULL, "default") &&
-        (whole = OSSL_PROVIDER_load(NULL, "default")) != NULL && decoders_choose() &&
+        (whole = OSSL_PROVIDER_load(NULL, "default")) != NULL &&
+        choose(OSSL_OP_DECODER, decoders) && choose(OSSL_OP_KEYMGMT, keys) &&
         OSSL_PROVIDER_add_builtin(fresh, name, provider_init) &&
         OSSL_PROVIDER_load(fresh, name) != NULL)
         lib = fresh;
