@@ -84,6 +84,10 @@ static const struct verb verbs[] = {
      "device identities: those that expire within that time ([renewal] days) and their renewal; "
      "all that are known; one as PEM",
      ctl_certs},
+    {"calendar", "[--within TIME] [--json]\nfeed NAME\nrevoke NAME\nfeeds [--json]",
+     "everything with an end on which management hangs, the first to end first; feed makes an "
+     "address at which a calendar program reads it",
+     ctl_calendar},
     {"scep",
      "list [--state STATE] [--json]\napprove NUMBER --why TEXT\ndeny NUMBER --why TEXT\n"
      "challenge [--expires TIME] [--note TEXT] [--common-name NAME] [--san NAMES] [--approve]",

@@ -31,6 +31,8 @@ handler_fn api_users;                         /* users.c */
 handler_fn api_profiles, api_profile_add;     /* profiles.c */
 handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
 handler_fn api_profile_content, api_payload_types;
+handler_fn api_calendar, calendar_feed; /* calendar.c */
+handler_fn api_feeds, api_feed_new, api_feed_revoke;
 handler_fn api_pushcerts, api_pushcerts_put; /* pushcerts.c */
 handler_fn api_push_requests, api_push_request_new, api_push_request_sign;
 handler_fn api_vendor_certs, api_vendor_cert_put;

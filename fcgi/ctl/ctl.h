@@ -28,6 +28,7 @@ ctl_fn ctl_admin, ctl_apikey;                           /* account.c */
 ctl_fn ctl_certs;                                       /* certs.c */
 ctl_fn ctl_assigned;                                    /* assigned.c */
 ctl_fn ctl_scep;                                        /* scep.c */
+ctl_fn ctl_calendar;                                    /* calendar.c */
 ctl_fn ctl_users;                                       /* users.c */
 ctl_fn ctl_ca;                                          /* ca.c */
 ctl_fn ctl_pushcert;                                    /* pushcert.c */

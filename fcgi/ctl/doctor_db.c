@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/expiry.h"
 #include "store/checkup.h"
 #include "store/migrate.h"
 #include "store/pushcert.h"
@@ -169,6 +170,36 @@ static void check_restored(struct doctor *d, struct db *db)
                     clock_rfc3339(restored, false, at));
 }
 
+/* What the calendar warns of, but for what is looked at by itself: push certificates here, the
+ * signer's by doctor_signer(). */
+static void check_calendar(struct doctor *d, struct db *db)
+{
+    static const char *const elsewhere[] = {"push-certificate", "scep-ca", "scep-ra",
+                                            "profile-signer"};
+    struct expiry *e;
+    struct err err;
+    size_t n, told = 0;
+    if (expiry_list(db, clock_now() + EXPIRY_SOON_DAYS * DAY_US, LIM_PAGE, d->c->arena, &e, &n,
+                    &err) != OK) {
+        doctor_note(d, FINDING_FAIL, "calendar", "see the database", "%s", err.msg);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool skip = strcmp(e[i].kind, "device-identities") == 0 &&
+                    e[i].ends_at > clock_now() + EXPIRY_URGENT_DAYS * DAY_US;
+        for (size_t k = 0; k < sizeof elsewhere / sizeof *elsewhere; k++)
+            skip |= strcmp(e[i].kind, elsewhere[k]) == 0;
+        const char *what = arena_fmt(d->c->arena, "%s %s", expiry_title(e[i].kind), e[i].name);
+        if (skip || !what)
+            continue;
+        doctor_note_expiry(d, "calendar", what, e[i].ends_at, expiry_fix(e[i].kind));
+        told++;
+    }
+    if (!told)
+        doctor_note(d, FINDING_OK, "calendar", NULL, "nothing else ends within %d days",
+                    EXPIRY_SOON_DAYS);
+}
+
 void doctor_database(struct doctor *d)
 {
     const struct conf *conf = d->c->conf;
@@ -190,6 +221,7 @@ void doctor_database(struct doctor *d)
         check_bundle(d, db);
         check_agent(d, db);
         check_push(d, db);
+        check_calendar(d, db);
         check_restored(d, db);
     }
     db_free(&db);

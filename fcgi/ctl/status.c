@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "store/expiry.h"
 #include "store/checkup.h"
 #include "store/digest.h"
 #include "store/enrollment.h"
@@ -43,6 +44,8 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     struct sheet s = {.n = 0};
     const char *holder = "none";
     int64_t counts[5], restored, left = -1;
+    struct expiry *e;
+    size_t ends;
     struct err err;
     struct db *db;
     if (ctl_args(argc, argv, options, 1, NULL, 0, 0) < 0)
@@ -53,6 +56,7 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     if ((o != OK && o != NOT_FOUND) || enrollment_count(db, c->arena, counts, &err) != OK ||
         checkup_numbers(db, c->arena, &k, &err) != OK ||
         digest_lag(db, c->arena, &lag, &err) != OK ||
+        expiry_list(db, INT64_MAX, 1, c->arena, &e, &ends, &err) != OK ||
         unknown_restored_get(db, c->arena, &restored, &err) != OK)
         return ctl_failed(&err);
     add(&s, "version", val_str(DROVER_VERSION));
@@ -67,6 +71,10 @@ int ctl_status(struct ctl *c, int argc, char **argv)
     if (lag.oldest_at)
         add(&s, "oldest of them", val_str(time_text(c, lag.oldest_at)));
     add_number(c, &s, "reports set aside", lag.aside);
+    if (ends > 0)
+        add(&s, "first to end",
+            val_str(arena_fmt(c->arena, "%s: %s %s", time_text(c, e[0].ends_at),
+                              expiry_title(e[0].kind), e[0].name)));
     add_number(c, &s, "pushes waiting", k.pushes_waiting);
     add_number(c, &s, "pushes failed", k.pushes_failed);
     add_number(c, &s, "push tokens dead", k.pushes_dead);

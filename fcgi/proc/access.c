@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* What follows these in a path is a secret. */
-static const char *const SECRET_PATHS[] = {"/enroll/"};
+static const char *const SECRET_PATHS[] = {"/enroll/", "/calendar/"};
 
 static const char *method_name(enum method m)
 {

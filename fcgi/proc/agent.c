@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "enrollment/ends.h"
 #include "enrollment/renew.h"
 #include "library/converge.h"
 #include "proc/digester.h"
@@ -114,6 +115,11 @@ static enum outcome job_renewal_plan(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_ends(struct agent *a, struct err *err)
+{
+    return ends_look(a->db, a->conf, err);
+}
+
 static enum outcome job_renewals(struct agent *a, struct err *err)
 {
     return renew_run(a->db, a->conf, err);
@@ -155,6 +161,7 @@ static const struct job {
     {"inactive devices", HOUR_US, job_inactive},
     {"plan of renewals", HOUR_US, job_renewal_plan},
     {"renewals", 20 * SECOND_US, job_renewals},
+    {"calendar of ends", HOUR_US, job_ends},
     {"leaving devices", MINUTE_US, job_leaving},
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},

@@ -1,0 +1,170 @@
+/* ends.c: see ends.h. */
+#include "enrollment/ends.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "enrollment/profile.h"
+#include "store/expiry.h"
+#include "wire/sign.h"
+
+#define ARENA (8u * LIM_MB)
+#define CHAIN_MAX 16
+#define CHAIN_FILE_MAX (256u * LIM_KB)
+#define WARNED_MAX 500
+#define FORGET_US (2 * DAY_US) /* not seen for so long is there no more */
+
+struct look {
+    struct db *db;
+    const struct conf *conf;
+    struct arena *a;
+    int64_t now;
+};
+
+static enum outcome note(struct look *l, const char *kind, const char *of, struct bytes der,
+                         struct err *err)
+{
+    struct cert_info info;
+    enum outcome o = cert_info_read(l->a, der, &info, err);
+    if (o != OK)
+        return o;
+    char hex[SHA256_HEX_LEN + 1];
+    hex_encode(bytes_of(info.sha256, CERT_SHA256_LEN), hex);
+    struct expiry e = {.kind = kind,
+                       .name = of ? arena_fmt(l->a, "%s: %s", of, info.subject) : info.subject,
+                       .ends_at = info.not_after,
+                       .count = 1,
+                       .detail = arena_fmt(l->a, "SHA-256 %s", hex)};
+    if (!e.name || !e.detail)
+        return err_set(err, ERROR, "out of memory");
+    return expiry_put(l->db, &e, l->now, err);
+}
+
+static enum outcome signer_ends(struct look *l, struct err *err)
+{
+    static const struct {
+        const char *which, *kind;
+    } all[] = {{"ca", "scep-ca"}, {"ra", "scep-ra"}, {"profile", "profile-signer"}};
+    enum outcome o = OK;
+    for (size_t i = 0; o == OK && i < sizeof all / sizeof *all; i++) {
+        struct bytes der;
+        o = sign_certificate(l->a, all[i].which, &der, err);
+        if (o == OK)
+            o = note(l, all[i].kind, NULL, der, err);
+    }
+    return o;
+}
+
+static enum outcome chain_ends(struct look *l, struct err *err)
+{
+    const char *path = l->conf->profile_chain;
+    struct bytes der[CHAIN_MAX];
+    size_t count = 0;
+    if (!path[0])
+        return OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t *text = arena_alloc(l->a, CHAIN_FILE_MAX);
+    ssize_t n = fd >= 0 && text ? read(fd, text, CHAIN_FILE_MAX) : -1;
+    enum outcome o = n > 0 ? OK : err_set(err, INVALID, "[enroll] profile_chain %s: %m", path);
+    if (fd >= 0)
+        close(fd);
+    if (o == OK)
+        o = cert_from_pem(l->a, bytes_of(text, (size_t)n), der, CHAIN_MAX, &count, err);
+    for (size_t i = 0; o == OK && i < count; i++)
+        o = note(l, "profile-chain", NULL, der[i], err);
+    return o;
+}
+
+/* The device CA is among them and stands in the calendar as itself. */
+static enum outcome profile_ends(struct look *l, struct err *err)
+{
+    struct enrollprofile *list;
+    size_t n = 0;
+    enum outcome o = enrollprofile_list(l->db, l->a, &list, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        struct profile p;
+        o = profile_load(l->conf, l->db, l->a, list[i].name, &p, err);
+        for (size_t k = 1; o == OK && k < p.ncerts; k++)
+            o = note(l, "profile-certificate", list[i].name, p.certs[k], err);
+    }
+    return o;
+}
+
+/* --- warnings --- */
+
+/* One line a day for each: the digest of kind and name, and when it was written. */
+static struct {
+    uint8_t sum[SHA256_LEN];
+    int64_t at;
+} warned[WARNED_MAX];
+
+static bool may_warn(const char *kind, const char *name, int64_t now)
+{
+    char text[256];
+    uint8_t sum[SHA256_LEN];
+    size_t oldest = 0;
+    snprintf(text, sizeof text, "%s %s", kind, name);
+    sha256(bytes_str(text), sum);
+    for (size_t i = 0; i < WARNED_MAX; i++) {
+        if (warned[i].at && memcmp(warned[i].sum, sum, sizeof sum) == 0) {
+            bool again = warned[i].at <= now - DAY_US;
+            warned[i].at = again ? now : warned[i].at;
+            return again;
+        }
+        if (warned[i].at < warned[oldest].at)
+            oldest = i;
+    }
+    memcpy(warned[oldest].sum, sum, sizeof sum);
+    warned[oldest].at = now;
+    return true;
+}
+
+static enum outcome warn(struct look *l, struct err *err)
+{
+    struct expiry *list;
+    size_t n;
+    enum outcome o =
+        expiry_list(l->db, l->now + EXPIRY_SOON_DAYS * DAY_US, WARNED_MAX, l->a, &list, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        char when[CLOCK_TEXT_MAX];
+        /* device identities renew themselves: only what is past the time for that is news */
+        bool device = strcmp(list[i].kind, "device-identities") == 0;
+        int64_t days = device ? EXPIRY_URGENT_DAYS : EXPIRY_SOON_DAYS;
+        if (list[i].ends_at > l->now + days * DAY_US ||
+            !may_warn(list[i].kind, list[i].name, l->now))
+            continue;
+        log_event(list[i].ends_at < l->now + EXPIRY_URGENT_DAYS * DAY_US ? LOG_LEVEL_ERROR
+                                                                         : LOG_LEVEL_WARNING,
+                  "calendar.ends", "kind", list[i].kind, "name", list[i].name, "at",
+                  clock_rfc3339(list[i].ends_at, false, when), "fix", expiry_fix(list[i].kind),
+                  NULL);
+    }
+    return o;
+}
+
+enum outcome ends_look(struct db *db, const struct conf *conf, struct err *err)
+{
+    static enum outcome (*const looks[])(struct look *, struct err *) = {signer_ends, chain_ends,
+                                                                         profile_ends};
+    struct look l = {db, conf, arena_new(ARENA), clock_now()};
+    bool whole = true;
+    enum outcome o = OK;
+    if (!l.a)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (looks[i](&l, err) != OK) {
+            log_err(LOG_LEVEL_WARNING, "calendar.look", err);
+            whole = false;
+        }
+    o = expiry_identities(db, l.now, err);
+    if (o == OK && whole)
+        o = expiry_forget(db, l.now - FORGET_US, err);
+    if (o == OK)
+        o = warn(&l, err);
+    arena_free(&l.a);
+    return o;
+}

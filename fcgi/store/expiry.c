@@ -1,0 +1,212 @@
+/* expiry.c: see expiry.h. */
+#include "store/expiry.h"
+
+#include "base/clock.h"
+#include "store/audit.h"
+
+#define NAME_MAX_OCTETS 64
+
+static const struct sql LIST = {
+    "expiry_list",
+    "SELECT kind, name, ends_at, count, detail FROM ("
+    "SELECT kind, name, ends_at, count, detail FROM expiry UNION ALL "
+    "SELECT 'push-certificate', topic, not_after, 1, '' FROM push_cert UNION ALL "
+    "SELECT 'trusted-ca', LEFT(subject, 128), not_after, 1, LOWER(HEX(sha256)) FROM trust_ca "
+    "UNION ALL SELECT 'vendor-certificate', LEFT(subject, 128), not_after, 1, '' FROM vendor_cert"
+    ") AS ends WHERE ends_at < ? ORDER BY ends_at, kind, name LIMIT ?",
+    0};
+static const struct sql PUT = {
+    "expiry_put",
+    "INSERT INTO expiry (kind, name, ends_at, count, detail, seen_at) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON DUPLICATE KEY UPDATE ends_at = VALUES(ends_at), count = VALUES(count), "
+    "detail = VALUES(detail), seen_at = VALUES(seen_at)",
+    0};
+static const struct sql IDENTITIES = {
+    "expiry_identities",
+    "INSERT INTO expiry (kind, name, ends_at, count, detail, seen_at) "
+    "SELECT 'device-identities', DATE_FORMAT(FROM_UNIXTIME(c.not_after DIV 1000000), '%Y-%m'), "
+    "MIN(c.not_after), COUNT(*), '', ? FROM identity_cert c JOIN enrollment e "
+    "ON e.id = c.device_id AND e.device_id = e.id AND e.state = 2 AND e.life_id = c.life_id "
+    "WHERE c.not_after > 0 AND c.revoked_at IS NULL GROUP BY 2 "
+    "ON DUPLICATE KEY UPDATE ends_at = VALUES(ends_at), count = VALUES(count), "
+    "seen_at = VALUES(seen_at)",
+    0};
+static const struct sql FORGET = {"expiry_forget", "DELETE FROM expiry WHERE seen_at < ?", 0};
+static const struct sql FEED_NEW = {
+    "feed_new",
+    "INSERT INTO calendar_feed (name, sha256, created_at, created_by) VALUES (?, ?, ?, ?)", 0};
+static const struct sql FEED_REVOKE = {"feed_revoke", "DELETE FROM calendar_feed WHERE name = ?",
+                                       0};
+static const struct sql FEED_LIST = {
+    "feed_list",
+    "SELECT name, created_by, created_at, last_used_at FROM calendar_feed ORDER BY name LIMIT 1000",
+    0};
+static const struct sql FEED_FIND = {"feed_find",
+                                     "SELECT last_used_at FROM calendar_feed WHERE sha256 = ?", 0};
+static const struct sql FEED_USED = {
+    "feed_used", "UPDATE calendar_feed SET last_used_at = ? WHERE sha256 = ?", 0};
+
+/* THE kinds. One that is not here is shown by its own name. */
+static const struct {
+    const char *kind, *title, *fix;
+} KINDS[] = {
+    {"push-certificate", "Push certificate",
+     "renew it in Apple's portal under the same topic: droverctl pushcert csr --topic, then renew"},
+    {"vendor-certificate", "MDM signing certificate of the vendor",
+     "get a new one from Apple and import it: droverctl pushcert vendor"},
+    {"trusted-ca", "Trusted CA of device identities",
+     "trust its successor and renew the devices' identities: droverctl ca trust"},
+    {"device-identities", "Identities of devices",
+     "the agent renews them in time; see droverctl certs for those that fail"},
+    {"scep-ca", "Device CA", "make its successor well before: droverctl ca next"},
+    {"scep-ra", "SCEP registration authority", "it changes with the CA, or: see drover(8)"},
+    {"profile-signer", "Profile signing certificate",
+     "make a new one: remove profile.key and profile.pem of the signer, droverctl ca init"},
+    {"profile-chain", "Certificate in signed profiles", "replace it in [enroll] profile_chain"},
+    {"profile-certificate", "Certificate that enrolment profiles install",
+     "put its successor in [enroll] certificates before the TLS certificate changes"},
+};
+
+static size_t kind_find(const char *kind)
+{
+    size_t i = 0;
+    while (i < sizeof KINDS / sizeof *KINDS && strcmp(KINDS[i].kind, kind) != 0)
+        i++;
+    return i;
+}
+
+const char *expiry_title(const char *kind)
+{
+    size_t i = kind_find(kind);
+    return i < sizeof KINDS / sizeof *KINDS ? KINDS[i].title : "Something";
+}
+
+const char *expiry_fix(const char *kind)
+{
+    size_t i = kind_find(kind);
+    return i < sizeof KINDS / sizeof *KINDS ? KINDS[i].fix : "renew it";
+}
+
+enum outcome expiry_list(struct db *db, int64_t before, size_t max, struct arena *a,
+                         struct expiry **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(before), val_int((int64_t)max)}, 2, a, &r, err);
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+        (*out)[*n] = (struct expiry){.kind = val_text(&v[0]),
+                                     .name = val_text(&v[1]),
+                                     .ends_at = v[2].i,
+                                     .count = v[3].i,
+                                     .detail = val_text(&v[4])};
+    }
+    return OK;
+}
+
+enum outcome expiry_put(struct db *db, const struct expiry *e, int64_t now, struct err *err)
+{
+    return db_exec(db, &PUT,
+                   (struct val[]){val_str(e->kind), val_cut(e->name, 128), val_int(e->ends_at),
+                                  val_int(e->count), val_cut(e->detail, 512), val_int(now)},
+                   6, NULL, err);
+}
+
+enum outcome expiry_identities(struct db *db, int64_t now, struct err *err)
+{
+    return db_exec(db, &IDENTITIES, (struct val[]){val_int(now)}, 1, NULL, err);
+}
+
+enum outcome expiry_forget(struct db *db, int64_t before, struct err *err)
+{
+    return db_exec(db, &FORGET, (struct val[]){val_int(before)}, 1, NULL, err);
+}
+
+/* --- addresses --- */
+
+struct feed {
+    const char *name, *by, *token;
+};
+
+static enum outcome feed_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct feed *f = arg;
+    uint8_t sum[SHA256_LEN];
+    sha256(bytes_str(f->token), sum);
+    enum outcome o = db_exec(db, &FEED_NEW,
+                             (struct val[]){val_str(f->name), val_bin(bytes_of(sum, sizeof sum)),
+                                            val_int(clock_now()), val_cut(f->by, 128)},
+                             4, NULL, err);
+    if (o == CONFLICT)
+        return err_set(err, CONFLICT, "there is a calendar address \"%s\" already", f->name);
+    return o == OK ? audit_add(db, f->by, "calendar.feed", f->name, NULL, err) : o;
+}
+
+enum outcome feed_new(struct db *db, const char *name, const char *by,
+                      char token[FEED_TOKEN_LEN + 1], struct err *err)
+{
+    if (!name[0] || strlen(name) > NAME_MAX_OCTETS)
+        return err_set(err, INVALID, "the name of a calendar address has 1 to %d octets",
+                       NAME_MAX_OCTETS);
+    secret_new(FEED_TOKEN_LEN / 2, token);
+    struct feed f = {name, by, token};
+    return db_unit(db, feed_unit, &f, err);
+}
+
+static enum outcome revoke_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct feed *f = arg;
+    uint64_t n;
+    enum outcome o = db_exec(db, &FEED_REVOKE, (struct val[]){val_str(f->name)}, 1, &n, err);
+    if (o == OK && n == 0)
+        return err_set(err, NOT_FOUND, "there is no calendar address \"%.64s\"", f->name);
+    return o == OK ? audit_add(db, f->by, "calendar.revoke", f->name, NULL, err) : o;
+}
+
+enum outcome feed_revoke(struct db *db, const char *name, const char *by, struct err *err)
+{
+    struct feed f = {name, by, NULL};
+    return db_unit(db, revoke_unit, &f, err);
+}
+
+enum outcome feed_list(struct db *db, struct arena *a, struct calendar_feed **out, size_t *n,
+                       struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &FEED_LIST, NULL, 0, a, &r, err);
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+        (*out)[*n] = (struct calendar_feed){.name = v[0].s,
+                                            .created_by = v[1].s,
+                                            .created_at = v[2].i,
+                                            .last_used_at = val_or_0(&v[3])};
+    }
+    return OK;
+}
+
+enum outcome feed_check(struct db *db, const char *token, int64_t now, struct arena *a,
+                        struct err *err)
+{
+    uint8_t sum[SHA256_LEN];
+    struct rows r;
+    sha256(bytes_str(token), sum);
+    struct val key = val_bin(bytes_of(sum, sizeof sum));
+    enum outcome o = db_select(db, &FEED_FIND, &key, 1, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "no calendar has this address");
+    if (o == OK && val_or_0(row_at(&r, 0, 0)) < now - HOUR_US)
+        o = db_exec(db, &FEED_USED, (struct val[]){val_int(now), key}, 2, NULL, err);
+    return o;
+}
