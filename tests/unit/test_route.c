@@ -185,6 +185,8 @@ int main(void)
                         .proxy_header = "",
                         .identity_signature = true,
                         .share_dir = ".",
+                        .console_remote_roles = "",
+                        .console_remote_groups = "",
                         .organization = ""};
     struct err err;
     a = arena_new(LIM_MB);
