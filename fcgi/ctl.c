@@ -67,7 +67,7 @@ static const struct verb verbs[] = {
      "secrets take no other",
      ctl_enrollprofile},
     {"enqueue",
-     "ID... --request-type NAME [--keys JSON|@FILE] [--force] [OPTION...]\n"
+     "ID... --request-type NAME [--keys JSON|@FILE] [--reason TEXT] [--force] [OPTION...]\n"
      "ID... --file FILE [OPTION...]\n"
      "... [--priority N] [--not-before TIME] [--expires TIME] [--no-push] [--json]",
      "queue a command for enrollments and push them; by its name it is checked against the "

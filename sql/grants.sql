@@ -102,6 +102,9 @@ GRANT SELECT, INSERT, DELETE ON @db@.assignment TO @console@;
 GRANT SELECT, UPDATE ON @db@.device_item TO @console@;
 GRANT SELECT, UPDATE ON @db@.rollout TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.inv_secret TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.approval TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.idempotency TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -165,3 +168,6 @@ GRANT SELECT ON @db@.assignment TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_item TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.rollout TO @agent@;
 GRANT SELECT, UPDATE, DELETE ON @db@.newcomer TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_secret TO @agent@;
+GRANT SELECT (state, expires_at), UPDATE (state) ON @db@.approval TO @agent@;
+GRANT SELECT (begun_at), DELETE ON @db@.idempotency TO @agent@;

@@ -82,7 +82,7 @@ static bool read_dedupe(struct req *req, struct resp *resp, js body, struct send
     return true;
 }
 
-static bool read_particulars(struct req *req, struct resp *resp, js body, struct send *s)
+bool result_particulars(struct req *req, struct resp *resp, js body, struct send *s)
 {
     int64_t priority = 0;
 
@@ -138,7 +138,7 @@ void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *cal
     struct send s = {.command = &command};
     js body = api_body(req, resp, known, sizeof(known) / sizeof(known[0]));
 
-    if (body != NULL && read_particulars(req, resp, body, &s) &&
+    if (body != NULL && result_particulars(req, resp, body, &s) &&
         read_body_command(req, resp, body, &command) && result_targets_list(req, resp, body, &s))
         result_run(app, req, caller, resp, &s);
     js_free(&body);

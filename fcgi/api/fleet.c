@@ -211,7 +211,7 @@ static const struct {
 } parts[] = {
     {"facts", part_facts},       {"apps", part_apps},       {"certificates", part_certificates},
     {"app-data", part_app_data}, {"answers", part_answers}, {"events", part_events},
-    {"queue", tell_queue},       {"results", part_results},
+    {"secrets", part_secrets},   {"queue", tell_queue},     {"results", part_results},
 };
 
 /* NULL: one of the tables that are told as they are, or nothing. */

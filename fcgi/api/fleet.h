@@ -21,6 +21,7 @@ enum outcome part_certificates(struct part_call *c, js *root, struct err *err) M
 enum outcome part_app_data(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_answers(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_events(struct part_call *c, js *root, struct err *err) MUST_USE;
+enum outcome part_secrets(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_results(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_result(struct part_call *c, const char *uuid, js *root, struct err *err) MUST_USE;
 

@@ -343,6 +343,31 @@ enum outcome part_answers(struct part_call *c, js *root, struct err *err)
     return OK;
 }
 
+enum outcome part_secrets(struct part_call *c, js *root, struct err *err)
+{
+    struct list l;
+    enum outcome o = list_begin(&l, c, err);
+
+    if (o == OK)
+        o = fleet_secrets(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows,
+                          err);
+    if (o == OK)
+        o = list_start(&l, INV_NONE, err);
+    if (o != OK)
+        return o;
+    for (size_t i = 0; i < l.rows.n; i++) {
+        const struct val *v = row_at(&l.rows, i, 0);
+        js one = js_object();
+
+        js_set_str(one, "kind", v[0].s);
+        api_set_text(one, "about", v[1].s);
+        api_set_time(one, "at", v[2].i);
+        js_append(l.items, one);
+    }
+    list_end(&l, root);
+    return OK;
+}
+
 static bool before_of(struct part_call *c, int64_t *before, struct err *err)
 {
     const char *cursor = req_query(c->req, "cursor");

@@ -9,7 +9,8 @@
 
 js item_object(const struct queue_item *q)
 {
-    js o = js_object();
+    js o = js_object(), dropped = NULL;
+    struct err ignored;
 
     js_set_str(o, "command_uuid", q->uuid);
     js_set_str(o, "request_type", q->request_type);
@@ -29,6 +30,9 @@ js item_object(const struct queue_item *q)
     api_set_text(o, "closed_why", q->closed_why);
     api_set_time(o, "reported_at", q->reported_at);
     api_set_text(o, "created_by", q->created_by);
+    api_set_text(o, "reason", q->reason);
+    if (q->dropped[0] != '\0' && js_parse(bytes_str(q->dropped), &dropped, &ignored) == OK)
+        js_set(o, "dropped", dropped);
     api_set_base64(o, "command", q->body);
     api_set_base64(o, "report", q->report);
     return o;

@@ -12,6 +12,10 @@ bool result_targets_path(struct req *req, struct resp *resp, const char *prefix,
 /* The ids of a JSON list, of which there must be one. */
 bool result_targets_list(struct req *req, struct resp *resp, js body, struct send *s);
 
+/* The particulars of the queue in a body: priority, push, not_before, expires_at, dedupe_key,
+ * dedupe. False: resp holds the refusal. */
+bool result_particulars(struct req *req, struct resp *resp, js body, struct send *s);
+
 /* send_run(), then result_answer(). */
 void result_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                 struct send *s);

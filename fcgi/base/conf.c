@@ -217,6 +217,15 @@ const struct conf_key conf_keys[] = {
     {"account", "profile", TEXT, AT(account_profile), "", .help =
         "name of the enrolment profile that they get; empty: that named default"},
 
+    {"command", "approval", ENUM, AT(command_approval), "never", .choices = "never sensitive",
+        .help = "which commands a second person must approve before they are queued: none, or those "
+                "that the catalogue calls sensitive (EraseDevice, DeviceLock, ClearPasscode, Lost "
+                "Mode, ...)"},
+    {"command", "approval_hours", INT, AT(command_approval_hours), "24", 1, 720, .help =
+        "hours after which a request that nobody approved is void"},
+    {"history", "days", INT, AT(history_days), "365", 1, 36500, .help =
+        "days for which results of commands, with their reports, and changes of the inventory are "
+        "kept"},
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},
     {"api", "escrow_url", URL, AT(escrow_url),

@@ -116,6 +116,9 @@ struct conf {
     const char *account_device_enrollment; /* likewise */
     const char *account_profile;           /* name of the enrolment profile */
 
+    const char *command_approval; /* [command] "never" or "sensitive": two persons for those */
+    int64_t command_approval_hours;
+    int64_t history_days;   /* [history] results, events and their reports are kept so long */
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */

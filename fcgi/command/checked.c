@@ -2,6 +2,7 @@
 #include "command/checked.h"
 
 #include "command/build.h"
+#include "command/queries.h"
 #include "store/enrollprofile.h"
 #include "store/ident.h"
 
@@ -37,57 +38,33 @@ struct device_facts device_facts_of(const struct enrollment *e)
     return f;
 }
 
+static enum says says_of(int known)
+{
+    return known < 0 ? SAYS_NOTHING : known ? SAYS_YES : SAYS_NO;
+}
+
+struct device_facts device_facts_told(const struct fleet_target *t)
+{
+    const struct enrollment e = {.kind = t->kind,
+                                 .product_name = t->product_name,
+                                 .os_version = t->os_version,
+                                 .access_rights = t->rights};
+    struct device_facts f = device_facts_of(&e);
+
+    f.supervised = says_of(t->supervised);
+    f.dep = says_of(t->dep);
+    if (f.shared_ipad == SAYS_NOTHING)
+        f.shared_ipad = says_of(t->shared_ipad);
+    if (t->user_enrolment > 0)
+        f.user_enrolment = SAYS_YES;
+    return f;
+}
+
 static bool same_facts(const struct device_facts *a, const struct device_facts *b)
 {
     return a->platform == b->platform && a->version == b->version && a->rights == b->rights &&
            a->supervised == b->supervised && a->dep == b->dep && a->shared_ipad == b->shared_ipad &&
            a->user_enrolment == b->user_enrolment && a->user_channel == b->user_channel;
-}
-
-/* The group of these facts; a new one is checked. */
-static enum outcome group_of(struct arena *a, pl root, const struct device_facts *f,
-                             struct checked *out, struct checked_group **g, struct err *err)
-{
-    enum outcome o;
-
-    for (size_t i = 0; i < out->n; i++)
-        if (same_facts(&out->groups[i]->facts, f)) {
-            *g = out->groups[i];
-            return OK;
-        }
-    *g = out->n < CHECKED_GROUPS_MAX ? arena_alloc(a, sizeof **g) : NULL;
-    if (*g == NULL)
-        return err_set(err, ERROR, "more than %u kinds of devices at once, or out of memory",
-                       CHECKED_GROUPS_MAX);
-    (*g)->facts = *f;
-    o = command_validate(a, root, f, &(*g)->found, err);
-    if (o != OK && o != INVALID)
-        return o;
-    out->groups[out->n++] = *g;
-    return OK;
-}
-
-static enum outcome check_page(struct db *db, struct arena *a, pl root, const char *const *idents,
-                               size_t n, struct checked *out, struct err *err)
-{
-    const struct enrollment_filter filter = {.idents = idents, .nidents = n};
-    struct enrollment *e;
-    size_t found;
-    enum outcome o = enrollment_list(db, &filter, ENROLLMENT_BY_ID, (struct enrollment_cursor){0},
-                                     0, LIM_PAGE, false, a, &e, &found, err);
-
-    for (size_t i = 0; o == OK && i < found; i++) {
-        struct device_facts f = device_facts_of(&e[i]);
-        struct checked_group *g;
-
-        o = group_of(a, root, &f, out, &g, err);
-        if (o != OK)
-            break;
-        if (g->enrollments++ == 0)
-            g->example = e[i].ident;
-        out->refused += g->found.errors != 0;
-    }
-    return o;
 }
 
 /* The plist as what is queued. */
@@ -103,23 +80,129 @@ static enum outcome command_raw(struct arena *a, pl root, struct raw_command *ou
     return o;
 }
 
+struct checking {
+    struct db *db;
+    struct arena *a;
+    pl root;
+    bool all_queries; /* DeviceInformation without Queries */
+    struct checked *out;
+    struct err *err;
+};
+
+/* The command for devices of these facts; a copy only where it differs. */
+static enum outcome tailor(struct checking *c, struct checked_group *g, pl *root)
+{
+    const char *dropped = NULL;
+    enum outcome o;
+
+    *root = pl_copy(c->root);
+    o = queries_choose(*root, &g->facts, c->all_queries, c->a, &dropped, c->err);
+    g->dropped = dropped;
+    return o;
+}
+
+static enum outcome group_check(struct checking *c, struct checked_group *g)
+{
+    bool asks = strcmp(c->out->command.request_type, "DeviceInformation") == 0;
+    pl root = c->root, own = NULL;
+    enum outcome o = OK;
+
+    if (asks) {
+        o = tailor(c, g, &own);
+        root = own;
+    }
+    if (o == OK)
+        o = command_validate(c->a, root, &g->facts, &g->found, c->err);
+    if (o == INVALID)
+        o = OK;
+    g->command = c->out->command;
+    if (o == OK && asks && (g->dropped != NULL || c->all_queries))
+        o = command_raw(c->a, root, &g->command, c->err);
+    pl_free(&own);
+    return o;
+}
+
+/* The group of these facts; a new one is checked. */
+static enum outcome group_of(struct checking *c, const struct device_facts *f,
+                             struct checked_group **g)
+{
+    struct checked *out = c->out;
+    enum outcome o;
+
+    for (size_t i = 0; i < out->n; i++)
+        if (same_facts(&out->groups[i]->facts, f)) {
+            *g = out->groups[i];
+            return OK;
+        }
+    *g = out->n < CHECKED_GROUPS_MAX ? arena_alloc(c->a, sizeof **g) : NULL;
+    if (*g == NULL)
+        return err_set(c->err, ERROR, "more than %u kinds of devices at once, or out of memory",
+                       CHECKED_GROUPS_MAX);
+    (*g)->facts = *f;
+    o = group_check(c, *g);
+    if (o == OK)
+        out->groups[out->n++] = *g;
+    return o;
+}
+
+/* Lists grow by doubling: most groups are small, some have everybody. */
+static bool group_add(struct checking *c, struct checked_group *g, const char *ident)
+{
+    size_t n = g->enrollments;
+
+    if ((n & (n - 1)) == 0) {
+        const char **more = arena_array(c->a, n > 0 ? 2 * n : 1, sizeof *more);
+
+        if (more == NULL)
+            return false;
+        if (n > 0)
+            memcpy(more, g->idents, n * sizeof *more);
+        g->idents = more;
+    }
+    g->idents[g->enrollments++] = ident;
+    return true;
+}
+
+static enum outcome check_all(struct checking *c, const char *const *idents, size_t n)
+{
+    struct fleet_target *t;
+    size_t found;
+    enum outcome o = fleet_targets(c->db, idents, n, c->a, &t, &found, c->err);
+
+    for (size_t i = 0; o == OK && i < found; i++) {
+        struct device_facts f = device_facts_told(&t[i]);
+        struct checked_group *g;
+
+        o = group_of(c, &f, &g);
+        if (o == OK && !group_add(c, g, t[i].ident))
+            o = err_set(c->err, ERROR, "out of memory");
+        if (o != OK)
+            break;
+        g->example = g->idents[0];
+        c->out->refused += g->found.errors != 0;
+    }
+    return o;
+}
+
 enum outcome command_checked(struct db *db, struct arena *a, const char *request_type, js keys,
                              const char *const *idents, size_t n, struct checked *out,
                              struct err *err)
 {
+    struct checking c = {.db = db, .a = a, .out = out, .err = err};
     char uuid[UUID_LEN + 1];
-    pl root = NULL;
     enum outcome o;
 
     *out = (struct checked){0};
     out->groups = arena_array(a, CHECKED_GROUPS_MAX, sizeof *out->groups);
     if (out->groups == NULL)
         return err_set(err, ERROR, "out of memory");
-    o = command_build(a, request_type, keys, &root, uuid, &out->built, err);
+    o = command_build(a, request_type, keys, &c.root, uuid, &out->built, err);
     if (o == OK)
-        o = command_raw(a, root, &out->command, err);
-    for (size_t i = 0; o == OK && i < n; i += LIM_PAGE)
-        o = check_page(db, a, root, idents + i, n - i < LIM_PAGE ? n - i : LIM_PAGE, out, err);
-    pl_free(&root);
+        c.all_queries = queries_unsaid(c.root);
+    if (o == OK)
+        o = command_raw(a, c.root, &out->command, err);
+    if (o == OK)
+        o = check_all(&c, idents, n);
+    pl_free(&c.root);
     return o;
 }

@@ -20,6 +20,8 @@ static const struct {
     digest_fn *fn;
     bool errors_too; /* also when the status is not Acknowledged */
 } readers[] = {
+    {"EnableLostMode", digest_lost_mode_on, false},
+    {"DisableLostMode", digest_lost_mode_off, false},
     {"DeviceInformation", digest_device_information, false},
     {"SecurityInfo", digest_security_info, false},
     {"ProfileList", digest_profiles, false},
@@ -41,9 +43,24 @@ static const struct {
 
 /* ---- one report ---- */
 
-static pl leave_out(const char *key, const char *parent, pl value, void *arg)
+/* A secret goes into its own table, sealed as it came; one that is not (a report from before they
+ * were) goes nowhere. */
+static pl take_secret(const char *key, const char *parent, pl value, void *arg)
 {
-    (void)key, (void)parent, (void)value, (void)arg;
+    struct digesting *d = arg;
+    size_t mark = sizeof SECRET_SEALED - 1;
+    bool of_app = strcmp(key, "UnusedRedemptionCode") == 0;
+    struct bytes sealed;
+
+    if (d->secrets_outcome != OK || !pl_data(value, &sealed) || sealed.n <= mark ||
+        memcmp(sealed.p, SECRET_SEALED, mark) != 0)
+        return NULL;
+    sealed = bytes_of(sealed.p + mark, sealed.n - mark);
+    if (strcmp(key, "UnlockToken") == 0)
+        d->secrets_outcome = inv_unlock_token(d->db, &d->src, sealed, d->err);
+    else
+        d->secrets_outcome = inv_secret_put(
+            d->db, &d->src, key, of_app ? digest_key(d, parent, 255) : "", sealed, d->err);
     return NULL;
 }
 
@@ -51,8 +68,10 @@ static enum outcome read_answer(struct digesting *d)
 {
     bool good = d->r->state == QUEUE_ACKNOWLEDGED;
 
-    secrets_replace(d->root, catalogue_find(d->r->request_type), CATALOGUE_ANSWER, leave_out, NULL,
+    secrets_replace(d->root, catalogue_find(d->r->request_type), CATALOGUE_ANSWER, take_secret, d,
                     d->a);
+    if (d->secrets_outcome != OK)
+        return d->secrets_outcome;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
         if (strcmp(readers[i].request_type, d->r->request_type) == 0)
             return good || readers[i].errors_too ? readers[i].fn(d) : OK;

@@ -228,3 +228,13 @@ enum outcome digest_security_info(struct digesting *d)
         o = digest_row(d, t, answers, row);
     return o == OK ? inv_facts(d->db, t, &d->src, &b, row, &d->events, d->a, d->err) : o;
 }
+
+enum outcome digest_lost_mode_on(struct digesting *d)
+{
+    return inv_lost_mode(d->db, &d->src, true, d->err);
+}
+
+enum outcome digest_lost_mode_off(struct digesting *d)
+{
+    return inv_lost_mode(d->db, &d->src, false, d->err);
+}

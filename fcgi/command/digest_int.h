@@ -17,13 +17,15 @@ struct digesting {
     pl root;    /* the report */
     pl command; /* what was asked: its dictionary Command; NULL where that does not matter */
     struct err *err;
+    enum outcome secrets_outcome;
 };
 
 /* INVALID: the report is not what it should be; it is set aside. */
 typedef enum outcome digest_fn(struct digesting *d);
 
 /* digest_facts.c */
-digest_fn digest_device_information, digest_security_info;
+digest_fn digest_device_information, digest_security_info, digest_lost_mode_on,
+    digest_lost_mode_off;
 /* digest_lists.c */
 digest_fn digest_profiles, digest_provisioning, digest_certificates, digest_restrictions,
     digest_users, digest_updates, digest_update_status, digest_settings, digest_answer;

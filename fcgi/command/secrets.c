@@ -1,6 +1,11 @@
 /* secrets.c: see secrets.h. */
 #include "command/secrets.h"
 
+#include "base/limits.h"
+#include "wire/seal.h"
+
+#include <pthread.h>
+
 struct walk {
     secret_fn *fn;
     void *arg;
@@ -75,4 +80,146 @@ size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn
     if (command != NULL && pl_type_of(dict) == PL_DICT)
         walk_dict(&w, dict, command, kind, "");
     return w.found;
+}
+
+/* ---- sealing ---- */
+
+static enum outcome seal_as(const char *signer_dir, const char *purpose, const char *owner,
+                            struct bytes secret, const char *mark, struct arena *a,
+                            struct bytes *out, struct err *err)
+{
+    struct buf sealed = BUF_INIT(LIM_SECRET + SEAL_OVERHEAD + sizeof SECRET_SEALED);
+    const char *label = arena_fmt(a, "%s:%s", purpose, owner);
+    uint8_t pub[SEAL_KEY_LEN];
+    enum outcome o;
+
+    *out = bytes_of(NULL, 0);
+    if (secret.n > LIM_SECRET)
+        return err_set(err, INVALID, "a secret, or a command with one, has more than %u octets",
+                       LIM_SECRET);
+    o = label != NULL ? seal_public_load(signer_dir, pub, err)
+                      : err_set(err, ERROR, "out of memory");
+    buf_str(&sealed, mark);
+    if (o == OK)
+        o = seal(pub, label, secret, &sealed, err);
+    if (o == OK) {
+        *out = arena_bytes(a, buf_bytes(&sealed));
+        if (out->p == NULL)
+            o = err_set(err, ERROR, "out of memory");
+    }
+    buf_free(&sealed);
+    return o;
+}
+
+static pl drop(const char *key, const char *parent, pl value, void *arg)
+{
+    (void)key, (void)parent, (void)value, (void)arg;
+    return NULL;
+}
+
+enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
+                                  struct arena *a, struct bytes *open, struct bytes *sealed,
+                                  struct err *err)
+{
+    struct buf text = BUF_INIT(16u * LIM_MB);
+    pl root = NULL, command;
+    cat row;
+    enum outcome o = pl_parse(xml, &root, err);
+
+    *open = xml;
+    *sealed = bytes_of(NULL, 0);
+    if (o != OK)
+        return o;
+    command = pl_get(root, "Command");
+    row = catalogue_find(pl_get_str(command, "RequestType"));
+    if (secrets_replace(command, row, CATALOGUE_KEY, drop, NULL, a) > 0) {
+        o = seal_as(signer_dir, "Command", uuid, xml, "", a, sealed, err);
+        if (o == OK && pl_to_xml(root, &text) != OK)
+            o = err_set(err, ERROR, "the command cannot be written");
+        if (o == OK) {
+            *open = arena_bytes(a, buf_bytes(&text));
+            if (open->p == NULL)
+                o = err_set(err, ERROR, "out of memory");
+        }
+    }
+    buf_free(&text);
+    pl_free(&root);
+    return o;
+}
+
+enum outcome secrets_seal_one(const char *signer_dir, const char *ident, struct bytes secret,
+                              struct arena *a, struct bytes *sealed, struct err *err)
+{
+    return seal_as(signer_dir, "Secret", ident, secret, "", a, sealed, err);
+}
+
+/* The commands whose answers hold secrets, found once. */
+#define TELLERS_MAX 16
+static cat tellers[TELLERS_MAX];
+static size_t ntellers;
+static pthread_once_t tellers_once = PTHREAD_ONCE_INIT;
+
+static bool holds_secret(cat row)
+{
+    for (cat below = catalogue_first(row); below != NULL; below = catalogue_next(below))
+        if ((catalogue_kind(row) != CATALOGUE_COMMAND ||
+             catalogue_kind(below) == CATALOGUE_ANSWER) &&
+            (catalogue_is(below, CATALOGUE_SECRET) || holds_secret(below)))
+            return true;
+    return false;
+}
+
+static void find_tellers(void)
+{
+    for (size_t i = 0; i < catalogue_count() && ntellers < TELLERS_MAX; i++)
+        if (holds_secret(catalogue_at(i)))
+            tellers[ntellers++] = catalogue_at(i);
+}
+
+static bool answers(cat command, pl report)
+{
+    for (cat below = catalogue_first(command); below != NULL; below = catalogue_next(below))
+        if (catalogue_kind(below) == CATALOGUE_ANSWER &&
+            pl_get(report, catalogue_name(below)) != NULL)
+            return true;
+    return false;
+}
+
+struct sealing {
+    const char *signer_dir, *ident;
+    struct arena *a;
+    struct err *err;
+    enum outcome outcome;
+    bool changed;
+};
+
+static pl seal_value(const char *key, const char *parent, pl value, void *arg)
+{
+    struct sealing *s = arg;
+    /* it goes back to the device, by way of the signer and a ticket */
+    const char *purpose = strcmp(key, "UnlockToken") == 0 ? "UnlockToken" : "Secret";
+    struct bytes plain, sealed;
+
+    (void)parent;
+    if (!pl_data(value, &plain))
+        plain = bytes_str(pl_str(value));
+    if (plain.n == 0 || s->outcome != OK)
+        return NULL;
+    s->outcome =
+        seal_as(s->signer_dir, purpose, s->ident, plain, SECRET_SEALED, s->a, &sealed, s->err);
+    return s->outcome == OK ? pl_new_data(sealed) : NULL;
+}
+
+enum outcome secrets_seal_report(const char *signer_dir, const char *ident, pl report,
+                                 struct arena *a, bool *changed, struct err *err)
+{
+    struct sealing s = {signer_dir, ident, a, err, OK, false};
+
+    pthread_once(&tellers_once, find_tellers);
+    *changed = false;
+    for (size_t i = 0; i < ntellers && s.outcome == OK; i++)
+        if (answers(tellers[i], report))
+            *changed |=
+                secrets_replace(report, tellers[i], CATALOGUE_ANSWER, seal_value, &s, a) > 0;
+    return s.outcome;
 }

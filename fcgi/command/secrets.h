@@ -17,4 +17,23 @@ typedef pl secret_fn(const char *key, const char *parent, pl value, void *arg);
 size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn *fn, void *arg,
                        struct arena *a);
 
+/* What stands in an answer in the place of a secret: data that begins so, and then the sealed
+ * value. */
+#define SECRET_SEALED "drover-sealed:1:"
+
+/* Finds the secrets of a command (its XML form) and seals it whole, for its CommandUUID; *open is
+ * the command without them. Without a secret, *sealed is empty and *open is xml. In a.
+ * INVALID: a command with a secret is longer than LIM_SECRET; UNAVAILABLE, ERROR: the signer's
+ * public key cannot be read. */
+enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
+                                  struct arena *a, struct bytes *open, struct bytes *sealed,
+                                  struct err *err) MUST_USE;
+/* The secrets of a device's report, whatever command it answers, are sealed where they stand;
+ * ident: whose report. *changed: there were some, the tree is not what came any more. */
+enum outcome secrets_seal_report(const char *signer_dir, const char *ident, pl report,
+                                 struct arena *a, bool *changed, struct err *err) MUST_USE;
+/* Seals a secret of a device for people: label "Secret" and ident. In a. */
+enum outcome secrets_seal_one(const char *signer_dir, const char *ident, struct bytes secret,
+                              struct arena *a, struct bytes *sealed, struct err *err) MUST_USE;
+
 #endif

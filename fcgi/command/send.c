@@ -1,11 +1,14 @@
 /* send.c: see send.h. */
 #include "command/send.h"
 
+#include "command/secrets.h"
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "store/enrollment.h"
+#include "store/fleet.h"
 #include "store/push.h"
 
 #include <stdlib.h>
@@ -176,6 +179,32 @@ static bool look_up(struct run *r)
     return true;
 }
 
+/* A passcode is never cleared on a device that is lost: whoever has it would get in. */
+static bool spare_the_lost(struct run *r)
+{
+    struct send *s = r->s;
+    const char **ids = arena_array(r->a, s->n + 1, sizeof(*ids)), **lost = NULL;
+    size_t n = 0;
+
+    if (s->command == NULL || strcmp(s->command->request_type, "ClearPasscode") != 0)
+        return true;
+    if (ids == NULL) {
+        err_set(&r->err, ERROR, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < s->n; i++)
+        ids[i] = s->targets[i].id;
+    if (fleet_lost(r->db, ids, s->n, r->a, &lost, &n, &r->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct target *t = find(s, lost[i]);
+
+        if (t != NULL)
+            t->command_error = "the device is marked lost: its passcode is not cleared";
+    }
+    return true;
+}
+
 /* ---- the command ---- */
 
 static void end_ticket(struct target *t)
@@ -270,22 +299,45 @@ static bool make_lists(struct run *r, struct lists *l)
     return true;
 }
 
+/* Where two persons are asked for, one alone cannot send what harms, by no way. */
+static bool needs_approval(struct run *r)
+{
+    const struct send *s = r->s;
+    cat row = catalogue_find(s->command->request_type);
+
+    if (s->approved || strcmp(r->conf->command_approval, "sensitive") != 0 || row == NULL ||
+        !catalogue_is(row, CATALOGUE_SENSITIVE))
+        return false;
+    err_set(&r->err, DENIED,
+            "%s must be approved by a second person: ask for it with POST /api/v1/commands or "
+            "droverctl enqueue --request-type",
+            s->command->request_type);
+    return true;
+}
+
 /* False: a failure that concerns all of them; r->err has it. */
 static bool queue_command(struct run *r)
 {
     struct send *s = r->s;
+    struct bytes open = {0}, sealed = {0};
     struct lists l;
     enum outcome o = OK;
 
-    if (!make_lists(r, &l))
+    if (needs_approval(r) || !make_lists(r, &l))
         return false;
     if (l.n == 0)
         return true;
     if (s->command->fill != 0)
         o = make_tickets(r, l.target, l.n, l.tickets);
+    if (o == OK)
+        o = secrets_seal_command(r->conf->signer_dir, s->command->uuid, s->command->xml, r->a,
+                                 &open, &sealed, &r->err);
     struct enqueue e = {.uuid = s->command->uuid,
                         .request_type = s->command->request_type,
-                        .body = s->command->xml,
+                        .body = open,
+                        .sealed = sealed,
+                        .dropped = s->dropped,
+                        .reason = s->reason,
                         .fill = s->command->fill,
                         .idents = l.ids,
                         .n = l.n,
@@ -308,6 +360,7 @@ static bool queue_command(struct run *r)
         note_outcomes(l.target, l.n, &e);
         return true;
     }
+    s->used_before = o == CONFLICT;
     for (size_t i = 0; i < l.n; i++)
         end_ticket(l.target[i]);
     return false;
@@ -416,7 +469,7 @@ void send_run(struct db *db, const struct conf *conf, struct arena *a, const cha
 {
     struct run r = {.db = db, .conf = conf, .a = a, .actor = actor, .now = now, .s = s};
 
-    if (!look_up(&r))
+    if (!look_up(&r) || !spare_the_lost(&r))
         fail_all(&r, s->command != NULL, s->push);
     else if (s->command != NULL && !queue_command(&r))
         fail_all(&r, true, false);

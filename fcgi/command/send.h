@@ -31,9 +31,12 @@ struct send {
     int64_t not_before, expires_at; /* 0: none */
     const char *dedupe_key;         /* NULL: none */
     enum dedupe dedupe;
+    bool approved; /* a second person approved it, where [command] approval asks for that */
+    const char *dropped, *reason; /* see store/queue.h; NULL: none */
     /* out: what concerns all of them; NULL: nothing */
     const char *push_error, *command_error;
-    bool away; /* because the database or the signer is */
+    bool used_before; /* the CommandUUID was: nothing was queued now */
+    bool away;        /* because the database or the signer is */
 };
 
 /* Makes the targets of n ids (at most LIM_IDS), in the arena; the ids are kept by reference where

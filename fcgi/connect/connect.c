@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "command/fill.h"
+#include "command/secrets.h"
 #include "library/deliver.h"
 #include "store/exchange.h"
 #include "store/queue.h"
@@ -120,11 +121,13 @@ static bool hand_out(struct message *m, struct exchange *x)
     enum outcome o;
 
     m->resp->content_type = "application/xml; charset=UTF-8";
-    if (!x->fill_unlock_token && x->fill_from == 0) {
+    if (!x->fill_unlock_token && x->fill_from == 0 && x->sealed.n == 0) {
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
     }
-    o = fill(m, x, &err);
+    o = x->sealed.n > 0 ? sign_unseal("Command", x->command_uuid, x->sealed, bytes_of(NULL, 0), "",
+                                      &m->resp->body, &err)
+                        : fill(m, x, &err);
     if (o == OK) {
         m->resp->secret = true;
         return false;
@@ -201,13 +204,38 @@ static bool serve(struct message *m, struct exchange *x)
 
 #define TRIES 8
 
+/* What the device tells that nobody is to read in the database: passcode tokens, bypass codes. */
+static bool hide_secrets(struct message *m, struct exchange *x)
+{
+    struct buf xml = BUF_INIT(LIM_BODY_CONNECT);
+    struct err err = {0};
+    bool changed = false;
+    enum outcome o;
+
+    if (x->status == REPORT_IDLE)
+        return true;
+    o = secrets_seal_report(m->app->conf->signer_dir, m->id.name, m->root, m->req->arena, &changed,
+                            &err);
+    if (o == OK && changed) {
+        o = pl_to_xml(m->root, &xml);
+        if (o == OK)
+            x->report = arena_bytes(m->req->arena, buf_bytes(&xml));
+        if (o == OK && x->report.p == NULL)
+            o = err_set(&err, ERROR, "out of memory");
+        buf_free(&xml);
+    }
+    if (o != OK)
+        device_fail(m, &err);
+    return o == OK;
+}
+
 void connect_message(struct message *m)
 {
     struct exchange x;
 
     exchange_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
     x.report = m->req->body;
-    if (!status_read(m, &x) || !uuid_read(m, &x) || !grace(m, &x))
+    if (!status_read(m, &x) || !uuid_read(m, &x) || !hide_secrets(m, &x) || !grace(m, &x))
         return;
     for (int i = 0; i < TRIES; i++)
         if (!serve(m, &x))

@@ -7,9 +7,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "command/checked.h"
+#include "command/order.h"
 #include "command/send.h"
-#include "store/audit.h"
 
 #define IDS_MAX 1024
 #define PRIORITY_MAX 100
@@ -101,43 +100,75 @@ static enum outcome keys_read(struct ctl *c, const char *text, js *keys, struct 
     return js_parse(body, keys, err) == OK ? OK : err_prefix(err, "--keys");
 }
 
-static enum outcome force_note(struct ctl *c, const char *type, const struct checked *k,
-                               struct err *err)
+/* Each id once, with what became of it. */
+static int order_tell(struct ctl *c, const struct order *o, bool json)
 {
-    const char *detail = arena_fmt(c->arena, "uuid=%s enrollments=%zu first=%s", k->command.uuid,
-                                   k->refused, k->groups[0]->example);
-    return audit_add(c->db, c->actor, "command.force", type, detail, err);
+    static const struct ctl_column cols[] = {
+        {"id", CTL_TEXT}, {"command", CTL_TEXT}, {"push", CTL_TEXT}};
+    struct val *cells = arena_array(c->arena, o->n * 3 + 3, sizeof *cells);
+    size_t n = 0;
+    bool good = true;
+    for (size_t i = 0; cells && i < o->nparts; i++)
+        for (size_t k = 0; k < o->parts[i].send.n; k++) {
+            const struct send *s = &o->parts[i].send;
+            const struct target *t = &s->targets[k];
+            const char *no = t->command_error ? t->command_error : s->command_error;
+            good &= !no && !(s->push && t->push_error);
+            cells[n * 3] = val_str(t->id);
+            cells[n * 3 + 1] = val_str(no ? no : s->command->uuid);
+            cells[n++ * 3 + 2] = val_str(s->push && t->push_error ? t->push_error : t->push_result);
+        }
+    for (size_t i = 0; i < o->nparts; i++)
+        if (o->parts[i].dropped)
+            fprintf(stderr, "droverctl: %s and %zu more are not asked for %s\n",
+                    o->parts[i].idents[0], o->parts[i].n - 1, o->parts[i].dropped);
+    if (!cells || ctl_list(c, json, cols, 3, cells, n) != CTL_OK)
+        return CTL_FAILED;
+    return good && n == o->n ? CTL_OK : CTL_FAILED;
 }
 
-/* Makes the command and checks it for the enrollments. What was found is out. */
-static bool command_named(struct ctl *c, const char *type, const char *text, const char *const *ids,
-                          size_t n, bool force, struct raw_command *out)
+/* All or none: a person at the shell is told what is wrong, and decides. */
+static bool order_right(struct ctl *c, struct order *o)
 {
-    struct checked k = {0};
-    struct err err;
-    struct db *db;
-    js keys = NULL;
-    if (!ctl_db(c, &db))
+    struct err err = {0};
+    enum outcome out = order_check(c->db, c->arena, o, &err);
+    if (o->checked.built.n)
+        findings_tell(&o->checked.built, NULL, 0);
+    for (size_t i = 0; i < o->checked.n; i++)
+        findings_tell(&o->checked.groups[i]->found, o->checked.groups[i]->example,
+                      o->checked.groups[i]->enrollments - 1);
+    if (out != OK && (o->checked.refused == 0 || out != INVALID)) {
+        if (!o->checked.built.n)
+            ctl_failed(&err);
         return false;
-    enum outcome o = keys_read(c, text, &keys, &err);
-    if (o == OK)
-        o = command_checked(db, c->arena, type, keys, ids, n, &k, &err);
-    js_free(&keys);
-    if (k.built.n)
-        findings_tell(&k.built, NULL, 0);
-    else if (o != OK)
-        ctl_failed(&err);
-    for (size_t i = 0; o == OK && i < k.n; i++)
-        findings_tell(&k.groups[i]->found, k.groups[i]->example, k.groups[i]->enrollments - 1);
-    if (o != OK)
-        return false;
-    *out = k.command;
-    if (!k.refused)
+    }
+    if (o->checked.refused == 0 || o->force)
         return true;
-    if (force)
-        return force_note(c, type, &k, &err) == OK || ctl_failed(&err) == CTL_OK;
     fprintf(stderr, "droverctl: nothing was queued; --force sends it all the same\n");
     return false;
+}
+
+/* A command by its name, checked against the catalogue and the devices. */
+static int order_named(struct ctl *c, struct order *o, const char *keys, bool json)
+{
+    struct err err = {0};
+    struct db *db;
+    js tree = NULL;
+    int status = CTL_FAILED;
+    if (!ctl_db(c, &db))
+        return CTL_FAILED;
+    sign_client_setup(c->conf->run_dir, SIGN_CTL);
+    if (keys_read(c, keys, &tree, &err) != OK)
+        ctl_failed(&err);
+    else {
+        o->keys = tree;
+        if (order_right(c, o))
+            status = order_run(db, c->conf, c->arena, c->actor, clock_now(), o, &err) == OK
+                         ? order_tell(c, o, json)
+                         : ctl_failed(&err);
+    }
+    js_free(&tree);
+    return status;
 }
 
 static bool command_file(struct ctl *c, const char *file, struct raw_command *out)
@@ -153,25 +184,26 @@ static bool command_file(struct ctl *c, const char *file, struct raw_command *ou
 int ctl_enqueue(struct ctl *c, int argc, char **argv)
 {
     const char *ids[IDS_MAX], *file = NULL, *type = NULL, *priority = "0";
-    const char *expires = NULL, *not_before = NULL, *keys = NULL;
+    const char *expires = NULL, *not_before = NULL, *keys = NULL, *reason = NULL;
     bool json = false, no_push = false, force = false;
     const struct ctl_option options[] = {
         {.name = "file", .value = &file},         {.name = "request-type", .value = &type},
         {.name = "priority", .value = &priority}, {.name = "not-before", .value = &not_before},
         {.name = "expires", .value = &expires},   {.name = "no-push", .flag = &no_push},
         {.name = "json", .flag = &json},          {.name = "keys", .value = &keys},
-        {.name = "force", .flag = &force}};
+        {.name = "force", .flag = &force},        {.name = "reason", .value = &reason}};
     struct raw_command command;
     struct send s = {.command = &command};
     int64_t in = 0, after = 0;
-    int n = ctl_args(argc, argv, options, 9, ids, 1, IDS_MAX);
+    int n = ctl_args(argc, argv, options, 10, ids, 1, IDS_MAX);
     if (n < 0)
         return CTL_USAGE;
     if (!file == !type)
         return ctl_wrong("enqueue: give --file FILE (a command's property list; - is standard "
                          "input) or --request-type NAME");
-    if (file && (keys || force))
-        return ctl_wrong("--keys and --force belong to --request-type; a file is sent as it is");
+    if (file && (keys || force || reason))
+        return ctl_wrong(
+            "--keys, --force and --reason belong to --request-type; a file is sent as it is");
     if (!priority_parse(priority, &s.priority))
         return ctl_wrong("--priority: \"%s\" is no number from -%d to %d", priority, PRIORITY_MAX,
                          PRIORITY_MAX);
@@ -184,8 +216,16 @@ int ctl_enqueue(struct ctl *c, int argc, char **argv)
     s.expires_at = in ? clock_now() + in : 0;
     s.not_before = after ? clock_now() + after : 0;
     s.push = !no_push;
-    if (file ? !command_file(c, file, &command)
-             : !command_named(c, type, keys, ids, (size_t)n, force, &command))
-        return CTL_FAILED;
-    return run(c, ids, (size_t)n, &s, json);
+    if (file)
+        return command_file(c, file, &command) ? run(c, ids, (size_t)n, &s, json) : CTL_FAILED;
+    struct order o = {.request_type = type,
+                      .ids = ids,
+                      .n = (size_t)n,
+                      .force = force,
+                      .push = s.push,
+                      .priority = s.priority,
+                      .not_before = s.not_before,
+                      .expires_at = s.expires_at,
+                      .reason = reason};
+    return order_named(c, &o, keys, json);
 }

@@ -9,6 +9,7 @@
 #include "proc/digester.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
+#include "store/history.h"
 #include "store/inactive.h"
 #include "store/later.h"
 #include "store/lease.h"
@@ -148,6 +149,18 @@ static enum outcome job_purge(struct agent *a, struct err *err)
     return o;
 }
 
+#define HISTORY_MAX 20000 /* rows of one sort in one run: pushes wait meanwhile */
+
+static enum outcome job_history(struct agent *a, struct err *err)
+{
+    size_t n = 0;
+    enum outcome o =
+        history_purge(a->db, clock_now() - a->conf->history_days * DAY_US, HISTORY_MAX, &n, err);
+    if (n > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.history", "%zu old rows deleted", n);
+    return o;
+}
+
 /* The timed jobs; all run when the lease is taken. Pushes are no row: they go all the time. */
 static const struct job {
     const char *name;
@@ -165,6 +178,7 @@ static const struct job {
     {"leaving devices", MINUTE_US, job_leaving},
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},
+    {"history", 10 * MINUTE_US, job_history},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])
 

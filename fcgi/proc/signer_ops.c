@@ -307,6 +307,9 @@ static const struct {
                {"EscrowKey", AGENT, false, LIM_SECRET},
                {"ScepChallenge", MDM | AGENT, false, LIM_SECRET},
                {"RemovalPassword", MDM | AGENT, false, LIM_SECRET},
+               {"Command", MDM, false, LIM_SECRET},
+               {"Secret", CONSOLE | CTL, false, LIM_SECRET},
+               {"Order", CONSOLE | CTL, false, LIM_BODY_API},
                {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE}};
 
 static enum outcome secret_allowed(const struct call *c, struct bytes ticket, size_t *max,

@@ -97,7 +97,8 @@ static const struct sql SEND = {
     2};
 static const struct sql BODIES = {
     "command_bodies",
-    "SELECT id, uuid, request_type, fill, body, fill_from FROM command WHERE id IN (%IN%)", 1};
+    "SELECT id, uuid, request_type, fill, body, fill_from, sealed FROM command WHERE id IN (%IN%)",
+    1};
 static const struct sql STILL_QUEUED = {
     "queue_has", "SELECT ticket FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
 static const struct sql UNLOCK_TOKEN = {"life_unlock_token",
@@ -421,7 +422,9 @@ static enum outcome give_body(struct db *db, struct exchange *x, const struct ro
         x->command_uuid = arena_strdup(x->unit.arena, v[1].s);
         x->request_type = arena_strdup(x->unit.arena, v[2].s);
         x->body = arena_bytes(x->unit.arena, val_bytes(&v[4]));
-        if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL)
+        x->sealed = arena_bytes(x->unit.arena, val_bytes(&v[6]));
+        if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL ||
+            (x->sealed.p == NULL && v[6].n > 0))
             return err_set(err, ERROR, "out of memory");
         x->fill_from = v[3].i & COMMAND_FILL_FILE ? val_or_0(&v[5]) : 0;
         return v[3].i & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;

@@ -45,8 +45,8 @@ struct exchange {
     struct bytes closed_ticket; /* the report closed a command that had a ticket: void it */
     int64_t command_id;         /* 0: nothing to do, the empty answer */
     const char *command_uuid, *request_type;
-    struct bytes body;
-    bool fill_unlock_token; /* the UnlockToken is to be filled in: */
+    struct bytes body, sealed; /* sealed: the command with its secrets; empty: it has none */
+    bool fill_unlock_token;    /* the UnlockToken is to be filled in: */
     struct bytes ticket, unlock_token;
     int64_t fill_from; /* library_version.id whose file is to be filled in; 0: none */
     /* private to exchange.c */

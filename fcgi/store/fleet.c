@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define ERRORS_MAX 4096 /* of one page of results */
+#define TARGETS_CHUNK 512
 
 #define COLUMNS                                                                                    \
     "SELECT e.id, e.ident, COALESCE(d.serial_number, e.serial), e.udid, "                          \
@@ -34,6 +35,25 @@ static const struct sql LIST_SERIAL = {
             "FROM inv_device WHERE serial_number = ?) AND e.id > ? AND " IS_DEVICE CONDITIONS,
     0};
 static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ?", 0};
+/* A user's channel goes by its device's facts. Lost: in Lost Mode, or to be put into it. */
+static const struct sql TARGETS = {
+    "fleet_targets",
+    "SELECT e.id, e.ident, COALESCE(d.product_name, v.product_name, ''), "
+    "COALESCE(d.os_version, v.os_version, ''), e.kind, e.state, d.is_supervised, d.is_multi_user, "
+    "s.enrolled_via_dep, s.is_user_enrollment, d.is_mdm_lost_mode_enabled, h.access_rights "
+    "FROM enrollment e JOIN enrollment v ON v.id = e.device_id LEFT JOIN inv_device d "
+    "ON d.enrollment_id = v.id LEFT JOIN inv_security s ON s.enrollment_id = v.id "
+    "LEFT JOIN life l ON l.id = v.life_id LEFT JOIN handout h ON h.id = l.handout_id "
+    "WHERE e.ident IN (%IN%)",
+    1};
+static const struct sql LOST = {
+    "fleet_lost",
+    "SELECT e.ident FROM enrollment e LEFT JOIN inv_device d ON d.enrollment_id = e.device_id "
+    "WHERE "
+    "e.ident IN (%IN%) AND (d.is_mdm_lost_mode_enabled = 1 OR EXISTS (SELECT 1 FROM queue q JOIN "
+    "command c ON c.id = q.command_id WHERE q.enrollment_id = e.device_id AND c.request_type = "
+    "'EnableLostMode'))",
+    1};
 static const struct sql AREAS = {"fleet_areas",
                                  "SELECT area, reported_at, changed_at, items FROM inv_area WHERE "
                                  "enrollment_id = ? ORDER BY area",
@@ -60,6 +80,13 @@ static const struct sql ANSWERS = {"fleet_answers",
                                    "SELECT request_type, reported_at, content FROM inv_answer "
                                    "WHERE enrollment_id = ? ORDER BY request_type" PAGE,
                                    0};
+static const struct sql SECRETS = {"fleet_secrets",
+                                   "SELECT kind, about, at FROM inv_secret WHERE enrollment_id = ? "
+                                   "ORDER BY kind, about" PAGE,
+                                   0};
+static const struct sql SECRET = {
+    "fleet_secret",
+    "SELECT sealed, at FROM inv_secret WHERE enrollment_id = ? AND kind = ? AND about = ?", 0};
 static const struct sql EVENTS = {
     "fleet_events",
     "SELECT id, at, area, happened, subject, was, became FROM inv_event WHERE enrollment_id = ? "
@@ -153,6 +180,73 @@ enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct
     return o;
 }
 
+static int known_or_minus(const struct val *v)
+{
+    return val_is_null(v) ? -1 : (int)v->i;
+}
+
+static void target_from_row(const struct val *v, struct fleet_target *t)
+{
+    *t = (struct fleet_target){.id = v[0].i,
+                               .ident = v[1].s,
+                               .product_name = v[2].s,
+                               .os_version = v[3].s,
+                               .kind = (int)v[4].i,
+                               .state = (int)v[5].i,
+                               .supervised = known_or_minus(&v[6]),
+                               .shared_ipad = known_or_minus(&v[7]),
+                               .dep = known_or_minus(&v[8]),
+                               .user_enrolment = known_or_minus(&v[9]),
+                               .lost = known_or_minus(&v[10]),
+                               .rights = val_is_null(&v[11]) ? -1 : v[11].i};
+}
+
+enum outcome fleet_targets(struct db *db, const char *const *idents, size_t n, struct arena *a,
+                           struct fleet_target **out, size_t *nout, struct err *err)
+{
+    struct val list[TARGETS_CHUNK];
+    enum outcome o = OK;
+
+    *nout = 0;
+    *out = arena_array(a, n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        struct rows r;
+
+        k = n - from < TARGETS_CHUNK ? n - from : TARGETS_CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = val_str(idents[from + i]);
+        o = db_select_in(db, &TARGETS, NULL, 0, list, k, NULL, 0, a, &r, err);
+        for (size_t i = 0; o == OK && i < r.n && *nout < n; i++)
+            target_from_row(row_at(&r, i, 0), &(*out)[(*nout)++]);
+    }
+    return o;
+}
+
+enum outcome fleet_lost(struct db *db, const char *const *idents, size_t n, struct arena *a,
+                        const char ***out, size_t *nout, struct err *err)
+{
+    struct val list[TARGETS_CHUNK];
+    enum outcome o = OK;
+
+    *nout = 0;
+    *out = arena_array(a, n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        struct rows r;
+
+        k = n - from < TARGETS_CHUNK ? n - from : TARGETS_CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = val_str(idents[from + i]);
+        o = db_select_in(db, &LOST, NULL, 0, list, k, NULL, 0, a, &r, err);
+        for (size_t i = 0; o == OK && i < r.n && *nout < n; i++)
+            (*out)[(*nout)++] = row_at(&r, i, 0)->s;
+    }
+    return o;
+}
+
 enum outcome fleet_areas(struct db *db, int64_t enrollment_id, struct arena *a, struct rows *out,
                          struct err *err)
 {
@@ -198,6 +292,29 @@ enum outcome fleet_answers(struct db *db, int64_t enrollment_id, size_t offset, 
                            struct arena *a, struct rows *out, struct err *err)
 {
     return page(db, &ANSWERS, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_secrets(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                           struct arena *a, struct rows *out, struct err *err)
+{
+    return page(db, &SECRETS, enrollment_id, offset, max, a, out, err);
+}
+
+enum outcome fleet_secret(struct db *db, int64_t enrollment_id, const char *kind, const char *about,
+                          struct arena *a, struct bytes *sealed, int64_t *at, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(
+        db, &SECRET, (struct val[]){val_int(enrollment_id), val_str(kind), val_str(about)}, 3, a,
+        &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "no %.64s of this device is kept", kind);
+    if (o == OK) {
+        *sealed = val_bytes(row_at(&r, 0, 0));
+        *at = row_at(&r, 0, 1)->i;
+    }
+    return o;
 }
 
 enum outcome fleet_events(struct db *db, int64_t enrollment_id, int64_t before, size_t max,

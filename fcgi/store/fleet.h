@@ -35,6 +35,22 @@ enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t aft
 enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct fleet_device *out,
                        struct err *err) MUST_USE;
 
+/* What decides whether a command is right for a channel. Numbers are -1 where it is not known. */
+struct fleet_target {
+    int64_t id;
+    const char *ident, *product_name, *os_version; /* "" when not known */
+    int kind, state;                               /* enum ident_kind, enum enrollment_state */
+    int supervised, shared_ipad, dep, user_enrolment, lost;
+    int64_t rights; /* AccessRights of the profile it enrolled with */
+};
+/* Those that exist of n idents, in no order; in a. */
+enum outcome fleet_targets(struct db *db, const char *const *idents, size_t n, struct arena *a,
+                           struct fleet_target **out, size_t *nout, struct err *err) MUST_USE;
+
+/* Which of n idents are of a device that is in Lost Mode, or has it waiting in its queue; in a. */
+enum outcome fleet_lost(struct db *db, const char *const *idents, size_t n, struct arena *a,
+                        const char ***out, size_t *nout, struct err *err) MUST_USE;
+
 /* How old each part of a channel's inventory is: rows of area, reported_at, changed_at, items. */
 enum outcome fleet_areas(struct db *db, int64_t enrollment_id, struct arena *a, struct rows *out,
                          struct err *err) MUST_USE;
@@ -56,6 +72,13 @@ enum outcome fleet_app_data(struct db *db, int64_t enrollment_id, size_t offset,
 /* Answers without a table of their own: request_type, reported_at, content. */
 enum outcome fleet_answers(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                            struct arena *a, struct rows *out, struct err *err) MUST_USE;
+/* Secrets that are kept of a channel: kind, about, at; never they themselves. */
+enum outcome fleet_secrets(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                           struct arena *a, struct rows *out, struct err *err) MUST_USE;
+/* One, sealed with the label "Secret" and the channel's ident. NOT_FOUND. */
+enum outcome fleet_secret(struct db *db, int64_t enrollment_id, const char *kind, const char *about,
+                          struct arena *a, struct bytes *sealed, int64_t *at,
+                          struct err *err) MUST_USE;
 /* Changes, the latest first, of those with an id below before (0: from the start): id, at, area,
  * happened, subject, was, became. */
 enum outcome fleet_events(struct db *db, int64_t enrollment_id, int64_t before, size_t max,

@@ -26,3 +26,8 @@ int64_t id_new(void)
     }
     return (mine << 12) | (pool[--left] & 0xfff);
 }
+
+int64_t id_at(int64_t us)
+{
+    return us > EPOCH_2024_US ? (us - EPOCH_2024_US) << 12 : 0;
+}

@@ -10,5 +10,7 @@
  * the same one in the same microsecond with a chance of 1 in 4096: the insert is then refused as a
  * duplicate and the unit of work is run again. */
 int64_t id_new(void);
+/* The first id of that moment: ids that are less were made before. */
+int64_t id_at(int64_t us);
 
 #endif

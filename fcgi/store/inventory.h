@@ -160,6 +160,17 @@ enum outcome inv_app_data(struct db *db, const struct inv_source *s, int kind,
 enum outcome inv_answer(struct db *db, const struct inv_source *s, const char *request_type,
                         const char *content, struct err *err) MUST_USE;
 
+/* A secret that a device told or was given, sealed; an older one does not replace a later one. */
+enum outcome inv_secret_put(struct db *db, const struct inv_source *s, const char *kind,
+                            const char *about, struct bytes sealed, struct err *err) MUST_USE;
+/* The UnlockToken of the device's current life. */
+enum outcome inv_unlock_token(struct db *db, const struct inv_source *s, struct bytes sealed,
+                              struct err *err) MUST_USE;
+
+/* The device was put into Lost Mode, or let out of it. */
+enum outcome inv_lost_mode(struct db *db, const struct inv_source *s, bool on,
+                           struct err *err) MUST_USE;
+
 /* An entry of an ErrorChain. */
 struct result_error {
     int item, position;

@@ -45,6 +45,21 @@ static const struct sql PUT_ANSWER = {
     "command_id = IF(reported_at <= VALUES(reported_at), VALUES(command_id), command_id), "
     "reported_at = GREATEST(reported_at, VALUES(reported_at))",
     0};
+static const struct sql PUT_SECRET = {
+    "inv_secret_put",
+    "INSERT INTO inv_secret (enrollment_id, kind, about, sealed, at, command_id) VALUES "
+    "(?,?,?,?,?,?) ON DUPLICATE KEY UPDATE sealed = IF(at <= VALUES(at), VALUES(sealed), sealed), "
+    "command_id = IF(at <= VALUES(at), VALUES(command_id), command_id), "
+    "at = GREATEST(at, VALUES(at))",
+    0};
+static const struct sql PUT_TOKEN = {
+    "inv_unlock_token",
+    "UPDATE life l JOIN enrollment e ON e.life_id = l.id SET l.unlock_token = ? WHERE e.id = ?", 0};
+static const struct sql PUT_LOST = {
+    "inv_lost_mode",
+    "INSERT INTO inv_device (enrollment_id, is_mdm_lost_mode_enabled) VALUES (?,?) "
+    "ON DUPLICATE KEY UPDATE is_mdm_lost_mode_enabled = VALUES(is_mdm_lost_mode_enabled)",
+    0};
 static const struct sql PUT_ERRORS = {
     "result_errors",
     "INSERT INTO result_error (enrollment_id, command_id, item, position, domain, code, localized, "
@@ -243,6 +258,29 @@ enum outcome inv_answer(struct db *db, const struct inv_source *s, const char *r
                                   val_int(s->reported_at), val_int(s->command_id),
                                   val_str(content)},
                    5, NULL, err);
+}
+
+enum outcome inv_secret_put(struct db *db, const struct inv_source *s, const char *kind,
+                            const char *about, struct bytes sealed, struct err *err)
+{
+    return db_exec(db, &PUT_SECRET,
+                   (struct val[]){val_int(s->enrollment_id), val_cut(kind, 64),
+                                  val_cut(about != NULL ? about : "", 255), val_secret(sealed),
+                                  val_int(s->reported_at), val_int(s->command_id)},
+                   6, NULL, err);
+}
+
+enum outcome inv_unlock_token(struct db *db, const struct inv_source *s, struct bytes sealed,
+                              struct err *err)
+{
+    return db_exec(db, &PUT_TOKEN, (struct val[]){val_secret(sealed), val_int(s->enrollment_id)}, 2,
+                   NULL, err);
+}
+
+enum outcome inv_lost_mode(struct db *db, const struct inv_source *s, bool on, struct err *err)
+{
+    return db_exec(db, &PUT_LOST, (struct val[]){val_int(s->enrollment_id), val_int(on)}, 2, NULL,
+                   err);
 }
 
 enum outcome result_errors_write(struct db *db, const struct inv_source *s,

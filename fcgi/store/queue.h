@@ -17,9 +17,12 @@ struct enqueue {
     /* in */
     const char *uuid; /* CommandUUID */
     const char *request_type;
-    struct bytes body; /* the property list */
-    int fill;          /* COMMAND_FILL_* */
-    int64_t fill_from; /* with COMMAND_FILL_FILE: library_version.id; 0: none */
+    struct bytes body;   /* the property list */
+    struct bytes sealed; /* the same with its secrets, sealed; empty: body holds none */
+    const char *dropped; /* JSON array of queries that were left out; NULL: none */
+    const char *reason;  /* why it is sent; NULL: none was asked for */
+    int fill;            /* COMMAND_FILL_* */
+    int64_t fill_from;   /* with COMMAND_FILL_FILE: library_version.id; 0: none */
     const char *const *idents;
     size_t n;               /* at most LIM_IDS */
     int priority;           /* -100 to 100; higher goes first; 0 is the custom */
@@ -64,6 +67,8 @@ struct queue_item {
         reported_at; /* 0: none */
     int sent_count, notnow_count;
     const char *closed_why; /* "" when absent */
+    const char *dropped;    /* JSON array; "" when absent */
+    const char *reason;     /* "" when absent */
     const char *created_by;
     struct bytes body, report; /* empty unless asked for */
 };

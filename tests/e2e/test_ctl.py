@@ -133,7 +133,7 @@ class Verbs(CtlTest):
         d = drover.device()
         d.authenticate()
         self.assertEqual(d.token_update(UnlockToken=b"token").status, 200)
-        self.good("enqueue", d.ident, "--request-type", "ClearPasscode", "--no-push")
+        self.good("enqueue", d.ident, "--request-type", "ClearPasscode", "--reason", "forgotten", "--no-push")
         self.assertEqual(d.idle().plist()["Command"]["UnlockToken"], b"token")
 
     def test_devices(self):

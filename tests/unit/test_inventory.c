@@ -2,8 +2,11 @@
  * one stands in nobody's way. Runs as the agent, with its rights. */
 #include "testdb.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "command/digest.h"
+#include "command/error_codes.h"
+#include "store/history.h"
 #include "store/inventory.h"
 #include "store/migrate.h"
 #include "wire/encode.h"
@@ -495,6 +498,50 @@ static void many_devices_in_one_go(void **state)
     assert_sql("SELECT COUNT(*) FROM inv_user WHERE enrollment_id >= 100", "300");
 }
 
+/* ---- history, errors ---- */
+
+static void what_is_old_goes(void **state)
+{
+    (void)state;
+    size_t n;
+    const char *inventory = ask("SELECT COUNT(*) FROM inv_profile");
+
+    /* all reports of this program came in 1970 but for those of this device */
+    device(11);
+    report_at(11, clock_now(), "ProfileList", "", 5,
+              A("ErrorChain", "<dict>" S("ErrorDomain", "D") I("ErrorCode", "1") "</dict>"));
+    digest();
+    report_at(11, 2, "ProfileList", "", 5, A("ErrorChain", ""));
+    assert_ok(history_purge(agent, clock_now() - DAY_US, 100000, &n, &err), err);
+    assert_true(n > 600);
+    assert_sql("SELECT COUNT(*) FROM result WHERE digest = 0", "1");
+    assert_sql("SELECT COUNT(*) FROM result WHERE digest = 1", "1"); /* it was not read yet */
+    assert_sql("SELECT COUNT(*) FROM result_error", "1");
+    assert_sql("SELECT COUNT(*) FROM command", "2");
+    assert_sql("SELECT COUNT(*) FROM inv_profile", inventory);
+    assert_ok(history_purge(agent, clock_now() + DAY_US, 100000, &n, &err), err);
+    assert_sql("SELECT COUNT(*) FROM inv_event", "0");
+    assert_sql("SELECT COUNT(*) FROM software s WHERE NOT EXISTS (SELECT 1 FROM inv_app a WHERE "
+               "a.software_id = s.id)",
+               "0");
+    place = (struct digest_place){0};
+    digest();
+}
+
+static void errors_are_explained(void **state)
+{
+    (void)state;
+    const char *text[ERROR_MEANINGS_MAX];
+
+    assert_int_equal(error_meanings("MCMDMErrorDomain", 12007, text, ERROR_MEANINGS_MAX), 1);
+    assert_int_equal(error_meanings("MCInstallationErrorDomain", 4001, text, 2), 2);
+    assert_int_equal(error_meanings("MCAPNErrorDomain", 11000, text, 2), 2);
+    assert_int_equal(error_meanings("MCMDMErrorDomain", 1, text, 2), 0);
+    assert_int_equal(error_meanings(NULL, 12007, text, 2), 0);
+    assert_non_null(error_answer_meaning("com.apple.unrecognized.device"));
+    assert_null(error_answer_meaning("x"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, each_setup)
@@ -510,6 +557,8 @@ int main(void)
         TEST(a_poisoned_report_is_set_aside),
         TEST(twice_is_once),
         TEST(many_devices_in_one_go),
+        TEST(what_is_old_goes),
+        TEST(errors_are_explained),
     };
     int applied, rc;
 

@@ -1,0 +1,82 @@
+/* secrets.c: POST /api/v1/secrets: a secret that a device told, or was given, is opened for a named
+ * caller with a reason. It is on record before it is told. */
+#include "api/fleet.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "store/audit.h"
+#include "wire/encode.h"
+#include "wire/sign.h"
+
+#define REASON_MAX 255
+
+struct reveal {
+    const char *id, *kind, *about, *reason;
+};
+
+static enum outcome open_secret(struct req *req, struct db *db, const char *actor,
+                                const struct reveal *r, struct buf *secret, int64_t *at,
+                                struct err *err)
+{
+    struct fleet_device d;
+    struct bytes sealed;
+    enum outcome o = fleet_get(db, r->id, req->arena, &d, err);
+
+    if (o == OK)
+        o = fleet_secret(db, d.id, r->kind, r->about, req->arena, &sealed, at, err);
+    if (o == OK)
+        o = audit_add(
+            db, actor, "secret.reveal", r->id,
+            arena_fmt(req->arena, "kind=%s about=%s reason=%s", r->kind, r->about, r->reason), err);
+    return o == OK ? sign_unseal("Secret", r->id, sealed, bytes_of(NULL, 0), "", secret, err) : o;
+}
+
+static void tell(struct resp *resp, const struct reveal *r, const struct buf *secret, int64_t at)
+{
+    js root = js_object();
+
+    js_set_str(root, "id", r->id);
+    js_set_str(root, "kind", r->kind);
+    api_set_text(root, "about", r->about);
+    api_set_time(root, "at", at);
+    if (utf8_valid(buf_bytes(secret)) && memchr(secret->data, '\0', secret->len) == NULL)
+        js_set_str(root, "secret", buf_cstr(secret));
+    else
+        api_set_base64(root, "secret_base64", buf_bytes(secret));
+    api_json(resp, 200, &root);
+    resp->secret = true;
+}
+
+void api_secret_reveal(struct app *app, struct req *req, const struct caller *caller,
+                       struct resp *resp)
+{
+    static const char *const known[] = {"id", "kind", "about", "reason"};
+    js body = api_body(req, resp, known, 4);
+    struct buf secret = BUF_INIT(LIM_SECRET);
+    struct reveal r;
+    struct err err = {0};
+    struct db *db = NULL;
+    int64_t at = 0;
+
+    if (body == NULL)
+        return;
+    r = (struct reveal){js_get_str(body, "id"), js_get_str(body, "kind"), js_get_str(body, "about"),
+                        js_get_str(body, "reason")};
+    if (r.about == NULL)
+        r.about = "";
+    if (r.id == NULL || r.kind == NULL || r.reason == NULL || r.reason[0] == '\0' ||
+        strlen(r.reason) > REASON_MAX)
+        resp_json_error(resp, 400,
+                        "\"id\", \"kind\" and a \"reason\" of at most %d octets must be said",
+                        REASON_MAX);
+    else if (api_db(app, resp, &db)) {
+        if (open_secret(req, db, api_actor(req, caller), &r, &secret, &at, &err) == OK)
+            tell(resp, &r, &secret, at);
+        else
+            api_fail(resp, &err);
+    }
+    db_pool_give(app->pool, &db);
+    buf_wipe(&secret);
+    js_free(&body);
+}

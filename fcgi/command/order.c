@@ -1,0 +1,249 @@
+/* order.c: see order.h. */
+#include "command/order.h"
+
+#include "base/limits.h"
+#include "command/secrets.h"
+#include "store/audit.h"
+#include "store/inventory.h"
+#include "wire/encode.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+struct running {
+    struct db *db;
+    const struct conf *conf;
+    struct arena *a;
+    const char *actor;
+    int64_t now;
+    struct order *o;
+    struct err *err;
+};
+
+bool order_sensitive(const char *request_type)
+{
+    cat row = catalogue_find(request_type);
+
+    return row != NULL && catalogue_is(row, CATALOGUE_SENSITIVE);
+}
+
+static enum outcome admit(const struct order *o, struct err *err)
+{
+    if (o->n == 0 || o->n > ORDER_IDS_MAX)
+        return err_set(err, INVALID, "a command goes to 1 to %u enrollments at once",
+                       ORDER_IDS_MAX);
+    if (!o->force && catalogue_find(o->request_type) == NULL)
+        return err_set(err, INVALID, "there is no request type \"%.64s\"", o->request_type);
+    if (o->reason != NULL && strlen(o->reason) > ORDER_REASON_MAX)
+        return err_set(err, INVALID, "a reason has at most %u octets", ORDER_REASON_MAX);
+    if (!order_sensitive(o->request_type))
+        return OK;
+    if (o->reason == NULL || o->reason[0] == '\0')
+        return err_set(err, INVALID, "%.64s is a sensitive command: say the reason",
+                       o->request_type);
+    if (o->n > ORDER_SENSITIVE_MAX)
+        return err_set(err, INVALID, "a sensitive command goes to at most %u enrollments at once",
+                       ORDER_SENSITIVE_MAX);
+    return OK;
+}
+
+/* ---- CommandUUIDs ---- */
+
+static void seeded_uuid(const char *seed, size_t part, char out[UUID_LEN + 1])
+{
+    char hex[SHA256_HEX_LEN + 1], text[32];
+    struct buf b = BUF_INIT(4096);
+
+    snprintf(text, sizeof text, "\n%zu", part);
+    buf_str(&b, seed);
+    buf_str(&b, text);
+    sha256_hex(buf_bytes(&b), hex);
+    buf_free(&b);
+    hex[12] = '8'; /* RFC 9562, version 8: made as the program likes */
+    hex[16] = 'a';
+    snprintf(out, UUID_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
+    for (char *p = out; *p != '\0'; p++)
+        *p = (char)toupper((unsigned char)*p);
+}
+
+/* Puts another CommandUUID into the command: it stands there once, and has the same length. */
+static enum outcome rename_command(struct running *r, struct raw_command *c, const char *uuid)
+{
+    char *xml = arena_strndup(r->a, (const char *)c->xml.p, c->xml.n), *at;
+
+    at = xml != NULL ? strstr(xml, c->uuid) : NULL;
+    if (at == NULL || strlen(c->uuid) != UUID_LEN)
+        return err_set(r->err, ERROR, "out of memory");
+    memcpy(at, uuid, UUID_LEN);
+    c->xml = bytes_of(xml, c->xml.n);
+    c->uuid = arena_strdup(r->a, uuid);
+    return c->uuid != NULL ? OK : err_set(r->err, ERROR, "out of memory");
+}
+
+static enum outcome name_parts(struct running *r)
+{
+    enum outcome o = OK;
+
+    for (size_t i = 0; o == OK && i < r->o->nparts; i++) {
+        char uuid[UUID_LEN + 1];
+
+        if (r->o->seed != NULL)
+            seeded_uuid(r->o->seed, i, uuid);
+        else if (i > 0)
+            uuid_v4(uuid);
+        else
+            continue;
+        o = rename_command(r, &r->o->parts[i].command, uuid);
+    }
+    return o;
+}
+
+/* ---- parts ---- */
+
+static struct order_part *part_of(struct order *o, const struct checked_group *g)
+{
+    for (size_t i = 0; i < o->nparts; i++)
+        if (bytes_equal(o->parts[i].command.xml, g->command.xml))
+            return &o->parts[i];
+    o->parts[o->nparts] = (struct order_part){.command = g->command, .dropped = g->dropped};
+    return &o->parts[o->nparts++];
+}
+
+static enum outcome make_parts(struct running *r)
+{
+    struct order *o = r->o;
+
+    o->nparts = 0;
+    o->parts = arena_array(r->a, o->checked.n + 1, sizeof *o->parts);
+    for (size_t i = 0; o->parts != NULL && i < o->checked.n; i++) {
+        const struct checked_group *g = o->checked.groups[i];
+        struct order_part *p;
+        const char **more;
+
+        if (g->found.errors > 0 && !o->force)
+            continue;
+        p = part_of(o, g);
+        if (p->n == 0) {
+            p->idents = g->idents;
+            p->n = g->enrollments;
+            continue;
+        }
+        more = arena_array(r->a, p->n + g->enrollments, sizeof *more);
+        if (more == NULL)
+            return err_set(r->err, ERROR, "out of memory");
+        memcpy(more, p->idents, p->n * sizeof *more);
+        memcpy(more + p->n, g->idents, g->enrollments * sizeof *more);
+        p->idents = more;
+        p->n += g->enrollments;
+    }
+    return o->parts != NULL ? name_parts(r) : err_set(r->err, ERROR, "out of memory");
+}
+
+/* ---- what is put on record ---- */
+
+static enum outcome note_force(struct running *r)
+{
+    const struct checked *k = &r->o->checked;
+    const char *first = "";
+
+    for (size_t i = 0; i < k->n; i++)
+        if (k->groups[i]->found.errors > 0)
+            first = k->groups[i]->example;
+    return audit_add(
+        r->db, r->actor, "command.force", r->o->request_type,
+        arena_fmt(r->a, "uuid=%s enrollments=%zu first=%s", k->command.uuid, k->refused, first),
+        r->err);
+}
+
+static enum outcome note_reason(struct running *r, const struct order_part *p)
+{
+    return audit_add(r->db, r->actor, "command.sensitive", p->command.uuid,
+                     arena_fmt(r->a, "request_type=%s enrollments=%zu first=%s reason=%s",
+                               r->o->request_type, p->n, p->idents[0], r->o->reason),
+                     r->err);
+}
+
+/* A PIN that was set is needed to unlock the device later: it is kept, sealed, for each. */
+static enum outcome keep_pin(struct running *r, const struct order_part *p)
+{
+    const char *pin = js_get_str(r->o->keys, "PIN");
+    const char *kind = arena_fmt(r->a, "%s.PIN", r->o->request_type);
+    enum outcome o = OK;
+
+    for (size_t i = 0; pin != NULL && o == OK && i < p->send.n; i++) {
+        const struct target *t = &p->send.targets[i];
+        struct inv_source s = {t->enrollment_id, 0, r->now};
+        struct bytes sealed;
+
+        if (t->command_error != NULL)
+            continue;
+        o = secrets_seal_one(r->conf->signer_dir, t->id, bytes_str(pin), r->a, &sealed, r->err);
+        if (o == OK)
+            o = inv_secret_put(r->db, &s, kind, "", sealed, r->err);
+    }
+    return o;
+}
+
+/* ---- sending ---- */
+
+static enum outcome send_part(struct running *r, struct order_part *p)
+{
+    const struct order *o = r->o;
+    enum outcome out;
+
+    p->send = (struct send){.command = &p->command,
+                            .push = o->push,
+                            .priority = o->priority,
+                            .not_before = o->not_before,
+                            .expires_at = o->expires_at,
+                            .dedupe_key = o->dedupe_key,
+                            .dedupe = o->dedupe,
+                            .approved = o->approved,
+                            .dropped = p->dropped,
+                            .reason = o->reason};
+    out = send_targets(r->a, p->idents, p->n, &p->send, r->err);
+    if (out == OK && order_sensitive(o->request_type))
+        out = note_reason(r, p);
+    if (out != OK)
+        return out;
+    send_run(r->db, r->conf, r->a, r->actor, r->now, &p->send);
+    if (p->send.used_before && o->seed != NULL) {
+        r->o->repeated = true;
+        p->send.command_error = NULL;
+    }
+    if (p->send.away)
+        return err_set(r->err, UNAVAILABLE, "%s", p->send.command_error);
+    return keep_pin(r, p);
+}
+
+enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err)
+{
+    enum outcome out = admit(o, err);
+
+    if (out == OK)
+        out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
+    if (out != OK || o->force)
+        return out;
+    for (size_t i = 0; i < o->checked.n; i++)
+        if (o->checked.groups[i]->found.errors == 0)
+            return OK;
+    return err_set(err, INVALID, "the command is right for none of the enrollments");
+}
+
+enum outcome order_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
+                       int64_t now, struct order *o, struct err *err)
+{
+    struct running r = {db, conf, a, actor, now, o, err};
+    enum outcome out = admit(o, err);
+
+    if (out == OK)
+        out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
+    if (out == OK)
+        out = make_parts(&r);
+    if (out == OK && o->force && o->checked.refused > 0)
+        out = note_force(&r);
+    for (size_t i = 0; out == OK && i < o->nparts; i++)
+        out = send_part(&r, &o->parts[i]);
+    return out;
+}

@@ -1,0 +1,59 @@
+/*
+ * order.h: a command by its name for many enrollments, from checking to queueing: for the HTTP API
+ * and droverctl. What is right for one device may be wrong for the next: each gets its outcome.
+ */
+#ifndef DROVER_COMMAND_ORDER_H
+#define DROVER_COMMAND_ORDER_H
+
+#include "command/checked.h"
+#include "command/send.h"
+
+#define ORDER_IDS_MAX 100000u    /* enrollments of one order */
+#define ORDER_SENSITIVE_MAX 500u /* and of a sensitive one */
+#define ORDER_REASON_MAX 255u    /* octets */
+
+/* Enrollments that get one and the same command. */
+struct order_part {
+    struct raw_command command;
+    const char *dropped; /* as checked_group.dropped */
+    const char **idents;
+    size_t n;
+    struct send send; /* what became of each */
+};
+
+struct order {
+    /* in */
+    const char *request_type;
+    js keys; /* NULL: none */
+    const char *const *ids;
+    size_t n;
+    bool force, push;
+    int priority;
+    int64_t not_before, expires_at; /* 0: none */
+    const char *dedupe_key;
+    enum dedupe dedupe;
+    const char *reason; /* NULL: none */
+    bool approved;      /* by a second person */
+    const char *seed;   /* CommandUUIDs are made of it, so that a repeated order is the same; NULL:
+                         * random ones */
+    /* out, in the arena */
+    struct checked checked; /* groups[i]->found has errors: these were refused, unless force */
+    struct order_part *parts;
+    size_t nparts;
+    bool repeated; /* with a seed: it was queued before */
+};
+
+/* Whether the command is one that the catalogue calls sensitive. */
+bool order_sensitive(const char *request_type);
+
+/* The first half of order_run(): checks it, and sends nothing; INVALID as there, and when it is
+ * right for none of them. */
+enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err) MUST_USE;
+/* Checks it and queues it for those for whom it is right; with force for all, which is audited.
+ * INVALID: it cannot be made (checked.built says why), a sensitive one has no reason or goes to too
+ * many; UNAVAILABLE: the database or the signer is away. Otherwise OK: parts and checked.groups say
+ * what became of each; ids that stand in neither are unknown. */
+enum outcome order_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
+                       int64_t now, struct order *o, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,33 @@
+/* approval.h: sensitive commands that wait for a second person. */
+#ifndef DROVER_STORE_APPROVAL_H
+#define DROVER_STORE_APPROVAL_H
+
+#include "store/db.h"
+
+enum approval_state { APPROVAL_WAITS = 1, APPROVAL_APPROVED, APPROVAL_REFUSED, APPROVAL_EXPIRED };
+/* "waiting", "approved", "refused", "expired"; "?" for anything else. */
+const char *approval_state_name(int state);
+
+struct approval {
+    int64_t id;
+    int state; /* one that waits past its time tells as expired */
+    const char *request_type, *first_target, *reason, *asked_by;
+    int64_t targets, asked_at, expires_at, decided_at; /* decided_at: 0: not yet */
+    const char *decided_by, *decided_why;              /* "" when absent */
+    struct bytes request; /* sealed with the label "Order" and the id; empty in a list */
+};
+
+/* Stores one that waits, with an entry in the audit log; out->id must be set (store/id.h). */
+enum outcome approval_ask(struct db *db, const struct approval *x, struct err *err) MUST_USE;
+/* NOT_FOUND: there is none of that id. */
+enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct approval *out,
+                          struct err *err) MUST_USE;
+/* The latest first, of those with an id below before (0: from the start), at most max. */
+enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t max, struct arena *a,
+                           struct approval **out, size_t *n, struct err *err) MUST_USE;
+/* Decides, once, with an entry in the audit log. DENIED: by whom it was asked for; CONFLICT: it is
+ * decided or expired; NOT_FOUND. */
+enum outcome approval_decide(struct db *db, int64_t id, bool approve, const char *by,
+                             const char *why, int64_t now, struct err *err) MUST_USE;
+
+#endif

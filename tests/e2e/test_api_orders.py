@@ -1,0 +1,204 @@
+"""Commands by name over the API: checked device by device, once, with reasons and second persons,
+and without a secret that stands in the database in the clear."""
+
+import json
+import unittest
+import urllib.parse
+import uuid
+
+import drover
+
+
+class Orders(unittest.TestCase):
+    webs = ("lighttpd",)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.s = drover.server()
+        cls.keys = {}
+        for name, scopes in (("asker", "command,sensitive,read"), ("plain", "command,read"),
+                             ("second", "approve,reveal,read")):
+            cls.keys[name] = cls.s.ctl("apikey", "add", name + uuid.uuid4().hex[:6], "--scopes",
+                                       scopes.replace(",", " ")).strip().split()[-1]
+
+    def setUp(self):
+        self.d = drover.device().enrol()
+
+    def post(self, path, body, status=200, key=None, **headers):
+        r = self.s.api("POST", path, json.dumps(body).encode(), key=self.keys.get(key, key),
+                       headers={"Content-Type": "application/json", **headers})
+        self.assertEqual(r.status, status, r.body[:600])
+        return json.loads(r.body)
+
+    def order(self, request_type, command=None, status=200, ids=None, key=None, headers=None,
+              **more):
+        return self.post("/api/v1/commands", {"request_type": request_type, "push": False,
+                                              "ids": ids or [self.d.ident],
+                                              **({"command": command} if command else {}), **more},
+                         status, key, **(headers or {}))
+
+    def is_mac(self, device):
+        self.s.sql("UPDATE enrollment SET product_name = 'Mac15,3', os_version = '14.4' "
+                   "WHERE ident = '%s'" % device.ident)
+
+    def tell(self, command_uuid, digested=True, **answer):
+        self.assertEqual(self.d.report(command_uuid, **answer).status, 200)
+        drover.wait_for(lambda: self.s.count(
+            "SELECT COUNT(*) FROM result r JOIN command c ON c.id = r.command_id WHERE "
+            "r.digest = 0 AND c.uuid = '%s'" % command_uuid) == 1)
+
+    def test_each_device_has_its_outcome(self):
+        mac = drover.device().enrol()
+        self.is_mac(mac)
+        self.s.sql("UPDATE enrollment SET product_name = 'iPhone14,2', os_version = '17.4' "
+                   "WHERE ident = '%s'" % self.d.ident)
+        ids = [self.d.ident, mac.ident, "nobody"]
+        got = self.order("ProfileList", {"ManagedOnly": True}, 207, ids)
+        self.assertEqual((got["queued"], got["refused"]), (2, 1))
+        by_id = {r["id"]: r for r in got["results"]}
+        self.assertEqual(by_id["nobody"]["error"], "unknown enrollment id")
+        c = by_id[self.d.ident]["command_uuid"]
+        self.assertEqual(self.d.idle().plist(), {"CommandUUID": c, "Command": {
+            "RequestType": "ProfileList", "ManagedOnly": True}})
+        # a Mac's command is refused for the iPhone, unless it is forced
+        got = self.order("RotateFileVaultKey", {"KeyType": "personal", "FileVaultUnlock": {
+            "Password": "geheim-7"}}, 207, ids[:2], reason="lost key")
+        self.assertEqual([r["id"] for r in got["results"] if r["queued"]], [mac.ident])
+        self.assertIn("iOS", json.dumps(got["kinds"]))
+        uuid_ = next(r["command_uuid"] for r in got["results"] if r["queued"])
+        # the password is nowhere in the database, and the Mac gets it
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM command WHERE INSTR(body, 'geheim-7') "
+                                      "OR INSTR(COALESCE(sealed, ''), 'geheim-7')"), 0)
+        mac.report(mac.idle().plist()["CommandUUID"])
+        got = mac.idle().plist()
+        self.assertEqual((got["CommandUUID"], got["Command"]["FileVaultUnlock"]),
+                         (uuid_, {"Password": "geheim-7"}))
+        problem = self.order("RotateFileVaultKey", {"KeyType": "personal", "FileVaultUnlock": {
+            "Password": "x"}}, 422, [self.d.ident], reason="r")
+        self.assertEqual((problem["queued"], problem["status"]), (0, 422))
+        forced = self.order("RotateFileVaultKey", {"KeyType": "personal", "FileVaultUnlock": {
+            "Password": "x"}}, 200, [self.d.ident], reason="r", force=True)
+        self.assertEqual(forced["queued"], 1)
+        self.assertEqual(self.s.count(
+            "SELECT COUNT(*) FROM audit WHERE action = 'command.force' AND detail LIKE '%%%s%%'"
+            % forced["commands"][0]["command_uuid"]), 1)
+
+    def test_what_is_wrong_is_told(self):
+        for body, words in (({"ids": ["x"]}, "request_type"),
+                            ({"request_type": "Nope", "ids": ["x"]}, "no request type"),
+                            ({"request_type": "ProfileList", "ids": []}, "ids"),
+                            ({"request_type": "ProfileList", "ids": ["x"], "odd": 1}, "odd"),
+                            ({"request_type": "ProfileList", "ids": ["x"], "command": []}, ""),
+                            ({"request_type": "EraseDevice", "ids": ["x"]}, "reason")):
+            self.assertIn(words, self.post("/api/v1/commands", body, 400)["detail"])
+        got = self.order("DeviceLock", {"PIN": 7}, 422, reason="r")
+        self.assertIn("PIN", json.dumps(got["kinds"]))
+
+    def test_questions_fit_the_device(self):
+        self.s.sql("UPDATE enrollment SET product_name = 'AppleTV11,1', os_version = '17.4' "
+                   "WHERE ident = '%s'" % self.d.ident)
+        got = self.order("DeviceInformation", {"Queries": ["DeviceName", "HostName", "IMEI"]})
+        self.assertEqual(sorted(got["commands"][0]["dropped"]), ["HostName", "IMEI"])
+        command = self.d.idle().plist()
+        self.assertEqual(command["Command"]["Queries"], ["DeviceName"])
+        self.tell(command["CommandUUID"], QueryResponses={"DeviceName": "TV"})
+        result = json.loads(self.s.api("GET", "/api/v1/devices/%s/results/%s" % (
+            urllib.parse.quote(self.d.ident, safe=""), command["CommandUUID"])).body)
+        self.assertEqual(sorted(result["dropped"]), ["HostName", "IMEI"])
+        self.order("DeviceInformation")
+        queries = self.d.idle().plist()["Command"]["Queries"]
+        self.assertIn("OSVersion", queries)
+        self.assertNotIn("HostName", queries)
+
+    def test_the_same_key_does_it_once(self):
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        first = self.order("ProfileList", headers=key)
+        self.assertEqual(self.order("ProfileList", headers=key), first)
+        self.order("CertificateList", status=409, headers=key)
+        # the process was killed before it could answer
+        self.s.sql("UPDATE idempotency SET status = NULL, answer = NULL, begun_at = 1")
+        again = self.order("ProfileList", headers=key)
+        self.assertEqual((again["repeated"], again["commands"]), (True, first["commands"]))
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
+                                      "q.enrollment_id WHERE e.ident = '%s'" % self.d.ident), 1)
+
+    def test_sensitive_ones_want_scope_and_reason(self):
+        self.is_mac(self.d)
+        self.order("DeviceLock", {"PIN": "471199"}, 403, key="plain", reason="stolen")
+        got = self.order("DeviceLock", {"PIN": "471199"}, key="asker", reason="stolen")
+        self.assertEqual(self.d.idle().plist()["Command"]["PIN"], "471199")
+        uuid_ = got["commands"][0]["command_uuid"]
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM audit WHERE subject = '%s' AND detail "
+                                      "LIKE '%%reason=stolen'" % uuid_), 1)
+        self.tell(uuid_)
+        # the PIN is kept for who must unlock the device, and opened with a reason only
+        body = {"id": self.d.ident, "kind": "DeviceLock.PIN"}
+        self.post("/api/v1/secrets", body, 403, key="asker")
+        self.post("/api/v1/secrets", body, 400, key="second")
+        got = self.post("/api/v1/secrets", {**body, "reason": "found"}, key="second")
+        self.assertEqual(got["secret"], "471199")
+        self.post("/api/v1/secrets", {**body, "kind": "x", "reason": "found"}, 404, key="second")
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM audit WHERE action = 'secret.reveal' "
+                                      "AND subject = '%s'" % self.d.ident), 1)
+
+    def test_what_a_device_tells_is_sealed(self):
+        c = self.s.enqueue(self.d.ident, "ActivationLockBypassCode", push=False)
+        self.d.idle()
+        self.tell(c, ActivationLockBypassCode="BYPASS-4711")
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM result WHERE INSTR(report, 'BYPASS')"),
+                         0)
+        got = self.post("/api/v1/secrets", {"id": self.d.ident, "reason": "r",
+                                            "kind": "ActivationLockBypassCode"})
+        self.assertEqual(got["secret"], "BYPASS-4711")
+        kinds = json.loads(self.s.api("GET", "/api/v1/devices/%s/secrets" % urllib.parse.quote(
+            self.d.ident, safe="")).body)["items"]
+        self.assertEqual([k["kind"] for k in kinds], ["ActivationLockBypassCode"])
+
+    def test_a_lost_device_keeps_its_passcode(self):
+        self.d.token_update(UnlockToken=b"token")
+        got = self.order("EnableLostMode", {"Message": "call us"}, reason="lost", force=True)
+        problem = self.order("ClearPasscode", None, 422, reason="r", force=True)
+        self.assertIn("lost", problem["results"][0]["error"])
+        self.d.idle()
+        self.tell(got["commands"][0]["command_uuid"])
+        self.order("ClearPasscode", None, 422, reason="r", force=True)
+        got = self.order("DisableLostMode", None, reason="found", force=True)
+        self.d.idle()
+        self.tell(got["commands"][0]["command_uuid"])
+        self.order("ClearPasscode", None, 200, reason="r", force=True)
+        self.assertEqual(self.d.idle().plist()["Command"]["UnlockToken"], b"token")
+
+    def test_a_second_person_approves(self):
+        with drover.setting(self.s, "command", approval="sensitive"):
+            self.approvals()
+
+    def approvals(self):
+        self.is_mac(self.d)
+        raw = self.s.api("PUT", "/v1/enqueue/%s?nopush=1" % urllib.parse.quote(self.d.ident),
+                         b"<plist><dict><key>CommandUUID</key><string>x1</string><key>Command</key>"
+                         b"<dict><key>RequestType</key><string>EraseDevice</string></dict></dict>"
+                         b"</plist>")
+        self.assertIn("second person", raw.json()["command_error"])
+        asked = self.order("EraseDevice", {"PIN": "123456"}, 202, key="asker", reason="sold")
+        self.assertEqual(self.d.idle().body, b"")
+        path = "/api/v1/approvals/" + asked["approval"]
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM approval WHERE INSTR(request, "
+                                      "'123456')"), 0)
+        self.post(path, {"decision": "approve", "reason": "me"}, 403, key="asker")
+        waiting = json.loads(self.s.api("GET", "/api/v1/approvals?waiting=1",
+                                        key=self.keys["second"]).body)["approvals"]
+        self.assertIn(asked["approval"], [a["approval"] for a in waiting])
+        got = self.post(path, {"decision": "approve", "reason": "checked"}, key="second")
+        self.assertEqual(got["queued"], 1)
+        again = self.post(path, {"decision": "approve", "reason": "checked"}, key="second")
+        self.assertTrue(again["repeated"])
+        self.post(path, {"decision": "refuse", "reason": "late"}, 409, key="second")
+        self.assertEqual(self.d.idle().plist()["Command"]["PIN"], "123456")
+        self.d.report(got["commands"][0]["command_uuid"])
+        # nobody approves what he asked for, not even with every scope
+        asked = self.order("DeviceLock", None, 202, reason="r")
+        path = "/api/v1/approvals/" + asked["approval"]
+        self.post(path, {"decision": "approve", "reason": "r"}, 403)
+        self.assertEqual(self.post(path, {"decision": "refuse", "reason": "no"}, key="second")
+                         ["state"], "refused")
+        self.assertEqual(self.d.idle().body, b"")
