@@ -49,7 +49,7 @@ void doctor_note_expiry(struct doctor *d, const char *check, const char *what, i
         doctor_note(d, FINDING_OK, check, NULL, "%s is good until %s", what, until);
 }
 
-void doctor_signer(struct doctor *d)
+static void doctor_signer(struct doctor *d)
 {
     static const struct {
         const char *name, *what, *fix;

@@ -28,7 +28,6 @@ void doctor_note_expiry(struct doctor *d, const char *check, const char *what, i
 /* The checks, in their order. */
 void doctor_files(struct doctor *d);    /* doctor_files.c */
 void doctor_database(struct doctor *d); /* doctor_db.c */
-void doctor_signer(struct doctor *d);   /* doctor.c */
 void doctor_network(struct doctor *d);  /* doctor_net.c */
 
 #endif

@@ -368,16 +368,6 @@ enum outcome sender_new(const struct conf *conf, const char *service, const char
     return o;
 }
 
-int64_t sender_version(const struct sender *s)
-{
-    return s->version;
-}
-
-const char *sender_topic(const struct sender *s)
-{
-    return s->topic;
-}
-
 size_t sender_room(struct sender *s)
 {
     if (!may_send(s))

@@ -57,8 +57,6 @@ struct push_job *sink_take(struct sink *s, size_t enough, int timeout_ms);
 enum outcome sender_new(const struct conf *conf, const char *service, const char *topic,
                         int64_t version, struct bytes cert, struct bytes key, struct sink *sink,
                         struct sender **out, struct err *err) MUST_USE;
-int64_t sender_version(const struct sender *s);
-const char *sender_topic(const struct sender *s);
 /* How many more jobs it takes; 0 while it is full, stopped, paused or refused. */
 size_t sender_room(struct sender *s);
 /* How long it will pause because Apple cannot be reached, microseconds; 0: it does not. */

@@ -383,12 +383,6 @@ static const struct unit_kind AUTHENTICATE = {"authenticate", authenticate_prepa
 void authenticate_init(struct authenticate *x, struct arena *arena, int64_t now,
                        const uint8_t *sha256, const struct ident *id)
 {
-    memset(x, 0, sizeof(*x));
-    x->unit.kind = &AUTHENTICATE;
-    x->unit.arena = arena;
-    x->unit.now = now;
-    if (sha256 != NULL)
-        memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
-    x->id = id;
-    x->sha256 = sha256;
+    *x = (struct authenticate){.id = id, .sha256 = sha256};
+    unit_init(&x->unit, &AUTHENTICATE, arena, now, sha256);
 }

@@ -268,6 +268,14 @@ static bool do_set(struct db *db, struct unit **u, size_t n, struct arena *scrat
     return true;
 }
 
+void unit_init(struct unit *u, const struct unit_kind *kind, struct arena *arena, int64_t now,
+               const uint8_t *sha256)
+{
+    *u = (struct unit){.kind = kind, .arena = arena, .now = now};
+    if (sha256 != NULL)
+        memcpy(&u->key, sha256, sizeof(u->key));
+}
+
 enum outcome unit_do(struct db *db, struct unit *u)
 {
     struct touches touches = {.n = 0};

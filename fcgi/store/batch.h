@@ -44,6 +44,11 @@ struct unit {
     int state_;
 };
 
+/* Makes a unit that has nothing but its head. sha256: the certificate of the device, which keeps
+ * its messages out of each other's batch; NULL: none. */
+void unit_init(struct unit *u, const struct unit_kind *kind, struct arena *arena, int64_t now,
+               const uint8_t *sha256);
+
 struct batch;
 
 /* max: how many units a batch may hold; 1 does every unit alone (the unbatched path). The

@@ -492,11 +492,6 @@ static const struct unit_kind EXCHANGE = {"exchange", exchange_prepare, exchange
 void exchange_init(struct exchange *x, struct arena *arena, int64_t now, const uint8_t sha256[32],
                    const struct ident *id)
 {
-    memset(x, 0, sizeof(*x));
-    x->unit.kind = &EXCHANGE;
-    x->unit.arena = arena;
-    x->unit.now = now;
-    memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
-    x->id = id;
-    x->sha256 = sha256;
+    *x = (struct exchange){.id = id, .sha256 = sha256};
+    unit_init(&x->unit, &EXCHANGE, arena, now, sha256);
 }

@@ -487,12 +487,6 @@ static const struct unit_kind TOKEN_UPDATE = {"token-update", token_update_prepa
 void token_update_init(struct token_update *x, struct arena *arena, int64_t now,
                        const uint8_t *sha256, const struct ident *id)
 {
-    memset(x, 0, sizeof(*x));
-    x->unit.kind = &TOKEN_UPDATE;
-    x->unit.arena = arena;
-    x->unit.now = now;
-    if (sha256 != NULL)
-        memcpy(&x->unit.key, sha256, sizeof(x->unit.key));
-    x->id = id;
-    x->sha256 = sha256;
+    *x = (struct token_update){.id = id, .sha256 = sha256};
+    unit_init(&x->unit, &TOKEN_UPDATE, arena, now, sha256);
 }

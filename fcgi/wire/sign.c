@@ -117,58 +117,69 @@ static enum outcome answer_read(const struct buf *in, struct sign_reader *r, str
     return err_set(err, o, "signer: %.*s", (int)(why.n < 300 ? why.n : 300), (const char *)why.p);
 }
 
-/* One question; in holds the answer (wiped by the caller), r stands at its fields. */
-static enum outcome ask(struct buf *msg, struct buf *in, struct sign_reader *r, struct err *err)
+#define MSG_MAX (SIGN_MSG_MAX + SIGN_HEAD + 16384u)
+
+/* One question, and its answer: r stands at its fields. Both may hold secrets. */
+struct question {
+    struct buf msg, in;
+    struct sign_reader r;
+};
+
+static void question_begin(struct question *q, enum sign_op op)
+{
+    buf_init(&q->msg, MSG_MAX);
+    buf_init(&q->in, MSG_MAX);
+    q->r = (struct sign_reader){0};
+    sign_msg_begin(&q->msg, op);
+}
+
+static enum outcome ask(struct question *q, struct err *err)
 {
     int fd = -1;
     enum outcome o = OK;
     int64_t deadline = clock_mono() + DEADLINE_US;
-    if (!sign_msg_end(msg))
+    if (!sign_msg_end(&q->msg))
         o = err_set(err, INVALID, "more than %u octets for the signer", SIGN_MSG_MAX);
     if (o == OK)
         o = connect_to(&fd, deadline, err);
     if (o == OK)
-        o = send_all(fd, buf_bytes(msg), deadline, err);
+        o = send_all(fd, buf_bytes(&q->msg), deadline, err);
     if (o == OK)
-        o = read_all(fd, in, deadline, err);
+        o = read_all(fd, &q->in, deadline, err);
     if (o == OK)
-        o = answer_read(in, r, err);
+        o = answer_read(&q->in, &q->r, err);
     if (fd >= 0)
         close(fd);
     return o;
 }
 
-#define MSG_INIT BUF_INIT(SIGN_MSG_MAX + SIGN_HEAD + 16384u)
-
-static enum outcome bad_answer(struct err *err)
+/* o: of ask(); kept: all fields were as long as they should be, and there was room for them. */
+static enum outcome question_end(struct question *q, enum outcome o, bool kept, struct err *err)
 {
-    return err_set(err, ERROR, "the signer's answer has other fields than were asked for");
+    if (o == OK && (!sign_read_done(&q->r) || !kept))
+        o = err_set(err, ERROR,
+                    "the signer's answer has other fields than were asked for, or no room");
+    buf_wipe(&q->in);
+    buf_wipe(&q->msg);
+    return o;
 }
 
 /* Asks and copies an answer of one field into a. */
-static enum outcome ask_bytes(struct buf *msg, struct arena *a, struct bytes *out, struct err *err)
+static enum outcome ask_bytes(struct question *q, struct arena *a, struct bytes *out,
+                              struct err *err)
 {
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    enum outcome o = ask(msg, &in, &r, err);
-    if (o == OK) {
-        *out = arena_bytes(a, sign_get_bytes(&r));
-        if (!sign_read_done(&r))
-            o = bad_answer(err);
-        else if (!out->p)
-            o = err_set(err, ERROR, "no room for the signer's answer");
-    }
-    buf_wipe(&in);
-    buf_wipe(msg);
-    return o;
+    enum outcome o = ask(q, err);
+    if (o == OK)
+        *out = arena_bytes(a, sign_get_bytes(&q->r));
+    return question_end(q, o, o != OK || out->p, err);
 }
 
 enum outcome sign_ping(struct arena *a, const char **version, struct err *err)
 {
     struct bytes b = {0};
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_PING);
-    enum outcome o = ask_bytes(&msg, a, &b, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_PING);
+    enum outcome o = ask_bytes(&q, a, &b, err);
     *version = o == OK ? (const char *)b.p : ""; /* arena_bytes ends it with a NUL */
     return o;
 }
@@ -176,250 +187,193 @@ enum outcome sign_ping(struct arena *a, const char **version, struct err *err)
 enum outcome sign_certificate(struct arena *a, const char *which, struct bytes *der,
                               struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_CERTIFICATE);
-    sign_put_str(&msg, which);
-    return ask_bytes(&msg, a, der, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_CERTIFICATE);
+    sign_put_str(&q.msg, which);
+    return ask_bytes(&q, a, der, err);
 }
 
 enum outcome sign_profile(struct arena *a, struct bytes profile, struct bytes *der, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_PROFILE);
-    sign_put_bytes(&msg, profile);
-    return ask_bytes(&msg, a, der, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_PROFILE);
+    sign_put_bytes(&q.msg, profile);
+    return ask_bytes(&q, a, der, err);
 }
 
 enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct bytes *plain,
                             const char **cipher, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_SCEP_OPEN);
-    sign_put_bytes(&msg, enveloped);
-    enum outcome o = ask(&msg, &in, &r, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_SCEP_OPEN);
+    sign_put_bytes(&q.msg, enveloped);
+    enum outcome o = ask(&q, err);
     if (o == OK) {
-        *plain = arena_bytes(a, sign_get_bytes(&r));
-        *cipher = sign_get_str(&r, a);
-        if (!sign_read_done(&r) || !plain->p)
-            o = bad_answer(err);
+        *plain = arena_bytes(a, sign_get_bytes(&q.r));
+        *cipher = sign_get_str(&q.r, a);
     }
-    buf_wipe(&in);
-    buf_free(&msg);
-    return o;
+    return question_end(&q, o, o != OK || plain->p, err);
 }
 
 enum outcome sign_issue_identity(struct arena *a, const struct sign_issue *issue,
                                  struct bytes *cert_der, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_ISSUE);
-    sign_put_bytes(&msg, issue->csr_der);
-    sign_put_str(&msg, issue->sealed_label ? issue->sealed_label : "");
-    sign_put_str(&msg, issue->common_name);
-    sign_put_str(&msg, issue->san ? issue->san : "");
-    sign_put_int(&msg, issue->not_before);
-    sign_put_int(&msg, issue->not_after);
-    return ask_bytes(&msg, a, cert_der, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_ISSUE);
+    sign_put_bytes(&q.msg, issue->csr_der);
+    sign_put_str(&q.msg, issue->sealed_label ? issue->sealed_label : "");
+    sign_put_str(&q.msg, issue->common_name);
+    sign_put_str(&q.msg, issue->san ? issue->san : "");
+    sign_put_int(&q.msg, issue->not_before);
+    sign_put_int(&q.msg, issue->not_after);
+    return ask_bytes(&q, a, cert_der, err);
 }
 
 enum outcome sign_pkcs12(struct arena *a, const struct sign_pkcs12 *p, struct bytes *cert_der,
                          struct bytes *pkcs12, const char **password, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_PKCS12);
-    sign_put_str(&msg, p->key_type);
-    sign_put_int(&msg, p->key_size);
-    sign_put_str(&msg, p->common_name);
-    sign_put_int(&msg, p->not_before);
-    sign_put_int(&msg, p->not_after);
-    enum outcome o = ask(&msg, &in, &r, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_PKCS12);
+    sign_put_str(&q.msg, p->key_type);
+    sign_put_int(&q.msg, p->key_size);
+    sign_put_str(&q.msg, p->common_name);
+    sign_put_int(&q.msg, p->not_before);
+    sign_put_int(&q.msg, p->not_after);
+    enum outcome o = ask(&q, err);
     if (o == OK) {
-        *cert_der = arena_bytes(a, sign_get_bytes(&r));
-        *pkcs12 = arena_bytes(a, sign_get_bytes(&r));
-        *password = sign_get_str(&r, a);
-        if (!sign_read_done(&r) || !cert_der->p || !pkcs12->p)
-            o = bad_answer(err);
+        *cert_der = arena_bytes(a, sign_get_bytes(&q.r));
+        *pkcs12 = arena_bytes(a, sign_get_bytes(&q.r));
+        *password = sign_get_str(&q.r, a);
     }
-    buf_wipe(&in);
-    buf_free(&msg);
-    return o;
+    return question_end(&q, o, o != OK || (cert_der->p && pkcs12->p), err);
 }
 
 enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, struct bytes *der,
                              struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_SCEP_REPLY);
-    sign_put_str(&msg, reply->transaction_id);
-    sign_put_bytes(&msg, reply->recipient_nonce);
-    sign_put_int(&msg, reply->pki_status);
-    sign_put_int(&msg, reply->fail_info);
-    sign_put_bytes(&msg, reply->issued_der);
-    sign_put_bytes(&msg, reply->recipient_der);
-    sign_put_str(&msg, reply->cipher);
-    sign_put_str(&msg, reply->digest);
-    return ask_bytes(&msg, a, der, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_SCEP_REPLY);
+    sign_put_str(&q.msg, reply->transaction_id);
+    sign_put_bytes(&q.msg, reply->recipient_nonce);
+    sign_put_int(&q.msg, reply->pki_status);
+    sign_put_int(&q.msg, reply->fail_info);
+    sign_put_bytes(&q.msg, reply->issued_der);
+    sign_put_bytes(&q.msg, reply->recipient_der);
+    sign_put_str(&q.msg, reply->cipher);
+    sign_put_str(&q.msg, reply->digest);
+    return ask_bytes(&q, a, der, err);
 }
 
 enum outcome sign_unseal(const char *purpose, const char *owner, struct bytes sealed,
                          struct bytes ticket, const char *command_uuid, struct buf *out,
                          struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_UNSEAL);
-    sign_put_str(&msg, purpose);
-    sign_put_str(&msg, owner);
-    sign_put_bytes(&msg, sealed);
-    sign_put_bytes(&msg, ticket);
-    sign_put_str(&msg, command_uuid);
-    enum outcome o = ask(&msg, &in, &r, err);
-    if (o == OK) {
-        struct bytes secret = sign_get_bytes(&r);
-        if (!sign_read_done(&r)) {
-            o = bad_answer(err);
-        } else {
-            buf_add(out, secret.p, secret.n);
-            if (buf_failed(out))
-                o = err_set(err, ERROR, "no room for a secret of %zu octets", secret.n);
-        }
-    }
-    buf_wipe(&in);
-    buf_wipe(&msg);
-    return o;
+    struct question q;
+    question_begin(&q, SIGN_OP_UNSEAL);
+    sign_put_str(&q.msg, purpose);
+    sign_put_str(&q.msg, owner);
+    sign_put_bytes(&q.msg, sealed);
+    sign_put_bytes(&q.msg, ticket);
+    sign_put_str(&q.msg, command_uuid);
+    enum outcome o = ask(&q, err);
+    struct bytes secret = o == OK ? sign_get_bytes(&q.r) : bytes_of(NULL, 0);
+    if (o == OK && sign_read_done(&q.r))
+        buf_add(out, secret.p, secret.n);
+    return question_end(&q, o, !buf_failed(out), err);
 }
 
 enum outcome sign_ticket(const char *purpose, const char *owner, const char *command_uuid,
                          const char *reason, int64_t expires, uint8_t ticket[SIGN_TICKET_LEN],
                          struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_TICKET);
-    sign_put_str(&msg, purpose);
-    sign_put_str(&msg, owner);
-    sign_put_str(&msg, command_uuid);
-    sign_put_str(&msg, reason);
-    sign_put_int(&msg, expires);
-    enum outcome o = ask(&msg, &in, &r, err);
-    if (o == OK) {
-        struct bytes b = sign_get_bytes(&r);
-        if (!sign_read_done(&r) || b.n != SIGN_TICKET_LEN)
-            o = bad_answer(err);
-        else
-            memcpy(ticket, b.p, SIGN_TICKET_LEN);
-    }
-    buf_wipe(&in);
-    buf_free(&msg);
-    return o;
+    struct question q;
+    question_begin(&q, SIGN_OP_TICKET);
+    sign_put_str(&q.msg, purpose);
+    sign_put_str(&q.msg, owner);
+    sign_put_str(&q.msg, command_uuid);
+    sign_put_str(&q.msg, reason);
+    sign_put_int(&q.msg, expires);
+    enum outcome o = ask(&q, err);
+    struct bytes b = o == OK ? sign_get_bytes(&q.r) : bytes_of(NULL, 0);
+    bool fits = b.n == SIGN_TICKET_LEN;
+    if (fits)
+        memcpy(ticket, b.p, SIGN_TICKET_LEN);
+    return question_end(&q, o, fits, err);
 }
 
 enum outcome sign_ticket_end(struct bytes ticket, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_TICKET_END);
-    sign_put_bytes(&msg, ticket);
-    enum outcome o = ask(&msg, &in, &r, err);
-    if (o == OK && !sign_read_done(&r))
-        o = bad_answer(err);
-    buf_wipe(&in);
-    buf_wipe(&msg);
-    return o;
+    struct question q;
+    question_begin(&q, SIGN_OP_TICKET_END);
+    sign_put_bytes(&q.msg, ticket);
+    return question_end(&q, ask(&q, err), true, err);
 }
 
 enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_sealed,
                                const char *method, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_DIGEST_CHECK);
-    sign_put_str(&msg, digest_algorithm_name(d->algorithm));
-    sign_put_bytes(&msg, ha1_sealed);
-    sign_put_str(&msg, method);
+    struct question q;
+    question_begin(&q, SIGN_OP_DIGEST_CHECK);
+    sign_put_str(&q.msg, digest_algorithm_name(d->algorithm));
+    sign_put_bytes(&q.msg, ha1_sealed);
+    sign_put_str(&q.msg, method);
     const char *const fields[] = {d->username, d->uri, d->nonce,   d->nc,
                                   d->cnonce,   d->qop, d->response};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        sign_put_str(&msg, fields[i]);
-    enum outcome o = ask(&msg, &in, &r, err);
-    if (o == OK && !sign_read_done(&r))
-        o = bad_answer(err);
-    buf_wipe(&in);
-    buf_wipe(&msg);
-    return o;
+        sign_put_str(&q.msg, fields[i]);
+    return question_end(&q, ask(&q, err), true, err);
 }
 
 enum outcome sign_key_new(struct arena *a, const char *common_name, const char *organization,
                           struct sign_request *out, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_KEY_NEW);
-    sign_put_str(&msg, common_name);
-    sign_put_str(&msg, organization);
-    enum outcome o = ask(&msg, &in, &r, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_KEY_NEW);
+    sign_put_str(&q.msg, common_name);
+    sign_put_str(&q.msg, organization);
+    enum outcome o = ask(&q, err);
     if (o == OK) {
-        out->csr_der = arena_bytes(a, sign_get_bytes(&r));
-        out->key_sealed = arena_bytes(a, sign_get_bytes(&r));
-        if (!sign_read_done(&r) || !out->csr_der.p || !out->key_sealed.p)
-            o = bad_answer(err);
+        out->csr_der = arena_bytes(a, sign_get_bytes(&q.r));
+        out->key_sealed = arena_bytes(a, sign_get_bytes(&q.r));
     }
-    buf_free(&in);
-    buf_free(&msg);
-    return o;
+    return question_end(&q, o, o != OK || (out->csr_der.p && out->key_sealed.p), err);
 }
 
 enum outcome sign_key_adopt(struct arena *a, const char *purpose, struct bytes key_sealed,
                             struct bytes cert_der, struct bytes *sealed, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_KEY_ADOPT);
-    sign_put_str(&msg, purpose);
-    sign_put_bytes(&msg, key_sealed);
-    sign_put_bytes(&msg, cert_der);
-    return ask_bytes(&msg, a, sealed, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_KEY_ADOPT);
+    sign_put_str(&q.msg, purpose);
+    sign_put_bytes(&q.msg, key_sealed);
+    sign_put_bytes(&q.msg, cert_der);
+    return ask_bytes(&q, a, sealed, err);
 }
 
 enum outcome sign_vendor(struct arena *a, struct bytes key_sealed, struct bytes cert_der,
                          struct bytes csr_der, const char *digest, struct bytes *signature,
                          struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    sign_msg_begin(&msg, SIGN_OP_VENDOR_SIGN);
-    sign_put_bytes(&msg, key_sealed);
-    sign_put_bytes(&msg, cert_der);
-    sign_put_bytes(&msg, csr_der);
-    sign_put_str(&msg, digest);
-    return ask_bytes(&msg, a, signature, err);
+    struct question q;
+    question_begin(&q, SIGN_OP_VENDOR_SIGN);
+    sign_put_bytes(&q.msg, key_sealed);
+    sign_put_bytes(&q.msg, cert_der);
+    sign_put_bytes(&q.msg, csr_der);
+    sign_put_str(&q.msg, digest);
+    return ask_bytes(&q, a, signature, err);
 }
 
 enum outcome sign_totp_check(const char *name, struct bytes sealed, const char *code, int64_t now,
                              int64_t *step, struct err *err)
 {
-    struct buf msg = MSG_INIT;
-    struct buf in = MSG_INIT;
-    struct sign_reader r = {0};
-    sign_msg_begin(&msg, SIGN_OP_TOTP_CHECK);
-    sign_put_str(&msg, name);
-    sign_put_bytes(&msg, sealed);
-    sign_put_str(&msg, code);
-    sign_put_int(&msg, now);
-    enum outcome o = ask(&msg, &in, &r, err);
-    if (o == OK) {
-        *step = sign_get_int(&r);
-        if (!sign_read_done(&r))
-            o = bad_answer(err);
-    }
-    buf_wipe(&in);
-    buf_wipe(&msg);
-    return o;
+    struct question q;
+    question_begin(&q, SIGN_OP_TOTP_CHECK);
+    sign_put_str(&q.msg, name);
+    sign_put_bytes(&q.msg, sealed);
+    sign_put_str(&q.msg, code);
+    sign_put_int(&q.msg, now);
+    enum outcome o = ask(&q, err);
+    if (o == OK)
+        *step = sign_get_int(&q.r);
+    return question_end(&q, o, true, err);
 }
