@@ -129,9 +129,10 @@ enum outcome claim_check(struct db *db, const char *udid, const char *serial, st
 {
     struct rows r;
     struct val enrolled = val_int(ENROLLMENT_ENROLLED);
-    enum outcome o =
-        db_select(db, &CLAIM, (struct val[]){val_str(udid), enrolled, val_str(serial), enrolled}, 4,
-                  a, &r, err);
+    struct val by_udid = *udid ? val_str(udid) : val_null();
+    struct val by_serial = *serial ? val_str(serial) : val_null(); /* finds nobody */
+    enum outcome o = db_select(db, &CLAIM, (struct val[]){by_udid, enrolled, by_serial, enrolled},
+                               4, a, &r, err);
     for (size_t i = 0; o == OK && i < r.n; i++) {
         const char *known = row_at(&r, i, 0)->s, *its = val_text(row_at(&r, i, 1));
         if (udid[0] && strcmp(known, udid) != 0)

@@ -27,6 +27,7 @@ void enrol_forget(struct enrolment *e)
     free(e->address);
     free(e->challenge);
     free(e->token);
+    free(e->cookie);
     identity_free(&e->born);
     free(e);
 }

@@ -21,6 +21,7 @@ struct enrolment {
     char *address;        /* where the device asks */
     char *challenge;      /* of the Profile Service */
     char *token;          /* access token */
+    char *cookie;         /* of the web view */
     unsigned logins;      /* Digest answers so far */
     struct identity born; /* the built-in one */
 };

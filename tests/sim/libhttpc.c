@@ -46,7 +46,7 @@ struct httpc_conn {
     bool chunked, close_after;
     size_t chunk_pos;  /* in `in`: where the next chunk's size line begins */
     struct buf answer; /* de-chunked body */
-    char content_type[128], location[2048], authenticate[1024];
+    char content_type[128], location[2048], authenticate[1024], cookie[512];
     int retry_after;
 
     httpc_fn *fn;
@@ -121,9 +121,11 @@ static void finish(struct httpc_conn *c, enum outcome o, const char *error)
             c->chunked ? buf_bytes(&answer) : bytes_of(in.data + c->head_len, in.len - c->head_len);
     char type[sizeof c->content_type], words[300];
     char authenticate[sizeof c->authenticate], location[sizeof c->location];
+    char cookie[sizeof c->cookie];
     snprintf(type, sizeof type, "%s", c->content_type);
     snprintf(authenticate, sizeof authenticate, "%s", c->authenticate);
     snprintf(location, sizeof location, "%s", c->location);
+    snprintf(cookie, sizeof cookie, "%s", c->cookie);
     snprintf(words, sizeof words, "%s", error ? error : "");
     struct httpc_result r = {.outcome = o,
                              .status = o == OK ? c->status : 0,
@@ -132,6 +134,7 @@ static void finish(struct httpc_conn *c, enum outcome o, const char *error)
                              .content_type = type,
                              .retry_after = o == OK ? c->retry_after : -1,
                              .authenticate = o == OK ? authenticate : "",
+                             .cookie = o == OK ? cookie : "",
                              .location = o == OK ? location : "",
                              .error = words};
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
@@ -296,7 +299,7 @@ static void begin(struct httpc_conn *c)
     c->length = -1;
     c->chunked = c->close_after = false;
     c->retry_after = -1;
-    c->content_type[0] = c->location[0] = c->authenticate[0] = '\0';
+    c->content_type[0] = c->location[0] = c->authenticate[0] = c->cookie[0] = '\0';
     buf_free(&c->in);
     buf_free(&c->answer);
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
@@ -352,6 +355,8 @@ static void header_line(struct httpc_conn *c, const char *line, size_t n)
         snprintf(c->location, sizeof c->location, "%.*s", nv, v);
     else if (IS("WWW-Authenticate"))
         snprintf(c->authenticate, sizeof c->authenticate, "%.*s", nv, v);
+    else if (IS("Set-Cookie"))
+        snprintf(c->cookie, sizeof c->cookie, "%.*s", (int)strcspn(v, ";\r"), v);
     else if (IS("Retry-After"))
         c->retry_after = (int)strtol(v, NULL, 10);
 #undef IS

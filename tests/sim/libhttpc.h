@@ -46,6 +46,7 @@ struct httpc_result {
     const char *content_type; /* "" when absent */
     int retry_after;          /* seconds; -1 when absent */
     const char *authenticate; /* WWW-Authenticate, "" when absent */
+    const char *cookie;       /* NAME=VALUE of the last Set-Cookie, "" when absent */
     const char *location;     /* of a redirection that was not followed; "" when absent */
     const char *error;        /* words, when not OK */
 };

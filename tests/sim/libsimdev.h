@@ -159,6 +159,7 @@ struct fleet_options {
     const char *user_name;                       /* who logs in before the enrolment, or NULL */
     const char *account;                         /* NAME@DOMAIN of account-driven enrolment */
     bool ade;                                    /* enroll_url is a configuration URL */
+    bool web;                                    /* and is opened in a web view */
     const char *enroll_url, *state_dir, *server; /* server: replaces the profile's hosts, or NULL */
     enum hw_kind kind;
     unsigned users, concurrency;

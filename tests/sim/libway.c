@@ -3,6 +3,7 @@
  * says of itself with its built-in identity (libattest.c), which is made first.
  *
  *   configuration URL    POST; a 401 with a Digest challenge is answered once; the profile
+ *   web view of it       GET with the message in a header; the page's forms; the profile
  *   Profile Service      the first address gave a payload with a challenge: POST, SCEP, POST with
  *                        the identity from there, the profile encrypted to it
  *   account-driven       discovery, POST, 401, the web page, POST with the access token, the
@@ -156,19 +157,6 @@ static void with_token(struct simdev *d)
     tell(d, &e->born, ATTEST_ACCOUNT, header, on_account);
 }
 
-static void on_login(void *arg, const struct httpc_result *r)
-{
-    struct simdev *d = arg;
-    message_seen(d, d->enrolment->url, r);
-    if (r->outcome != OK || r->status != 308 ||
-        strncmp(r->location, CALLBACK, strlen(CALLBACK)) != 0) {
-        gave_up(d, "the login was answered %d %s", r->status, r->error);
-        return;
-    }
-    d->enrolment->token = copy(r->location + strlen(CALLBACK));
-    with_token(d);
-}
-
 /* The value of an attribute of the tag at p, "" when it has none. */
 static void attribute(const char *p, const char *name, char *out, size_t max)
 {
@@ -206,32 +194,70 @@ static void fill_form(const struct fleet_options *o, const char *form, struct bu
     }
 }
 
+/* Asks as the web view does. */
+static void view(struct simdev *d, const char *url, const char *headers, struct bytes form,
+                 httpc_fn *fn)
+{
+    struct buf lines = BUF_INIT(64 * LIM_KB);
+    buf_fmt(&lines, "Accept: text/html,application/xhtml+xml\r\n%s", headers);
+    if (form.n)
+        buf_str(&lines, "Content-Type: application/x-www-form-urlencoded\r\n");
+    if (d->enrolment->cookie)
+        buf_fmt(&lines, "Cookie: %s\r\n", d->enrolment->cookie);
+    enrol_ask(d, url, buf_cstr(&lines), form, fn);
+    buf_wipe(&lines);
+}
+
+static void keep_cookie(struct enrolment *e, const struct httpc_result *r)
+{
+    if (r->cookie[0]) {
+        free(e->cookie);
+        e->cookie = copy(r->cookie);
+    }
+}
+
+/* Sends the page's form, filled in. False: there is none. */
+static bool submit(struct simdev *d, struct bytes body, httpc_fn *fn)
+{
+    struct enrolment *e = d->enrolment;
+    char action[1024], *page, *to = NULL;
+    struct buf form = BUF_INIT(16 * LIM_KB);
+    if (asprintf(&page, "%.*s", (int)body.n, (const char *)body.p) < 0)
+        abort();
+    const char *at = strstr(page, "<form"), *path = strstr(e->url, "://");
+    path = path ? strchr(path + 3, '/') : NULL;
+    if (at && path) {
+        attribute(at, "action", action, sizeof action);
+        fill_form(&d->fleet->opt, at, &form);
+        if (asprintf(&to, "%.*s%s", action[0] == '/' ? (int)(path - e->url) : 0, e->url,
+                     action[0] ? action : e->url) < 0)
+            abort();
+        view(d, to, "", buf_bytes(&form), fn);
+    }
+    free(page);
+    buf_wipe(&form);
+    bool sent = to != NULL;
+    free(to);
+    return sent;
+}
+
+/* The web view ends with the token in an address of its own. */
 static void on_page(void *arg, const struct httpc_result *r)
 {
     struct simdev *d = arg;
     struct enrolment *e = d->enrolment;
-    char action[1024], *page, *to = NULL;
-    struct buf body = BUF_INIT(16 * LIM_KB);
+    if (r->outcome == OK && r->status == 308 &&
+        strncmp(r->location, CALLBACK, strlen(CALLBACK)) == 0) {
+        message_seen(d, e->url, r);
+        e->token = copy(r->location + strlen(CALLBACK));
+        with_token(d);
+        return;
+    }
     if (!enrol_good(d, r))
         return;
-    if (asprintf(&page, "%.*s", (int)r->body.n, (const char *)r->body.p) < 0)
-        abort();
-    const char *form = strstr(page, "<form"), *path = strstr(e->url, "://");
-    path = path ? strchr(path + 3, '/') : NULL;
-    if (form && path) {
-        attribute(form, "action", action, sizeof action);
-        fill_form(&d->fleet->opt, form, &body);
-        if (asprintf(&to, "%.*s%s", action[0] == '/' ? (int)(path - e->url) : 0, e->url,
-                     action[0] ? action : e->url) < 0)
-            abort();
-        enrol_ask(d, to, "Content-Type: application/x-www-form-urlencoded\r\n", buf_bytes(&body),
-                  on_login);
-    } else {
-        gave_up(d, "the login page has no form");
-    }
-    free(to);
-    free(page);
-    buf_wipe(&body);
+    keep_cookie(e, r);
+    if (e->logins++ > 2 || !submit(d, r->body, on_page))
+        gave_up(d, "the web page leads nowhere");
 }
 
 static void on_account(void *arg, const struct httpc_result *r)
@@ -255,7 +281,7 @@ static void on_account(void *arg, const struct httpc_result *r)
     }
     buf_fmt(&url, "%s%cuser-identifier=", page, strchr(page, '?') ? '&' : '?');
     url_encode_add(&url, d->fleet->opt.account);
-    enrol_ask(d, buf_cstr(&url), "", bytes_of(NULL, 0), on_page);
+    view(d, buf_cstr(&url), "", bytes_of(NULL, 0), on_page);
     buf_free(&url);
 }
 
@@ -291,6 +317,38 @@ static void discover(struct simdev *d)
     buf_free(&url);
 }
 
+/* ------------------------------------------------------------------ the web view of a device */
+
+static void on_view(void *arg, const struct httpc_result *r)
+{
+    struct simdev *d = arg;
+    struct enrolment *e = d->enrolment;
+    if (!enrol_good(d, r))
+        return;
+    keep_cookie(e, r);
+    if (strcmp(r->content_type, "application/x-apple-aspen-config") == 0)
+        take_wrapped(d, r->body, &e->born);
+    else if (e->logins++ > 3 || !submit(d, r->body, on_view))
+        gave_up(d, "the web page leads nowhere");
+}
+
+/* The first page is asked for with what the device says of itself, in a header. */
+static void view_begin(struct simdev *d)
+{
+    struct err err = {0};
+    struct buf cms = BUF_INIT(64 * LIM_KB), header = BUF_INIT(64 * LIM_KB);
+    if (attest_sign(d, &d->enrolment->born, ATTEST_MACHINE_INFO, NULL, &cms, &err) != OK) {
+        gave_up(d, "%s", err.msg);
+    } else {
+        buf_str(&header, "x-apple-aspen-deviceinfo: ");
+        base64_add(&header, buf_bytes(&cms));
+        buf_str(&header, "\r\n");
+        view(d, d->enrolment->address, buf_cstr(&header), bytes_of(NULL, 0), on_view);
+    }
+    buf_free(&cms);
+    buf_free(&header);
+}
+
 /* ------------------------------------------------------------------ the beginning */
 
 static void on_born(void *arg, EVP_PKEY *key)
@@ -314,6 +372,8 @@ static void on_born(void *arg, EVP_PKEY *key)
         tell(d, &e->born, ATTEST_SERVICE, "", on_scep_payload);
     else if (d->fleet->opt.account)
         discover(d);
+    else if (d->fleet->opt.web)
+        view_begin(d);
     else
         tell(d, &e->born, ATTEST_MACHINE_INFO, "", on_ade);
 }

@@ -19,6 +19,7 @@
  *   --user-password TEXT with which they answer a Digest challenge
  *   --ade                --enroll-url is a configuration URL (Device Enrollment Program): the
  * device posts what it says of itself, signed with its built-in identity
+ *   --web                with --ade: the device opens it in a web view (configuration_web_url)
  *   --account NAME@DOMAIN  account-driven enrolment: --enroll-url is the domain's https address,
  * where the device looks for /.well-known/com.apple.remotemanagement
  *   --user-name NAME     who logs in when the server asks for it, with --user-password
@@ -110,6 +111,7 @@ enum option_id {
     O_UA,
     O_PASSWORD,
     O_ADE,
+    O_WEB,
     O_ACCOUNT,
     O_USER_NAME,
     O_APPLE,
@@ -149,6 +151,7 @@ static const struct option options[] = {
     {"user-authenticate", 0, 0, O_UA},
     {"user-password", 1, 0, O_PASSWORD},
     {"ade", 0, 0, O_ADE},
+    {"web", 0, 0, O_WEB},
     {"account", 1, 0, O_ACCOUNT},
     {"user-name", 1, 0, O_USER_NAME},
     {"apple-ca", 1, 0, O_APPLE},
@@ -185,7 +188,7 @@ static void usage(FILE *to)
     fprintf(to,
             "usage: mdmsim --enroll-url URL [--devices N] [--kind iphone|ipad|mac|appletv|mix]\n"
             "  [--users N] [--shared-ipad] [--user-enrollment] [--user-authenticate]\n"
-            "  [--user-password TEXT] [--seed N] [--ade] [--account NAME@DOMAIN]\n"
+            "  [--user-password TEXT] [--seed N] [--ade [--web]] [--account NAME@DOMAIN]\n"
             "  [--user-name NAME] [--apple-ca FILE]\n"
             "  [--state DIR] [--sign] [--sign-sha1] [--proxy-header] [--server URL]\n"
             "  [--ca-file FILE] [--scep-get] [--binary PERCENT] [--concurrency N] [--threads N]\n"
@@ -250,6 +253,9 @@ static void set_option(int id, const char *v, struct arguments *a)
         break;
     case O_ADE:
         o->ade = true;
+        break;
+    case O_WEB:
+        o->web = true;
         break;
     case O_ACCOUNT:
         o->account = v;

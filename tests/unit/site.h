@@ -25,7 +25,7 @@ static struct site {
     struct app app;
     pid_t signer;
     /* what a request brings besides; set before site_ask() */
-    const char *authorization, *accept, *device_info, *address;
+    const char *authorization, *accept, *device_info, *cookie, *address, *type, *remote_user;
     /* what came back */
     struct resp resp;
 } site;
@@ -113,6 +113,10 @@ static inline const char *site_var(const struct req *r, const char *name)
         return site.authorization;
     if (strcmp(name, "HTTP_ACCEPT") == 0)
         return site.accept;
+    if (strcmp(name, "REMOTE_USER") == 0)
+        return site.remote_user;
+    if (strcmp(name, "HTTP_COOKIE") == 0)
+        return site.cookie;
     return strcmp(name, "HTTP_X_APPLE_ASPEN_DEVICEINFO") == 0 ? site.device_info : NULL;
 }
 
@@ -123,7 +127,7 @@ static inline int site_ask(handler_fn *fn, enum method method, const char *path,
     struct req req = {.method = method,
                       .path = path,
                       .query = query,
-                      .content_type = "",
+                      .content_type = site.type ? site.type : "",
                       .body = body,
                       .remote_addr = site.address,
                       .var = site_var,

@@ -2,120 +2,29 @@
  * test_ways.c: the ways in: configuration URL, Profile Service, account-driven enrolment: their
  * handlers with a real signer and database. openssl and python3 judge.
  */
-#include "site.h"
+#include "device.h"
 
 #include "enrollment/account.h"
 #include "enrollment/ade.h"
-#include "enrollment/apple.h"
 #include "enrollment/ota.h"
-#include "judge.h"
 #include "store/assigned.h"
-#include "store/enrollprofile.h"
 #include "store/enroluser.h"
 #include "store/handout.h"
 #include "store/invitation.h"
 #include "store/scep.h"
-#include "wire/cms.h"
-#include "wire/plist.h"
-
-/* A device: the identity that the test's Apple gave it, and what it says. */
-struct device {
-    struct pkey *key;
-    struct bytes cert;
-    const char *udid, *serial, *product, *os;
-    bool updates; /* MDM_CAN_REQUEST_SOFTWARE_UPDATE */
-    const char *challenge;
-};
-
-static struct pkey *apple_key;
-static struct bytes apple_cert;
-
-static struct bytes issue(const char *name, bool ca, struct pkey *key, int64_t from, int64_t to)
-{
-    struct buf der = BUF_INIT(1 << 16);
-    struct cert_profile p = {.common_name = name,
-                             .ca = ca,
-                             .path_len = -1,
-                             .client_auth = !ca,
-                             .email_protection = !ca,
-                             .not_before = from,
-                             .not_after = to};
-    assert_ok(
-        cert_issue(&p, bytes_of(NULL, 0), key, apple_cert, apple_key ? apple_key : key, &der, &err),
-        err);
-    struct bytes b = arena_bytes(site.a, buf_bytes(&der));
-    buf_free(&der);
-    return b;
-}
-
-static struct device device_new(const char *udid, const char *serial)
-{
-    struct device d = {.udid = udid, .serial = serial, .product = "iPhone12,1"};
-    int64_t now = clock_now();
-    assert_ok(pkey_new_rsa(2048, &d.key, &err), err);
-    d.cert = issue("device", false, d.key, now - DAY_US, now + DAY_US);
-    return d;
-}
-
-static struct bytes sign_with(const struct device *d, struct bytes cert, const struct pkey *key)
-{
-    struct buf xml = BUF_INIT(1 << 16), cms = BUF_INIT(1 << 16);
-    pl root = pl_new_dict();
-    if (d->udid)
-        pl_set_str(root, "UDID", d->udid);
-    if (d->serial)
-        pl_set_str(root, "SERIAL", d->serial);
-    pl_set_str(root, "PRODUCT", d->product);
-    pl_set_str(root, "VERSION", "21A329");
-    pl_set_str(root, "LANGUAGE", "en");
-    if (d->os)
-        pl_set_str(root, "OS_VERSION", d->os);
-    if (d->updates)
-        pl_set_bool(root, "MDM_CAN_REQUEST_SOFTWARE_UPDATE", true);
-    if (d->challenge)
-        pl_set_str(root, "CHALLENGE", d->challenge);
-    assert_int_equal(pl_to_xml(root, &xml), OK);
-    pl_free(&root);
-    assert_ok(cms_sign(buf_bytes(&xml), cert, key, NULL, 0, false, &cms, &err), err);
-    struct bytes b = arena_bytes(site.a, buf_bytes(&cms));
-    buf_free(&xml);
-    buf_free(&cms);
-    return b;
-}
-
-static struct bytes sign(const struct device *d)
-{
-    return sign_with(d, d->cert, d->key);
-}
 
 static int set_up(void **state)
 {
     (void)state;
-    struct buf pem = BUF_INIT(1 << 16);
-    struct pkey *key = NULL;
     site_up("drover_ways");
-    assert_ok(pkey_new_rsa(2048, &key, &err), err);
-    /* a CA that has ended, as Apple's have */
-    apple_cert = issue("Apple of the tests", true, key, 1, 2 * DAY_US);
-    apple_key = key;
-    uint8_t *kept = malloc(apple_cert.n);
-    memcpy(kept, apple_cert.p, apple_cert.n);
-    apple_cert.p = kept;
-    cert_to_pem(apple_cert, &pem);
-    site.conf->apple_roots = site_path("apple.pem");
-    FILE *f = fopen(site.conf->apple_roots, "w");
-    assert_int_equal(fwrite(pem.data, 1, pem.len, f), pem.len);
-    fclose(f);
-    buf_free(&pem);
+    apple_up();
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    apple_forget();
-    pkey_free(&apple_key);
-    free((void *)apple_cert.p);
+    apple_down();
     site_down();
     return 0;
 }
@@ -123,52 +32,12 @@ static int tear_down(void **state)
 static int clear(void **state)
 {
     (void)state;
-    static const char *const tables[] = {
-        "enroll_session", "assigned_device", "handout",        "scep_challenge", "enroll_profile",
-        "enrollment",     "enroll_user",     "login_throttle", "invitation",     "audit"};
-    char text[100];
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        snprintf(text, sizeof text, "DELETE FROM %s", tables[i]);
-        site_run(text);
-    }
-    arena_reset(site.a);
-    site.authorization = site.accept = NULL;
+    devices_clear();
     site.conf->enroll_open = false;
     site.conf->digest_algorithm = "MD5";
     site.conf->account_user_enrollment = "iPhone iPad";
     site.conf->account_device_enrollment = "Mac";
     return 0;
-}
-
-/* Makes an enrolment profile of that name with one field set, or two. */
-static void object(const char *name, const char *field, const char *value, const char *field2,
-                   const char *value2)
-{
-    struct enroll_content c;
-    struct enrollprofile_change x = {.name = name, .c = &c, .by = "test", .note = ""};
-    assert_ok(enroll_content_of_conf(site.conf, site.a, &c, &err), err);
-    assert_ok(enroll_field_set(enroll_field_find(field), site.a, &c, value, &err), err);
-    if (field2)
-        assert_ok(enroll_field_set(enroll_field_find(field2), site.a, &c, value2, &err), err);
-    assert_ok(enrollprofile_new(site.owner, site.conf, &x, &err), err);
-}
-
-/* What python3 says of the signed profile in the last answer. */
-static void judge_profile(const char *expression, const char *want)
-{
-    struct buf said = BUF_INIT(1 << 16), cmd = BUF_INIT(4096);
-    buf_fmt(
-        &cmd,
-        "openssl cms -verify -noverify -binary -inform DER -in $1 -out $2 2>/dev/null && "
-        "python3 -c \"import plistlib; p = plistlib.load(open('$2', 'rb')); "
-        "c = {x['PayloadType']: x for x in p.get('PayloadContent', {}) if isinstance(x, dict)}; "
-        "print(%s, end='')\"",
-        expression);
-    int status = judge_two(buf_cstr(&cmd), buf_bytes(&site.resp.body), bytes_of(NULL, 0), &said);
-    if (status != 0 || strcmp(buf_cstr(&said), want) != 0)
-        fail_msg("%s is \"%s\", not \"%s\"", expression, buf_cstr(&said), want);
-    buf_free(&said);
-    buf_free(&cmd);
 }
 
 static int ade(const char *path, const struct device *d)
@@ -189,7 +58,7 @@ static void profile_for_a_device(void **state)
     assert_int_equal(ade("/enroll/ade/none", &d), 404);
     assert_int_equal(ade("/enroll/ade/a/b", &d), 404);
     assert_int_equal(site_ask(ade_handle, METHOD_POST, "/enroll/ade", "", bytes_str("x")), 400);
-    struct bytes old = issue("past", false, d.key, 1, DAY_US);
+    struct bytes old = device_cert("past", false, d.key, 1, DAY_US);
     assert_int_equal(
         site_ask(ade_handle, METHOD_POST, "/enroll/ade", "", sign_with(&d, old, d.key)), 403);
     assert_int_equal(site_count("SELECT COUNT(*) FROM scep_challenge"), 1);
@@ -258,6 +127,10 @@ static void another_devices_serial(void **state)
     assert_int_equal(ade("/enroll/ade", &d), 200);
     d.serial = "SERIAL2";
     assert_int_equal(ade("/enroll/ade", &d), 403);
+    /* one whose serial number nobody told is not everybody's */
+    site_run("INSERT INTO enrollment (id, ident, kind, device_id, state, serial, created_at, "
+             "last_seen_at) VALUES (2, 'U-8', 1, 2, 2, '', 0, 0)");
+    assert_ok(claim_check(site.owner, "U-1", "", site.a, &err), err);
     site_run("UPDATE enrollment SET state = 3"); /* it has left */
     assert_int_equal(ade("/enroll/ade", &d), 200);
     pkey_free(&d.key);
@@ -558,7 +431,7 @@ static void challenges_of_the_service(void **state)
     struct bytes cert = apple_cert;
     apple_key = fake.key;
     apple_cert = bytes_of(NULL, 0);
-    fake.cert = issue("fake", false, fake.key, clock_now() - DAY_US, clock_now() + DAY_US);
+    fake.cert = device_cert("fake", false, fake.key, clock_now() - DAY_US, clock_now() + DAY_US);
     apple_key = apple;
     apple_cert = cert;
     assert_int_equal(ota(&fake), 403);
