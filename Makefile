@@ -15,7 +15,7 @@ B ?= build
 # One name for a folder of this tree, however it was called: what was built is known by its name.
 override B := $(patsubst $(CURDIR)/%,%,$(abspath $(B)))
 CC ?= gcc
-PKGS = openssl libplist-2.0 libmariadb jansson libcurl inih libqrencode
+PKGS = openssl libplist-2.0 libmariadb jansson libcurl inih libarchive libqrencode
 TEST_PKGS = cmocka
 VERSION := $(shell sed -n '1s/^Drover \([^ ]*\).*/\1/p' CHANGES 2>/dev/null)
 
@@ -119,7 +119,7 @@ ETC_WORDS = -e 's|@WEB_ETC@|$(SYSCONFDIR)/drover/web|g' -e 's|@DEVICE_LISTEN@|0.
   -e 's|@TLS_CERT@|$(SYSCONFDIR)/drover/tls/fullchain.pem|g' \
   -e 's|@TLS_KEY@|$(SYSCONFDIR)/drover/tls/privkey.pem|g' \
   -e 's|@CA_BUNDLE@|/var/lib/drover/device-ca.pem|g' -e 's|@RUN_DIR@|/run/drover|g' \
-  -e 's|@EMPTY_DIR@|$(PREFIX)/share/drover/htdocs|g' -e 's|@LOG_DIR@|/var/log/drover-web|g' \
+  -e 's|@ASSET_DIR@|/var/lib/drover/public|g' -e 's|@EMPTY_DIR@|$(PREFIX)/share/drover/htdocs|g' -e 's|@LOG_DIR@|/var/log/drover-web|g' \
   -e 's|@BIN_DIR@|$(PREFIX)/sbin|g' -e 's|@DROVER_CONF@|$(SYSCONFDIR)/drover/drover.conf|g'
 ETC_IN := $(shell cd scripts/etc && find . -name '*.in' | sed 's|^\./||' | sort)
 ETC_PLAIN := $(shell cd scripts/etc && find . -type f ! -name '*.in' | sed 's|^\./||' | sort)

@@ -111,6 +111,13 @@ static const struct verb verbs[] = {
     {"status", "[--json]", "the site in numbers", ctl_status},
     {"doctor", "[--tls-ca FILE] [--json]",
      "check the installation and say how to mend it; status 1 when a check fails", ctl_doctor},
+    {"app",
+     "list [--search TEXT] [--json]\nshow APP\n"
+     "add IDENTIFIER [--manifest-url URL] [--version TEXT] [OPTION...]\n"
+     "add - --file FILE [OPTION...]\nupdate APP [--file FILE] [--manifest-url URL] [--stage]\n"
+     "set APP --keys JSON\nremove APP --why TEXT\n... [--name TEXT] [--settings JSON|@FILE]",
+     "apps of the library: of the App Store, by a manifest, or by a file of your own (.ipa, .pkg)",
+     ctl_app},
     {"group",
      "list [--json]\nadd NAME [--filter JSON|@FILE] [--note TEXT]\n"
      "set GROUP [--filter JSON|@FILE] [--note TEXT]\ndevices GROUP [--json]\nput GROUP ID...\n"

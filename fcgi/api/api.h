@@ -44,6 +44,8 @@ handler_fn api_group_devices, api_group_delete;
 handler_fn api_tags, api_tags_edit, api_filter_facts;
 handler_fn api_assignments, api_assign, api_unassign, api_preview; /* assignments.c */
 handler_fn api_device_items;
+handler_fn api_apps, api_app_add, api_app_get, api_app_post; /* apps.c */
+handler_fn api_app_patch, api_app_delete, api_app_file_begin, api_app_file_add;
 handler_fn api_scep_challenge; /* scep.c */
 handler_fn api_scep_requests, api_scep_decide;
 handler_fn api_certificates, api_certificate; /* certificates.c */

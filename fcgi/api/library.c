@@ -304,7 +304,7 @@ void library_devices_answer(struct app *app, struct req *req, struct resp *resp,
 {
     const char *word = req_query(req, "state");
     int state = wanted_state_read(word);
-    int64_t counts[7], after = 0;
+    int64_t counts[WANTED__MAX], after = 0;
     struct wanted_row *x = NULL;
     struct library_item i;
     struct err err = {0};
@@ -330,7 +330,7 @@ void library_devices_answer(struct app *app, struct req *req, struct resp *resp,
     root = js_object();
     list = js_array();
     sums = js_object();
-    for (int s = WANTED_PENDING; s <= WANTED_REMOVED; s++)
+    for (int s = WANTED_PENDING; s <= WANTED_INSTALLING; s++)
         js_set_int(sums, wanted_state_name(s), counts[s]);
     js_set(root, "counts", sums);
     for (size_t k = 0; k < n; k++)

@@ -226,6 +226,11 @@ const struct conf_key conf_keys[] = {
     {"history", "days", INT, AT(history_days), "365", 1, 36500, .help =
         "days for which results of commands, with their reports, and changes of the inventory are "
         "kept"},
+    {"assets", "dir", PATH, AT(assets_dir), "{state_dir}/public", .help =
+        "folder of apps that were uploaded; its folder assets is what the web server shows to "
+        "devices as /assets/"},
+    {"assets", "max_mb", INT, AT(assets_max_mb), "4096", 1, 65536, .help =
+        "the largest file of an app that is taken, in MB"},
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},
     {"api", "escrow_url", URL, AT(escrow_url),

@@ -118,7 +118,11 @@ struct conf {
 
     const char *command_approval; /* [command] "never" or "sensitive": two persons for those */
     int64_t command_approval_hours;
-    int64_t history_days;   /* [history] results, events and their reports are kept so long */
+    int64_t history_days; /* [history] results, events and their reports are kept so long */
+
+    const char *assets_dir; /* [assets] files that the web server gives to devices */
+    int64_t assets_max_mb;
+
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */

@@ -41,6 +41,7 @@ ctl_fn ctl_status;                                      /* status.c */
 ctl_fn ctl_doctor;                                      /* doctor.c */
 ctl_fn ctl_catalogue;                                   /* catalogue.c */
 ctl_fn ctl_profile;                                     /* profile.c */
+ctl_fn ctl_app;                                         /* app.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */

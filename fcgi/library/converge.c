@@ -110,6 +110,8 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
         o = plan_when_due(c, now, err);
     if (o == OK && now >= c->next_drift)
         o = drift(c, now, err);
+    if (o == OK)
+        o = converge_apps(c, now, err);
     return o == OK ? converge_act(c, now, err) : o;
 }
 

@@ -74,6 +74,18 @@ static enum outcome passcode_wait(struct converge *c, const struct wanted_due *d
                    : o;
 }
 
+/* Why the device cannot have it; NULL: it can, as far as is known. */
+static const char *refused(struct converge *c, const struct batch_of *b,
+                           const struct device_facts *facts)
+{
+    if (b->d[0]->kind == LIBRARY_APP)
+        return facts->platform != PLATFORM_UNKNOWN && b->version.platforms != 0 &&
+                       !(b->version.platforms & (1u << facts->platform))
+                   ? "the app is not for this platform"
+                   : NULL;
+    return config_profile_refused(c->a, b->version.types, facts);
+}
+
 /* True: it may go ahead. */
 static bool clear(struct converge *c, const struct wanted_due *d, const struct batch_of *b,
                   int64_t now, enum outcome *o, struct err *err)
@@ -91,7 +103,7 @@ static bool clear(struct converge *c, const struct wanted_due *d, const struct b
         return true;
     else if (!b->known)
         *o = note_one(c, d, WANTED_FAILED, now + DAY_US, "the version is not in the library", err);
-    else if ((why = config_profile_refused(c->a, b->version.types, &facts)) != NULL)
+    else if ((why = refused(c, b, &facts)) != NULL)
         *o = note_one(c, d, WANTED_REFUSED, now, why, err);
     else if (d->after_id != 0 && !d->after_installed)
         *o = note_one(c, d, WANTED_PENDING, now + WAIT_US, "waits for another item to be installed",
@@ -157,6 +169,8 @@ static void keys_set(pl command, const struct wanted_due *d, const struct librar
 
 static const char *request_type_of(const struct wanted_due *d)
 {
+    if (d->kind == LIBRARY_APP)
+        return d->wanted ? "InstallApplication" : "RemoveApplication";
     if (d->kind == LIBRARY_PROVISIONING)
         return d->wanted ? "InstallProvisioningProfile" : "RemoveProvisioningProfile";
     return d->wanted ? "InstallProfile" : "RemoveProfile";
@@ -216,18 +230,23 @@ static enum outcome queue_batch(struct converge *c, const struct batch_of *b, in
 {
     const struct wanted_due *d = b->d[0];
     char uuid[UUID_LEN + 1], key[48];
+    bool file = d->wanted && d->kind != LIBRARY_APP;
     size_t queued = 0;
     struct bytes body;
     enum outcome o;
 
     uuid_v4(uuid);
     snprintf(key, sizeof key, "item:%lld", (long long)d->item_id);
-    o = command_text(c, request_type_of(d), uuid, d, &b->version, &body, err);
+    o = d->kind == LIBRARY_APP
+            ? converge_app_command(c, d, &b->version, uuid, &body, err)
+            : command_text(c, request_type_of(d), uuid, d, &b->version, &body, err);
+    if (o == INVALID) /* settings that were taken once and are none any more */
+        return wanted_note(c->db, b->d, b->n, WANTED_FAILED, now + DAY_US, err->msg, c->a, err);
     struct enqueue e = {.uuid = uuid,
                         .request_type = request_type_of(d),
                         .body = body,
-                        .fill = d->wanted ? COMMAND_FILL_FILE : 0,
-                        .fill_from = d->wanted ? b->version.id : 0,
+                        .fill = file ? COMMAND_FILL_FILE : 0,
+                        .fill_from = file ? b->version.id : 0,
                         .dedupe_key = key,
                         .dedupe = DEDUPE_SUPERSEDE,
                         .actor = CONVERGE_ACTOR,

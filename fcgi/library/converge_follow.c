@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "store/library.h"
+#include "wire/json.h"
 #include "wire/plist.h"
 
 #include <stdio.h>
@@ -39,6 +40,13 @@ static void fail(struct wanted_closed *x, int64_t now, const char *reason)
     x->reason = reason;
 }
 
+static bool rejected(pl report, const char *reason)
+{
+    const char *s = pl_get_str(report, "RejectionReason");
+
+    return s != NULL && strcmp(s, reason) == 0;
+}
+
 static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now)
 {
     struct err ignored;
@@ -48,13 +56,34 @@ static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now
 
     if (x->report.n > 0 && pl_parse(x->report, &root, &ignored) == OK)
         text = error_text(c->a, root, &code);
+    if (x->wanted && x->kind == LIBRARY_APP && rejected(root, "AppAlreadyQueued")) {
+        x->next = WANTED_INSTALLING; /* it is on its way */
+        x->due_at = now;
+        pl_free(&root);
+        return;
+    }
     pl_free(&root);
-    if (!x->wanted && (code == NOT_MANAGED || !x->listed)) {
+    if (!x->wanted && (code == NOT_MANAGED || (x->kind == LIBRARY_PROFILE && !x->listed))) {
         x->next = WANTED_REMOVED; /* what is to go is not there */
         x->due_at = now;
         return;
     }
     fail(x, now, text != NULL ? text : "the device reported an error");
+}
+
+/* A managed app is there when the device says so; the command only begins it. */
+static bool app_is_followed(const struct wanted_closed *x)
+{
+    struct err ignored;
+    bool not_managed = false;
+    js settings = NULL;
+
+    if (x->kind != LIBRARY_APP)
+        return false;
+    if (x->settings[0] != '\0' && js_parse(bytes_str(x->settings), &settings, &ignored) == OK)
+        js_get_bool(js_get(settings, "Options"), "NotManaged", &not_managed);
+    js_free(&settings);
+    return !not_managed;
 }
 
 static void judge(struct converge *c, struct wanted_closed *x, int64_t now)
@@ -63,7 +92,9 @@ static void judge(struct converge *c, struct wanted_closed *x, int64_t now)
     x->due_at = now;
     switch (x->state) {
     case QUEUE_ACKNOWLEDGED:
-        x->next = x->wanted ? WANTED_INSTALLED : WANTED_REMOVED;
+        x->next = !x->wanted           ? WANTED_REMOVED
+                  : app_is_followed(x) ? WANTED_INSTALLING
+                                       : WANTED_INSTALLED;
         break;
     case QUEUE_ERROR:
         judge_error(c, x, now);

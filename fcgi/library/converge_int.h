@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "library/converge.h"
+#include "store/library.h"
 #include "store/wanted.h"
 
 #define CONVERGE_ACTOR "rule:convergence"
@@ -31,6 +32,12 @@ enum outcome converge_act(struct converge *c, int64_t now, struct err *err) MUST
 /* Queues a command for one enrollment that is not about an item. */
 enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
                               const char *dedupe_key, int64_t now, struct err *err) MUST_USE;
+/* converge_app.c: apps whose command a device has taken. */
+enum outcome converge_apps(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* The command that installs or removes an app, in c->a. */
+enum outcome converge_app_command(struct converge *c, const struct wanted_due *d,
+                                  const struct library_version *v, const char *uuid,
+                                  struct bytes *out, struct err *err) MUST_USE;
 /* converge_follow.c: what became of them. since 0: those that were open for long. */
 enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
                              struct err *err) MUST_USE;

@@ -2,6 +2,7 @@
 #include "library/edit.h"
 
 #include "base/limits.h"
+#include "library/apps.h"
 #include "library/profiles.h"
 
 #include <errno.h>
@@ -72,6 +73,19 @@ static enum outcome signing_read(struct edit *e, js value)
                : err_set(e->err, INVALID, "\"signing\" is drover, uploaded or none");
 }
 
+static enum outcome settings_read(struct edit *e, js value)
+{
+    struct buf text = BUF_INIT(LIM_MB);
+    struct findings found;
+    enum outcome o = app_settings_check(e->a, value, &found, e->err);
+
+    if (o == OK && (js_write(value, false, &text) != OK ||
+                    (e->item->settings = arena_strdup(e->a, buf_cstr(&text))) == NULL))
+        o = err_set(e->err, ERROR, "out of memory");
+    buf_free(&text);
+    return o;
+}
+
 static enum outcome key_read(struct edit *e, const char *key, js value)
 {
     struct library_item *i = e->item;
@@ -93,6 +107,8 @@ static enum outcome key_read(struct edit *e, const char *key, js value)
         return signing_read(e, value);
     if (profile && strcmp(key, "encrypt") == 0)
         return flag_read(value, key, &i->encrypt, e->err);
+    if (i->kind == LIBRARY_APP && strcmp(key, "settings") == 0)
+        return settings_read(e, value);
     return err_set(e->err, INVALID, "unknown key \"%.64s\"", key);
 }
 

@@ -14,9 +14,12 @@ enum wanted_state {
     WANTED_INSTALLED,
     WANTED_FAILED,
     WANTED_REFUSED,
-    WANTED_REMOVED
+    WANTED_REMOVED,
+    WANTED_INSTALLING, /* an app: the device has taken the command */
+    WANTED__MAX
 };
-/* "pending", "queued", "installed", "failed", "not-applicable", "removed"; "?" otherwise. */
+/* "pending", "queued", "installed", "failed", "not-applicable", "removed",
+ * "installing"; "?" otherwise. */
 const char *wanted_state_name(int state);
 /* 0: no such word. */
 int wanted_state_read(const char *word);
@@ -113,6 +116,7 @@ struct wanted_closed {
     const char *closed_why; /* "" */
     struct bytes report;    /* of an error */
     bool listed;            /* the inventory has it */
+    const char *settings;   /* of an app; "" */
     /* to be set by the caller */
     int next; /* enum wanted_state */
     int64_t due_at;
@@ -130,6 +134,16 @@ enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t 
  * later the more often that happened. *n: how many. */
 enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n,
                           struct err *err) MUST_USE;
+
+/* An app whose command a device has taken, and what the device says of it. */
+struct wanted_app {
+    struct wanted_due due; /* what wanted_note() needs, ident, identifier */
+    const char *status;    /* of ManagedApplicationList; "": it is not there */
+    int64_t told_at;       /* when the device told its managed apps last; 0: never */
+    int64_t since;         /* when it took the command */
+};
+enum outcome wanted_apps(struct db *db, int64_t now, size_t max, struct arena *a,
+                         struct wanted_app **out, size_t *n, struct err *err) MUST_USE;
 
 /* ---- devices that have just enrolled ---- */
 
@@ -167,8 +181,8 @@ enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t a
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
 /* How many devices of an item are in each state: counts[s]. */
-enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a, int64_t counts[7],
-                           struct err *err) MUST_USE;
+enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
+                           int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 /* Tries a failed or refused item of a device (NULL: of all devices) at once. */
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
                           int64_t now, uint64_t *n, struct err *err) MUST_USE;

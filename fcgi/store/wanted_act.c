@@ -29,8 +29,9 @@ static const struct sql NOTE = {
     "wanted_note",
     "UPDATE device_item FORCE INDEX (PRIMARY) SET changed_at = IF(state = ?, changed_at, ?), state "
     "= ?, due_at = ?, "
-    "reason = ?, installed_version = IF(? = 6, 0, installed_version) WHERE "
-    "(enrollment_id, item_id, wanted, version, state) IN (%IN%)",
+    "reason = ?, installed_version = IF(? = 6, 0, IF(? = 3, version, installed_version)), "
+    "installed_at = IF(? = 3, ?, installed_at) WHERE (enrollment_id, item_id, wanted, version, "
+    "state) IN (%IN%)",
     5};
 static const struct sql LOCK = {"wanted_lock",
                                 "SELECT enrollment_id FROM device_item FORCE INDEX (PRIMARY) WHERE "
@@ -82,14 +83,15 @@ const char *wanted_state_name(int state)
     static const char *const names[] = {
         [WANTED_PENDING] = "pending",        [WANTED_QUEUED] = "queued",
         [WANTED_INSTALLED] = "installed",    [WANTED_FAILED] = "failed",
-        [WANTED_REFUSED] = "not-applicable", [WANTED_REMOVED] = "removed"};
+        [WANTED_REFUSED] = "not-applicable", [WANTED_REMOVED] = "removed",
+        [WANTED_INSTALLING] = "installing"};
 
-    return state >= WANTED_PENDING && state <= WANTED_REMOVED ? names[state] : "?";
+    return state >= WANTED_PENDING && state <= WANTED_INSTALLING ? names[state] : "?";
 }
 
 int wanted_state_read(const char *word)
 {
-    for (int s = WANTED_PENDING; word != NULL && s <= WANTED_REMOVED; s++)
+    for (int s = WANTED_PENDING; word != NULL && s <= WANTED_INSTALLING; s++)
         if (strcmp(wanted_state_name(s), word) == 0)
             return s;
     return 0;
@@ -167,8 +169,9 @@ enum outcome wanted_note(struct db *db, const struct wanted_due *const *d, size_
         k = n - from < CHUNK ? n - from : CHUNK;
         for (size_t i = 0; i < k; i++)
             as_read(d[from + i], list + i * 5);
-        o = db_exec_in(db, &NOTE, (struct val[]){s, due, s, due, val_cut(reason, REASON_CHARS), s},
-                       6, list, k, a, NULL, err);
+        o = db_exec_in(db, &NOTE,
+                       (struct val[]){s, due, s, due, val_cut(reason, REASON_CHARS), s, s, s, due},
+                       9, list, k, a, NULL, err);
     }
     return o;
 }
@@ -287,7 +290,9 @@ enum outcome rollout_get(struct db *db, int64_t item_id, int version, struct are
     for (size_t i = 0; o == OK && i < r.n; i++) {
         int64_t state = row_at(&r, i, 0)->i, count = row_at(&r, i, 1)->i;
 
-        out->queued += state == WANTED_QUEUED || state == WANTED_PENDING ? count : 0;
+        out->queued +=
+            state == WANTED_QUEUED || state == WANTED_PENDING || state == WANTED_INSTALLING ? count
+                                                                                            : 0;
         out->installed += state == WANTED_INSTALLED ? count : 0;
         out->failed += state == WANTED_FAILED ? count : 0;
     }

@@ -13,7 +13,7 @@
 #define CLOSED_COLUMNS                                                                             \
     "d.enrollment_id, d.item_id, d.command_id, d.wanted, d.version, d.attempts, i.kind, "          \
     "i.identifier, r.state, r.closed_why, IF(r.state IN (5, 6), r.report, NULL), "                 \
-    "p.identifier IS NOT NULL "
+    "p.identifier IS NOT NULL, i.settings "
 #define CLOSED_JOINS                                                                               \
     "JOIN library_item i ON i.id = d.item_id LEFT JOIN inv_profile p ON p.enrollment_id = "        \
     "d.enrollment_id AND p.identifier = i.identifier "
@@ -61,10 +61,30 @@ static const struct sql DRIFT = {
     "?, "
     "changed_at = ? WHERE enrollment_id = ? AND item_id = ? AND state = 3",
     0};
+static const struct sql APPS_DRIFTED = {
+    "wanted_apps_drifted",
+    "SELECT d.enrollment_id, d.item_id, d.attempts, d.installed_at FROM library_item i JOIN "
+    "device_item d ON d.item_id = i.id AND d.wanted = 1 AND d.version = i.version AND d.state = 3 "
+    "JOIN inv_area a ON a.enrollment_id = d.enrollment_id AND a.area = 8 AND a.reported_at > "
+    "d.installed_at LEFT JOIN inv_managed_app p ON p.enrollment_id = d.enrollment_id AND "
+    "p.identifier = i.identifier WHERE i.kind = 3 AND i.deleted_at = 0 AND p.identifier IS NULL "
+    "AND COALESCE(JSON_VALUE(i.settings, '$.Options.NotManaged'), '0') NOT IN ('1', 'true') LIMIT "
+    "?",
+    0};
+static const struct sql APPS = {
+    "wanted_apps",
+    "SELECT d.enrollment_id, d.item_id, d.wanted, d.version, d.attempts, e.ident, i.identifier, "
+    "m.status, a.reported_at, d.changed_at FROM device_item d JOIN enrollment e ON e.id = "
+    "d.enrollment_id JOIN library_item i ON i.id = d.item_id LEFT JOIN inv_managed_app m ON "
+    "m.enrollment_id = d.enrollment_id AND m.identifier = i.identifier LEFT JOIN inv_area a ON "
+    "a.enrollment_id = d.enrollment_id AND a.area = 8 WHERE d.state = 7 AND d.due_at <= ? "
+    "ORDER BY d.due_at LIMIT ?",
+    0};
 static const struct sql NEWCOMERS = {
     "newcomer_list",
     "SELECT n.device_id, n.at, e.ident, n.awaiting, n.planned, (SELECT COUNT(*) FROM device_item d "
-    "WHERE d.enrollment_id = n.device_id AND d.wanted = 1 AND d.state IN (1, 2, 4)) FROM newcomer "
+    "WHERE d.enrollment_id = n.device_id AND d.wanted = 1 AND d.state IN (1, 2, 4, 7)) FROM "
+    "newcomer "
     "n "
     "JOIN enrollment e ON e.id = n.device_id ORDER BY n.planned, n.at LIMIT ?",
     0};
@@ -91,7 +111,8 @@ static void closed_from_row(const struct val *v, struct wanted_closed *c)
                                 .state = (int)val_or_0(&v[8]),
                                 .closed_why = val_text(&v[9]),
                                 .report = val_bytes(&v[10]),
-                                .listed = v[11].i != 0};
+                                .listed = v[11].i != 0,
+                                .settings = val_text(&v[12])};
 }
 
 /* Those that are still open are looked at again later. */
@@ -103,7 +124,7 @@ static enum outcome look_later(struct db *db, const struct rows *r, int64_t chec
     enum outcome o = OK;
 
     for (size_t i = 0; o == OK && i <= r->n; i++) {
-        if (i < r->n && row_at(r, i, 12)->i != 0) {
+        if (i < r->n && row_at(r, i, 13)->i != 0) {
             list[k * 2] = *row_at(r, i, 0);
             list[k++ * 2 + 1] = *row_at(r, i, 1);
         }
@@ -133,7 +154,7 @@ enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t ch
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < r.n; i++)
-        if (since != 0 || row_at(&r, i, 12)->i == 0)
+        if (since != 0 || row_at(&r, i, 13)->i == 0)
             closed_from_row(row_at(&r, i, 0), &(*out)[(*n)++]);
     return OK;
 }
@@ -183,14 +204,15 @@ enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t 
     return o == OK ? wake(db, c, n, now, a, err) : o;
 }
 
-enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, struct err *err)
+static enum outcome drift_of(struct db *db, const struct sql *find, int64_t now, size_t max,
+                             size_t *n, struct err *err)
 {
     struct arena *a = arena_new(8 * LIM_MB);
     struct val *args;
     struct rows r = {0};
-    enum outcome o =
-        a != NULL ? db_select(db, &DRIFTED, (struct val[]){val_int((int64_t)max)}, 1, a, &r, err)
-                  : err_set(err, ERROR, "out of memory");
+    enum outcome o = a != NULL
+                         ? db_select(db, find, (struct val[]){val_int((int64_t)max)}, 1, a, &r, err)
+                         : err_set(err, ERROR, "out of memory");
 
     *n = 0;
     args = o == OK ? arena_array(a, r.n * 6 + 1, sizeof *args) : NULL;
@@ -215,6 +237,48 @@ enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, str
         *n = r.n;
     arena_free(&a);
     return o;
+}
+
+enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, struct err *err)
+{
+    size_t profiles = 0, apps = 0;
+    enum outcome o = drift_of(db, &DRIFTED, now, max, &profiles, err);
+
+    if (o == OK)
+        o = drift_of(db, &APPS_DRIFTED, now, max, &apps, err);
+    *n = profiles + apps;
+    return o;
+}
+
+enum outcome wanted_apps(struct db *db, int64_t now, size_t max, struct arena *a,
+                         struct wanted_app **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &APPS, (struct val[]){val_int(now), val_int((int64_t)max)}, 2, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+
+        (*out)[*n] = (struct wanted_app){.due = {.enrollment_id = v[0].i,
+                                                 .item_id = v[1].i,
+                                                 .wanted = v[2].i != 0,
+                                                 .version = (int)v[3].i,
+                                                 .attempts = (int)v[4].i,
+                                                 .state = WANTED_INSTALLING,
+                                                 .ident = v[5].s,
+                                                 .identifier = v[6].s},
+                                         .status = val_text(&v[7]),
+                                         .told_at = val_or_0(&v[8]),
+                                         .since = v[9].i};
+    }
+    return OK;
 }
 
 enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct newcomer **out,

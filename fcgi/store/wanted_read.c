@@ -90,15 +90,15 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
     return o == OK ? rows_read(&r, a, out, n, err) : o;
 }
 
-enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a, int64_t counts[7],
-                           struct err *err)
+enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
+                           int64_t counts[WANTED__MAX], struct err *err)
 {
     struct rows r;
     enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, &r, err);
 
-    memset(counts, 0, 7 * sizeof *counts);
+    memset(counts, 0, WANTED__MAX * sizeof *counts);
     for (size_t i = 0; o == OK && i < r.n; i++)
-        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i <= WANTED_REMOVED)
+        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i <= WANTED_INSTALLING)
             counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
     return o;
 }

@@ -11,7 +11,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # Debian packages: to build, to run, to test.
 BUILD_PACKAGES=(build-essential pkg-config libfcgi-dev libssl-dev libplist-dev libmariadb-dev
-    libjansson-dev libcurl4-openssl-dev libinih-dev libqrencode-dev)
+    libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev libqrencode-dev)
 RUN_PACKAGES=(mariadb-server-core mariadb-client-core mariadb-client lighttpd lighttpd-mod-openssl
     openssl curl ca-certificates procps util-linux)
 APACHE_PACKAGES=(apache2-bin libapache2-mod-fcgid)

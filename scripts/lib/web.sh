@@ -6,7 +6,9 @@
 # Makes $state/web afresh from the files that are installed with Drover.
 web_prepare() {
     local f backend
-    mkdir -p "$state/web" "$run_dir/empty"
+    mkdir -p "$state/web" "$run_dir/empty" "$run_dir/public"
+    chmod 0711 "$run_dir/public"
+    [ "$spawn" = 0 ] || [ "$(id -u)" != 0 ] || chown www-data "$run_dir/public"
     WORDS[WEB_ETC]=$state/web
     if [ "$web" = lighttpd ]; then
         backend=sockets
@@ -18,7 +20,7 @@ web_prepare() {
     else
         backend=drover-proxy-fcgi
         [ "$spawn" = 0 ] || backend=drover-fcgid
-        for f in drover limits $backend; do render "$top/scripts/etc/apache/$f.conf.in" "$state/web/$f.conf"; done
+        for f in drover limits assets $backend; do render "$top/scripts/etc/apache/$f.conf.in" "$state/web/$f.conf"; done
         cp "$state/web/$backend.conf" "$state/web/backend.conf"
         apache_main >"$state/web/main.conf"
         apache2 -t -f "$state/web/main.conf" >"$state/log/web-start.log" 2>&1 || web_refused
