@@ -271,12 +271,10 @@ class Server:
 
     def command_state(self, ident, command_uuid):
         """Where a command of an enrollment stands, as a word; None when it has none."""
-        rows = self.sql("SELECT x.state FROM %s x JOIN command c ON c.id=x.command_id JOIN "
-                        "enrollment e ON e.id=x.enrollment_id WHERE e.ident='%s' AND "
-                        "c.uuid='%s'" % ("queue", ident, command_uuid))
-        rows += self.sql("SELECT x.state FROM %s x JOIN command c ON c.id=x.command_id JOIN "
-                         "enrollment e ON e.id=x.enrollment_id WHERE e.ident='%s' AND "
-                         "c.uuid='%s'" % ("result", ident, command_uuid))
+        one = ("SELECT x.state FROM %s x JOIN command c ON c.id=x.command_id JOIN enrollment e ON "
+               "e.id=x.enrollment_id WHERE e.ident='%s' AND c.uuid='%s'")
+        rows = self.sql(" UNION ALL ".join(one % (t, ident, command_uuid)
+                                           for t in ("queue", "result")))
         assert len(rows) < 2, "the command stands in queue and result"
         return self.STATES[int(rows[0][0])] if rows else None
 

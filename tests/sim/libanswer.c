@@ -198,62 +198,27 @@ static enum answer location(struct simdev *d, unsigned channel, pl command, pl r
     return ANS_ACKNOWLEDGED;
 }
 
-/* ------------------------------------------------------------------ apps, settings */
+/* ------------------------------------------------------------------ settings */
 
-static struct app **app_place(struct simdev *d, const char *identifier)
+/* 0, or the code of what is wrong with a setting. */
+static int64_t apply_setting(struct simdev *d, const char *item, pl one, const char **domain)
 {
-    struct app **a = &d->apps;
-    while (*a && strcmp((*a)->identifier, identifier) != 0)
-        a = &(*a)->next;
-    return a;
-}
+    const char *name = pl_get_str(one, "DeviceName");
+    struct bytes image;
 
-static enum answer install_app(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    const char *identifier = pl_get_str(command, "Identifier");
-    const char *manifest = pl_get_str(command, "ManifestURL");
-    int64_t store_id = 0;
-    char made_up[64];
-    (void)channel;
-    bool by_id = pl_get_int(command, "iTunesStoreID", &store_id);
-    if ((identifier != NULL) + (manifest != NULL) + by_id != 1)
-        return ANS_FORMAT_ERROR;
-    if (!identifier) {
-        snprintf(made_up, sizeof made_up, by_id ? "com.example.store%lld" : "com.example.inhouse",
-                 (long long)store_id);
-        identifier = made_up;
+    *domain = "MCSettingsErrorDomain";
+    if (!setting_known(d, item))
+        return 28000;
+    if (strcmp(item, "Wallpaper") == 0 && (!pl_get_data(one, "Image", &image) || image.n == 0))
+        return 28001;
+    if (strcmp(item, "DeviceName") == 0 && name) {
+        free(d->device_name);
+        d->device_name = strdup(name);
     }
-    struct app **place = app_place(d, identifier);
-    if (*place && (*place)->managed) {
-        pl_set_str(report, "RejectionReason", "AppAlreadyInstalled");
-        return refuse(report, 12025, "The app is already installed.");
-    }
-    if (!*place) {
-        *place = calloc(1, sizeof **place);
-        if (!*place)
-            abort();
-        (*place)->identifier = strdup(identifier);
-    }
-    (*place)->managed = true;
-    pl_set_str(report, "Identifier", identifier);
-    pl_set_str(report, "State", d->hw.supervised ? "Installing" : "Prompting");
-    return ANS_ACKNOWLEDGED;
-}
-
-static enum answer remove_app(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    const char *identifier = pl_get_str(command, "Identifier");
-    (void)channel;
-    if (!identifier)
-        return ANS_FORMAT_ERROR;
-    struct app **a = app_place(d, identifier), *gone = *a;
-    if (!gone || !gone->managed)
-        return refuse(report, 12029, "The app is not managed.");
-    *a = gone->next;
-    free(gone->identifier);
-    free(gone);
-    pl_set_str(report, "Identifier", identifier);
-    return ANS_ACKNOWLEDGED;
+    *domain = "MCMDMErrorDomain";
+    if (strncmp(item, "Application", 11) == 0 && !app_set(d, one))
+        return 12029;
+    return 0;
 }
 
 static enum answer settings(struct simdev *d, unsigned channel, pl command, pl report)
@@ -266,13 +231,17 @@ static enum answer settings(struct simdev *d, unsigned channel, pl command, pl r
     }
     for (size_t i = 0; i < pl_size(list); i++) {
         pl one = pl_at(list, i), result = pl_new_dict();
-        const char *item = pl_get_str(one, "Item"), *name = pl_get_str(one, "DeviceName");
+        const char *item = pl_get_str(one, "Item"), *domain;
+        int64_t code = item ? apply_setting(d, item, one, &domain) : 0;
         pl_set_str(result, "Item", item ? item : "");
-        if (item && strcmp(item, "DeviceName") == 0 && name) {
-            free(d->device_name);
-            d->device_name = strdup(name);
-        }
-        pl_set_str(result, "Status", item ? "Acknowledged" : "CommandFormatError");
+        if (pl_get_str(one, "Identifier"))
+            pl_set_str(result, "Identifier", pl_get_str(one, "Identifier"));
+        if (code != 0)
+            answer_error(result, domain, code, "The setting cannot be applied.");
+        pl_set_str(result, "Status",
+                   !item       ? "CommandFormatError"
+                   : code != 0 ? "Error"
+                               : "Acknowledged");
         pl_append(results, result);
     }
     pl_set(report, "Settings", results);
@@ -331,15 +300,21 @@ static const struct known {
     {"DisableLostMode", 0, IOS, lost_mode_off},
     {"EnableLostMode", 0, IOS, lost_mode},
     {"EraseDevice", 8, ALL, yes},
-    {"InstallApplication", 0, ALL, install_app},
-    {"InstallEnterpriseApplication", 0, MAC, yes},
+    {"ApplyRedemptionCode", 4096, IOS, app_redeem},
+    {"InstallApplication", 4096, IOS | TV, app_install},
+    {"InstallApplication", 0, MAC, app_install},
     {"InstallProfile", 2, ALL, install_profile},
+    {"InstallProvisioningProfile", 128, ALL, provisioning_install},
     {"InstalledApplicationList", 256, ALL, query_installed_apps},
-    {"ManagedApplicationList", 0, ALL, query_managed_apps},
+    {"ManagedApplicationAttributes", 4096, IOS | TV, app_attributes},
+    {"ManagedApplicationConfiguration", 4096, IOS | TV, app_configuration},
+    {"ManagedApplicationFeedback", 4096, IOS | TV, app_feedback},
+    {"ManagedApplicationList", 0, ALL, app_list_managed},
     {"ProfileList", 1, ALL, query_profile_list},
-    {"ProvisioningProfileList", 64, ALL, query_empty_list},
-    {"RemoveApplication", 0, ALL, remove_app},
+    {"ProvisioningProfileList", 64, ALL, provisioning_list},
+    {"RemoveApplication", 0, ALL, app_remove},
     {"RemoveProfile", 2, ALL, remove_profile},
+    {"RemoveProvisioningProfile", 128, ALL, provisioning_remove},
     {"RequestUnlockToken", 4, IOS, unlock_token},
     {"RestartDevice", 4, ALL, restart},
     {"Restrictions", 512, IOS | TV, query_restrictions},
@@ -359,16 +334,15 @@ enum answer answer_command(struct simdev *d, unsigned channel, const char *type,
     for (size_t i = 0; !k && i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].type, type) == 0 && (known[i].kinds & (1u << d->hw.kind)))
             k = &known[i];
-    if (!k)
-        return refuse(report, 12021, "The request type is not valid.");
-    if ((d->mdm->access_rights & k->rights) != k->rights)
+    if (k && (d->mdm->access_rights & k->rights) != k->rights)
         return refuse(report, 12007, "The access rights do not allow this command.");
     if (d->hw.kind == HW_MAC)
         pl_set_str(report, "RequestType", type); /* as Macs do */
     const char *identifier = pl_get_str(command, "Identifier");
     bool own = strcmp(type, "RemoveProfile") == 0 && identifier &&
                strcmp(identifier, d->mdm->profile_identifier) == 0;
-    enum answer a = k->fn(d, channel, command, report);
+    enum answer a = k ? k->fn(d, channel, command, report)
+                      : answer_plausibly(d, channel, type, command, report);
     if (a == ANS_ACKNOWLEDGED && own)
         *after = AFTER_LEFT;
     if (a == ANS_ACKNOWLEDGED && strcmp(type, "EraseDevice") == 0)

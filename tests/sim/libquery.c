@@ -314,24 +314,6 @@ enum answer query_installed_apps(struct simdev *d, unsigned channel, pl command,
     return ANS_ACKNOWLEDGED;
 }
 
-enum answer query_managed_apps(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    pl all = pl_new_dict();
-    (void)channel;
-    for (struct app *a = d->apps; a; a = a->next) {
-        if (!a->managed || !wanted(command, a->identifier))
-            continue;
-        pl one = pl_new_dict();
-        pl_set_str(one, "Status", "Managed");
-        pl_set_int(one, "ManagementFlags", 1);
-        pl_set_bool(one, "HasConfiguration", false);
-        pl_set_bool(one, "HasFeedback", false);
-        pl_set(all, a->identifier, one);
-    }
-    pl_set(report, "ManagedApplicationList", all);
-    return ANS_ACKNOWLEDGED;
-}
-
 /* ------------------------------------------------------------------ Restrictions */
 
 static bool add_restriction(const char *key, pl value, void *arg)
@@ -395,14 +377,5 @@ enum answer query_users(struct simdev *d, unsigned channel, pl command, pl repor
         pl_append(list, u);
     }
     pl_set(report, "Users", list);
-    return ANS_ACKNOWLEDGED;
-}
-
-enum answer query_empty_list(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    (void)d;
-    (void)channel;
-    (void)command;
-    pl_set(report, "ProvisioningProfileList", pl_new_array());
     return ANS_ACKNOWLEDGED;
 }

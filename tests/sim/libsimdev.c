@@ -166,11 +166,17 @@ static void forget_installed(struct simdev *d)
         free(p->summary);
         free(p);
     }
+    while (d->provisioning) {
+        struct installed *p = d->provisioning;
+        d->provisioning = p->next;
+        free(p->identifier);
+        free(p->summary);
+        free(p);
+    }
     while (d->apps) {
         struct app *a = d->apps;
         d->apps = a->next;
-        free(a->identifier);
-        free(a);
+        app_free(&a);
     }
 }
 

@@ -76,9 +76,16 @@ struct installed { /* a profile: the dictionary of mobileconfig_summary(), as a 
     struct installed *next;
 };
 
+struct plist_octets { /* a value of a property list, as a binary list; p NULL: none */
+    uint8_t *p;
+    size_t n;
+};
+
 struct app {
     char *identifier;
     bool managed;
+    bool waits;                             /* for a redemption code */
+    struct plist_octets config, attributes; /* what Settings gave it */
     struct app *next;
 };
 
@@ -132,6 +139,7 @@ struct simdev {
     unsigned nchannels;
 
     struct installed *profiles;
+    struct installed *provisioning; /* by UUID, which is the identifier here */
     struct app *apps;
     bool passcode, locked, lost_mode, awaiting;
     unsigned passcode_cleared, restarts;
@@ -282,10 +290,32 @@ enum answer query_security_info(struct simdev *d, unsigned channel, pl command, 
 enum answer query_profile_list(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer query_certificate_list(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer query_installed_apps(struct simdev *d, unsigned channel, pl command, pl report);
-enum answer query_managed_apps(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer query_restrictions(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer query_users(struct simdev *d, unsigned channel, pl command, pl report);
-enum answer query_empty_list(struct simdev *d, unsigned channel, pl command, pl report);
+
+/* libapps.c: called through that table too. */
+enum answer app_install(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_remove(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_configuration(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_attributes(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_feedback(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer provisioning_install(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer provisioning_remove(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer provisioning_list(struct simdev *d, unsigned channel, pl command, pl report);
+/* A setting of a managed app: its configuration or attributes. False: it is not managed. */
+bool app_set(struct simdev *d, pl setting);
+/* Where the app of that identifier is, or is to be. */
+struct app **app_place(struct simdev *d, const char *identifier);
+void app_free(struct app **a);
+
+/* libplausible.c: every other command of the catalogue: refused where this device does not know it
+ * or the rights are missing, otherwise answered with made-up values. */
+enum answer answer_plausibly(struct simdev *d, unsigned channel, const char *type, pl command,
+                             pl report);
+/* Whether this device has such a setting. */
+bool setting_known(const struct simdev *d, const char *item);
 
 /* ---------------------------------------------------------------- libkeep.c */
 /* Writes the device's file, when there is a state folder. */

@@ -1,0 +1,331 @@
+/* libapps.c: apps, what they are given and leave, and provisioning profiles: commands that change
+ * what a device has, and the questions about it. */
+#include "libsimdev.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "wire/cms.h"
+#include <stdlib.h>
+
+static enum answer refuse(pl report, int64_t code, const char *text)
+{
+    answer_error(report, "MCMDMErrorDomain", code, text);
+    return ANS_ERROR;
+}
+
+/* ------------------------------------------------------------------ values that are kept */
+
+static void keep(struct plist_octets *k, pl value)
+{
+    struct buf out = BUF_INIT(LIM_MB);
+
+    free(k->p);
+    *k = (struct plist_octets){NULL, 0};
+    if (value == NULL)
+        return;
+    if (pl_to_binary(value, &out) != OK)
+        abort();
+    k->p = (uint8_t *)out.data;
+    k->n = out.len;
+}
+
+static pl kept(const struct plist_octets *k)
+{
+    struct err err;
+    pl v = NULL;
+
+    return k->p && pl_parse(bytes_of(k->p, k->n), &v, &err) == OK ? v : NULL;
+}
+
+void app_free(struct app **a)
+{
+    if (!*a)
+        return;
+    free((*a)->identifier);
+    free((*a)->config.p);
+    free((*a)->attributes.p);
+    free(*a);
+    *a = NULL;
+}
+
+/* ------------------------------------------------------------------ installing and removing */
+
+struct app **app_place(struct simdev *d, const char *identifier)
+{
+    struct app **a = &d->apps;
+    while (*a && strcmp((*a)->identifier, identifier) != 0)
+        a = &(*a)->next;
+    return a;
+}
+
+static struct app *app_make(struct simdev *d, const char *identifier)
+{
+    struct app **place = app_place(d, identifier);
+
+    if (!*place) {
+        *place = calloc(1, sizeof **place);
+        if (!*place || !((*place)->identifier = strdup(identifier)))
+            abort();
+    }
+    return *place;
+}
+
+static enum answer reject(pl report, const char *reason, int64_t code, const char *text)
+{
+    pl_set_str(report, "RejectionReason", reason);
+    return refuse(report, code, text);
+}
+
+/* Paid apps wait for a code; the simulated store has one such family. */
+static bool is_paid(const char *identifier)
+{
+    return strncmp(identifier, "com.example.paid", 16) == 0;
+}
+
+enum answer app_install(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *identifier = pl_get_str(command, "Identifier");
+    const char *manifest = pl_get_str(command, "ManifestURL");
+    int64_t store_id = 0;
+    char made_up[64];
+    (void)channel;
+    bool by_id = pl_get_int(command, "iTunesStoreID", &store_id);
+    if ((identifier != NULL) + (manifest != NULL) + by_id != 1)
+        return ANS_FORMAT_ERROR;
+    if (manifest && strncmp(manifest, "https:", 6) != 0)
+        return refuse(report, 12034, "The manifest's URL is not https.");
+    if (!identifier) {
+        snprintf(made_up, sizeof made_up, by_id ? "com.example.store%lld" : "com.example.inhouse",
+                 (long long)store_id);
+        identifier = made_up;
+    }
+    struct app **place = app_place(d, identifier);
+    if (*place && (*place)->managed)
+        return (*place)->waits
+                   ? reject(report, "AppAlreadyQueued", 12026, "It waits already.")
+                   : reject(report, "AppAlreadyInstalled", 12025, "The app is already installed.");
+    struct app *a = app_make(d, identifier);
+    a->managed = true;
+    a->waits = is_paid(identifier);
+    keep(&a->config, pl_get(command, "Configuration"));
+    keep(&a->attributes, pl_get(command, "Attributes"));
+    pl_set_str(report, "Identifier", identifier);
+    pl_set_str(report, "State",
+               a->waits           ? "NeedsRedemption"
+               : d->hw.supervised ? "Installing"
+                                  : "Prompting");
+    return ANS_ACKNOWLEDGED;
+}
+
+enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *identifier = pl_get_str(command, "Identifier");
+    const char *code = pl_get_str(command, "RedemptionCode");
+    (void)channel;
+    if (!identifier || !code)
+        return ANS_FORMAT_ERROR;
+    struct app *a = *app_place(d, identifier);
+    if (!a || !a->waits)
+        return refuse(report, 12028, "The app does not wait for a code.");
+    if (strlen(code) < 4)
+        return refuse(report, 12037, "The code is not valid.");
+    a->waits = false;
+    return ANS_ACKNOWLEDGED;
+}
+
+enum answer app_remove(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *identifier = pl_get_str(command, "Identifier");
+    (void)channel;
+    if (!identifier)
+        return ANS_FORMAT_ERROR;
+    struct app **place = app_place(d, identifier), *gone = *place;
+    if (!gone || !gone->managed)
+        return refuse(report, 12029, "The app is not managed.");
+    *place = gone->next;
+    app_free(&gone);
+    pl_set_str(report, "Identifier", identifier);
+    return ANS_ACKNOWLEDGED;
+}
+
+/* ------------------------------------------------------------------ what apps have */
+
+static bool asked(pl command, const char *identifier)
+{
+    pl list = pl_get(command, "Identifiers");
+    for (size_t i = 0; i < pl_size(list); i++) {
+        const char *s = pl_str(pl_at(list, i));
+        if (s && strcmp(s, identifier) == 0)
+            return true;
+    }
+    return list == NULL;
+}
+
+enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    pl all = pl_new_dict();
+    (void)channel;
+    for (struct app *a = d->apps; a; a = a->next) {
+        if (!a->managed || !asked(command, a->identifier))
+            continue;
+        pl one = pl_new_dict();
+        pl_set_str(one, "Status", a->waits ? "NeedsRedemption" : "Managed");
+        pl_set_int(one, "ManagementFlags", 1);
+        pl_set_bool(one, "HasConfiguration", a->config.p != NULL);
+        pl_set_bool(one, "HasFeedback", a->config.p != NULL);
+        pl_set(all, a->identifier, one);
+    }
+    pl_set(report, "ManagedApplicationList", all);
+    return ANS_ACKNOWLEDGED;
+}
+
+static enum answer tell_data(struct simdev *d, pl command, pl report, const char *list_key,
+                             const char *key, int which)
+{
+    pl list = pl_new_array();
+
+    for (struct app *a = d->apps; a; a = a->next) {
+        pl value, one;
+        if (!a->managed || !asked(command, a->identifier))
+            continue;
+        value = which == 2 ? kept(&a->attributes) : kept(&a->config);
+        if (!value)
+            continue;
+        if (which == 3) { /* the app says which keys it has seen */
+            pl seen = pl_new_dict();
+            pl_set_int(seen, "keys", (int64_t)pl_size(value));
+            pl_free(&value);
+            value = seen;
+        }
+        one = pl_new_dict();
+        pl_set_str(one, "Identifier", a->identifier);
+        pl_set(one, key, value);
+        pl_append(list, one);
+    }
+    pl_set(report, list_key, list);
+    return ANS_ACKNOWLEDGED;
+}
+
+enum answer app_configuration(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    (void)channel;
+    return tell_data(d, command, report, "ApplicationConfigurations", "Configuration", 1);
+}
+
+enum answer app_attributes(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    (void)channel;
+    return tell_data(d, command, report, "ApplicationAttributes", "Attributes", 2);
+}
+
+enum answer app_feedback(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    (void)channel;
+    return tell_data(d, command, report, "ManagedApplicationFeedback", "Feedback", 3);
+}
+
+bool app_set(struct simdev *d, pl setting)
+{
+    const char *item = pl_get_str(setting, "Item"), *id = pl_get_str(setting, "Identifier");
+    struct app *a = id ? *app_place(d, id) : NULL;
+
+    if (!a || !a->managed)
+        return false;
+    if (strcmp(item, "ApplicationConfiguration") == 0)
+        keep(&a->config, pl_get(setting, "Configuration"));
+    else
+        keep(&a->attributes, pl_get(setting, "Attributes"));
+    return true;
+}
+
+/* ------------------------------------------------------------------ provisioning profiles */
+
+/* A provisioning profile is a property list, signed or not. */
+static pl provisioning_read(struct bytes payload)
+{
+    struct arena *a = arena_new(4 * LIM_MB);
+    struct err err;
+    pl root = NULL;
+    struct bytes content = payload, signer, chain[8];
+    size_t n = sizeof chain / sizeof chain[0];
+
+    if (a && cms_verify_attached(a, payload, &content, &signer, chain, &n, &err) != OK)
+        content = payload;
+    if (!a || pl_parse(content, &root, &err) != OK)
+        root = NULL;
+    arena_free(&a);
+    return root;
+}
+
+static struct installed **provisioning_place(struct simdev *d, const char *uuid)
+{
+    struct installed **p = &d->provisioning;
+    while (*p && strcmp((*p)->identifier, uuid) != 0)
+        p = &(*p)->next;
+    return p;
+}
+
+enum answer provisioning_install(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    struct bytes payload;
+    pl root;
+    const char *uuid;
+    (void)channel;
+    if (!pl_get_data(command, "ProvisioningProfile", &payload))
+        return ANS_FORMAT_ERROR;
+    root = provisioning_read(payload);
+    uuid = pl_get_str(root, "UUID");
+    if (!uuid) {
+        pl_free(&root);
+        answer_error(report, "MCProvisioningProfileErrorDomain", 25000, "Bad profile.");
+        return ANS_ERROR;
+    }
+    struct installed **place = provisioning_place(d, uuid);
+    if (!*place) {
+        struct buf out = BUF_INIT(LIM_MB);
+        pl one = pl_new_dict();
+        pl_set_str(one, "Name", pl_get_str(root, "Name") ? pl_get_str(root, "Name") : uuid);
+        pl_set_str(one, "UUID", uuid);
+        pl_set(one, "ExpiryDate",
+               pl_new_date((clock_now() + 365 * DAY_US) / SECOND_US * SECOND_US));
+        if (!(*place = calloc(1, sizeof **place)) || pl_to_binary(one, &out) != OK)
+            abort();
+        (*place)->identifier = strdup(uuid);
+        (*place)->summary = (uint8_t *)out.data;
+        (*place)->n = out.len;
+        pl_free(&one);
+    }
+    pl_free(&root);
+    return ANS_ACKNOWLEDGED;
+}
+
+enum answer provisioning_remove(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *uuid = pl_get_str(command, "UUID");
+    (void)channel;
+    if (!uuid)
+        return ANS_FORMAT_ERROR;
+    struct installed **place = provisioning_place(d, uuid), *gone = *place;
+    if (!gone)
+        return refuse(report, 12014, "The provisioning profile is not managed.");
+    *place = gone->next;
+    free(gone->identifier);
+    free(gone->summary);
+    free(gone);
+    return ANS_ACKNOWLEDGED;
+}
+
+enum answer provisioning_list(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    pl list = pl_new_array();
+    (void)channel;
+    (void)command;
+    for (struct installed *p = d->provisioning; p; p = p->next) {
+        struct err err;
+        pl one = NULL;
+        if (pl_parse(bytes_of(p->summary, p->n), &one, &err) == OK)
+            pl_append(list, one);
+    }
+    pl_set(report, "ProvisioningProfileList", list);
+    return ANS_ACKNOWLEDGED;
+}
