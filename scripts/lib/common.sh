@@ -75,27 +75,36 @@ packages_install() {
 }
 
 # A process is named by its id and its start time (field 22 of /proc/PID/stat), so that a number
-# that was given to another process since is never mistaken for it.
+# that was given to another process since is never mistaken for it. Sets $started. No process is
+# started for it: it is asked about every program four times a second.
 process_start() {
-    local stat
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    local stat=
+    started=
+    { read -r -d '' stat <"/proc/$1/stat"; } 2>/dev/null
+    [ -n "$stat" ] || return 1
     # shellcheck disable=SC2086
     set -- ${stat##*) }
     [ "$1" != Z ] || return 1 # ended, and its parent has not asked yet
-    say "${20}"
+    started=${20}
 }
 
 # process_record FILE PID: whole or not at all.
 process_record() {
-    printf '%s %s\n' "$2" "$(process_start "$2")" >"$1.$2" && mv "$1.$2" "$1"
+    process_start "$2"
+    printf '%s %s\n' "$2" "$started" >"$1.$2" && mv "$1.$2" "$1"
+}
+
+# Is the process in FILE still there, that very one? Sets $here to its id.
+process_here() {
+    local start=
+    here=
+    { read -r here start <"$1"; } 2>/dev/null || return 1
+    [ -n "$start" ] && process_start "$here" && [ "$started" = "$start" ]
 }
 
 # The process id in FILE when that very process is still there.
 process_alive() {
-    local pid start
-    read -r pid start 2>/dev/null <"$1" || return 1
-    [ -n "$start" ] && [ "$(process_start "$pid")" = "$start" ] || return 1
-    say "$pid"
+    process_here "$1" && say "$here"
 }
 
 # process_end FILE SIGNAL SECONDS: ends it and waits; kills it when it does not listen.
