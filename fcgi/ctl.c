@@ -38,6 +38,8 @@ static const struct verb verbs[] = {
      "set NAME [--role ROLE] [--password-file FILE]\nrole NAME ROLE\nreset NAME\ndisable NAME\n"
      "enable NAME\nlist [--json]",
      "administrators of the console; set adds one or gives another password", ctl_admin},
+    {"audit", "verify [--link NUMBER:DIGEST]",
+     "goes through the chain of the audit log; --link: one that was noted earlier", ctl_audit},
     {"users",
      "add NAME [--full-name TEXT] [--password-file FILE]\npassword NAME [--password-file FILE]\n"
      "managed NAME ACCOUNT\ndisable NAME\nenable NAME\nlist [--json]",

@@ -192,3 +192,16 @@ bool support_exists(const struct check *c, cat node)
     return f->version == 0 ||
            (f->version >= s.introduced && (s.removed == 0 || f->version < s.removed));
 }
+
+bool command_has(struct arena *a, cat node, const struct device_facts *facts, const char **why)
+{
+    struct findings found = {0};
+    struct check c = {.arena = a, .facts = facts, .out = &found};
+
+    *why = NULL;
+    support_check(&c, node, false);
+    for (size_t i = 0; i < found.n && *why == NULL; i++)
+        if (found.list[i].error)
+            *why = found.list[i].text;
+    return *why == NULL;
+}

@@ -45,4 +45,9 @@ struct device_facts {
 enum outcome command_validate(struct arena *a, pl root, const struct device_facts *facts,
                               struct findings *out, struct err *err) MUST_USE;
 
+/* Can the device have this command, or this key of one, by its platform, version, channel,
+ * supervision and rights, whatever is in it? False: *why says why not, in a. What is not known of
+ * the device keeps nothing from it. */
+bool command_has(struct arena *a, cat node, const struct device_facts *facts, const char **why);
+
 #endif

@@ -67,8 +67,7 @@ static enum outcome command_of_form(struct page *p, struct raw_command *out)
     return err_set(&p->err, INVALID, "%s", page_text(p, "command_none"));
 }
 
-/* Queues (command NULL: only pushes) for the device; fills p->err when it did not work. */
-static enum outcome send_one(struct page *p, const char *ident, const struct raw_command *command)
+enum outcome device_send(struct page *p, const char *ident, const struct raw_command *command)
 {
     struct send s = {.command = command, .push = true};
     const char *ids[] = {ident};
@@ -108,7 +107,7 @@ void console_command_send(struct app *app, struct req *req, const struct caller 
     const char *ident = page_field(&p, "device");
     enum outcome o = command_of_form(&p, &command);
     if (o == OK)
-        o = send_one(&p, ident, &command);
+        o = device_send(&p, ident, &command);
     answer(&p, ident, o, "queued");
 }
 
@@ -118,7 +117,7 @@ void console_push(struct app *app, struct req *req, const struct caller *caller,
     if (!page_open(&p, app, req, caller, resp, "devices"))
         return;
     const char *ident = page_field(&p, "device");
-    answer(&p, ident, send_one(&p, ident, NULL), "pushed");
+    answer(&p, ident, device_send(&p, ident, NULL), "pushed");
 }
 
 void console_command_cancel(struct app *app, struct req *req, const struct caller *caller,

@@ -25,6 +25,8 @@ handler_fn console_signout;                           /* signin.c */
 handler_fn console_overview;                          /* overview.c */
 handler_fn console_devices;                           /* devices.c */
 handler_fn console_device;                            /* device.c */
+handler_fn console_part;                              /* part.c */
+handler_fn console_send, console_send_post;           /* send.c */
 handler_fn console_command, console_command_send;     /* command.c */
 handler_fn console_command_cancel, console_push;      /* command.c */
 handler_fn console_unknown, console_unknown_post;     /* unknown.c */

@@ -159,6 +159,8 @@ void device_show(struct page *p, const char *ident, int status)
         value_set_bool(p->root, "enrolled", e->state == ENROLLMENT_ENROLLED);
         if (strcmp(e->ident, e->device_ident) != 0)
             value_set_text(p->root, "of_device", page_link(p, "/device", "id", e->device_ident));
+        device_tabs(p, e->ident, "");
+        value_set_text(p->root, "send_link", page_link(p, "/device/send", "id", e->ident));
         facts(p, e);
         buttons(p, "questions", device_questions);
         buttons(p, "actions", device_actions);

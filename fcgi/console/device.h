@@ -2,6 +2,7 @@
 #ifndef DROVER_CONSOLE_DEVICE_H
 #define DROVER_CONSOLE_DEVICE_H
 
+#include "command/raw.h"
 #include "console/page.h"
 #include "store/enrollment.h"
 #include "store/push.h"
@@ -14,6 +15,12 @@ void device_show(struct page *p, const char *ident, int status);
  * none was ever wanted. */
 void stuck_explain(struct page *p, const struct enrollment *e, const struct push_row *push,
                    const struct queue_item *open, size_t n);
+
+/* The tabs of a device's page; part: the chosen one, "" for the first. */
+void device_tabs(struct page *p, const char *ident, const char *part);
+/* Queues the command and pushes (command NULL: only pushes); p->err when it did not work. */
+enum outcome device_send(struct page *p, const char *ident,
+                         const struct raw_command *command) MUST_USE;
 
 /* The requests that are sent with a button: their names, ended by NULL. */
 extern const char *const device_questions[]; /* they only ask */

@@ -258,6 +258,13 @@ const char *page_field(struct page *p, const char *name)
     return copy ? copy : "";
 }
 
+const char *page_id(struct page *p)
+{
+    const char *id =
+        p->req->method == METHOD_POST ? page_field(p, "device") : req_query(p->req, "id");
+    return id ? id : "";
+}
+
 /* ---- for the gate ---- */
 
 void console_turn_away(struct app *app, struct req *req, bool pending, struct resp *resp)

@@ -79,6 +79,8 @@ void page_state(struct page *p, struct value *dict, const char *prefix, const ch
 int64_t page_number(const char *s);
 /* "PATH?name=value", value percent-encoded; in the arena. */
 const char *page_link(struct page *p, const char *path, const char *name, const char *value);
+/* The device that the query ("id") or the form ("device") names; "" for none. */
+const char *page_id(struct page *p);
 /* A field of the form without the blanks around it, "" when absent. */
 const char *page_field(struct page *p, const char *name);
 

@@ -9,6 +9,7 @@
 #include "proc/digester.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
+#include "store/audit_chain.h"
 #include "store/history.h"
 #include "store/inactive.h"
 #include "store/later.h"
@@ -140,6 +141,20 @@ static enum outcome job_converge(struct agent *a, struct err *err)
     return converge_turn(a->converge, clock_now(), err);
 }
 
+/* The newest link goes into the log, out of reach of whoever can write to the database. */
+static enum outcome job_audit(struct agent *a, struct err *err)
+{
+    struct audit_head head;
+    char hex[SHA256_HEX_LEN + 1];
+    size_t n;
+    enum outcome o = audit_chain_extend(a->db, &head, &n, err);
+    hex_encode(bytes_of(head.digest, sizeof head.digest), hex);
+    if (o == OK && n > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.audit", "%zu entries linked; newest link %lld:%s", n,
+                (long long)head.seq, hex);
+    return o;
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -176,6 +191,7 @@ static const struct job {
     {"renewals", 20 * SECOND_US, job_renewals},
     {"calendar of ends", HOUR_US, job_ends},
     {"leaving devices", MINUTE_US, job_leaving},
+    {"audit chain", 10 * SECOND_US, job_audit},
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},
     {"history", 10 * MINUTE_US, job_history},

@@ -53,6 +53,12 @@ function fill() {
   REPLACE INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, closed_at,
     closed_why, reported_at, report) VALUES (77, 81, 5, ${now - 9000e6}, ${now - 8000e6}, 1,
     ${now - 7000e6}, ${quoted(EVIL)}, ${now - 7000e6}, ${quoted('<plist version="1.0"><dict><key>ErrorChain</key><string>&lt;/pre&gt;&lt;script&gt;window.pwned=3&lt;/script&gt;</string></dict></plist>')});
+  REPLACE INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id, items) VALUES (77, 1, ${now}, ${now}, 81, 1);
+  REPLACE INTO inv_device (enrollment_id, platform, device_name, os_version, is_supervised, battery_level) VALUES
+    (77, 1, ${quoted(EVIL)}, '17.6', 1, 0.5);
+  REPLACE INTO software (id, identifier, version, short_version, name, seen_at) VALUES (5, ${quoted("com.evil.<b>")}, '1', '1.0', ${quoted(EVIL)}, ${now});
+  REPLACE INTO inv_app (enrollment_id, software_id) VALUES (77, 5);
+  REPLACE INTO inv_event (id, enrollment_id, at, area, happened, subject, was, became) VALUES (91, 77, ${now}, 1, 2, ${quoted(EVIL)}, ${quoted("<i>17")}, '18');
   REPLACE INTO unknown_device (id, ident, cert_sha256, subject, last_message, first_seen_at, last_seen_at)
     VALUES (7, ${quoted(ID)}, REPEAT('x', 32), ${quoted(EVIL)}, ${quoted("<Idle>")}, ${now}, ${now});
   REPLACE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
@@ -64,11 +70,15 @@ const PAGES = {
   overview: "/", devices: "/devices", device, command: "/device/command?uuid=C-80&id=" + encodeURIComponent(ID),
   result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
   invitations: "/invitations", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
+  facts: "/device/part?part=facts&id=" + encodeURIComponent(ID), apps: "/device/part?part=apps&id=" + encodeURIComponent(ID),
+  history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
+  settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   accounts: "/accounts", account: "/account",
 };
 // Every form: its address and fields that would do something.
 const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
+  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
   ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
@@ -174,6 +184,30 @@ await test("what a device told is shown as text", async () => {
   await p.goto("/audit?actor=" + encodeURIComponent(EVIL) + "&action=%22%3E%3Cscript%3E");
   assert.equal(await p.locator("#actor").inputValue(), EVIL);
   assert.equal(await p.evaluate(() => window.pwned), undefined);
+});
+
+await test("a command's form is made from the catalogue, nested lists and all", async () => {
+  await p.goto(PAGES.information);
+  await p.getByLabel("OSVersion", { exact: true }).check();
+  await p.getByRole("button", { name: "Queue it" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /queued/);
+  assert.match(sql(`SELECT body FROM command WHERE request_type = 'DeviceInformation' ORDER BY id DESC LIMIT 1`), /<string>OSVersion<\/string>/);
+  await p.goto(PAGES.settings);
+  await p.getByRole("button", { name: "+ DeviceName" }).click();
+  await p.getByLabel(/^DeviceName/).fill(EVIL);
+  await p.getByRole("button", { name: "+ Bluetooth" }).click();
+  assert.equal(await p.getByLabel(/^DeviceName/).inputValue(), EVIL);
+  await p.getByLabel(/^Enabled/).selectOption("true");
+  await accessible(p, "form with entries");
+  await p.screenshot({ path: screens + "/send.png", fullPage: true });
+  await p.getByRole("button", { name: "Queue it" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /queued/);
+  const body = sql(`SELECT body FROM command WHERE request_type = 'Settings' ORDER BY id DESC LIMIT 1`).replace(/\\+[nt]/g, "");
+  assert.match(body, /<key>Item<\/key><string>DeviceName<\/string><\/dict><dict><key>Enabled<\/key><true\/><key>Item<\/key><string>Bluetooth</);
+  // what is wrong is told, and nothing is sent
+  await p.goto("/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID));
+  await p.getByRole("button", { name: "Queue it" }).click();
+  assert.match(await p.locator(".findings").textContent(), /Queries/);
 });
 
 await test("search as one types", async () => {
@@ -373,6 +407,14 @@ for (const [name, url] of Object.entries(PAGES))
     assert.equal(await q.locator("h1").count(), 1);
     assert.deepEqual(plain.faults, []);
   });
+
+await test("the form of a command without JavaScript", async () => {
+  await q.goto(PAGES.settings);
+  await q.getByRole("button", { name: "+ DeviceName" }).click();
+  await q.getByLabel(/^DeviceName/).fill("no script");
+  await q.getByRole("button", { name: "Queue it" }).click();
+  assert.match(await q.locator("[role=status]").textContent(), /queued/);
+});
 
 await test("work without JavaScript: command, cancel, decision, invitation, key", async () => {
   await q.goto(device);

@@ -1,0 +1,169 @@
+/* send.c: every command of the catalogue as a form, for one device. */
+#include "command/send.h"
+
+#include "command/checked.h"
+#include "console/device.h"
+#include "console/keys.h"
+#include "store/audit.h"
+
+#define REASON_MAX 255
+
+static void findings_show(struct value *list, const struct findings *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_bool(v, "error", f->list[i].error);
+        value_set_text(v, "path", f->list[i].path);
+        value_set_text(v, "text", f->list[i].text);
+    }
+}
+
+/* Those the device takes, and the others with the reason. */
+static void commands(struct page *p, const struct device_facts *facts)
+{
+    struct value *can = value_set_list(p->root, "commands");
+    struct value *cannot = value_set_list(p->root, "refused");
+    for (size_t i = 0; i < catalogue_count(); i++) {
+        cat c = catalogue_at(i);
+        const char *why = NULL;
+        bool has = command_has(p->a, c, facts, &why);
+        struct value *v = value_append_dict(has ? can : cannot);
+        const char *link = page_link(p, "/device/send", "id", page_id(p));
+        value_set_text(v, "name", catalogue_name(c));
+        value_set_text(v, "about", catalogue_about(c));
+        value_set_bool(v, "sensitive", catalogue_is(c, CATALOGUE_SENSITIVE));
+        value_set_text(v, "why", why);
+        value_set_text(v, "link", page_link(p, link, "type", catalogue_name(c)));
+    }
+}
+
+/* The device, or p->err. */
+static struct enrollment *target(struct page *p)
+{
+    struct enrollment *e = arena_alloc(p->a, sizeof *e);
+    if (!e) {
+        err_set(&p->err, ERROR, "out of memory");
+        return NULL;
+    }
+    if (enrollment_get(p->db, page_id(p), p->a, e, &p->err) != OK)
+        return NULL;
+    value_set_text(p->root, "ident", e->ident);
+    value_set_text(p->root, "device_link", page_link(p, "/device", "id", e->ident));
+    value_set_text(p->root, "device_name",
+                   *e->device_name ? e->device_name
+                   : *e->serial    ? e->serial
+                                   : e->ident);
+    return e;
+}
+
+static void show(struct page *p, const struct enrollment *e, cat command, int status)
+{
+    struct device_facts facts = device_facts_of(e);
+    const char *why = NULL;
+    if (!command) {
+        commands(p, &facts);
+        page_show(p, status, "commands");
+        return;
+    }
+    value_set_text(p->root, "type", catalogue_name(command));
+    value_set_text(p->root, "title", catalogue_name(command));
+    value_set_text(p->root, "about", catalogue_about(command));
+    value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
+    value_set_text(p->root, "why", page_field(p, "why"));
+    if (!command_has(p->a, command, &facts, &why))
+        value_set_text(p->root, "not_here", why);
+    value_set_text(p->root, "back", page_link(p, "/device/send", "id", e->ident));
+    keys_show(p, command, &facts);
+    page_show(p, status, "send");
+}
+
+void console_send(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct page p;
+    const char *type = req_query(req, "type");
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    struct enrollment *e = target(&p);
+    cat command = e && type ? catalogue_find(type) : NULL;
+    if (e && type && !command)
+        err_set(&p.err, NOT_FOUND, "%s", page_text(&p, "command_none"));
+    if (!e || (type && !command))
+        page_fail(&p);
+    else
+        show(&p, e, command, 200);
+}
+
+/* Checked for the device; what was found is on the page. */
+static enum outcome make(struct page *p, const char *ident, cat command, struct checked *k)
+{
+    struct value *list = value_set_list(p->root, "findings");
+    js keys = NULL;
+    enum outcome o = keys_read(p, command, &keys);
+    if (o == OK)
+        o = command_checked(p->db, p->a, catalogue_name(command), keys, &ident, 1, k, &p->err);
+    js_free(&keys);
+    findings_show(list, &k->built);
+    for (size_t i = 0; o == OK && i < k->n; i++)
+        findings_show(list, &k->groups[i]->found);
+    if (o != OK || k->refused == 0)
+        return o;
+    value_set_bool(p->root, "may_force", true);
+    if (strcmp(page_field(p, "force"), "yes") != 0)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));
+    const char *detail = arena_fmt(p->a, "uuid=%s device=%s", k->command.uuid, ident);
+    return audit_add(p->db, p->caller->admin, "command.force", catalogue_name(command), detail,
+                     &p->err);
+}
+
+static enum outcome reason(struct page *p, cat command, const char *ident,
+                           const struct raw_command *c)
+{
+    const char *why = page_field(p, "why");
+    if (!catalogue_is(command, CATALOGUE_SENSITIVE))
+        return OK;
+    if (!*why || strlen(why) > REASON_MAX)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "send_reason"));
+    const char *detail =
+        arena_fmt(p->a, "command=%s uuid=%s why=%s", c->request_type, c->uuid, why);
+    return audit_add(p->db, p->caller->admin, "command.sensitive", ident, detail, &p->err);
+}
+
+static enum outcome go(struct page *p, const struct enrollment *e, cat command)
+{
+    struct checked k = {0};
+    enum outcome o = make(p, e->ident, command, &k);
+    if (o == OK)
+        o = reason(p, command, e->ident, &k.command);
+    return o == OK ? device_send(p, e->ident, &k.command) : o;
+}
+
+void console_send_post(struct app *app, struct req *req, const struct caller *caller,
+                       struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    struct enrollment *e = target(&p);
+    cat command = catalogue_find(page_field(&p, "type"));
+    if (e && !command)
+        err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));
+    if (!e || !command) {
+        page_fail(&p);
+        return;
+    }
+    if (!*page_field(&p, "go")) { /* one entry more */
+        show(&p, e, command, 200);
+        return;
+    }
+    if (catalogue_is(command, CATALOGUE_SENSITIVE) && !page_confirmed(&p))
+        return;
+    enum outcome o = go(&p, e, command);
+    if (o == OK) {
+        page_go(&p, page_link(&p, page_link(&p, "/device", "id", e->ident), "done", "queued"));
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+        show(&p, e, command, page_status(o));
+    } else {
+        page_fail(&p);
+    }
+}
