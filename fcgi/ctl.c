@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
     {"migrate", "[--dry-run] [--no-grants] [--sql DIR]",
      "bring the database's schema, and the accounts' rights, to this version", ctl_migrate},
     {"grants", "[--sql DIR]", "give the accounts their rights", ctl_grants},
-    {"ca", "init\nshow [--json]\ntrust FILE\nuntrust SHA256\nbundle",
+    {"ca", "init\nshow [--json]\ntrust FILE\nuntrust SHA256\ncrl FILE\nbundle",
      "the device CA: init makes the signer's keys, trust accepts devices of another CA; each "
      "rewrites the bundle that the web server reads, bundle does it in any case",
      ctl_ca},

@@ -159,6 +159,26 @@ static int trust(struct ctl *c, struct db *db, const char *path)
     return bundle_write(c, db, false, true);
 }
 
+static int crl(struct ctl *c, struct db *db, const char *path)
+{
+    char until[CLOCK_TEXT_MAX];
+    struct crl_info info;
+    const char *subject = "";
+    struct bytes text;
+    struct err err;
+    enum outcome o = ctl_file(c, path, 2 * TRUST_CRL_MAX, &text, &err);
+    if (o == OK && (o = crl_read(c->arena, text, &info, &err)) == OK)
+        o = trust_crl_put(db, c->arena, &info, c->actor, &subject, &err);
+    if (o != OK) {
+        err_prefix(&err, "%s", path);
+        return ctl_failed(&err);
+    }
+    printf("%s revokes %lld certificates; the next list is %s%s.\n", subject,
+           (long long)info.entries, info.next_update ? "due by " : "not announced",
+           info.next_update ? clock_rfc3339(info.next_update, false, until) : "");
+    return CTL_OK;
+}
+
 static int untrust(struct ctl *c, struct db *db, const char *digest)
 {
     char hex[SHA256_HEX_LEN + 1];
@@ -206,7 +226,8 @@ int ctl_ca(struct ctl *c, int argc, char **argv)
         return CTL_USAGE;
     if (strcmp(rest[0], "list") == 0)
         rest[0] = "show";
-    bool named = strcmp(rest[0], "trust") == 0 || strcmp(rest[0], "untrust") == 0;
+    bool named = strcmp(rest[0], "trust") == 0 || strcmp(rest[0], "untrust") == 0 ||
+                 strcmp(rest[0], "crl") == 0;
     if (!named && strcmp(rest[0], "init") != 0 && strcmp(rest[0], "show") != 0 &&
         strcmp(rest[0], "bundle") != 0)
         return ctl_wrong("ca: there is no \"%s\"", rest[0]);
@@ -222,5 +243,7 @@ int ctl_ca(struct ctl *c, int argc, char **argv)
         return trust(c, db, rest[1]);
     if (strcmp(rest[0], "untrust") == 0)
         return untrust(c, db, rest[1]);
+    if (strcmp(rest[0], "crl") == 0)
+        return crl(c, db, rest[1]);
     return bundle_write(c, db, true, true);
 }

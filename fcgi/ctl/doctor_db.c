@@ -10,6 +10,7 @@
 #include "store/checkup.h"
 #include "store/migrate.h"
 #include "store/pushcert.h"
+#include "store/trust.h"
 #include "store/unknown.h"
 
 #define CLOCK_MAX (2 * SECOND_US)
@@ -159,6 +160,28 @@ static void check_bundle(struct doctor *d, struct db *db)
     buf_free(&want);
 }
 
+/* An old list goes on to count; what was revoked since is not known. */
+static void check_lists(struct doctor *d, struct db *db)
+{
+    char until[CLOCK_TEXT_MAX];
+    struct trust_crl *list;
+    struct err err;
+    size_t n;
+    if (trust_crl_list(db, d->c->arena, &list, &n, &err) != OK) {
+        doctor_note(d, FINDING_FAIL, "revocation", "see the database", "%s", err.msg);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (list[i].next_update && list[i].next_update < clock_now())
+            doctor_note(d, FINDING_WARN, "revocation",
+                        "fetch the CA's new list: droverctl ca crl FILE",
+                        "the revocation list of %s was to be replaced by %s", list[i].subject,
+                        clock_rfc3339(list[i].next_update, false, until));
+        else
+            doctor_note(d, FINDING_OK, "revocation", NULL, "%s revokes %lld certificates",
+                        list[i].subject, (long long)list[i].entries);
+}
+
 static void check_restored(struct doctor *d, struct db *db)
 {
     char at[CLOCK_TEXT_MAX];
@@ -219,6 +242,7 @@ void doctor_database(struct doctor *d)
         check_account(d, DB_CONSOLE, "@console@", conf->db_console_user);
         check_account(d, DB_AGENT, "@agent@", conf->db_agent_user);
         check_bundle(d, db);
+        check_lists(d, db);
         check_agent(d, db);
         check_push(d, db);
         check_calendar(d, db);

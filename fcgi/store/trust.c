@@ -10,7 +10,7 @@
 #include "wire/encode.h"
 #include "wire/sign.h"
 
-#define REFRESH_ARENA (4u * LIM_MB)
+#define REFRESH_ARENA (64u * LIM_MB) /* for all revocation lists */
 
 static const struct sql TRUST_VERSION = {.name = "trust_version",
                                          .text = "SELECT version FROM site WHERE name = 'trust'"};
@@ -24,8 +24,10 @@ static const struct sql TRUST_ADD = {
     .name = "trust_ca_add",
     .text = "INSERT INTO trust_ca (sha256, der, subject, not_after, added_at, added_by) "
             "VALUES (?, ?, ?, ?, ?, ?)"};
-static const struct sql TRUST_REMOVE = {.name = "trust_ca_remove",
-                                        .text = "DELETE FROM trust_ca WHERE sha256 = ?"};
+static const struct sql TRUST_REMOVE = {
+    .name = "trust_ca_remove",
+    .text = "DELETE c, r FROM trust_ca c LEFT JOIN trust_crl r ON r.ca_sha256 = c.sha256 "
+            "WHERE c.sha256 = ?"};
 
 struct trust_set {
     pthread_rwlock_t lock;
@@ -147,6 +149,17 @@ void trust_set_free(struct trust_set **t)
     *t = NULL;
 }
 
+static enum outcome add_lists(struct db *db, struct arena *a, struct trust *t, struct err *err)
+{
+    struct trust_crl *list;
+    size_t n;
+    enum outcome o = trust_crl_list(db, a, &list, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        if ((o = trust_add_crl(t, list[i].crl, err)) != OK)
+            err_prefix(err, "revocation list of \"%s\"", list[i].subject);
+    return o;
+}
+
 static enum outcome trust_set_make(struct db *db, struct arena *a, struct trust **out,
                                    struct err *err)
 {
@@ -167,6 +180,8 @@ static enum outcome trust_set_make(struct db *db, struct arena *a, struct trust 
     for (size_t i = 0; o == OK && i < n; i++)
         if ((o = trust_add(t, list[i].der, err)) != OK)
             err_prefix(err, "trusted CA \"%s\"", list[i].subject);
+    if (o == OK)
+        o = add_lists(db, a, t, err);
     if (o != OK)
         trust_free(&t);
     *out = t;

@@ -6,6 +6,7 @@
 #ifndef DROVER_STORE_TRUST_H
 #define DROVER_STORE_TRUST_H
 
+#include "base/limits.h"
 #include "store/db.h"
 #include "wire/x509.h"
 
@@ -28,6 +29,24 @@ enum outcome trust_ca_add(struct db *db, struct bytes der, const char *by,
 /* NOT_FOUND: none with that digest. */
 enum outcome trust_ca_remove(struct db *db, const uint8_t sha256[CERT_SHA256_LEN], const char *by,
                              struct err *err) MUST_USE;
+
+/* The newest revocation list of a trusted CA. */
+struct trust_crl {
+    const char *subject; /* the CA's */
+    struct bytes ca_sha256, crl;
+    int64_t entries, this_update, next_update; /* next_update 0: it does not say */
+    int64_t added_at;
+    const char *added_by;
+};
+#define TRUST_CRL_MAX (4u * LIM_MB)
+/* In a. */
+enum outcome trust_crl_list(struct db *db, struct arena *a, struct trust_crl **out, size_t *n,
+                            struct err *err) MUST_USE;
+/* Stores a list in place of the CA's older one and raises the counter, audited. *subject: of its
+ * CA, in a. NOT_FOUND: no trusted CA signed it; INVALID: too long, or its CA may not sign lists;
+ * CONFLICT: a newer one is there. */
+enum outcome trust_crl_put(struct db *db, struct arena *a, const struct crl_info *info,
+                           const char *by, const char **subject, struct err *err) MUST_USE;
 
 /* Safe for use by many threads. */
 struct trust_set;

@@ -45,6 +45,17 @@ void trust_free(struct trust **t);
 enum outcome trust_add(struct trust *t, struct bytes der, struct err *err) MUST_USE;
 /* Adds a CRL (DER); from then on certificates of that issuer are checked against it. */
 enum outcome trust_add_crl(struct trust *t, struct bytes der, struct err *err) MUST_USE;
+/* A revocation list as it is brought: PEM or DER. */
+struct crl_info {
+    struct bytes der;
+    int64_t entries;                  /* certificates that it names */
+    int64_t this_update, next_update; /* microseconds since 1970; next_update 0: it does not say */
+};
+/* INVALID: none, or one of changes or of a part. out is in a. */
+enum outcome crl_read(struct arena *a, struct bytes text, struct crl_info *out,
+                      struct err *err) MUST_USE;
+/* Did that CA sign it, and may it? NOT_FOUND: another one did; INVALID: it may not. */
+enum outcome crl_signed_by(struct bytes crl_der, struct bytes ca_der, struct err *err) MUST_USE;
 /* From now on the issuers of t count by their names and keys, and their dates are not judged: for
  * chains of Apple's device CAs, which have expired while genuine devices go on using them. Links
  * may be of SHA-1 and keys of 1024 bits RSA, as Apple's are, and nothing weaker; any key usage is

@@ -5,9 +5,11 @@ A refusal is a bare 400 or 403, never 401 (a device answers 401 by removing its 
 """
 
 import base64
+import hashlib
 import os
 import plistlib
 import ssl
+import time
 import unittest
 import urllib.parse
 import uuid
@@ -256,6 +258,46 @@ class Binding(unittest.TestCase):
         self.assertEqual(anew.idle().status, 403)
         self.assertNotEqual(s.ctl("revoke", "no-such-device", "--why", "x", check=False)[0], 0)
         self.assertNotEqual(s.ctl("revoke", d.ident, check=False)[0], 0)
+
+    @staticmethod
+    def answers(server):
+        try:
+            return server.request("device_url", "GET", "/healthz").status == 200
+        except OSError:
+            return False
+
+    def test_revoked_by_its_own_ca(self):
+        """A CA beside Drover's says in its list whom it does not stand for any more."""
+        s = drover.server()
+        ca = drover.CA(os.path.join(drover.BUILD, "e2e-crl-%s" % os.getpid()), "Lists its revoked")
+        before = ca.revocations()
+        s.ctl("ca", "trust", ca.cert)
+        self.addCleanup(drover.wait_for, lambda: self.answers(s))  # the web server is reloaded
+        self.addCleanup(s.ctl, "ca", "untrust", hashlib.sha256(
+            drover.Identity(ca.cert, ca.key).der).hexdigest()[:16])
+        good, bad = (drover.Device(s, ca.issue(), "proxy") for _ in range(2))
+        for d in (good, bad):
+            drover.wait_for(lambda: d.authenticate().status == 200, 10, 0.3)
+            self.assertEqual(d.token_update().status, 200)
+        time.sleep(1.1)  # lists are as old as their second
+        path = ca.revocations(bad.identity, seconds=2)
+        self.assertIn("revokes 1 certificates", s.ctl("ca", "crl", path))
+        drover.wait_for(lambda: bad.idle().status == 403, 10, 0.3)
+        self.assertEqual(good.idle().status, 200)
+        status, words = s.ctl("ca", "crl", before, check=False)
+        self.assertEqual(status, 1)
+        self.assertIn("newer", words)
+        other = drover.CA(ca.folder + "-other", "Nobody")
+        for wrong, why in ((other.revocations(), "signed by no CA"), (ca.cert, "no certificate rev"),
+                           ("/dev/null", "no certificate rev")):
+            status, words = s.ctl("ca", "crl", wrong, check=False)
+            self.assertEqual(status, 1)
+            self.assertIn(why, words)
+        # past its time it still counts, and doctor says so
+        time.sleep(2)
+        self.assertEqual(bad.idle().status, 403)
+        self.assertEqual(good.idle().status, 200)
+        self.assertIn("Lists its revoked was to be replaced by", s.ctl("doctor", check=False)[1])
 
     def test_unknown_device_waits(self):
         """503, and listed for decision."""
