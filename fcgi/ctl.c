@@ -21,9 +21,13 @@ static const struct verb verbs[] = {
     {"migrate", "[--dry-run] [--no-grants] [--sql DIR]",
      "bring the database's schema, and the accounts' rights, to this version", ctl_migrate},
     {"grants", "[--sql DIR]", "give the accounts their rights", ctl_grants},
-    {"ca", "init\nshow [--json]\ntrust FILE\nuntrust SHA256\ncrl FILE\nbundle",
-     "the device CA: init makes the signer's keys, trust accepts devices of another CA; each "
-     "rewrites the bundle that the web server reads, bundle does it in any case",
+    {"ca",
+     "init\nshow [--json]\ntrust FILE\nuntrust SHA256\nbundle\n"
+     "status [--json]\nnext\nswitch\nretire GENERATION [--force]\ncrl [FILE]",
+     "the device CA: init makes the signer's keys, trust accepts devices of another CA, next makes "
+     "its successor, to which switch changes; retire ends one that was; crl takes the revocation "
+     "list of a trusted CA, or makes those of Drover's own anew; what changes who is believed "
+     "rewrites the bundle that the web server reads",
      ctl_ca},
     {"pushcert",
      "add FILE [KEY-FILE] [--force]\nrenew FILE [KEY-FILE] [--force]\nlist [--json]\n"

@@ -185,7 +185,7 @@ const struct conf_key conf_keys[] = {
         "extended key usages of issued identities beside clientAuth: names or dotted numbers"},
     {"scep", "crl_url", TEXT, AT(scep_crl_url), "", .help =
         "address of the revocation list that issued identities name, such as "
-        "http://mdm.example.org/crl; empty names none"},
+        "http://mdm.example.org/crl (of a later CA with /2 and so on behind it); empty names none"},
     {"scep", "crl_hours", INT, AT(scep_crl_hours), "24", 1, 720, .help =
         "hours after which a revocation list is made anew when nothing was revoked; it is valid "
         "twice as long"},

@@ -10,27 +10,33 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "proc/signer.h"
+#include "scep/crl.h"
+#include "store/crl.h"
 #include "store/trust.h"
 #include "wire/encode.h"
 #include "wire/sign.h"
 
 #define CERTS_MAX 64
 
-/* The signer's own certificate: its file is for everybody; on another host the signer tells. */
-static enum outcome own_ca(struct ctl *c, struct bytes *der, struct err *err)
+/* The signer tells its own CAs. While it does not run, as at set-up, the file of the first is for
+ * everybody, unless there were others since. */
+static enum outcome own_cas(struct ctl *c, struct sign_authority *own, size_t *n, struct err *err)
 {
     struct bytes pem;
-    size_t n;
+    size_t one;
     char *path = arena_fmt(c->arena, "%s/ca.pem", c->conf->signer_dir);
-    enum outcome o = path ? ctl_file(c, path, LIM_BODY_SCEP, &pem, err) : ERROR;
-    if (o == OK)
-        return cert_from_pem(c->arena, pem, der, 1, &n, err);
+    char *later = arena_fmt(c->arena, "%s/ca.current", c->conf->signer_dir);
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
-    if (sign_certificate(c->arena, "ca", der, err) == OK)
+    if (sign_authorities(c->arena, own, n, err) == OK)
         return OK;
+    own[0] = (struct sign_authority){.generation = 1};
+    *n = 1;
+    if (later && path && access(later, F_OK) != 0 &&
+        ctl_file(c, path, LIM_BODY_SCEP, &pem, err) == OK)
+        return cert_from_pem(c->arena, pem, &own[0].ca_der, 1, &one, err);
     return err_set(err, NOT_FOUND,
-                   "there is no device CA in %s, and no signer answers; make it with droverctl ca "
-                   "init",
+                   "there is no device CA in %s, or the signer that knows it does not answer; "
+                   "droverctl ca init makes the first",
                    c->conf->signer_dir);
 }
 
@@ -42,21 +48,27 @@ static void add_pem(struct buf *out, struct bytes der, const char *subject)
 
 enum outcome ctl_ca_bundle(struct ctl *c, struct db *db, struct buf *out, struct err *err)
 {
-    struct cert_info info;
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
+    struct cert_info info[SIGN_AUTHORITIES_MAX];
     struct trust_ca *list;
-    struct bytes own;
-    size_t n;
-    enum outcome o = own_ca(c, &own, err);
-    if (o == OK)
-        o = cert_info_read(c->arena, own, &info, err);
+    size_t n, k = 0;
+    enum outcome o = own_cas(c, own, &k, err);
+    for (size_t i = 0; o == OK && i < k; i++) {
+        o = cert_info_read(c->arena, own[i].ca_der, &info[i], err);
+        if (o == OK)
+            add_pem(out, own[i].ca_der, info[i].subject);
+    }
     if (o == OK)
         o = trust_ca_list(db, c->arena, &list, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        bool ours = false;
+        for (size_t m = 0; m < k; m++)
+            ours |= memcmp(list[i].sha256, info[m].sha256, sizeof info[m].sha256) == 0;
+        if (!ours)
+            add_pem(out, list[i].der, list[i].subject);
+    }
     if (o != OK)
         return o;
-    add_pem(out, own, info.subject);
-    for (size_t i = 0; i < n; i++)
-        if (memcmp(list[i].sha256, info.sha256, sizeof info.sha256) != 0)
-            add_pem(out, list[i].der, list[i].subject);
     return buf_failed(out) ? err_set(err, ERROR, "the bundle is too long") : OK;
 }
 
@@ -108,21 +120,22 @@ static int show(struct ctl *c, struct db *db, bool json)
                                              {"not_after", CTL_TIME},
                                              {"added_at", CTL_TIME},
                                              {"added_by", CTL_TEXT}};
-    struct cert_info info;
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
     struct trust_ca *list;
-    struct bytes own;
     struct err err;
-    size_t n;
-    if (own_ca(c, &own, &err) != OK || cert_info_read(c->arena, own, &info, &err) != OK ||
-        trust_ca_list(db, c->arena, &list, &n, &err) != OK)
+    size_t n, k;
+    if (own_cas(c, own, &k, &err) != OK || trust_ca_list(db, c->arena, &list, &n, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, (n + 1) * 5, sizeof *cells);
-    char *hex = arena_array(c->arena, n + 1, SHA256_HEX_LEN + 1);
+    struct val *cells = arena_array(c->arena, (n + k) * 5, sizeof *cells);
+    char *hex = arena_array(c->arena, n + k, SHA256_HEX_LEN + 1);
     if (!cells || !hex)
         return CTL_FAILED;
-    for (size_t i = 0; i <= n; i++) {
-        const struct trust_ca *t = i ? &list[i - 1] : NULL;
+    for (size_t i = 0; i < n + k; i++) {
+        const struct trust_ca *t = i >= k ? &list[i - k] : NULL;
+        struct cert_info info = {0};
         char *h = hex + i * (SHA256_HEX_LEN + 1);
+        if (!t && cert_info_read(c->arena, own[i].ca_der, &info, &err) != OK)
+            return ctl_failed(&err);
         hex_encode(bytes_of(t ? t->sha256 : info.sha256, SHA256_LEN), h);
         memcpy(&cells[i * 5],
                (struct val[]){val_str(h), val_str(t ? t->subject : info.subject),
@@ -131,7 +144,91 @@ static int show(struct ctl *c, struct db *db, bool json)
                               val_str(t ? t->added_by : "Drover's own")},
                5 * sizeof *cells);
     }
-    return ctl_list(c, json, cols, 5, cells, n + 1);
+    return ctl_list(c, json, cols, 5, cells, n + k);
+}
+
+/* --- the next CA --- */
+
+static const char *state_word(int64_t state)
+{
+    return state < 0 ? "before" : state > 0 ? "next" : "issues";
+}
+
+static int64_t used_of(const struct issuer_use *u, size_t n, const char *subject, bool first)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(u[i].issuer, subject) == 0 || (first && !u[i].issuer[0]))
+            sum += u[i].identities;
+    return sum;
+}
+
+static int status(struct ctl *c, struct db *db, bool json)
+{
+    static const struct ctl_column cols[] = {{"generation", CTL_INT},
+                                             {"state", CTL_TEXT},
+                                             {"subject", CTL_TEXT},
+                                             {"not_after", CTL_TIME},
+                                             {"identities_in_use", CTL_INT}};
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
+    struct issuer_use *u;
+    struct err err;
+    size_t n, k;
+    if (own_cas(c, own, &k, &err) != OK || issuers_in_use(db, c->arena, &u, &n, &err) != OK)
+        return ctl_failed(&err);
+    struct val *cells = arena_array(c->arena, k * 5, sizeof *cells);
+    for (size_t i = 0; cells && i < k; i++) {
+        struct cert_info info;
+        if (cert_info_read(c->arena, own[i].ca_der, &info, &err) != OK)
+            return ctl_failed(&err);
+        memcpy(&cells[i * 5],
+               (struct val[]){val_int(own[i].generation), val_str(state_word(own[i].state)),
+                              val_str(info.subject), val_int(info.not_after),
+                              val_int(used_of(u, n, info.subject, own[i].generation == 1))},
+               5 * sizeof *cells);
+    }
+    return cells ? ctl_list(c, json, cols, 5, cells, k) : CTL_FAILED;
+}
+
+/* next, switch, retire GENERATION */
+static int change(struct ctl *c, struct db *db, const char *what, const char *number, bool force)
+{
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
+    struct issuer_use *u;
+    struct err err;
+    size_t n, k;
+    long long generation = number ? atoll(number) : 0;
+    if (own_cas(c, own, &k, &err) != OK || issuers_in_use(db, c->arena, &u, &n, &err) != OK)
+        return ctl_failed(&err);
+    for (size_t i = 0; i < k; i++) {
+        struct cert_info info;
+        if (own[i].generation != generation || force)
+            continue;
+        if (cert_info_read(c->arena, own[i].ca_der, &info, &err) != OK)
+            return ctl_failed(&err);
+        int64_t used = used_of(u, n, info.subject, generation == 1);
+        if (used > 0) {
+            err_set(&err, CONFLICT,
+                    "%lld devices use identities of %s and would be shut out; wait for their "
+                    "renewal, or say --force",
+                    (long long)used, info.subject);
+            return ctl_failed(&err);
+        }
+    }
+    if (sign_ca_change(what, generation, &err) != OK ||
+        trust_own_changed(db, arena_fmt(c->arena, "ca.%s", what), number ? number : "device CA",
+                          c->actor, &err) != OK)
+        return ctl_failed(&err);
+    if (strcmp(what, "next") == 0)
+        puts("The next CA is made and believed. Let every web server read the new bundle (on other "
+             "hosts: droverctl ca bundle), give clients of SCEP time to fetch it, then: droverctl "
+             "ca switch");
+    else if (strcmp(what, "switch") == 0)
+        puts("The next CA issues now. Identities of the one before are good until they end or are "
+             "renewed; droverctl ca status counts them, droverctl ca retire ends that CA.");
+    else
+        puts("That CA is believed no longer.");
+    return bundle_write(c, db, false, true);
 }
 
 static int trust(struct ctl *c, struct db *db, const char *path)
@@ -159,7 +256,8 @@ static int trust(struct ctl *c, struct db *db, const char *path)
     return bundle_write(c, db, false, true);
 }
 
-static int crl(struct ctl *c, struct db *db, const char *path)
+/* The list of a trusted CA. */
+static int crl_store(struct ctl *c, struct db *db, const char *path)
 {
     char until[CLOCK_TEXT_MAX];
     struct crl_info info;
@@ -176,6 +274,18 @@ static int crl(struct ctl *c, struct db *db, const char *path)
     printf("%s revokes %lld certificates; the next list is %s%s.\n", subject,
            (long long)info.entries, info.next_update ? "due by " : "not announced",
            info.next_update ? clock_rfc3339(info.next_update, false, until) : "");
+    return CTL_OK;
+}
+
+/* The lists of Drover's own CAs. */
+static int crl_make(struct ctl *c, struct db *db)
+{
+    struct err err;
+    size_t made;
+    sign_client_setup(c->conf->run_dir, SIGN_CTL);
+    if (crl_run(db, c->conf, true, &made, &err) != OK)
+        return ctl_failed(&err);
+    printf("%zu revocation lists are made.\n", made);
     return CTL_OK;
 }
 
@@ -218,21 +328,28 @@ static int init(struct ctl *c, struct db *db)
 
 int ctl_ca(struct ctl *c, int argc, char **argv)
 {
+    /* whether a verb takes something: 0 nothing, 1 it must, 2 it may */
+    static const struct {
+        const char *word;
+        int takes;
+    } verbs[] = {{"init", 0},   {"show", 0},   {"trust", 1},  {"untrust", 1}, {"next", 0},
+                 {"switch", 0}, {"retire", 1}, {"status", 0}, {"bundle", 0},  {"crl", 2}};
     const char *rest[2];
-    bool json = false;
-    const struct ctl_option options[] = {{.name = "json", .flag = &json}};
+    bool json = false, force = false;
+    const struct ctl_option options[] = {{.name = "json", .flag = &json},
+                                         {.name = "force", .flag = &force}};
+    size_t i = 0, n = sizeof verbs / sizeof *verbs;
     struct db *db;
-    if (ctl_args(argc, argv, options, 1, rest, 1, 2) < 0)
+    if (ctl_args(argc, argv, options, 2, rest, 1, 2) < 0)
         return CTL_USAGE;
     if (strcmp(rest[0], "list") == 0)
         rest[0] = "show";
-    bool named = strcmp(rest[0], "trust") == 0 || strcmp(rest[0], "untrust") == 0 ||
-                 strcmp(rest[0], "crl") == 0;
-    if (!named && strcmp(rest[0], "init") != 0 && strcmp(rest[0], "show") != 0 &&
-        strcmp(rest[0], "bundle") != 0)
+    while (i < n && strcmp(verbs[i].word, rest[0]) != 0)
+        i++;
+    if (i == n)
         return ctl_wrong("ca: there is no \"%s\"", rest[0]);
-    if (named != (rest[1] != NULL))
-        return ctl_wrong("ca %s: %s", rest[0], named ? "what?" : "takes no argument");
+    if (verbs[i].takes != 2 && (verbs[i].takes == 1) != (rest[1] != NULL))
+        return ctl_wrong("ca %s: %s", rest[0], verbs[i].takes ? "what?" : "takes no argument");
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     if (strcmp(rest[0], "init") == 0)
@@ -243,7 +360,11 @@ int ctl_ca(struct ctl *c, int argc, char **argv)
         return trust(c, db, rest[1]);
     if (strcmp(rest[0], "untrust") == 0)
         return untrust(c, db, rest[1]);
+    if (strcmp(rest[0], "status") == 0)
+        return status(c, db, json);
+    if (strcmp(rest[0], "bundle") == 0)
+        return bundle_write(c, db, true, true);
     if (strcmp(rest[0], "crl") == 0)
-        return crl(c, db, rest[1]);
-    return bundle_write(c, db, true, true);
+        return rest[1] ? crl_store(c, db, rest[1]) : crl_make(c, db);
+    return change(c, db, rest[0], rest[1], force);
 }

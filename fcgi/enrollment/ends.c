@@ -44,19 +44,24 @@ static enum outcome note(struct look *l, const char *kind, const char *of, struc
     return expiry_put(l->db, &e, l->now, err);
 }
 
+/* The next CA stands there too; one that was switched from is of no use once it has ended. */
 static enum outcome signer_ends(struct look *l, struct err *err)
 {
-    static const struct {
-        const char *which, *kind;
-    } all[] = {{"ca", "scep-ca"}, {"ra", "scep-ra"}, {"profile", "profile-signer"}};
-    enum outcome o = OK;
-    for (size_t i = 0; o == OK && i < sizeof all / sizeof *all; i++) {
-        struct bytes der;
-        o = sign_certificate(l->a, all[i].which, &der, err);
-        if (o == OK)
-            o = note(l, all[i].kind, NULL, der, err);
+    struct sign_authority all[SIGN_AUTHORITIES_MAX];
+    struct bytes profile;
+    size_t n = 0;
+    enum outcome o = sign_authorities(l->a, all, &n, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        const char *kind = all[i].state < 0   ? "scep-ca-before"
+                           : all[i].state > 0 ? "scep-ca-next"
+                                              : "scep-ca";
+        o = note(l, kind, NULL, all[i].ca_der, err);
+        if (o == OK && all[i].state == 0)
+            o = note(l, "scep-ra", NULL, all[i].ra_der, err);
     }
-    return o;
+    if (o == OK)
+        o = sign_certificate(l->a, "profile", &profile, err);
+    return o == OK ? note(l, "profile-signer", NULL, profile, err) : o;
 }
 
 static enum outcome chain_ends(struct look *l, struct err *err)

@@ -11,6 +11,7 @@
 #include "push/outbox.h"
 #include "store/audit_chain.h"
 #include "store/history.h"
+#include "scep/crl.h"
 #include "store/inactive.h"
 #include "store/later.h"
 #include "store/lease.h"
@@ -122,6 +123,15 @@ static enum outcome job_ends(struct agent *a, struct err *err)
     return ends_look(a->db, a->conf, err);
 }
 
+static enum outcome job_crl(struct agent *a, struct err *err)
+{
+    size_t made;
+    enum outcome o = crl_run(a->db, a->conf, false, &made, err);
+    if (made > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.crl", "%zu revocation lists", made);
+    return o;
+}
+
 static enum outcome job_renewals(struct agent *a, struct err *err)
 {
     return renew_run(a->db, a->conf, err);
@@ -190,6 +200,7 @@ static const struct job {
     {"plan of renewals", HOUR_US, job_renewal_plan},
     {"renewals", 20 * SECOND_US, job_renewals},
     {"calendar of ends", HOUR_US, job_ends},
+    {"revocation lists", 30 * SECOND_US, job_crl},
     {"leaving devices", MINUTE_US, job_leaving},
     {"audit chain", 10 * SECOND_US, job_audit},
     {"purge", HOUR_US, job_purge},

@@ -599,6 +599,7 @@ int signer_main(const struct conf *conf)
     for (int i = 0; i < SIGN_ROLES; i++)
         v->listeners[i].fd = -1;
     pthread_mutex_init(&v->lock, NULL);
+    pthread_rwlock_init(&v->signer.lock, NULL);
     pthread_cond_init(&v->work, NULL);
     v->todo_end = &v->todo;
     enum outcome o = server_start(v, &err);
@@ -612,6 +613,7 @@ int signer_main(const struct conf *conf)
     server_end(v);
     pthread_cond_destroy(&v->work);
     pthread_mutex_destroy(&v->lock);
+    pthread_rwlock_destroy(&v->signer.lock);
     free(v);
     return o == OK ? 0 : 1;
 }

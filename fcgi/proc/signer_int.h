@@ -2,6 +2,7 @@
 #ifndef DROVER_PROC_SIGNER_INT_H
 #define DROVER_PROC_SIGNER_INT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include "base/conf.h"
@@ -16,15 +17,46 @@ struct signer_pair {
 };
 
 #define SIGNER_CHAIN_MAX 8
+#define SIGNER_AUTHORITIES_MAX 8
+#define SIGNER_GENERATION_MAX 64
+
+/* One generation of the device CA, and the RA that speaks SCEP for it. */
+struct signer_authority {
+    int generation;
+    struct signer_pair ca, ra;
+};
 
 struct signer_keys {
-    struct arena *arena; /* the certificates */
-    struct signer_pair ca, ra, profile;
+    struct arena *arena;                                  /* the certificates */
+    struct signer_authority auth[SIGNER_AUTHORITIES_MAX]; /* oldest first; they own their keys */
+    size_t nauth;
+    size_t now;                /* the one that issues */
+    struct signer_pair ca, ra; /* its pairs once more */
+    struct signer_pair profile;
     struct bytes chain[SIGNER_CHAIN_MAX]; /* goes into signed profiles */
     size_t nchain;
     struct seal_pair seal;
     int64_t ca_not_after;
 };
+
+/* Where and for whom files are made. */
+struct signer_place {
+    const char *dir;
+    uid_t uid; /* -1 leaves the owner alone */
+    gid_t gid;
+};
+/* The generation that issues: the file ca.current, 1 without it. */
+enum outcome signer_generation_read(const char *dir, int *generation, struct err *err) MUST_USE;
+/* Makes that generation the one that issues, whole or not at all. */
+enum outcome signer_generation_write(const struct signer_place *at, int generation,
+                                     struct err *err) MUST_USE;
+/* "ca", or "ca-2" and so on. */
+const char *signer_pair_name(char out[32], const char *what, int generation);
+/* Makes what is missing of a generation: its CA, its RA and, with_profile, a profile signing
+ * certificate. */
+enum outcome signer_generation_make(const struct signer_place *at, const struct conf *conf,
+                                    const char *organization, int generation, bool with_profile,
+                                    struct err *err) MUST_USE;
 
 /* Reads everything signer_setup() made and checks that keys and certificates belong together. The
  * chain is conf->profile_chain or, without it, the CA. */
@@ -55,6 +87,7 @@ void signer_tickets_sweep(struct signer_tickets *t);
 
 struct signer {
     const struct conf *conf;
+    pthread_rwlock_t lock; /* of keys: they change when the CA does */
     struct signer_keys keys;
     struct signer_tickets *tickets;
     struct journal *journal;
@@ -80,6 +113,11 @@ struct call {
 };
 /* INVALID: the fields of c->in are not those of the operation. */
 enum outcome signer_bad_fields(struct err *err);
+/* The CA's generations (signer_authority.c): rows of the table in signer_ops.c. */
+enum outcome signer_op_authorities(struct call *c, struct err *err);
+enum outcome signer_op_ca_change(struct call *c, struct err *err);
+enum outcome signer_op_next_ca(struct call *c, struct err *err);
+enum outcome signer_op_crl(struct call *c, struct err *err);
 /* Keys of push certificates and of the MDM vendor (signer_push.c): rows of the table in
  * signer_ops.c. */
 enum outcome signer_op_key_new(struct call *c, struct err *err);

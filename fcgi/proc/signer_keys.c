@@ -47,16 +47,9 @@ static enum outcome owner_of(const struct conf *conf, uid_t *uid, gid_t *gid, st
     return OK;
 }
 
-/* Where and for whom files are made. */
-struct place {
-    const char *dir;
-    uid_t uid;
-    gid_t gid;
-};
-
 /* Writes a new file whole or not at all: under another name, synced, then linked into place, which
  * fails where a file is already. */
-static enum outcome file_make(const struct place *at, const char *name, const char *ext,
+static enum outcome file_make(const struct signer_place *at, const char *name, const char *ext,
                               struct bytes b, mode_t mode, struct err *err)
 {
     char path[4096], tmp[4096];
@@ -75,7 +68,8 @@ static enum outcome file_make(const struct place *at, const char *name, const ch
     return o;
 }
 
-static enum outcome dir_make(const struct place *at, const char *path, mode_t mode, struct err *err)
+static enum outcome dir_make(const struct signer_place *at, const char *path, mode_t mode,
+                             struct err *err)
 {
     if (mkdir(path, mode) != 0 && errno != EEXIST)
         return err_set(err, ERROR, "%s: %m", path);
@@ -158,6 +152,9 @@ static enum outcome chain_load(const struct conf *conf, struct arena *scratch,
     if (!conf->profile_chain[0]) {
         k->chain[0] = k->ca.cert;
         k->nchain = 1;
+        for (size_t i = 0; i < k->nauth; i++)
+            if (cert_issued_by(k->profile.cert, k->auth[i].ca.cert, NULL) == OK)
+                k->chain[0] = k->auth[i].ca.cert;
         return OK;
     }
     enum outcome o = path_read(scratch, conf->profile_chain, &pem, err);
@@ -166,6 +163,84 @@ static enum outcome chain_load(const struct conf *conf, struct arena *scratch,
     if (o != OK)
         err_prefix(err, "[enroll] profile_chain");
     return o;
+}
+
+const char *signer_pair_name(char out[32], const char *what, int generation)
+{
+    if (generation == 1)
+        snprintf(out, 32, "%s", what);
+    else
+        snprintf(out, 32, "%s-%d", what, generation);
+    return out;
+}
+
+enum outcome signer_generation_read(const char *dir, int *generation, struct err *err)
+{
+    struct arena *a = arena_new(2 * FILE_MAX);
+    struct bytes text;
+    *generation = 1;
+    if (!a)
+        return err_set(err, ERROR, "out of memory");
+    enum outcome o = file_read(a, dir, "ca", ".current", &text, err);
+    if (o == OK) {
+        const char *s = arena_strndup(a, (const char *)text.p, text.n);
+        *generation = s ? atoi(s) : 0;
+        if (*generation < 1 || *generation > SIGNER_GENERATION_MAX)
+            o = err_set(err, ERROR, "%s/ca.current holds no number of a CA", dir);
+    }
+    arena_free(&a);
+    return o == NOT_FOUND ? OK : o;
+}
+
+enum outcome signer_generation_write(const struct signer_place *at, int generation, struct err *err)
+{
+    char text[16], made[4096], path[4096];
+    snprintf(text, sizeof text, "%d\n", generation);
+    if (!path_of(made, at->dir, "ca.current", ".made") || !path_of(path, at->dir, "ca", ".current"))
+        return err_set(err, ERROR, "the path of the signer's folder is too long");
+    unlink(made); /* of a change that was cut off */
+    enum outcome o = file_make(at, "ca.current", ".made", bytes_str(text), 0644, err);
+    if (o == OK && rename(made, path) != 0)
+        o = err_set(err, ERROR, "%s: %m", path);
+    return o;
+}
+
+/* Every generation that is there; the retired have another name. */
+static enum outcome authorities_load(const char *dir, struct arena *scratch, struct signer_keys *k,
+                                     struct err *err)
+{
+    int now;
+    enum outcome o = signer_generation_read(dir, &now, err);
+    for (int g = 1; o == OK && g <= SIGNER_GENERATION_MAX; g++) {
+        char name[32];
+        if (g != now && !exists(dir, signer_pair_name(name, "ca", g), ".pem"))
+            continue;
+        if (k->nauth == SIGNER_AUTHORITIES_MAX)
+            return err_set(err, ERROR, "more than %d CAs: retire the oldest (droverctl ca retire)",
+                           SIGNER_AUTHORITIES_MAX);
+        struct signer_authority *a = &k->auth[k->nauth++];
+        a->generation = g;
+        o = pair_load(k->arena, scratch, dir, signer_pair_name(name, "ca", g), &a->ca, err);
+        if (o == OK)
+            o = pair_load(k->arena, scratch, dir, signer_pair_name(name, "ra", g), &a->ra, err);
+        if (g == now)
+            k->now = k->nauth - 1;
+    }
+    k->ca = k->auth[k->now].ca;
+    k->ra = k->auth[k->now].ra;
+    return o;
+}
+
+/* The profile signer of the generation that issues, or of the last before it that has one. */
+static enum outcome profile_load(const char *dir, struct arena *scratch, struct signer_keys *k,
+                                 struct err *err)
+{
+    char name[32];
+    int g = k->auth[k->now].generation;
+    while (g > 1 && !exists(dir, signer_pair_name(name, "profile", g), ".pem"))
+        g--;
+    return pair_load(k->arena, scratch, dir, signer_pair_name(name, "profile", g), &k->profile,
+                     err);
 }
 
 enum outcome signer_keys_load(const struct conf *conf, struct signer_keys *k, struct err *err)
@@ -178,11 +253,9 @@ enum outcome signer_keys_load(const struct conf *conf, struct signer_keys *k, st
     if (!k->arena || !scratch)
         o = err_set(err, ERROR, "out of memory");
     if (o == OK)
-        o = pair_load(k->arena, scratch, dir, "ca", &k->ca, err);
+        o = authorities_load(dir, scratch, k, err);
     if (o == OK)
-        o = pair_load(k->arena, scratch, dir, "ra", &k->ra, err);
-    if (o == OK)
-        o = pair_load(k->arena, scratch, dir, "profile", &k->profile, err);
+        o = profile_load(dir, scratch, k, err);
     if (o == OK)
         o = chain_load(conf, scratch, k, err);
     if (o == OK)
@@ -200,15 +273,19 @@ enum outcome signer_keys_load(const struct conf *conf, struct signer_keys *k, st
 
 void signer_keys_free(struct signer_keys *k)
 {
-    pkey_free(&k->ca.key);
-    pkey_free(&k->ra.key);
+    for (size_t i = 0; i < k->nauth; i++) {
+        pkey_free(&k->auth[i].ca.key);
+        pkey_free(&k->auth[i].ra.key);
+    }
+    k->nauth = 0;
+    k->ca.key = k->ra.key = NULL;
     pkey_free(&k->profile.key);
     secret_wipe(&k->seal, sizeof k->seal);
     arena_free(&k->arena);
 }
 
-static enum outcome pair_write(const struct place *at, const char *name, const struct pkey *key,
-                               struct bytes cert, struct err *err)
+static enum outcome pair_write(const struct signer_place *at, const char *name,
+                               const struct pkey *key, struct bytes cert, struct err *err)
 {
     struct buf pem = BUF_INIT(FILE_MAX);
     cert_to_pem(cert, &pem);
@@ -224,7 +301,7 @@ static enum outcome pair_write(const struct place *at, const char *name, const s
 }
 
 /* NAME.key and NAME.pem; issuer NULL: self-signed. Nothing to do when both are there. */
-static enum outcome pair_make(const struct place *at, const char *name, int bits,
+static enum outcome pair_make(const struct signer_place *at, const char *name, int bits,
                               struct cert_profile *p, const struct signer_pair *issuer,
                               struct err *err)
 {
@@ -249,7 +326,7 @@ static enum outcome pair_make(const struct place *at, const char *name, int bits
     return o;
 }
 
-static enum outcome seal_make(const struct place *at, struct err *err)
+static enum outcome seal_make(const struct signer_place *at, struct err *err)
 {
     bool key = exists(at->dir, "seal", ".key"), pub = exists(at->dir, "seal", ".pub");
     if (key && pub)
@@ -276,43 +353,40 @@ static int ca_bits(const struct conf *conf)
                : CA_BITS;
 }
 
-/* The CA, then what it issues. The RA and profile certificates carry emailProtection, S/MIME's
- * purpose, and so never pass for a device's identity (clientAuth). */
-static enum outcome chain_make(const struct place *at, const struct conf *conf,
-                               const char *organization, struct err *err)
+/* "Example Device CA", from the second generation on "Example Device CA 2". */
+static void name_make(char out[65], const char *organization, const char *what, int generation)
 {
-    char ca_name[65], ra_name[65], profile_name[65]; /* X.520: a commonName has 64 characters */
-    snprintf(ca_name, sizeof ca_name, "%.50s Device CA", organization);
-    snprintf(ra_name, sizeof ra_name, "%.50s SCEP RA", organization);
-    snprintf(profile_name, sizeof profile_name, "%.50s Profiles", organization);
-    int64_t now = clock_now();
-    struct cert_profile ca = {.common_name = ca_name,
-                              .organization = organization,
-                              .not_before = now - HOUR_US, /* devices whose clock is behind */
-                              .not_after = now + CA_YEARS * YEAR_US,
-                              .ca = true,
-                              .path_len = 0};
-    enum outcome o = pair_make(at, "ca", ca_bits(conf), &ca, NULL, err);
-    if (o != OK || (exists(at->dir, "ra", ".key") && exists(at->dir, "ra", ".pem") &&
-                    exists(at->dir, "profile", ".key") && exists(at->dir, "profile", ".pem")))
-        return o;
+    if (generation == 1)
+        snprintf(out, 65, "%.50s %s", organization, what); /* X.520: a commonName has 64 */
+    else
+        snprintf(out, 65, "%.48s %s %d", organization, what, generation);
+}
+
+/* The certificates of a CA that is there. They carry emailProtection, S/MIME's purpose, and so
+ * never pass for a device's identity (clientAuth). */
+static enum outcome leaves_make(const struct signer_place *at, const char *organization,
+                                int generation, bool with_profile, int64_t now, struct err *err)
+{
+    char name[65], file[32];
     struct signer_pair issuer = {0};
     struct arena *keep = arena_new(LIM_MB), *scratch = arena_new(LIM_MB);
-    if (!keep || !scratch)
-        o = err_set(err, ERROR, "out of memory");
-    else
-        o = pair_load(keep, scratch, at->dir, "ca", &issuer, err);
-    struct cert_profile leaf = {.common_name = ra_name,
+    enum outcome o = keep && scratch
+                         ? pair_load(keep, scratch, at->dir,
+                                     signer_pair_name(file, "ca", generation), &issuer, err)
+                         : err_set(err, ERROR, "out of memory");
+    struct cert_profile leaf = {.common_name = name,
                                 .organization = organization,
                                 .not_before = now - HOUR_US,
                                 .not_after = now + LEAF_YEARS * YEAR_US,
                                 .email_protection = true};
+    name_make(name, organization, "SCEP RA", generation);
     if (o == OK)
-        o = pair_make(at, "ra", LEAF_BITS, &leaf, &issuer, err);
-    leaf.common_name = profile_name;
+        o = pair_make(at, signer_pair_name(file, "ra", generation), LEAF_BITS, &leaf, &issuer, err);
+    name_make(name, organization, "Profiles", generation);
     leaf.code_signing = true;
-    if (o == OK)
-        o = pair_make(at, "profile", LEAF_BITS, &leaf, &issuer, err);
+    if (o == OK && with_profile)
+        o = pair_make(at, signer_pair_name(file, "profile", generation), LEAF_BITS, &leaf, &issuer,
+                      err);
     pkey_free(&issuer.key);
     if (scratch)
         arena_wipe(scratch);
@@ -321,10 +395,39 @@ static enum outcome chain_make(const struct place *at, const struct conf *conf,
     return o;
 }
 
+static bool both_exist(const char *dir, const char *what, int generation)
+{
+    char file[32];
+    signer_pair_name(file, what, generation);
+    return exists(dir, file, ".key") && exists(dir, file, ".pem");
+}
+
+enum outcome signer_generation_make(const struct signer_place *at, const struct conf *conf,
+                                    const char *organization, int generation, bool with_profile,
+                                    struct err *err)
+{
+    char name[65], file[32];
+    int64_t now = clock_now();
+    struct cert_profile ca = {.common_name = name,
+                              .organization = organization,
+                              .not_before = now - HOUR_US, /* devices whose clock is behind */
+                              .not_after = now + CA_YEARS * YEAR_US,
+                              .ca = true,
+                              .path_len = 0};
+    name_make(name, organization, "Device CA", generation);
+    enum outcome o =
+        pair_make(at, signer_pair_name(file, "ca", generation), ca_bits(conf), &ca, NULL, err);
+    if (o != OK || (both_exist(at->dir, "ra", generation) &&
+                    (!with_profile || both_exist(at->dir, "profile", generation))))
+        return o;
+    return leaves_make(at, organization, generation, with_profile, now, err);
+}
+
 enum outcome signer_setup(const struct conf *conf, const char *organization, struct err *err)
 {
-    struct place at = {.dir = conf->signer_dir};
+    struct signer_place at = {.dir = conf->signer_dir};
     char tickets[4096];
+    int generation = 1;
     if (!organization[0] || strlen(organization) > 64)
         return err_set(err, INVALID, "an organization has 1 to 64 octets");
     if (!path_of(tickets, at.dir, "tickets", ""))
@@ -335,7 +438,10 @@ enum outcome signer_setup(const struct conf *conf, const char *organization, str
     if (o == OK)
         o = dir_make(&at, tickets, 0700, err);
     if (o == OK)
-        o = chain_make(&at, conf, organization, err);
+        o = signer_generation_read(at.dir, &generation, err);
+    if (o == OK) /* a profile signer of an earlier generation, or one's own, is good enough */
+        o = signer_generation_make(&at, conf, organization, generation,
+                                   generation == 1 || !both_exist(at.dir, "profile", 1), err);
     if (o == OK)
         o = seal_make(&at, err);
     return o;

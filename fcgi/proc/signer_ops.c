@@ -60,12 +60,24 @@ static enum outcome op_scep_open(struct call *c, struct err *err)
     if (!sign_read_done(&c->in))
         return signer_bad_fields(err);
     struct buf plain = BUF_INIT(LIM_BODY_SCEP);
-    enum outcome o = scep_envelope_open(enveloped, c->s->keys.ra.cert, c->s->keys.ra.key, c->s->des,
-                                        &plain, &cipher, err);
+    /* a client that has asked for the RA before the CA was changed knows the one before */
+    const struct signer_keys *k = &c->s->keys;
+    int generation = k->auth[k->now].generation;
+    enum outcome o =
+        scep_envelope_open(enveloped, k->ra.cert, k->ra.key, c->s->des, &plain, &cipher, err);
+    for (size_t i = k->nauth; i-- > 0 && o == DENIED;) {
+        if (i == k->now)
+            continue;
+        buf_wipe(&plain);
+        o = scep_envelope_open(enveloped, k->auth[i].ra.cert, k->auth[i].ra.key, c->s->des, &plain,
+                               &cipher, err);
+        generation = k->auth[i].generation;
+    }
     if (o == OK) {
         c->detail = cipher;
         sign_put_bytes(c->out, buf_bytes(&plain));
         sign_put_str(c->out, cipher);
+        sign_put_int(c->out, generation);
     }
     buf_wipe(&plain);
     return o;
@@ -146,14 +158,19 @@ static enum outcome issue_names(struct call *c, const char *san, struct cert_pro
     return OK;
 }
 
-/* What every identity holds. */
-static struct cert_profile identity_profile(const struct conf *conf)
+/* What every identity holds. The list of a later CA has an address of its own. */
+static struct cert_profile identity_profile(const struct call *c)
 {
-    return (struct cert_profile){.client_auth = true,
-                                 .organization = conf->organization,
-                                 .purposes = conf->scep_purposes.item,
-                                 .npurposes = conf->scep_purposes.n,
-                                 .crl_url = conf->scep_crl_url};
+    const struct conf *conf = c->s->conf;
+    int generation = c->s->keys.auth[c->s->keys.now].generation;
+    struct cert_profile p = {.client_auth = true,
+                             .organization = conf->organization,
+                             .purposes = conf->scep_purposes.item,
+                             .npurposes = conf->scep_purposes.n,
+                             .crl_url = conf->scep_crl_url};
+    if (p.crl_url && p.crl_url[0] && generation > 1)
+        p.crl_url = arena_fmt(c->a, "%s/%d", conf->scep_crl_url, generation);
+    return p;
 }
 
 static enum outcome op_issue(struct call *c, struct err *err)
@@ -161,7 +178,7 @@ static enum outcome op_issue(struct call *c, struct err *err)
     struct csr_info csr;
     struct bytes given = sign_get_bytes(&c->in), der = {0};
     const char *label = sign_get_str(&c->in, c->a);
-    struct cert_profile p = identity_profile(c->s->conf);
+    struct cert_profile p = identity_profile(c);
     p.common_name = sign_get_str(&c->in, c->a);
     const char *san = sign_get_str(&c->in, c->a);
     p.not_before = sign_get_int(&c->in);
@@ -231,7 +248,7 @@ static enum outcome pkcs12_issue(struct call *c, const struct cert_profile *p,
 static enum outcome op_pkcs12(struct call *c, struct err *err)
 {
     struct pkey *key = NULL;
-    struct cert_profile p = identity_profile(c->s->conf);
+    struct cert_profile p = identity_profile(c);
     const char *type = sign_get_str(&c->in, c->a);
     int64_t size = sign_get_int(&c->in);
     p.common_name = sign_get_str(&c->in, c->a);
@@ -263,6 +280,11 @@ static enum outcome op_scep_reply(struct call *c, struct err *err)
     r.recipient_der = sign_get_bytes(&c->in);
     r.cipher = sign_get_str(&c->in, c->a);
     r.digest = sign_get_str(&c->in, c->a);
+    r.generation = sign_get_int(&c->in);
+    const struct signer_pair *ra = &c->s->keys.ra;
+    for (size_t i = 0; i < c->s->keys.nauth; i++)
+        if (c->s->keys.auth[i].generation == r.generation)
+            ra = &c->s->keys.auth[i].ra;
     if (!sign_read_done(&c->in) || status < 0 || status > 9 || fail < 0 || fail > 9)
         return signer_bad_fields(err);
     c->owner = r.transaction_id;
@@ -270,7 +292,7 @@ static enum outcome op_scep_reply(struct call *c, struct err *err)
     r.pki_status = (int)status;
     r.fail_info = (int)fail;
     struct buf der = BUF_INIT(2 * LIM_BODY_SCEP);
-    enum outcome o = scep_reply_write(&r, c->s->keys.ra.cert, c->s->keys.ra.key, &der, err);
+    enum outcome o = scep_reply_write(&r, ra->cert, ra->key, &der, err);
     if (o == OK)
         sign_put_bytes(c->out, buf_bytes(&der));
     buf_free(&der);
@@ -445,6 +467,7 @@ static const struct op {
     enum outcome (*run)(struct call *c, struct err *err);
     unsigned roles;
     bool logged;
+    bool locks; /* takes the lock of the keys itself */
 } ops[SIGN_OP__MAX] = {
     [SIGN_OP_PING] = {"ping", op_ping, EVERYBODY, false},
     [SIGN_OP_CERTIFICATE] = {"certificate", op_certificate, EVERYBODY, false},
@@ -456,6 +479,10 @@ static const struct op {
     [SIGN_OP_TICKET] = {"ticket", op_ticket, CONSOLE | CTL, true},
     [SIGN_OP_TICKET_END] = {"ticket-end", op_ticket_end, MDM | CONSOLE | CTL, true},
     [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},
+    [SIGN_OP_AUTHORITIES] = {"authorities", signer_op_authorities, EVERYBODY, false},
+    [SIGN_OP_CA_CHANGE] = {"ca-change", signer_op_ca_change, CTL, true, .locks = true},
+    [SIGN_OP_NEXT_CA] = {"next-ca", signer_op_next_ca, MDM, true},
+    [SIGN_OP_CRL] = {"crl", signer_op_crl, AGENT | CTL, true},
     [SIGN_OP_KEY_NEW] = {"key-new", signer_op_key_new, CONSOLE | CTL, true},
     [SIGN_OP_KEY_ADOPT] = {"key-adopt", signer_op_key_adopt, CONSOLE | CTL, true},
     [SIGN_OP_VENDOR_SIGN] = {"vendor-sign", signer_op_vendor_sign, CONSOLE | CTL, true},
@@ -483,7 +510,11 @@ static enum outcome run(struct call *c, const struct op *op, struct err *err)
     if (!(op->roles & ROLE(c->peer->role)))
         return err_set(err, DENIED, "the role %s may not ask for %s", sign_role_name(c->peer->role),
                        op->name);
+    if (!op->locks)
+        pthread_rwlock_rdlock(&c->s->lock);
     enum outcome o = op->run(c, err);
+    if (!op->locks)
+        pthread_rwlock_unlock(&c->s->lock);
     if (o == OK && !sign_msg_end(c->out))
         o = err_set(err, ERROR, "the answer is past its ceiling");
     return o;

@@ -17,6 +17,7 @@
 #include "route/health.h"
 #include "route/mdm.h"
 #include "route/probe.h"
+#include "scep/crl.h"
 #include "scep/scep.h"
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
@@ -36,6 +37,8 @@ const struct route routes[] = {
      NULL},
     {PROGRAM_MDM, METHOD_GET | METHOD_POST, "/scep", GATE_OPEN, scep_handle, LIM_BODY_SCEP, NULL,
      NULL},
+    {PROGRAM_MDM, METHOD_GET, "/crl", GATE_OPEN, crl_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/crl/*", GATE_OPEN, crl_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/ade", GATE_OPEN, ade_handle, LIM_BODY_ATTESTED, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/ade/*", GATE_OPEN, ade_handle, LIM_BODY_ATTESTED, NULL,
      NULL},

@@ -22,7 +22,8 @@ enum outcome scep_refuse(struct operation *op, int fail, enum outcome o)
 static enum outcome open_request(struct operation *op, struct err *err)
 {
     struct arena *a = op->req->arena;
-    enum outcome o = sign_scep_open(a, op->msg.enveloped, &op->plain, &op->cipher, err);
+    enum outcome o =
+        sign_scep_open(a, op->msg.enveloped, &op->plain, &op->cipher, &op->generation, err);
     if (o == INVALID)
         return scep_refuse(op, SCEP_BAD_ALG, o);
     if (o == DENIED)

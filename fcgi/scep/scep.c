@@ -5,6 +5,7 @@
 #include "scep/scep_int.h"
 
 #define TYPE_MESSAGE "application/x-pki-message"
+#define TYPE_NEXT_CA "application/x-x509-next-ca-cert"
 #define TYPE_CA_RA "application/x-x509-ca-ra-cert"
 /* SHA-384 is no word of RFC 8894, but true, and strongSwan 5.9.8 takes a server without it for one
  * without AES and SHA-256. */
@@ -40,7 +41,8 @@ static void reply(struct operation *op, enum outcome decided, struct resp *resp,
                            .issued_der = op->cert_der,
                            .recipient_der = op->msg.signer_der,
                            .cipher = op->cipher,
-                           .digest = op->msg.digest};
+                           .digest = op->msg.digest,
+                           .generation = op->generation};
     if (decided != OK) {
         char fail[16];
         snprintf(fail, sizeof fail, "%d", op->fail);
@@ -129,6 +131,33 @@ static void get_ca_cert(struct req *req, struct resp *resp)
         answer_fault(resp, &err);
 }
 
+/* GetNextCACert is among them while there is a next CA. Without the signer they are the others. */
+static void get_ca_caps(struct req *req, struct resp *resp)
+{
+    struct sign_authority all[SIGN_AUTHORITIES_MAX];
+    struct err err = {.outcome = OK};
+    size_t n = 0;
+    resp->content_type = "text/plain";
+    buf_str(&resp->body, CAPS);
+    if (sign_authorities(req->arena, all, &n, &err) == OK && n > 0 && all[n - 1].state > 0)
+        buf_str(&resp->body, "GetNextCACert\n");
+}
+
+static void get_next_ca_cert(struct req *req, struct resp *resp)
+{
+    struct err err = {.outcome = OK};
+    struct bytes der;
+    enum outcome o = sign_next_ca(req->arena, &der, &err);
+    if (o == NOT_FOUND) {
+        resp_text(resp, 404, "there is no next CA");
+    } else if (o != OK) {
+        answer_fault(resp, &err);
+    } else {
+        resp->content_type = TYPE_NEXT_CA;
+        buf_add(&resp->body, der.p, der.n);
+    }
+}
+
 void scep_handle(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     (void)caller;
@@ -140,11 +169,13 @@ void scep_handle(struct app *app, struct req *req, const struct caller *caller, 
         else
             pki_operation_get(app, req, resp);
     } else if (operation && !post && strcmp(operation, "GetCACaps") == 0) {
-        resp->content_type = "text/plain";
-        buf_str(&resp->body, CAPS);
+        get_ca_caps(req, resp);
+    } else if (operation && !post && strcmp(operation, "GetNextCACert") == 0) {
+        get_next_ca_cert(req, resp);
     } else if (operation && !post && strcmp(operation, "GetCACert") == 0) {
         get_ca_cert(req, resp);
     } else {
-        resp_text(resp, 400, "operation is one of GetCACaps, GetCACert, PKIOperation");
+        resp_text(resp, 400,
+                  "operation is one of GetCACaps, GetCACert, GetNextCACert, PKIOperation");
     }
 }

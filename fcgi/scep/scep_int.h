@@ -15,6 +15,7 @@ struct operation {
     struct scep_request msg;
     struct bytes plain; /* what was in the envelope: a PKCS#10 request, or whom it asks about */
     const char *cipher;
+    int64_t generation; /* of the RA that opened it */
     struct cert_info signer;
     struct csr_info csr;
 
@@ -25,8 +26,8 @@ struct operation {
     int64_t device_id;               /* of a renewal */
     const struct scep_waiting *kept; /* the request that waited and was approved, or NULL */
 
-    /* the answer: OK and a certificate or a list, OK and pending, or a failInfo */
-    struct bytes cert_der, crl_der;
+    /* the answer: OK and a certificate, OK and pending, or a failInfo */
+    struct bytes cert_der;
     bool pending;
     int fail;
 };

@@ -131,6 +131,14 @@ enum outcome trust_ca_remove(struct db *db, const uint8_t sha256[CERT_SHA256_LEN
     return db_unit(db, change_unit, &c, err);
 }
 
+enum outcome trust_own_changed(struct db *db, const char *action, const char *what, const char *by,
+                               struct err *err)
+{
+    struct change c = {
+        .sql = &TRUST_MOVED, .by = by, .action = action, .digest = what, .args = {val_null()}};
+    return db_unit(db, change_unit, &c, err);
+}
+
 struct trust_set *trust_set_new(void)
 {
     struct trust_set *t = calloc(1, sizeof *t);
@@ -163,20 +171,17 @@ static enum outcome add_lists(struct db *db, struct arena *a, struct trust *t, s
 static enum outcome trust_set_make(struct db *db, struct arena *a, struct trust **out,
                                    struct err *err)
 {
-    struct bytes own;
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
     struct trust_ca *list;
-    size_t n;
+    size_t n, k = 0;
     struct trust *t = NULL;
     enum outcome o = trust_new(&t, err);
-    bool has_own = false;
-    if (o == OK && (o = sign_certificate(a, "ca", &own, err)) == OK) {
-        has_own = true;
-        o = trust_add(t, own, err);
-    }
-    if (o == OK || o == NOT_FOUND)
+    if (o == OK)
+        o = sign_authorities(a, own, &k, err);
+    for (size_t i = 0; o == OK && i < k; i++) /* the one before and the next one too */
+        o = trust_add(t, own[i].ca_der, err);
+    if (o == OK)
         o = trust_ca_list(db, a, &list, &n, err);
-    if (o == OK && n == 0 && !has_own)
-        o = err_set(err, UNAVAILABLE, "no CA is trusted: run droverctl ca");
     for (size_t i = 0; o == OK && i < n; i++)
         if ((o = trust_add(t, list[i].der, err)) != OK)
             err_prefix(err, "trusted CA \"%s\"", list[i].subject);

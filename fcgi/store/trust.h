@@ -47,6 +47,10 @@ enum outcome trust_crl_list(struct db *db, struct arena *a, struct trust_crl **o
  * CONFLICT: a newer one is there. */
 enum outcome trust_crl_put(struct db *db, struct arena *a, const struct crl_info *info,
                            const char *by, const char **subject, struct err *err) MUST_USE;
+/* Drover's own CA was changed: raises the counter, so that processes ask the signer, audited as
+ * action ("ca.next") of what. */
+enum outcome trust_own_changed(struct db *db, const char *action, const char *what, const char *by,
+                               struct err *err) MUST_USE;
 
 /* Safe for use by many threads. */
 struct trust_set;

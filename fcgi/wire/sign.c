@@ -202,7 +202,7 @@ enum outcome sign_profile(struct arena *a, struct bytes profile, struct bytes *d
 }
 
 enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct bytes *plain,
-                            const char **cipher, struct err *err)
+                            const char **cipher, int64_t *generation, struct err *err)
 {
     struct question q;
     question_begin(&q, SIGN_OP_SCEP_OPEN);
@@ -211,6 +211,7 @@ enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct byte
     if (o == OK) {
         *plain = arena_bytes(a, sign_get_bytes(&q.r));
         *cipher = sign_get_str(&q.r, a);
+        *generation = sign_get_int(&q.r);
     }
     return question_end(&q, o, o != OK || plain->p, err);
 }
@@ -261,6 +262,7 @@ enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, st
     sign_put_bytes(&q.msg, reply->recipient_der);
     sign_put_str(&q.msg, reply->cipher);
     sign_put_str(&q.msg, reply->digest);
+    sign_put_int(&q.msg, reply->generation);
     return ask_bytes(&q, a, der, err);
 }
 
@@ -376,4 +378,58 @@ enum outcome sign_totp_check(const char *name, struct bytes sealed, const char *
     if (o == OK)
         *step = sign_get_int(&q.r);
     return question_end(&q, o, true, err);
+}
+
+enum outcome sign_authorities(struct arena *a, struct sign_authority *out, size_t *n,
+                              struct err *err)
+{
+    struct question q;
+    bool kept = true;
+    *n = 0;
+    question_begin(&q, SIGN_OP_AUTHORITIES);
+    enum outcome o = ask(&q, err);
+    int64_t count = o == OK ? sign_get_int(&q.r) : 0;
+    if (o == OK)
+        kept = count >= 1 && count <= SIGN_AUTHORITIES_MAX;
+    for (; o == OK && kept && *n < (size_t)count; ++*n) {
+        out[*n] = (struct sign_authority){.generation = sign_get_int(&q.r)};
+        out[*n].state = sign_get_int(&q.r);
+        out[*n].ca_der = arena_bytes(a, sign_get_bytes(&q.r));
+        out[*n].ra_der = arena_bytes(a, sign_get_bytes(&q.r));
+        kept = out[*n].ca_der.p && out[*n].ra_der.p;
+    }
+    return question_end(&q, o, kept, err);
+}
+
+enum outcome sign_ca_change(const char *change, int64_t generation, struct err *err)
+{
+    struct question q;
+    question_begin(&q, SIGN_OP_CA_CHANGE);
+    sign_put_str(&q.msg, change);
+    sign_put_int(&q.msg, generation);
+    return question_end(&q, ask(&q, err), true, err);
+}
+
+enum outcome sign_next_ca(struct arena *a, struct bytes *der, struct err *err)
+{
+    struct question q;
+    question_begin(&q, SIGN_OP_NEXT_CA);
+    return ask_bytes(&q, a, der, err);
+}
+
+enum outcome sign_crl(struct arena *a, const struct sign_crl *crl, struct bytes *der,
+                      struct err *err)
+{
+    struct question q;
+    question_begin(&q, SIGN_OP_CRL);
+    sign_put_int(&q.msg, crl->generation);
+    sign_put_int(&q.msg, crl->number);
+    sign_put_int(&q.msg, crl->this_update);
+    sign_put_int(&q.msg, crl->next_update);
+    sign_put_int(&q.msg, (int64_t)crl->n);
+    for (size_t i = 0; i < crl->n; i++) {
+        sign_put_str(&q.msg, crl->entries[i].serial);
+        sign_put_int(&q.msg, crl->entries[i].revoked_at);
+    }
+    return ask_bytes(&q, a, der, err);
 }

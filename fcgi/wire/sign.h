@@ -17,9 +17,10 @@ void sign_client_setup(const char *run_dir, enum sign_role role);
 
 /* SCEP (RFC 8894): the signer decrypts the pkcsPKIEnvelope with the RA key. INVALID and DENIED as
  * scep_envelope_open() (wire/scepmsg.h). *plain is a PKCS#10 request with its challengePassword:
- * the caller's arena is to be wiped. */
+ * the caller's arena is to be wiped. *generation: whose RA could open it, which signs the answer.
+ */
 enum outcome sign_scep_open(struct arena *a, struct bytes enveloped, struct bytes *plain,
-                            const char **cipher, struct err *err) MUST_USE;
+                            const char **cipher, int64_t *generation, struct err *err) MUST_USE;
 /* Issues a device identity for the key of csr: an end entity, clientAuth and [scep] purposes, never
  * a CA; nothing of the request but its key is taken over, the names are those given here. INVALID:
  * the key is neither RSA of 2048 (or [scep] min_rsa) to 4096 bits nor P-256 or P-384, a name is
@@ -56,6 +57,7 @@ struct scep_reply {
     struct bytes recipient_der;   /* encrypted to this certificate (the request's signer) */
     const char *cipher;           /* "AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC" */
     const char *digest;           /* "SHA1", "SHA256", "SHA384", "SHA512" */
+    int64_t generation;           /* of the RA that signs; 0: the present one */
 };
 enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, struct bytes *der,
                              struct err *err) MUST_USE;
@@ -90,6 +92,34 @@ enum outcome sign_ticket_end(struct bytes ticket, struct err *err) MUST_USE;
 #define SIGN_DIGEST_LABEL "DigestHA1-%s:%s" /* algorithm, account */
 enum outcome sign_digest_check(const struct digest_answer *d, struct bytes ha1_sealed,
                                const char *method, struct err *err) MUST_USE;
+
+/* The generations of the device CA, oldest first. */
+#define SIGN_AUTHORITIES_MAX 8
+struct sign_authority {
+    int64_t generation;
+    int64_t state; /* -1 before, 0 the one that issues, 1 the next */
+    struct bytes ca_der, ra_der;
+};
+/* At most SIGN_AUTHORITIES_MAX go to out; *n tells how many. */
+enum outcome sign_authorities(struct arena *a, struct sign_authority *out, size_t *n,
+                              struct err *err) MUST_USE;
+/* Changes the CA, for the ctl role. "next": makes the next one's keys; CONFLICT: there is one.
+ * "switch": the next one issues from now on; NOT_FOUND: there is none. "retire": the one of that
+ * generation, which must be an earlier one, is believed no longer; NOT_FOUND, CONFLICT. */
+enum outcome sign_ca_change(const char *change, int64_t generation, struct err *err) MUST_USE;
+/* The answer to GetNextCACert: the next CA's certificates in a message that the present CA signs.
+ * For the mdm role. NOT_FOUND: there is no next one. */
+enum outcome sign_next_ca(struct arena *a, struct bytes *der, struct err *err) MUST_USE;
+/* A revocation list of that generation's CA, for the agent and ctl roles. INVALID: a serial number
+ * is none, or the times are no times; NOT_FOUND: no such generation. */
+struct sign_crl {
+    int64_t generation, number;
+    int64_t this_update, next_update;
+    const struct crl_entry *entries; /* wire/x509.h */
+    size_t n;
+};
+enum outcome sign_crl(struct arena *a, const struct sign_crl *crl, struct bytes *der,
+                      struct err *err) MUST_USE;
 
 /* Keys of push certificates, and of the certificate that an MDM vendor signs requests for them
  * with: made in the signer, kept sealed, and never out of it but to the agent that pushes. For the

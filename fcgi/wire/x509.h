@@ -129,6 +129,15 @@ struct cert_profile {
 };
 /* Is this an extended key usage that can be named so? */
 bool cert_purpose_known(const char *name);
+/* A revocation list (RFC 5280 section 5), version 2 with its number and the CA's key identifier. */
+struct crl_entry {
+    const char *serial; /* hexadecimal */
+    int64_t revoked_at;
+};
+enum outcome crl_issue(struct bytes issuer_der, const struct pkey *issuer_key, int64_t number,
+                       int64_t this_update, int64_t next_update, const struct crl_entry *entries,
+                       size_t n, struct buf *der, struct err *err) MUST_USE;
+
 /* Issues: for the key of csr_der or, when that is empty, of subject_key; signed by issuer_key with
  * the subject of issuer_der (empty: self-signed). A random 127-bit serial. */
 enum outcome cert_issue(const struct cert_profile *p, struct bytes csr_der,

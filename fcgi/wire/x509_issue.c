@@ -194,3 +194,69 @@ out:
     ERR_clear_error();
     return o;
 }
+
+static bool crl_add(X509_CRL *crl, const struct crl_entry *e)
+{
+    BIGNUM *bn = NULL;
+    X509_REVOKED *r = X509_REVOKED_new();
+    ASN1_INTEGER *serial = NULL;
+    ASN1_TIME *at = ASN1_TIME_set(NULL, (time_t)(e->revoked_at / SECOND_US));
+    bool ok = r && at && *e->serial && BN_hex2bn(&bn, e->serial) == (int)strlen(e->serial) &&
+              (serial = BN_to_ASN1_INTEGER(bn, NULL)) && X509_REVOKED_set_serialNumber(r, serial) &&
+              X509_REVOKED_set_revocationDate(r, at) && X509_CRL_add0_revoked(crl, r);
+    if (!ok)
+        X509_REVOKED_free(r);
+    ASN1_TIME_free(at);
+    ASN1_INTEGER_free(serial);
+    BN_free(bn);
+    return ok;
+}
+
+static bool crl_extensions(X509_CRL *crl, X509 *issuer, int64_t number)
+{
+    X509V3_CTX ctx;
+    ASN1_INTEGER *n = ASN1_INTEGER_new();
+    X509V3_set_ctx(&ctx, issuer, NULL, NULL, crl, 0);
+    X509_EXTENSION *key = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid");
+    bool ok = n && key && ASN1_INTEGER_set_int64(n, number) && X509_CRL_add_ext(crl, key, -1) &&
+              X509_CRL_add1_ext_i2d(crl, NID_crl_number, n, 0, X509V3_ADD_DEFAULT) > 0;
+    X509_EXTENSION_free(key);
+    ASN1_INTEGER_free(n);
+    return ok;
+}
+
+enum outcome crl_issue(struct bytes issuer_der, const struct pkey *issuer_key, int64_t number,
+                       int64_t this_update, int64_t next_update, const struct crl_entry *entries,
+                       size_t n, struct buf *der, struct err *err)
+{
+    enum outcome o = OK;
+    unsigned char *out = NULL;
+    int len = -1;
+    X509 *issuer = ossl_cert(issuer_der, err);
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)(this_update / SECOND_US));
+    ASN1_TIME *to = ASN1_TIME_set(NULL, (time_t)(next_update / SECOND_US));
+    if (!issuer || !crl || !from || !to || !X509_CRL_set_version(crl, X509_CRL_VERSION_2) ||
+        !X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) ||
+        !X509_CRL_set1_lastUpdate(crl, from) || !X509_CRL_set1_nextUpdate(crl, to) ||
+        !crl_extensions(crl, issuer, number))
+        o = err_ossl(err, INVALID, "the revocation list's fields are refused");
+    for (size_t i = 0; o == OK && i < n; i++)
+        if (!crl_add(crl, &entries[i]))
+            o = err_ossl(err, INVALID, "the serial number \"%.60s\" is none", entries[i].serial);
+    if (o == OK && (!X509_CRL_sort(crl) ||
+                    X509_CRL_sign(crl, issuer_key->k, issuer_digest(issuer_key->k)) <= 0 ||
+                    (len = i2d_X509_CRL(crl, &out)) <= 0))
+        o = err_ossl(err, ERROR, "cannot sign the revocation list");
+    if (o == OK)
+        buf_add(der, out, (size_t)len);
+    if (o == OK && buf_failed(der))
+        o = err_set(err, ERROR, "the revocation list is too long");
+    OPENSSL_free(out);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+    X509_CRL_free(crl);
+    X509_free(issuer);
+    ERR_clear_error();
+    return o;
+}

@@ -4,6 +4,7 @@ One web server is enough: it hands the request on, and test_enrol drives it thro
 """
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -48,9 +49,8 @@ class ScepTest(unittest.TestCase):
         return self.openssl("x509", "-in", cert, "-noout", "-text")
 
 
-@unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
-class StrongSwan(ScepTest):
-    """pki gets the CA, enrols, waits for a person, and renews."""
+class PkiTest(ScepTest):
+    """With strongSwan's pki as the client."""
 
     def authority(self):
         """What --cacert and the like are given."""
@@ -67,6 +67,11 @@ class StrongSwan(ScepTest):
         with open(self.path(cert), "wb") as f:
             f.write(drover.sh(*self.argv(key, name, *more)))
         return self.path(cert)
+
+
+@unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
+class StrongSwan(PkiTest):
+    """pki gets the CA, enrols, waits for a person, and renews."""
 
     def test_enrol_and_renew(self):
         key = self.key("one.key")
@@ -174,3 +179,92 @@ class ScepClient(ScepTest):
                            {"Content-Type": "application/json", "Authorization": "Basic " +
                             base64.b64encode(b"x:wrong").decode()})
         self.assertEqual(a.status, 401)
+
+
+@unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
+class TheNextCA(PkiTest):
+    """Revocation lists, judged by openssl, and a change of the CA. It stays changed: this runs last
+    of the file, and no later file minds."""
+
+    def crl(self, path="/crl"):
+        a = self.s.request("device_http_url", "GET", path)
+        if a.status != 200:
+            return None
+        self.assertEqual(a.headers["Content-Type"], "application/pkix-crl")
+        with open(self.path("list"), "wb") as f:
+            f.write(a.body)
+        return self.openssl("crl", "-inform", "DER", "-in", self.path("list"), "-noout", "-text",
+                            "-CAfile", self.s.run["device_ca_file"])
+
+    def identity(self, name):
+        key = self.key(name + ".key")
+        cert = self.get(name + ".pem", key, name, "--password", self.challenge())
+        return drover.Identity(cert, key), self.judged(cert, key)
+
+    def serial(self, name):
+        return self.openssl("x509", "-in", self.path(name + ".pem"), "-noout",
+                            "-serial").strip().split("=")[1]
+
+    def cas(self):
+        return json.loads(self.s.ctl("ca", "status", "--json"))
+
+    def change(self, what):
+        """The web server starts anew with the new bundle."""
+        self.s.ctl("ca", what)
+
+        def answers():
+            try:
+                return all(self.s.request(base, "GET", "/healthz").status == 200
+                           for base in ("device_url", "device_http_url"))
+            except OSError:
+                return False
+
+        drover.wait_for(answers)
+
+    def test_change(self):
+        drover.wait_for(self.crl)
+        old, text = self.identity("old")
+        self.assertNotIn("CRL Distribution", text)
+        device = drover.Device(self.s, old).enrol()
+        self.identity("lost")
+        serial = self.serial("lost")
+        self.s.ctl("revoke", self.openssl("x509", "-in", self.path("lost.pem"), "-noout",
+                                          "-fingerprint", "-sha256").split("=")[1].strip()
+                   .replace(":", "").lower(), "--why", "lost")
+        self.s.ctl("ca", "crl")
+        self.assertIn(serial, self.crl().replace(":", ""))
+        with self.assertRaises(AssertionError):  # by openssl too
+            self.openssl("verify", "-crl_check", "-CAfile", self.s.run["device_ca_file"],
+                         "-CRLfile", self.path("list"), self.path("lost.pem"))
+        self.openssl("verify", "-crl_check", "-CAfile", self.s.run["device_ca_file"], "-CRLfile",
+                     self.path("list"), self.path("old.pem"))
+
+        self.assertEqual([c["state"] for c in self.cas()], ["issues"])
+        self.change("next")
+        caps = self.s.request("device_http_url", "GET", "/scep?operation=GetCACaps").body
+        self.assertIn(b"GetNextCACert", caps)
+        a = self.s.request("device_http_url", "GET", "/scep?operation=GetNextCACert")
+        with open(self.path("next"), "wb") as f:
+            f.write(a.body)
+        self.openssl("cms", "-verify", "-inform", "DER", "-in", self.path("next"), "-certfile",
+                     self.s.run["device_ca_file"], "-CAfile", self.s.run["device_ca_file"],
+                     "-purpose", "any", "-binary", "-out", self.path("certs"))
+        names = self.openssl("pkcs7", "-inform", "DER", "-in", self.path("certs"), "-print_certs",
+                             "-noout")
+        self.assertIn("Device CA 2", names)
+        self.change("switch")
+        self.assertEqual([c["state"] for c in self.cas()], ["before", "issues"])
+        status, words = self.s.ctl("ca", "retire", "1", check=False)
+        self.assertEqual(status, 1)
+        self.assertIn("would be shut out", words)
+        new, text = self.identity("new")
+        self.assertIn("Device CA 2", text)
+        # both are believed, by the web server and by Drover
+        fresh = drover.Device(self.s, new)
+        drover.wait_for(lambda: fresh.authenticate().status == 200)
+        fresh.token_update()
+        self.assertEqual(device.idle().status, 200)
+        self.s.ctl("ca", "crl")
+        self.assertIn("Device CA 2", self.crl("/crl/2"))
+        self.assertIn(serial, self.crl().replace(":", ""))
+        self.assertEqual(self.s.request("device_http_url", "GET", "/crl/x").status, 404)

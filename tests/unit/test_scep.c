@@ -729,7 +729,6 @@ static void operations(void **state)
     PKCS7_free(p7);
     static const char *const bad[] = {"",
                                       "operation=",
-                                      "operation=GetNextCACert",
                                       "operation=getcacert",
                                       "operation=PKIOperation",
                                       "operation=PKIOperation&message=",
@@ -819,6 +818,127 @@ static void at_once(void **state)
     }
 }
 
+static X509 *ra_now(void)
+{
+    struct bytes der;
+    assert_ok(sign_certificate(arena, "ra", &der, &err), err);
+    const unsigned char *p = der.p;
+    return d2i_X509(NULL, &p, (long)der.n);
+}
+
+static void ca_change(const char *what, int64_t generation, enum outcome want)
+{
+    sign_client_setup(dir, SIGN_CTL);
+    assert_outcome(sign_ca_change(what, generation, &err), want, err);
+    sign_client_setup(dir, SIGN_MDM);
+}
+
+/* The certificates in the answer to GetNextCACert, which the present CA must have signed. */
+static int next_certs(X509 *ca)
+{
+    struct bytes out;
+    const char *type;
+    assert_int_equal(
+        ask(arena, METHOD_GET, "operation=GetNextCACert", (struct bytes){0}, &out, &type), 200);
+    assert_string_equal(type, "application/x-x509-next-ca-cert");
+    const unsigned char *p = out.p;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)out.n);
+    STACK_OF(X509) *by = sk_X509_new_null();
+    BIO *content = BIO_new(BIO_s_mem());
+    sk_X509_push(by, ca);
+    assert_int_equal(CMS_verify(cms, by, NULL, NULL, content,
+                                CMS_BINARY | CMS_NOINTERN | CMS_NO_SIGNER_CERT_VERIFY),
+                     1);
+    PKCS7 *p7 = d2i_PKCS7_bio(content, NULL);
+    assert_non_null(p7);
+    int n = sk_X509_num(p7->d.sign->cert);
+    PKCS7_free(p7);
+    BIO_free(content);
+    sk_X509_free(by);
+    CMS_ContentInfo_free(cms);
+    return n;
+}
+
+static bool offers_next(void)
+{
+    struct bytes out;
+    assert_int_equal(ask(arena, METHOD_GET, "operation=GetCACaps", (struct bytes){0}, &out, NULL),
+                     200);
+    return strstr((const char *)out.p, "GetNextCACert\n") != NULL;
+}
+
+/* The CA is changed while clients of the one before come and go. The last test: it stays so. */
+static void the_next_ca(void **state)
+{
+    (void)state;
+    struct sign_authority all[SIGN_AUTHORITIES_MAX];
+    struct bytes out, der;
+    size_t n;
+    ca_change("switch", 0, NOT_FOUND);
+    ca_change("retire", 1, CONFLICT);
+    assert_false(offers_next());
+    assert_int_equal(
+        ask(arena, METHOD_GET, "operation=GetNextCACert", (struct bytes){0}, &out, NULL), 404);
+    assert_outcome(sign_ca_change("next", 0, &err), DENIED, err); /* no worker may */
+    assert_ok(sign_certificate(arena, "ca", &der, &err), err);
+    const unsigned char *p = der.p;
+    X509 *ca = d2i_X509(NULL, &p, (long)der.n);
+    ca_change("next", 0, OK);
+    ca_change("next", 0, CONFLICT);
+    assert_true(offers_next());
+    assert_int_equal(next_certs(ca), 2);
+    struct sc_request r = request("before", STATIC);
+    struct sc_reply before = exchange(&r);
+    assert_int_equal(X509_NAME_cmp(X509_get_issuer_name(before.cert), X509_get_subject_name(ca)),
+                     0);
+    /* this client has asked for the RA before the change */
+    ca_change("switch", 0, OK);
+    r = request("with the old RA", STATIC);
+    struct sc_reply across = exchange(&r); /* the answer is signed by the RA it knows */
+    assert_string_equal(across.status, "0");
+    assert_ok(sign_authorities(arena, all, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_int_equal(all[0].state, -1);
+    assert_int_equal(all[1].state, 0);
+    p = all[1].ca_der.p;
+    X509 *fresh = d2i_X509(NULL, &p, (long)all[1].ca_der.n);
+    assert_int_equal(X509_verify(across.cert, X509_get0_pubkey(fresh)), 1);
+    assert_int_equal(X509_verify(across.cert, X509_get0_pubkey(ca)), 0);
+    /* renewal by an identity of the old CA, with the new RA; a restart changes nothing */
+    kill(signer, SIGTERM);
+    waitpid(signer, NULL, 0);
+    signer_start();
+    X509 *old_ra = ra;
+    ra = ra_now();
+    assert_int_not_equal(X509_cmp(ra, old_ra), 0);
+    r = request("renewed", NULL);
+    r.type = "17";
+    r.key = ec;
+    r.signer = before.cert;
+    r.signer_key = rsa;
+    struct sc_reply renewed = exchange(&r);
+    assert_string_equal(renewed.status, "0");
+    assert_int_equal(X509_verify(renewed.cert, X509_get0_pubkey(fresh)), 1);
+    assert_false(offers_next());
+    /* retired: its RA opens nothing any more */
+    ca_change("retire", 2, CONFLICT);
+    ca_change("retire", 7, NOT_FOUND);
+    ca_change("retire", 1, OK);
+    assert_ok(sign_authorities(arena, all, &n, &err), err);
+    assert_int_equal(n, 1);
+    X509 *new_ra = ra;
+    unsigned char *message = NULL;
+    r = request("too late", STATIC);
+    int len = sc_write(&r, old_ra, &message);
+    assert_int_equal(post(bytes_of(message, (size_t)len), &out), 200);
+    struct sc_reply late = sc_read(&r, new_ra, out);
+    assert_string_equal(late.fail, "1");
+    OPENSSL_free(message);
+    X509 *const gone[] = {ca, fresh, old_ra, before.cert, across.cert, renewed.cert};
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        X509_free(gone[i]);
+}
+
 static void signer_away(void **state)
 {
     (void)state;
@@ -857,6 +977,7 @@ int main(void)
         cmocka_unit_test_setup(by_get, clear),
         cmocka_unit_test_setup(at_once, clear),
         cmocka_unit_test_setup(signer_away, clear),
+        cmocka_unit_test_setup(the_next_ca, clear),
     };
     return cmocka_run_group_tests_name("scep", tests, set_up, tear_down);
 }

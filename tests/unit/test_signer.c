@@ -293,6 +293,7 @@ static void operations_by_role(void **state)
     const char *cipher;
     uint8_t ticket[SIGN_TICKET_LEN];
     struct pkey *ec = NULL;
+    int64_t generation;
     assert_int_equal(pkey_new_p256(&ec, &err), OK);
     struct scep_reply r = {.transaction_id = "t",
                            .recipient_nonce = bytes_str("n"),
@@ -301,7 +302,8 @@ static void operations_by_role(void **state)
                            .digest = "SHA256"};
     for (size_t i = 0; i < 3; i++) {
         sign_client_setup(dir, not_mdm[i]);
-        assert_int_equal(sign_scep_open(a, bytes_str("x"), &out, &cipher, &err), DENIED);
+        assert_int_equal(sign_scep_open(a, bytes_str("x"), &out, &cipher, &generation, &err),
+                         DENIED);
         assert_int_equal(sign_scep_reply(a, &r, &out, &err), DENIED);
         assert_int_equal(issue(csr(ec), "x", clock_now(), clock_now() + DAY_US, &out),
                          not_mdm[i] == SIGN_CTL ? OK
