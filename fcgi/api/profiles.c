@@ -6,6 +6,7 @@
 #include "library/edit.h"
 #include "library/payloads.h"
 #include "library/profiles.h"
+#include "store/audit.h"
 
 #define KINDS (1u << LIBRARY_PROFILE | 1u << LIBRARY_PROVISIONING)
 #define PREFIX "/api/v1/profiles/"
@@ -70,7 +71,8 @@ void api_profile_add(struct app *app, struct req *req, const struct caller *call
 }
 
 /* The file as it was uploaded: the current version's, or that of ?version=. */
-static void content(struct app *app, struct req *req, struct resp *resp, int64_t id)
+static void content(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp, int64_t id)
 {
     struct library_version v;
     struct library_item i;
@@ -88,6 +90,10 @@ static void content(struct app *app, struct req *req, struct resp *resp, int64_t
     if (o == OK)
         o = library_version_get(db, id, number > 0 && number < INT32_MAX ? (int)number : i.version,
                                 req->arena, &v, &sealed, &err);
+    if (o == OK)
+        o = audit_add(db, api_actor(req, caller), "library.read",
+                      arena_fmt(req->arena, "%s:%s", library_kind_name(i.kind), i.identifier), NULL,
+                      &err);
     db_pool_give(app->pool, &db);
     buf_clear(&resp->body);
     resp->secret = true;
@@ -132,11 +138,10 @@ void api_profile_content(struct app *app, struct req *req, const struct caller *
     int64_t id;
     size_t n;
 
-    (void)caller;
     if (!api_segments(req, resp, "/api/v1/profile-files/", &part, 1, &n))
         return;
     if (library_id_read(part, &id))
-        content(app, req, resp, id);
+        content(app, req, caller, resp, id);
     else
         resp_json_error(resp, 404, "\"%.64s\" is no id of the library", part);
 }

@@ -10,6 +10,7 @@
 #include "library/edit.h"
 #include "library/payloads.h"
 #include "library/profiles.h"
+#include "store/audit.h"
 #include "wire/sign.h"
 
 #define COLUMNS 7
@@ -164,6 +165,10 @@ static int get(struct ctl *c, struct db *db, const struct library_item *i, const
                                          c->arena, &v, &sealed, &err);
 
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
+    if (o == OK)
+        o = audit_add(db, c->actor, "library.read",
+                      arena_fmt(c->arena, "%s:%s", library_kind_name(i->kind), i->identifier), NULL,
+                      &err);
     if (o == OK)
         o = profile_open(v.id, sealed, &file, &err);
     if (o == OK && (fwrite(file.data, 1, file.len, stdout) != file.len || fflush(stdout) != 0))

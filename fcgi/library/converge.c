@@ -3,10 +3,10 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "store/enrolgroup.h"
 
 #include <stdlib.h>
 
-#define GROUPS_US (15 * SECOND_US) /* which groups are due is looked up */
 #define PLAN_US (10 * MINUTE_US)
 #define DRIFT_US (5 * MINUTE_US)
 #define OVERDUE_US (20 * SECOND_US)
@@ -92,7 +92,9 @@ static enum outcome plan_when_due(struct converge *c, int64_t now, struct err *e
     c->next_plan = now + PLAN_US;
     c->walk = (struct wanted_walk){.now = now};
     c->planning = true;
-    o = wanted_members_purge(c->db, err);
+    o = enrolgroup_sync(c->db, now, err);
+    if (o == OK)
+        o = wanted_members_purge(c->db, err);
     return o == OK ? converge_plan(c, now, err) : o;
 }
 
@@ -102,10 +104,8 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
 
     if (o == OK)
         o = converge_newcomers(c, now, err);
-    if (o == OK && now >= c->next_groups) {
+    if (o == OK && now >= c->next_groups)
         o = converge_groups(c, now, false, err);
-        c->next_groups = now + GROUPS_US;
-    }
     if (o == OK)
         o = plan_when_due(c, now, err);
     if (o == OK && now >= c->next_drift)

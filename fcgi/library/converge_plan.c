@@ -10,6 +10,8 @@
 
 #define EVERY_US MINUTE_US /* a filter is asked so often, or a twentieth of the time */
 #define SHARE 20
+#define GROUPS_US (15 * SECOND_US) /* which groups are due is looked up */
+#define BUDGET_US (SECOND_US / 2)  /* a filter that is begun is finished */
 #define NEWCOMERS 50
 #define CONFIGURE_US (20 * MINUTE_US)
 
@@ -51,9 +53,10 @@ enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct e
     struct arena *page = arena_new(LIM_ARENA_REQUEST);
     struct device_group *g;
     size_t n = LIM_PAGE, changes;
-    int64_t after = 0;
+    int64_t after = 0, end = clock_mono() + BUDGET_US;
     enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
 
+    c->next_groups = now + GROUPS_US;
     while (o == OK && n == LIM_PAGE) {
         arena_reset(page);
         o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
@@ -61,6 +64,11 @@ enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct e
             after = g[i].id;
             if (!due(&g[i], now, all))
                 continue;
+            if (!all && clock_mono() >= end) { /* the others in the next turn */
+                c->next_groups = now;
+                n = 0;
+                break;
+            }
             arena_reset(c->a);
             o = evaluate(c, &g[i], 0, &changes, err);
             if (changes > 0)

@@ -142,7 +142,7 @@ static enum outcome kind_of(struct arena *a, struct bytes file, bool *provisioni
     return o;
 }
 
-static enum outcome seal_file(const struct conf *conf, struct arena *a, struct bytes file,
+static enum outcome file_seal(const struct conf *conf, struct arena *a, struct bytes file,
                               int64_t version_id, struct bytes *out, struct err *err)
 {
     struct buf sealed = BUF_INIT(LIM_PROFILE + SEAL_OVERHEAD);
@@ -152,7 +152,7 @@ static enum outcome seal_file(const struct conf *conf, struct arena *a, struct b
 
     snprintf(label, sizeof label, PURPOSE ":%lld", (long long)version_id);
     if (o == OK)
-        o = seal(pub, label, file, &sealed, err);
+        o = seal_file(pub, label, file, &sealed, err);
     if (o == OK && (*out = arena_bytes(a, buf_bytes(&sealed))).p == NULL)
         o = err_set(err, ERROR, "out of memory");
     buf_free(&sealed);
@@ -183,7 +183,7 @@ enum outcome profile_put(struct db *db, const struct conf *conf, struct arena *a
     u.v.id = id_new();
     u.v.size = (int64_t)p->file.n;
     sha256(p->file, u.v.sha256);
-    o = seal_file(conf, a, p->file, u.v.id, &u.content, err);
+    o = file_seal(conf, a, p->file, u.v.id, &u.content, err);
     if (o == OK)
         o = library_add(db, &u, err);
     p->stored_id = u.v.item_id;

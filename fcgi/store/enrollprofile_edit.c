@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
+#include "store/group.h"
 #include "store/id.h"
 #include "wire/seal.h"
 
@@ -158,7 +159,9 @@ static enum outcome version_write(struct db *db, struct work *w, struct err *err
                          val_str(w->x->by),
                          val_strn(w->x->note, utf8_prefix(w->x->note, ENROLLPROFILE_NOTE_MAX))};
     o = db_exec(db, &ADD_VERSION, args, sizeof args / sizeof *args, NULL, err);
-    return o == OK ? items_write(db, w, err) : o;
+    if (o == OK)
+        o = items_write(db, w, err);
+    return o == OK ? wanted_touch(db, err) : o; /* its devices get, or lose, what it lists */
 }
 
 static enum outcome new_unit(struct db *db, void *arg, struct err *err)

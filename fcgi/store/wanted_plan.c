@@ -9,6 +9,7 @@
 #define CHUNK 512
 #define PURGE 5000
 #define ARENA (32u * LIM_MB)
+#define BUDGET_US (300 * SECOND_US / 1000) /* of one call: the agent has other work too */
 
 static const struct sql VERSION = {"wanted_version",
                                    "SELECT version FROM site WHERE name = 'wanted'", 0};
@@ -258,10 +259,11 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
 enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max, struct err *err)
 {
     struct arena *a = arena_new(ARENA);
+    int64_t end = clock_mono() + BUDGET_US;
     bool more = false;
     enum outcome o = a != NULL ? OK : err_set(err, ERROR, "out of memory");
 
-    while (o == OK && !w->done && !more) {
+    while (o == OK && !w->done && !more && clock_mono() < end) {
         arena_reset(a);
         o = step(db, w, max, a, &more, err);
     }

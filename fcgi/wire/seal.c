@@ -162,12 +162,11 @@ static bool gcm(bool encrypt, const uint8_t okm[OKM_LEN], const uint8_t head[HEA
     return ok;
 }
 
-enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes secret,
-                  struct buf *out, struct err *err)
+static enum outcome seal_any(const uint8_t pub[SEAL_KEY_LEN], const char *label,
+                             struct bytes secret, size_t max, struct buf *out, struct err *err)
 {
-    if (secret.n > LIM_SECRET)
-        return err_set(err, INVALID, "a secret of %zu octets, at most %u are kept", secret.n,
-                       LIM_SECRET);
+    if (secret.n > max)
+        return err_set(err, INVALID, "a secret of %zu octets, at most %zu are kept", secret.n, max);
     struct ephemeral eph = {.made = 0};
     uint8_t okm[OKM_LEN];
     uint8_t head[HEAD_LEN] = {SEAL_VERSION};
@@ -197,10 +196,22 @@ out:
     return o;
 }
 
+enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes secret,
+                  struct buf *out, struct err *err)
+{
+    return seal_any(pub, label, secret, LIM_SECRET, out, err);
+}
+
+enum outcome seal_file(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes file,
+                       struct buf *out, struct err *err)
+{
+    return seal_any(pub, label, file, LIM_PROFILE, out, err);
+}
+
 enum outcome seal_open(const struct seal_pair *pair, const char *label, struct bytes sealed,
                        struct buf *out, struct err *err)
 {
-    if (sealed.n < HEAD_LEN + TAG_LEN || sealed.n > LIM_SECRET + HEAD_LEN + TAG_LEN ||
+    if (sealed.n < HEAD_LEN + TAG_LEN || sealed.n > LIM_PROFILE + HEAD_LEN + TAG_LEN ||
         sealed.p[0] != SEAL_VERSION)
         return err_set(err, DENIED, "these %zu octets are no sealed secret", sealed.n);
     uint8_t okm[OKM_LEN];

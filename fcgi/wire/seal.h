@@ -20,6 +20,9 @@ enum outcome seal_pair_new(struct seal_pair *out, struct err *err) MUST_USE;
 /* label: purpose and owner, such as "UnlockToken:" and the enrollment's ident. Adds to out. */
 enum outcome seal(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes secret,
                   struct buf *out, struct err *err) MUST_USE;
+/* The same for a file, of at most LIM_PROFILE octets; a secret has at most LIM_SECRET. */
+enum outcome seal_file(const uint8_t pub[SEAL_KEY_LEN], const char *label, struct bytes file,
+                       struct buf *out, struct err *err) MUST_USE;
 /* DENIED: another key, another label, or altered. */
 enum outcome seal_open(const struct seal_pair *pair, const char *label, struct bytes sealed,
                        struct buf *out, struct err *err) MUST_USE;

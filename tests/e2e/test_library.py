@@ -91,6 +91,16 @@ class TestLibrary(unittest.TestCase):
         self.wait_state(d, item, "removed")
         self.assertEqual(d.idle().body, b"")
 
+    def test_a_large_one(self):
+        """A font of almost 3 MB: sealed, read again, signed and delivered."""
+        d = drover.device().enrol()
+        p = profile("org.example." + uuid.uuid4().hex)
+        p["PayloadContent"].append({"PayloadType": "com.apple.font", "PayloadIdentifier": "font",
+                                    "PayloadUUID": "FONT", "Font": os.urandom(2900000)})
+        item, _, _ = self.assigned(p, [d])
+        self.assertEqual(self.s.api("GET", "/api/v1/profile-files/" + item).body, plistlib.dumps(p))
+        self.assertEqual(self.opened(self.offered(d)["Command"]["Payload"]), p)
+
     def test_encrypted_to_the_device(self):
         d = drover.Device(self.s, drover.trusted_ca().issue(kind="rsa")).enrol()
         content = profile("org.example." + uuid.uuid4().hex)

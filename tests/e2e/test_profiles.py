@@ -76,7 +76,8 @@ class TestProfiles(unittest.TestCase):
         found = self.call("GET", "/api/v1/profiles?search=" + name)["profiles"]
         self.assertEqual([p["id"] for p in found], [got["id"]])
         audit = self.s.sql("SELECT action FROM audit WHERE subject = 'profile:%s' ORDER BY id" % name)
-        self.assertEqual(audit, [["library.upload"], ["library.upload"], ["library.change"]])
+        self.assertEqual(audit, [["library.upload"], ["library.upload"], ["library.change"]] +
+                         3 * [["library.read"]])
         self.call("DELETE", at + "?why=test", status=204)
         self.call("GET", at, status=404)
 

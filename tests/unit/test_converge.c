@@ -149,11 +149,18 @@ static void report(int state, const char *where)
 
 static int each_setup(void **state)
 {
-    static const char *const tables[] = {
-        "enrollment", "life",         "queue",           "result",       "command",
-        "push",       "library_item", "library_version", "device_group", "group_member",
-        "device_tag", "assignment",   "device_item",     "rollout",      "newcomer",
-        "audit",      "inv_device",   "inv_security",    "inv_area",     "inv_profile"};
+    static const char *const tables[] = {"enrollment",     "life",
+                                         "queue",          "result",
+                                         "command",        "push",
+                                         "library_item",   "library_version",
+                                         "device_group",   "group_member",
+                                         "device_tag",     "assignment",
+                                         "device_item",    "rollout",
+                                         "newcomer",       "audit",
+                                         "inv_device",     "inv_security",
+                                         "inv_area",       "inv_profile",
+                                         "enroll_profile", "enroll_profile_item",
+                                         "handout"};
     (void)state;
     arena_reset(arena);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
@@ -410,6 +417,37 @@ static void a_device_that_enrols(void **state)
     assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 1"), 1);
 }
 
+/* What an enrolment profile lists comes to those who enrolled with it. */
+static void what_an_enrolment_profile_lists(void **state)
+{
+    int64_t i = item("org.example.a", "");
+    (void)state;
+    devices(1, 2, "iPhone14,2", "17.0");
+    sql("INSERT INTO enroll_profile (id, name, version, created_at, created_by) VALUES (5, 'work', "
+        "2, "
+        "1, 't')");
+    sql("INSERT INTO enroll_profile_item (profile_id, version, kind, name, place) VALUES (5, 2, 1, "
+        "'org.example.a', 1), (5, 2, 2, 'not.there', 2), (5, 1, 1, 'old', 1)");
+    sql("INSERT INTO handout (id, profile_id, profile_version, way, topic, server_url, "
+        "checkin_url, "
+        "access_rights, server_capabilities, made_at) VALUES (7, 5, 2, 1, '', '', '', 1, '', 1)");
+    sql("UPDATE life SET handout_id = 7 WHERE id = 2");
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (2, %lld, 0)", (long long)now);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_group WHERE name = 'enrolment:work'"), 1);
+    now += 2 * MINUTE_US;
+    turn();
+    assert_int_equal(STATES(i, WANTED_QUEUED), 1);
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 2);
+    sql("DELETE FROM enroll_profile_item WHERE name = 'org.example.a'");
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM assignment"), 0);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.request_type = 'RemoveProfile'"),
+                     1);
+}
+
 /* ---- filters ---- */
 
 static size_t matches(const char *text)
@@ -562,6 +600,7 @@ int main(void)
         cmocka_unit_test_setup(waves_and_a_halt, each_setup),
         cmocka_unit_test_setup(what_is_lost_comes_again, each_setup),
         cmocka_unit_test_setup(a_device_that_enrols, each_setup),
+        cmocka_unit_test_setup(what_an_enrolment_profile_lists, each_setup),
         cmocka_unit_test_setup(filters, each_setup),
         cmocka_unit_test_setup(a_deep_filter_is_refused, each_setup),
         cmocka_unit_test_setup(ten_thousand_at_once, each_setup),

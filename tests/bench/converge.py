@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""converge.py: how fast devices are brought to what they are to have, and how fast a filter finds its
+devices.
+
+  tests/bench/converge.py [--devices 10000] [--filter 100000] [--port-base 8460] [--state DIR]
+                          [--json FILE]
+
+Enrols the devices, has each install a profile, then puts a changed version into the library, once
+without and once with a variable in it (so that each device's is signed by itself). Told are the
+commands a second that the agent queues, that are delivered and reported, and from the upload until
+the last device is known to have the version. Then a group with a filter over --filter devices.
+
+Prints a table and, with --json, writes the numbers. Exit status 1 when the filter takes 2 seconds.
+"""
+import argparse
+import base64
+import importlib.machinery
+import importlib.util
+import json
+import os
+import plistlib
+import shutil
+import ssl
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+loader = importlib.machinery.SourceFileLoader("bench", os.path.join(HERE, "bench"))
+bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", loader))
+loader.exec_module(bench)
+
+FILTER_TARGET_S = 2
+
+
+class Site:
+    def __init__(self, server):
+        self.server = server
+        self.context = ssl.create_default_context(cafile=server.info["ca_file"])
+
+    def call(self, method, path, body=None):
+        data = json.dumps(body).encode() if isinstance(body, dict) else body
+        word = base64.b64encode(("%s:%s" % (self.server.info["api_user"],
+                                            self.server.info["api_key"])).encode()).decode()
+        r = urllib.request.Request(self.server.info["api_url"] + path, data=data, method=method,
+                                   headers={"Authorization": "Basic " + word, "Content-Type":
+                                            "application/json" if isinstance(body, dict)
+                                            else "application/octet-stream"})
+        with urllib.request.urlopen(r, context=self.context, timeout=60) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def wait(self, item, state, version, n, seconds=120):
+        """Until so many devices are in the state; how long that took."""
+        start = time.monotonic()
+        while True:
+            got = int(self.server.sql("SELECT COUNT(*) FROM device_item WHERE item_id = %s AND "
+                                      "state = %d AND version = %d" % (item, state, version)))
+            if got >= n:
+                return time.monotonic() - start
+            if time.monotonic() - start > seconds:
+                raise bench.Failed("%d of %d devices are in state %d" % (got, n, state))
+            time.sleep(0.05)
+
+
+def profile(text):
+    return plistlib.dumps({
+        "PayloadType": "Configuration", "PayloadVersion": 1, "PayloadIdentifier": "org.example.b",
+        "PayloadUUID": str(uuid.uuid4()), "PayloadDescription": text, "PayloadContent": [{
+            "PayloadType": "com.apple.wifi.managed", "PayloadIdentifier": "org.example.b.wifi",
+            "PayloadUUID": str(uuid.uuid4()), "PayloadVersion": 1, "SSID_STR": "Office"}]})
+
+
+def version(site, item, number, text, n):
+    """One version from its upload to the last device."""
+    start = time.monotonic()
+    if number > 1:
+        site.call("POST", "/api/v1/profiles/%s/versions" % item, profile(text))
+    site.wait(item, 2, number, n)
+    queued = time.monotonic() - start
+    got = site.server.load("cycle", 120, requests=2 * n, refill="true")
+    site.wait(item, 3, number, n)
+    return {"queued_per_s": n / queued, "delivered_per_s": n / got["seconds"],
+            "all_per_s": n / (time.monotonic() - start), "p99_ms": got["p99_ms"]}
+
+
+def converge(site, n):
+    item = site.call("POST", "/api/v1/profiles", profile("one"))["id"]
+    group = site.call("POST", "/api/v1/groups", {"name": "all", "filter": {
+        "fact": "udid", "known": True}})["id"]
+    site.call("POST", "/api/v1/assignments", {"group": group, "item": item})
+    return {"first": version(site, item, 1, "one", n),
+            "changed": version(site, item, 2, "two", n),
+            "personal": version(site, item, 3, "%UDID%", n)}
+
+
+def filters(site, n):
+    """The time that the agent takes to ask a filter that half of n more devices pass."""
+    site.server.sql("INSERT INTO enrollment (id, ident, kind, device_id, state, udid, os_version, "
+                    "product_name, created_at, last_seen_at) SELECT seq, CONCAT('F', seq), 1, seq, "
+                    "2, CONCAT('F', seq), '17.4', 'iPhone14,2', 1, 1 FROM seq_1_to_%d" % n)
+    site.server.sql("INSERT INTO inv_device (enrollment_id, platform, os_number, is_supervised, "
+                    "battery_level) SELECT seq, 1, 17000000 + seq %% 9 * 1000, seq %% 2, 0.5 FROM "
+                    "seq_1_to_%d" % n)
+    group = site.call("POST", "/api/v1/groups", {"name": "filter", "filter": {"all": [
+        {"fact": "platform", "is": "iOS"}, {"fact": "os_version", "at_least": "17.2"},
+        {"fact": "supervised", "is": True}, {"not": {"tag": "spare"}},
+        {"any": [{"fact": "BatteryLevel", "above": 0.2}, {"fact": "model", "contains": "iPad"}]}]}})
+    found = None
+    for _ in range(400):
+        found = site.call("GET", "/api/v1/groups/" + group["id"])
+        if found.get("evaluated_ms") is not None and found["devices"] > 0:
+            break
+        time.sleep(0.1)
+    first = found["evaluated_ms"]
+    site.call("PATCH", "/api/v1/groups/" + group["id"], {"note": "again"})
+    for _ in range(400):
+        found = site.call("GET", "/api/v1/groups/" + group["id"])
+        if found.get("evaluated_at"):
+            break
+        time.sleep(0.1)
+    return {"devices": n, "found": found["devices"], "first_s": first / 1000,
+            "again_s": found["evaluated_ms"] / 1000}
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument("--devices", type=int, default=10000)
+    p.add_argument("--filter", type=int, default=100000)
+    p.add_argument("--spare", type=int, default=0)
+    p.add_argument("--connections", type=int, default=32)
+    p.add_argument("--port-base", type=int, default=8460)
+    p.add_argument("--state")
+    p.add_argument("--json")
+    args = p.parse_args()
+    state = args.state or tempfile.mkdtemp(prefix="drover-bench-")
+    os.makedirs(state, mode=0o755, exist_ok=True)
+    server = bench.Server(args, state)
+    status = 2
+    try:
+        server.start()
+        site = Site(server)
+        bench.say("enrolling %d devices" % args.devices)
+        server.load("first", 0)
+        result = {"devices": args.devices, "converge": converge(site, args.devices)}
+        bench.say("%-10s%12s%14s%12s%9s" % ("version", "queued/s", "delivered/s", "in all/s",
+                                            "p99 ms"))
+        for name, r in result["converge"].items():
+            bench.say("%-10s%12.0f%14.0f%12.0f%9.2f" % (name, r["queued_per_s"],
+                                                        r["delivered_per_s"], r["all_per_s"],
+                                                        r["p99_ms"]))
+        result["filter"] = f = filters(site, args.filter)
+        bench.say("a filter over %d devices finds %d: %.2f s the first time, %.2f s again"
+                  % (f["devices"], f["found"], f["first_s"], f["again_s"]))
+        if args.json:
+            with open(args.json, "w", encoding="utf-8") as out:
+                json.dump({"converge": result}, out, indent=1)
+        status = 0 if f["again_s"] < FILTER_TARGET_S else 1
+    except bench.Failed as e:
+        bench.say("converge: %s" % e)
+    finally:
+        server.stop()
+        if not args.state:
+            shutil.rmtree(state, ignore_errors=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
