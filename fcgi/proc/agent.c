@@ -108,13 +108,15 @@ static enum outcome job_inactive(struct agent *a, struct err *err)
 
 static enum outcome job_renewal_plan(struct agent *a, struct err *err)
 {
-    size_t planned = 0;
+    size_t planned = 0, changed = 0;
     int64_t start = clock_mono();
     enum outcome o =
         renewal_plan(a->db, clock_now(), a->conf->renewal_days * DAY_US, &planned, err);
     if (planned > 0)
         log_msg(LOG_LEVEL_INFO, "agent.renewal_plan", "%zu identities, in %lld ms", planned,
                 (long long)((clock_mono() - start) / 1000));
+    if (o == OK)
+        o = renewal_plan_changed(a->db, clock_now(), &changed, err);
     return o;
 }
 

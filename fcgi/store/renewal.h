@@ -21,6 +21,12 @@ enum renewal_state { RENEWAL_PLANNED = 1, RENEWAL_UNDER_WAY, RENEWAL_DONE };
 enum outcome renewal_plan(struct db *db, int64_t now, int64_t horizon_us, size_t *planned,
                           struct err *err) MUST_USE;
 
+/* Plans every device whose installed profile lacks a certificate that the version of its enrolment
+ * profile in force installs (renewal_changed.c says why, and why no other change does). *planned:
+ * about how many are new. */
+enum outcome renewal_plan_changed(struct db *db, int64_t now, size_t *planned,
+                                  struct err *err) MUST_USE;
+
 /* Looks at what is under way: done where the device's current life has another identity; planned
  * again, with back-off (an hour, doubled up to a day) and audit, where the command failed, expired
  * or was cancelled, or was acknowledged and no new identity came in time. */

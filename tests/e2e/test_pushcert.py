@@ -80,7 +80,7 @@ class PushCertificate(unittest.TestCase):
         self.issue("vendor", "intermediate", "basicConstraints=CA:FALSE")
         a = self.put("/api/v1/push-certificates/vendor", self.read("vendor.pem", "intermediate.pem"))
         self.assertEqual(a.status, 400)
-        self.assertIn("Test root", a.json()["error"])
+        self.assertIn("Test root", a.json()["detail"])
         out = self.s.ctl("pushcert", "vendor", self.write(
             "chain.pem", self.read("root.pem", "vendor.pem", "intermediate.pem")))
         self.assertIn("Vendor", out)
@@ -125,7 +125,7 @@ class PushCertificate(unittest.TestCase):
         pem = self.push_certificate("one", request["csr"], self.topic)
         a = self.put("/api/v1/push-certificates", pem)
         self.assertEqual(a.status, 409)  # no device has this topic
-        self.assertIn(drover.TOPIC, a.json()["error"])
+        self.assertIn(drover.TOPIC, a.json()["detail"])
         mark = self.s.log_mark()
         a = self.put("/api/v1/push-certificates", pem, "?force=true")
         self.assertEqual((a.status, a.json()["topic"]), (200, self.topic))
@@ -158,7 +158,7 @@ class PushCertificate(unittest.TestCase):
         pem = self.push_certificate("k", self.read("k.csr"), self.topic)
         a = self.put("/api/v1/push-certificates", pem, "?force=true")
         self.assertEqual(a.status, 400)
-        self.assertIn("no private key", a.json()["error"])
+        self.assertIn("no private key", a.json()["detail"])
         for path in ("/api/v1/push-certificates", "/v1/pushcert"):
             a = self.put(path, pem + self.read("k.key"), "?force=true")
             self.assertEqual(a.status, 200)

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "store/migrate.h"
 #include "store/renewal.h"
+#include "wire/x509.h"
 
 #define MANY 100000
 #define MONTH (30 * DAY_US)
@@ -114,6 +115,83 @@ static void who_is_planned(void **state)
     assert_ok(renewal_list(db, now + MONTH, 100, arena, &list, &n, &err), err);
     assert_string_equal(list[0].ident, "D6");
     assert_string_equal(renewal_state_name(list[0].state), "planned");
+}
+
+/* A CA certificate as a text of SQL. */
+static const char *ca_pem(const char *name)
+{
+    struct pkey *key = NULL;
+    struct buf der = BUF_INIT(1 << 16), pem = BUF_INIT(1 << 16);
+    struct cert_profile p = {
+        .common_name = name, .not_before = now, .not_after = now + DAY_US, .ca = true};
+    assert_ok(pkey_new_p256(&key, &err), err);
+    assert_ok(cert_issue(&p, bytes_of(NULL, 0), key, bytes_of(NULL, 0), key, &der, &err), err);
+    cert_to_pem(buf_bytes(&der), &pem);
+    const char *text = arena_strdup(arena, buf_cstr(&pem));
+    pkey_free(&key);
+    buf_free(&der);
+    buf_free(&pem);
+    return text;
+}
+
+static void version(int number, const char *certificates)
+{
+    sql(arena_fmt(arena,
+                  "INSERT INTO enroll_profile_version (profile_id, version, made_at, made_by, "
+                  "description, consent, access_rights, sign_message, check_out_when_removed, "
+                  "use_development_apns, certificates, identity) VALUES (7, %d, 1, 'x', '', '', 1, "
+                  "0, 0, 0, '%s', 1)",
+                  number, certificates));
+}
+
+static size_t plan_changed(void)
+{
+    size_t n;
+    assert_ok(renewal_plan_changed(db, now, &n, &err), err);
+    return n;
+}
+
+/* Devices get a profile anew when it brings a certificate that they lack, and only then. */
+static void what_a_profile_installs(void **state)
+{
+    (void)state;
+    const char *one = ca_pem("one"), *two = ca_pem("two");
+    enrolled(4, 300);
+    sql("TRUNCATE enroll_profile");
+    sql("TRUNCATE enroll_profile_version");
+    sql("TRUNCATE handout");
+    sql("INSERT INTO enroll_profile (id, name, version, created_at, created_by) VALUES (7, 'lab', "
+        "1, 1, 'x')");
+    version(1, one);
+    version(2, arena_fmt(arena, "a comment\n%s", one)); /* other words, the same certificate */
+    version(3, "");                                     /* less than before */
+    version(4, arena_fmt(arena, "%s%s", two, one));
+    sql("INSERT INTO handout (id, profile_id, profile_version, way, topic, server_url, "
+        "checkin_url, access_rights, server_capabilities, made_at) SELECT seq, 7, IF(seq = 4, 4, "
+        "1), 1, '', '', '', 1, '', 1 FROM seq_1_to_4");
+    sql("UPDATE life SET handout_id = id");
+    sql("UPDATE life SET handout_id = NULL WHERE id = 3"); /* what it enrolled with is not known */
+    assert_int_equal(plan_changed(), 0);
+    sql("UPDATE enroll_profile SET version = 2");
+    assert_int_equal(plan_changed(), 0);
+    sql("UPDATE enroll_profile SET version = 3");
+    assert_int_equal(plan_changed(), 0);
+    sql("UPDATE enroll_profile SET version = 4");
+    assert_int_equal(plan_changed(), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM renewal WHERE state = 1 AND device_id IN (1, 2)"),
+                     2);
+    assert_int_equal(plan_changed(), 0);
+    struct renewal_due *due;
+    size_t n;
+    assert_ok(renewal_due_read(db, now, 10, arena, &due, &n, &err), err);
+    assert_int_equal(n, 2);
+    /* the new profile is in: the device is one of the new version */
+    sql("UPDATE life SET handout_id = 4, cert_sha256 = UNHEX(SHA2('new', 256)) WHERE id = 1");
+    assert_int_equal(plan_changed(), 0);
+    /* and what has failed before is left to its back-off */
+    sql("UPDATE renewal SET due_at = 9000000000000000, attempts = 3 WHERE device_id = 2");
+    assert_int_equal(plan_changed(), 0);
+    assert_int_equal(number("SELECT attempts FROM renewal WHERE device_id = 2"), 3);
 }
 
 static void a_renewal_and_its_proof(void **state)
@@ -252,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(who_is_planned, each_setup),
+        cmocka_unit_test_setup(what_a_profile_installs, each_setup),
         cmocka_unit_test_setup(a_renewal_and_its_proof, each_setup),
         cmocka_unit_test_setup(failures_and_back_off, each_setup),
         cmocka_unit_test_setup(the_pace, each_setup),
