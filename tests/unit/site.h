@@ -6,6 +6,7 @@
 #define DROVER_TESTS_UNIT_SITE_H
 
 #include "testdb.h"
+#include "testsigner.h"
 
 #include <signal.h>
 #include "base/clock.h"
@@ -42,20 +43,6 @@ static inline const char *site_path(const char *name)
     return path[used++];
 }
 
-static inline void site_signer_start(void)
-{
-    const char *version;
-    site.signer = fork();
-    if (site.signer == 0) {
-        if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
-            _exit(2);
-        _exit(signer_main(site.conf));
-    }
-    sign_client_setup(site.dir, SIGN_MDM);
-    for (int i = 0; i < 500 && sign_ping(site.a, &version, &err) != OK; i++)
-        usleep(10000);
-}
-
 /* database: "drover_" and a word. */
 static inline void site_up(const char *database)
 {
@@ -83,7 +70,7 @@ static inline void site_up(const char *database)
     assert_ok(migrate_run(site.owner, "sql/schema", false, &applied, &err), err);
     assert_ok(migrate_grants(site.owner, "sql/grants.sql", c, &err), err);
     assert_ok(signer_setup(c, "Example", &err), err);
-    site_signer_start();
+    site.signer = testsigner_start(site.conf, site.a);
     site.app.conf = c;
     assert_ok(db_pool_new(c, DB_MDM, 2, &site.app.pool, &err), err);
     site.app.trust = trust_set_new();
@@ -96,8 +83,7 @@ static inline void site_up(const char *database)
 
 static inline void site_down(void)
 {
-    kill(site.signer, SIGTERM);
-    waitpid(site.signer, NULL, 0);
+    testsigner_stop(site.signer);
     resp_free(&site.resp);
     trust_set_free(&site.app.trust);
     db_pool_free(&site.app.pool);

@@ -3,6 +3,7 @@
  * openssl and python3's plistlib.
  */
 #include "testdb.h"
+#include "testsigner.h"
 
 #include <signal.h>
 #include "base/clock.h"
@@ -51,26 +52,6 @@ static const char *in_dir(const char *name)
     return p;
 }
 
-static void signer_start(void)
-{
-    signer = fork();
-    if (signer == 0) {
-        if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
-            _exit(2);
-        _exit(signer_main(conf));
-    }
-    sign_client_setup(dir, SIGN_MDM);
-    const char *version;
-    for (int i = 0; i < 500 && sign_ping(arena, &version, &err) != OK; i++)
-        usleep(10000);
-}
-
-static void signer_stop(void)
-{
-    kill(signer, SIGTERM);
-    waitpid(signer, NULL, 0);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -93,7 +74,7 @@ static int set_up(void **state)
     assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
     assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
     assert_ok(signer_setup(conf, "Example", &err), err);
-    signer_start();
+    signer = testsigner_start(conf, arena);
     app.conf = conf;
     assert_ok(db_pool_new(conf, DB_MDM, 2, &app.pool, &err), err);
     return 0;
@@ -102,7 +83,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    signer_stop();
+    testsigner_stop(signer);
     db_pool_free(&app.pool);
     db_free(&owner);
     testdb_shell("rm -rf %s", dir);
@@ -292,9 +273,9 @@ static void faults(void **state)
     conf->enroll_certificates = "/nonexistent";
     assert_int_equal(get(link, &out), 500);
     conf->enroll_certificates = "";
-    signer_stop();
+    testsigner_stop(signer);
     assert_int_equal(get(link, &out), 503);
-    signer_start();
+    signer = testsigner_start(conf, arena);
     assert_int_equal(count(&USES), 0);
     assert_int_equal(count(&CHALLENGES), 0);
     assert_int_equal(get(link, &out), 200);

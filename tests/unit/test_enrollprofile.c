@@ -2,40 +2,17 @@
  * test_enrollprofile.c: enrolment profiles as objects: fields, versions, what an edit is refused
  * for, and how the configured values become the default one.
  */
-#include "testdb.h"
+#include "owner.h"
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "store/enrollprofile.h"
 #include "store/handout.h"
 #include "store/id.h"
 #include "store/invitation.h"
-#include "store/migrate.h"
 
 #define BY "test:ann"
 
-static struct conf *conf;
-static struct arena *arena;
-static struct db *db;
-static struct err err;
 static char dir[] = "/tmp/drover-profiles-XXXXXX";
-
-static void sql(const char *text)
-{
-    assert_ok(db_run(db, "sql", text, &err), err);
-}
-
-static int64_t number(const char *text)
-{
-    static struct sql kept[64]; /* a statement is known by its address */
-    static size_t used;
-    struct rows r;
-    assert_true(used < 64);
-    struct sql *one = &kept[used++];
-    *one = (struct sql){.name = "number", .text = text};
-    assert_ok(db_select(db, one, NULL, 0, arena, &r, &err), err);
-    return row_at(&r, 0, 0)->i;
-}
 
 static struct enroll_content content(void)
 {
@@ -352,25 +329,20 @@ static void invitations_bind_to_a_profile(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    int applied;
     if (!mkdtemp(dir))
         return -1;
-    arena = arena_new(64 * LIM_MB);
-    conf = testdb_conf(TESTDB_DIR, "drover_enrollprofile");
+    owner_up("drover_enrollprofile");
     conf->device_url = "https://mdm.example.org";
     conf->organization = "Example";
     conf->signer_dir = dir;
     testdb_shell("head -c 32 /dev/urandom >%s/seal.pub", dir);
-    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
-    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    db_free(&db);
-    arena_free(&arena);
+    owner_down();
     testdb_shell("rm -rf %s", dir);
     return 0;
 }

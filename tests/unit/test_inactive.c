@@ -2,41 +2,18 @@
  * test_inactive.c: the daily sweep over 100,000 enrollments: what is nudged, called inactive, seen
  * to return; two sweeps at once; and that neither time nor memory runs away.
  */
-#include "testdb.h"
+#include "owner.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "store/enrollment.h"
 #include "store/inactive.h"
-#include "store/migrate.h"
 
 #define MANY 100000
 
-static struct conf *conf;
-static struct arena *arena;
-static struct db *db;
-static struct err err;
 static int64_t now;
-
-static void sql(const char *text)
-{
-    assert_ok(db_run(db, "sql", text, &err), err);
-}
-
-static int64_t number(const char *text)
-{
-    static struct sql kept[32]; /* a statement is known by its address */
-    static size_t used;
-    struct rows r;
-    assert_true(used < 32);
-    struct sql *sql_ = &kept[used++];
-    *sql_ = (struct sql){.name = "number", .text = text};
-    assert_ok(db_select(db, sql_, NULL, 0, arena, &r, &err), err);
-    return row_at(&r, 0, 0)->i;
-}
 
 /* Enrollments 1..n, seen hours ago, that can be pushed. */
 static void enrolled(int n, int hours)
@@ -190,19 +167,14 @@ static void a_hundred_thousand(void **state)
 static int setup(void **state)
 {
     (void)state;
-    int applied;
-    arena = arena_new(16 * LIM_MB);
-    conf = testdb_conf(TESTDB_DIR, "drover_inactive");
-    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
-    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    owner_up("drover_inactive");
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    db_free(&db);
-    arena_free(&arena);
+    owner_down();
     return 0;
 }
 

@@ -3,14 +3,13 @@
  * identities and of two of its users, with decisions about it in between; after each, and after
  * many at once in two batches as if they were two workers, the rows must still agree.
  */
-#include "testdb.h"
+#include "owner.h"
 
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "store/authenticate.h"
 #include "store/exchange.h"
 #include "store/leave.h"
-#include "store/migrate.h"
 #include "store/queue.h"
 #include "store/token_update.h"
 #include "wire/encode.h"
@@ -24,10 +23,6 @@
 #define STEPS 60
 #define THREADS 8
 
-static struct conf *conf;
-static struct db *db;
-static struct arena *arena;
-static struct err err;
 static _Atomic int faults;
 
 struct device {
@@ -315,21 +310,15 @@ static void all_at_once(void **state)
 
 static int set_up(void **state)
 {
-    int applied;
-
     (void)state;
-    conf = testdb_conf(TESTDB_DIR, "drover_lives_units");
-    arena = arena_new(16 << 20);
-    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
-    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    owner_up("drover_lives_units");
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    db_free(&db);
-    arena_free(&arena);
+    owner_down();
     return 0;
 }
 

@@ -2,12 +2,10 @@
  * test_people.c: local users, HTTP Digest (with RFC 7616's own example as the judge), the throttle
  * of wrong passwords, challenges and AuthTokens, on the real schema.
  */
-#include "testdb.h"
+#include "owner.h"
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "store/enroluser.h"
-#include "store/migrate.h"
 #include "store/throttle.h"
 #include "store/userauth.h"
 #include "wire/encode.h"
@@ -17,11 +15,7 @@
 #define KEYS "build/test_people.keys"
 #define ALICE "C0FFEE:A11CE"
 
-static struct conf *conf;
-static struct arena *arena;
-static struct db *db;
 static struct seal_pair pair;
-static struct err err;
 
 static int each_setup(void **state)
 {
@@ -33,18 +27,6 @@ static int each_setup(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_ok(db_run(db, "r", texts[i], &err), err);
     return 0;
-}
-
-static int64_t number(const char *text)
-{
-    static struct sql kept[32]; /* a statement is known by its address */
-    static size_t used;
-    struct rows r;
-    assert_true(used < 32);
-    struct sql *sql_ = &kept[used++];
-    *sql_ = (struct sql){.name = "number", .text = text};
-    assert_ok(db_select(db, sql_, NULL, 0, arena, &r, &err), err);
-    return row_at(&r, 0, 0)->i;
 }
 
 /* The example of RFC 7616, section 3.9.1. */
@@ -246,12 +228,8 @@ static void an_address_that_tries_many_accounts(void **state)
 static int setup(void **state)
 {
     (void)state;
-    int applied;
     uint8_t *pub = pair.pub;
-    arena = arena_new(16 * LIM_MB);
-    conf = testdb_conf(TESTDB_DIR, "drover_people");
-    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
-    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    owner_up("drover_people");
     assert_ok(seal_pair_new(&pair, &err), err);
     testdb_shell("mkdir -p " KEYS);
     FILE *f = fopen(KEYS "/seal.pub", "wb");
@@ -264,8 +242,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    db_free(&db);
-    arena_free(&arena);
+    owner_down();
     testdb_shell("rm -rf " KEYS);
     return 0;
 }

@@ -2,41 +2,18 @@
  * test_renewal.c: which identities are planned, in which order and how many begin, what becomes of
  * those under way; and the plan over 100,000 enrollments.
  */
-#include "testdb.h"
+#include "owner.h"
 
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
-#include "store/migrate.h"
 #include "store/renewal.h"
 #include "wire/x509.h"
 
 #define MANY 100000
 #define MONTH (30 * DAY_US)
 
-static struct conf *conf;
-static struct arena *arena;
-static struct db *db;
-static struct err err;
 static int64_t now;
-
-static void sql(const char *text)
-{
-    assert_ok(db_run(db, "sql", text, &err), err);
-}
-
-static int64_t number(const char *text)
-{
-    static struct sql kept[64]; /* a statement is known by its address */
-    static size_t used;
-    struct rows r;
-    assert_true(used < 64);
-    struct sql *one = &kept[used++];
-    *one = (struct sql){.name = "number", .text = text};
-    assert_ok(db_select(db, one, NULL, 0, arena, &r, &err), err);
-    return row_at(&r, 0, 0)->i;
-}
 
 /* Enrollments 1..n with identities of Drover's: valid for a year, of which `left` days are left. */
 static void enrolled(int n, int left)
@@ -310,19 +287,14 @@ static void the_plan_of_a_hundred_thousand(void **state)
 static int setup(void **state)
 {
     (void)state;
-    int applied;
-    arena = arena_new(16 * LIM_MB);
-    conf = testdb_conf(TESTDB_DIR, "drover_renewal");
-    assert_ok(db_new(conf, DB_OWNER, &db, &err), err);
-    assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
+    owner_up("drover_renewal");
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    db_free(&db);
-    arena_free(&arena);
+    owner_down();
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * of the device workers, and a client that knows only OpenSSL.
  */
 #include "testdb.h"
+#include "testsigner.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -81,20 +82,6 @@ static void keys_make(void)
     assert_ok(signer_setup(conf, "Example", &err), err);
 }
 
-static void signer_start(void)
-{
-    signer = fork();
-    if (signer == 0) {
-        if (log_open("stderr", LOG_LEVEL_ERROR, "signer", NULL) != OK)
-            _exit(2);
-        _exit(signer_main(conf));
-    }
-    sign_client_setup(dir, SIGN_MDM);
-    const char *version;
-    for (int i = 0; i < 500 && sign_ping(arena, &version, &err) != OK; i++)
-        usleep(10000);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -109,7 +96,7 @@ static int set_up(void **state)
     assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
     assert_ok(migrate_grants(owner, "sql/grants.sql", conf, &err), err);
     keys_make();
-    signer_start();
+    signer = testsigner_start(conf, arena);
     providers[0] = OSSL_PROVIDER_load(NULL, "default");
     providers[1] = OSSL_PROVIDER_load(NULL, "legacy"); /* a client with single DES */
     assert_true(providers[0] && providers[1]);
@@ -126,8 +113,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    kill(signer, SIGTERM);
-    waitpid(signer, NULL, 0);
+    testsigner_stop(signer);
     db_pool_free(&app.pool);
     db_free(&owner);
     EVP_PKEY_free(rsa);
@@ -907,7 +893,7 @@ static void the_next_ca(void **state)
     /* renewal by an identity of the old CA, with the new RA; a restart changes nothing */
     kill(signer, SIGTERM);
     waitpid(signer, NULL, 0);
-    signer_start();
+    signer = testsigner_start(conf, arena);
     X509 *old_ra = ra;
     ra = ra_now();
     assert_int_not_equal(X509_cmp(ra, old_ra), 0);
@@ -946,12 +932,11 @@ static void signer_away(void **state)
     unsigned char *der = NULL;
     struct bytes answer;
     int n = sc_write(&r, ra, &der);
-    kill(signer, SIGTERM);
-    waitpid(signer, NULL, 0);
+    testsigner_stop(signer);
     assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 503);
     assert_int_equal(
         ask(arena, METHOD_GET, "operation=GetCACert", (struct bytes){0}, &answer, NULL), 503);
-    signer_start();
+    signer = testsigner_start(conf, arena);
     assert_int_equal(post(bytes_of(der, (size_t)n), &answer), 200);
     struct sc_reply reply = sc_read(&r, ra, answer);
     assert_string_equal(reply.status, "0");
