@@ -24,6 +24,10 @@ handler_fn console_code, console_code_post;           /* factor.c */
 handler_fn console_signout;                           /* signin.c */
 handler_fn console_overview;                          /* overview.c */
 handler_fn console_devices;                           /* devices.c */
+handler_fn console_devices_csv;                       /* devices.c */
+handler_fn console_bulk, console_bulk_post;           /* bulk.c */
+handler_fn console_bulk_job, console_bulk_jobs;       /* bulk.c */
+handler_fn console_bulk_stop;                         /* bulk.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */
 handler_fn console_send, console_send_post;           /* send.c */

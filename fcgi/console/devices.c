@@ -1,10 +1,14 @@
-/* devices.c: the list of devices, with search. */
+/* devices.c: the list of devices, with search and filters, also as CSV. */
+#include "console/filter.h"
 #include "console/page.h"
 
 #include <stdio.h>
 
-#include "base/utf8.h"
-#include "store/device.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "http/csv.h"
+
+#define CSV_PAGES 400 /* of LIM_PAGE rows */
 
 /* "SEEN-ID" of the last row of the page before. */
 static struct enrollment_cursor cursor_of(const char *s)
@@ -16,41 +20,11 @@ static struct enrollment_cursor cursor_of(const char *s)
     return (struct enrollment_cursor){0};
 }
 
-static const char *search_text(struct page *p)
-{
-    const char *q = req_query(p->req, "q");
-    if (!q || !utf8_valid(bytes_str(q)))
-        return "";
-    q += strspn(q, " ");
-    const char *copy = arena_strndup(p->a, q, utf8_prefix(q, DEVICE_SEARCH_MAX / 4));
-    return copy ? copy : "";
-}
-
-static unsigned state_filter(struct page *p)
-{
-    const char *word = req_query(p->req, "state");
-    unsigned chosen = 0;
-    struct value *list = value_set_list(p->root, "states");
-    for (int s = ENROLLMENT_PENDING; s <= ENROLLMENT_ENDED; s++) {
-        const char *name = enrollment_state_name(s);
-        struct value *v = value_append_dict(list);
-        bool is = word && strcmp(word, name) == 0;
-        const char *key = arena_fmt(p->a, "state_%s", name);
-        value_set_text(v, "name", name);
-        value_set_text(v, "text", key ? page_text(p, key) : NULL);
-        value_set_bool(v, "chosen", is);
-        if (is)
-            chosen = 1u << s;
-    }
-    if (chosen)
-        value_set_text(p->root, "state_name", word);
-    return chosen;
-}
-
 static void row(struct page *p, struct value *list, const struct device_brief *d)
 {
     struct value *v = value_append_dict(list);
     value_set_text(v, "link", page_link(p, "/device", "id", d->ident));
+    value_set_text(v, "ident", d->ident);
     value_set_text(v, "name", *d->name ? d->name : *d->serial ? d->serial : d->ident);
     value_set_text(v, "serial", d->serial);
     value_set_text(v, "model", *d->model_name ? d->model_name : d->product_name);
@@ -61,19 +35,6 @@ static void row(struct page *p, struct value *list, const struct device_brief *d
     page_time(p, v, "seen", d->last_seen_at);
 }
 
-static void next_page(struct page *p, const char *q, const struct device_brief *last)
-{
-    const char *state = value_str(value_get(p->root, "state_name", NULL));
-    const char *at =
-        arena_fmt(p->a, "%lld-%lld", (long long)last->last_seen_at, (long long)last->id);
-    const char *link = page_link(p, "/devices", "after", at ? at : "");
-    if (*q)
-        link = page_link(p, link, "q", q);
-    if (*state)
-        link = page_link(p, link, "state", state);
-    value_set_text(p->root, "next", link);
-}
-
 void console_devices(struct app *app, struct req *req, const struct caller *caller,
                      struct resp *resp)
 {
@@ -82,12 +43,10 @@ void console_devices(struct app *app, struct req *req, const struct caller *call
     size_t n;
     if (!page_open(&p, app, req, caller, resp, "devices"))
         return;
-    const char *q = search_text(&p);
-    unsigned states = state_filter(&p);
-    value_set_text(p.root, "q", q);
+    const struct device_filter f = filter_of(&p);
     value_set_bool(p.root, "later", req_query(req, "after") != NULL);
-    if (device_search(p.db, q, states, cursor_of(req_query(req, "after")), PAGE_ROWS + 1, p.a, &d,
-                      &n, &p.err) != OK) {
+    if (device_search(p.db, &f, cursor_of(req_query(req, "after")), PAGE_ROWS + 1, p.a, &d, &n,
+                      &p.err) != OK) {
         page_fail(&p);
         return;
     }
@@ -95,7 +54,67 @@ void console_devices(struct app *app, struct req *req, const struct caller *call
     for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
         row(&p, list, &d[i]);
     value_set_bool(p.root, "some", n > 0);
-    if (n > PAGE_ROWS)
-        next_page(&p, q, &d[PAGE_ROWS - 1]);
+    value_set_text(p.root, "csv_link", filter_link(&p, "/devices.csv"));
+    value_set_text(p.root, "bulk_link", filter_link(&p, "/bulk"));
+    if (n > PAGE_ROWS) {
+        const struct device_brief *last = &d[PAGE_ROWS - 1];
+        const char *at =
+            arena_fmt(p.a, "%lld-%lld", (long long)last->last_seen_at, (long long)last->id);
+        value_set_text(p.root, "next", page_link(&p, filter_link(&p, "/devices"), "after", at));
+    }
     page_show(&p, 200, "devices");
+}
+
+static void line(struct buf *out, const struct device_brief *d)
+{
+    char seen[CLOCK_TEXT_MAX], open[24];
+    snprintf(open, sizeof open, "%lld", (long long)d->open_commands);
+    csv_cell(out, d->ident, true);
+    csv_cell(out, d->serial, false);
+    csv_cell(out, d->name, false);
+    csv_cell(out, d->model_name, false);
+    csv_cell(out, d->product_name, false);
+    csv_cell(out, d->os_version, false);
+    csv_cell(out, enrollment_state_name(d->state), false);
+    csv_cell(out, open, false);
+    csv_cell(out, clock_rfc3339(d->last_seen_at, false, seen), false);
+    csv_end(out);
+}
+
+void console_devices_csv(struct app *app, struct req *req, const struct caller *caller,
+                         struct resp *resp)
+{
+    static const char *const heads[] = {"id",    "serial_number", "name",
+                                        "model", "product",       "os_version",
+                                        "state", "open_commands", "last_seen"};
+    struct page p;
+    struct enrollment_cursor at = {0};
+    size_t n = LIM_PAGE;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const struct device_filter f = filter_of(&p);
+    struct arena *a = arena_new(8 * LIM_MB);
+    enum outcome o = a ? OK : err_set(&p.err, ERROR, "out of memory");
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        csv_cell(&resp->body, heads[i], i == 0);
+    csv_end(&resp->body);
+    for (int i = 0; o == OK && n == LIM_PAGE && i < CSV_PAGES; i++) {
+        struct device_brief *d;
+        arena_reset(a);
+        o = device_search(p.db, &f, at, LIM_PAGE, a, &d, &n, &p.err);
+        for (size_t k = 0; o == OK && k < n; k++)
+            line(&resp->body, &d[k]);
+        if (o == OK && n)
+            at = (struct enrollment_cursor){.id = d[n - 1].id,
+                                            .last_seen_at = d[n - 1].last_seen_at};
+    }
+    arena_free(&a);
+    if (o != OK) {
+        page_fail(&p);
+        return;
+    }
+    page_leave(&p);
+    resp->content_type = "text/csv; charset=utf-8";
+    resp_header(resp, "Content-Disposition", "attachment; filename=\"devices.csv\"");
+    resp_header(resp, "X-Content-Type-Options", "nosniff");
 }

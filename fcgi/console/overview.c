@@ -48,7 +48,7 @@ static void bars_show(struct page *p, const char *key, struct bar *bars, size_t 
 static bool fleet(struct page *p)
 {
     static const char *const keys[] = {"total", "pending", "enrolled", "left", "ended"};
-    struct device_group *g;
+    struct device_share *g;
     int64_t states[5] = {0}, day = 0, week = 0;
     size_t n, platforms = 0, systems = 0;
     if (device_groups(p->db, p->req->now, p->a, &g, &n, &p->err) != OK)

@@ -2,6 +2,7 @@
 #include "proc/agent.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "command/bulk.h"
 #include "base/uuid.h"
 #include "enrollment/ends.h"
 #include "enrollment/renew.h"
@@ -153,6 +154,13 @@ static enum outcome job_converge(struct agent *a, struct err *err)
     return converge_turn(a->converge, clock_now(), err);
 }
 
+/* One slice at each turn, so that pushes go on meanwhile. */
+static enum outcome job_bulk(struct agent *a, struct err *err)
+{
+    bool more;
+    return bulk_turn(a->db, a->conf, &more, err);
+}
+
 /* The newest link goes into the log, out of reach of whoever can write to the database. */
 static enum outcome job_audit(struct agent *a, struct err *err)
 {
@@ -204,6 +212,7 @@ static const struct job {
     {"calendar of ends", HOUR_US, job_ends},
     {"revocation lists", 30 * SECOND_US, job_crl},
     {"leaving devices", MINUTE_US, job_leaving},
+    {"commands for many", SECOND_US / 2, job_bulk},
     {"audit chain", 10 * SECOND_US, job_audit},
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},

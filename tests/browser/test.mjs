@@ -73,11 +73,13 @@ const PAGES = {
   facts: "/device/part?part=facts&id=" + encodeURIComponent(ID), apps: "/device/part?part=apps&id=" + encodeURIComponent(ID),
   history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
+  bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
   accounts: "/accounts", account: "/account",
 };
 // Every form: its address and fields that would do something.
 const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
+  ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
@@ -205,9 +207,40 @@ await test("a command's form is made from the catalogue, nested lists and all", 
   const body = sql(`SELECT body FROM command WHERE request_type = 'Settings' ORDER BY id DESC LIMIT 1`).replace(/\\+[nt]/g, "");
   assert.match(body, /<key>Item<\/key><string>DeviceName<\/string><\/dict><dict><key>Enabled<\/key><true\/><key>Item<\/key><string>Bluetooth</);
   // what is wrong is told, and nothing is sent
-  await p.goto("/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID));
+  await p.goto("/device/send?type=RemoveProfile&id=" + encodeURIComponent(ID));
+  await p.locator("#Identifier").evaluate((e) => e.removeAttribute("required"));
   await p.getByRole("button", { name: "Queue it" }).click();
-  assert.match(await p.locator(".findings").textContent(), /Queries/);
+  assert.match(await p.locator(".findings").textContent(), /Identifier/);
+});
+
+await test("a command for many: preview, progress, and its end", async () => {
+  await p.goto("/devices?q=" + encodeURIComponent(ID));
+  await p.getByRole("checkbox").check();
+  await p.getByRole("button", { name: "Command for the ticked" }).click();
+  assert.match(await p.locator(".names").textContent(), /EVIL/);
+  await p.goto("/devices");
+  await p.getByLabel("Platform").selectOption("iPhone");
+  await p.waitForURL(/platform=iPhone/);
+  const rows = await p.locator("tbody tr").count();
+  await p.getByRole("link", { name: "Command for all that fit" }).click();
+  assert.equal(await p.locator("h2 .badge").textContent(), String(rows));
+  await p.locator("#type").selectOption("SecurityInfo");
+  await p.locator("#sure").check();
+  await p.getByRole("button", { name: "Send" }).click();
+  await p.waitForURL(/\/bulk\/job\?id=/);
+  await p.locator(".badge.is-done").waitFor({ timeout: 8000 }); // the page follows by itself
+  await accessible(p, "job");
+  await p.screenshot({ path: screens + "/job.png" });
+  assert.equal(Number(sql("SELECT SUM(queued) + SUM(refused) FROM bulk_job")), rows);
+});
+
+await test("a list as CSV, which no spreadsheet takes for formulas", async () => {
+  sql(`UPDATE enrollment SET serial = '=HYPERLINK("x")' WHERE id = 77`);
+  const r = await c.request.get("/devices.csv?q=" + encodeURIComponent(ID));
+  assert.match(r.headers()["content-type"], /text\/csv/);
+  assert.match(r.headers()["content-disposition"], /attachment/);
+  assert.match(await r.text(), /,"'=HYPERLINK\(""x""\)",/);
+  assert.equal((await r.text()).trim().split("\r\n").length, 2);
 });
 
 await test("search as one types", async () => {
@@ -478,7 +511,7 @@ await test("dark, and on a phone", async () => {
     ["phone", { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }]]) {
     const d = await context({ ...options, storageState: await c.storageState() });
     const r = await d.newPage();
-    for (const page of ["overview", "devices", "device", "apikeys", "unknown", "accounts"]) {
+    for (const page of ["overview", "devices", "device", "bulk", "unknown", "accounts"]) {
       await r.goto(PAGES[page]);
       await accessible(r, name + " " + page);
       await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });

@@ -1,0 +1,188 @@
+/* bulk.c: one command for many devices: who is hit, then how far it is. */
+#include "store/bulk.h"
+
+#include "base/limits.h"
+#include "command/bulk.h"
+#include "console/filter.h"
+
+#define PREVIEW 12
+#define JOBS 50
+
+/* Devices that were ticked, by their ids. */
+struct picks {
+    struct page *p;
+    const char *ids[LIM_PAGE];
+    size_t n;
+};
+
+static bool pick(const char *name, const char *value, void *arg)
+{
+    struct picks *x = arg;
+    if (strcmp(name, "pick") == 0 && x->n < LIM_PAGE)
+        x->ids[x->n++] = value;
+    return true;
+}
+
+static struct picks *picks_of(struct page *p)
+{
+    struct picks *x = arena_alloc(p->a, sizeof *x);
+    if (!x) {
+        err_set(&p->err, ERROR, "out of memory");
+        return NULL;
+    }
+    if (p->req->method == METHOD_POST)
+        req_form_each(p->req, pick, x);
+    else
+        req_query_each(p->req, pick, x);
+    struct value *list = value_set_list(p->root, "picked");
+    for (size_t i = 0; i < x->n; i++)
+        value_append(list, value_text(p->a, x->ids[i]));
+    value_set_bool(p->root, "is_picked", x->n > 0);
+    return x;
+}
+
+static enum outcome preview(struct page *p, const struct picks *x, const struct device_filter *f)
+{
+    struct device_brief *d;
+    int64_t total = (int64_t)x->n;
+    size_t n = 0;
+    enum outcome o = OK;
+    struct value *list = value_set_list(p->root, "hit");
+    for (size_t i = 0; i < x->n && i < PREVIEW; i++)
+        value_append(list, value_text(p->a, x->ids[i]));
+    if (x->n == 0) {
+        o = device_count(p->db, f, p->a, &total, &p->err);
+        if (o == OK)
+            o = device_search(p->db, f, (struct enrollment_cursor){0}, PREVIEW, p->a, &d, &n,
+                              &p->err);
+    }
+    for (size_t i = 0; o == OK && i < n; i++)
+        value_append(list, value_text(p->a, *d[i].name     ? d[i].name
+                                            : *d[i].serial ? d[i].serial
+                                                           : d[i].ident));
+    value_set_int(p->root, "total", total);
+    value_set_bool(p->root, "some", total > 0);
+    value_set_bool(p->root, "more_hit", total > PREVIEW);
+    return o;
+}
+
+static void show(struct page *p, int status)
+{
+    struct picks *x = picks_of(p);
+    const struct device_filter f = filter_of(p);
+    if (!x || preview(p, x, &f) != OK) {
+        page_fail(p);
+        return;
+    }
+    struct value *list = value_set_list(p->root, "commands");
+    for (int i = 0; bulk_commands[i]; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "name", bulk_commands[i]);
+        value_set_bool(v, "chosen", strcmp(page_field(p, "type"), bulk_commands[i]) == 0);
+    }
+    page_show(p, status, "bulk");
+}
+
+void console_bulk(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct page p;
+    if (page_open(&p, app, req, caller, resp, "bulk"))
+        show(&p, 200);
+}
+
+void console_bulk_post(struct app *app, struct req *req, const struct caller *caller,
+                       struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "bulk"))
+        return;
+    struct picks *x = picks_of(&p);
+    struct bulk_job job = {.request_type = page_field(&p, "type"),
+                           .filter = filter_of(&p),
+                           .created_by = caller->admin};
+    enum outcome o = x ? OK : ERROR;
+    if (o == OK && !bulk_command_known(job.request_type))
+        o = err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));
+    else if (o == OK && strcmp(page_field(&p, "sure"), "yes") != 0)
+        o = err_set(&p.err, INVALID, "%s", page_text(&p, "bulk_not_sure"));
+    else if (o == OK)
+        o = bulk_add(p.db, &job, x->ids, x->n, req->now, &p.err);
+    if (o == OK) {
+        page_go(&p, page_link(&p, "/bulk/job", "id", arena_fmt(p.a, "%lld", (long long)job.id)));
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+        show(&p, page_status(o));
+    } else {
+        page_fail(&p);
+    }
+}
+
+static void job_show(struct page *p, struct value *v, const struct bulk_job *j)
+{
+    const char *id = arena_fmt(p->a, "%lld", (long long)j->id);
+    int64_t done = j->queued + j->refused;
+    value_set_text(v, "id", id);
+    value_set_text(v, "type", j->request_type);
+    value_set_text(v, "link", page_link(p, "/bulk/job", "id", id ? id : ""));
+    value_set_text(v, "by", j->created_by);
+    value_set_text(v, "why", j->ended_why);
+    value_set_int(v, "total", j->total);
+    value_set_int(v, "queued", j->queued);
+    value_set_int(v, "refused", j->refused);
+    value_set_int(v, "percent",
+                  j->state == BULK_DONE ? 100
+                  : j->total            ? (done < j->total ? 100 * done / j->total : 99)
+                                        : 0);
+    value_set_bool(v, "is_open", j->state == BULK_OPEN);
+    page_state(p, v, "bulk", bulk_state_name(j->state));
+    page_time(p, v, "created", j->created_at);
+    page_time(p, v, "ended", j->ended_at);
+}
+
+void console_bulk_job(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp)
+{
+    struct page p;
+    struct bulk_job j;
+    if (!page_open(&p, app, req, caller, resp, "bulk"))
+        return;
+    if (bulk_get(p.db, page_number(req_query(req, "id")), p.a, &j, &p.err) != OK) {
+        page_fail(&p);
+        return;
+    }
+    job_show(&p, p.root, &j);
+    page_show(&p, 200, "bulkjob");
+}
+
+void console_bulk_jobs(struct app *app, struct req *req, const struct caller *caller,
+                       struct resp *resp)
+{
+    struct page p;
+    struct bulk_job *j;
+    size_t n;
+    if (!page_open(&p, app, req, caller, resp, "bulk"))
+        return;
+    if (bulk_list(p.db, JOBS, p.a, &j, &n, &p.err) != OK) {
+        page_fail(&p);
+        return;
+    }
+    struct value *list = value_set_list(p.root, "jobs");
+    for (size_t i = 0; i < n; i++)
+        job_show(&p, value_append_dict(list), &j[i]);
+    value_set_bool(p.root, "some", n > 0);
+    page_show(&p, 200, "bulkjobs");
+}
+
+void console_bulk_stop(struct app *app, struct req *req, const struct caller *caller,
+                       struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "bulk"))
+        return;
+    const char *id = page_field(&p, "id");
+    enum outcome o = bulk_stop(p.db, page_number(id), caller->admin, req->now, &p.err);
+    if (o == OK || o == CONFLICT)
+        page_go(&p, page_link(&p, "/bulk/job", "id", id));
+    else
+        page_fail(&p);
+}

@@ -1,0 +1,53 @@
+/* bulk.h: one command for many devices: jobs that the agent works off in slices (command/bulk.h).
+ */
+#ifndef DROVER_STORE_BULK_H
+#define DROVER_STORE_BULK_H
+
+#include "store/device.h"
+
+enum bulk_state { BULK_OPEN = 1, BULK_DONE, BULK_STOPPED, BULK_FAILED };
+/* "open", "done", "stopped", "failed"; "?" for anything else. */
+const char *bulk_state_name(int state);
+
+/* Strings are "" and times 0 when absent. */
+struct bulk_job {
+    int64_t id;
+    const char *request_type;
+    int state;
+    bool picked;                 /* the targets count, not the filter */
+    struct device_filter filter; /* strings in the arena */
+    int64_t total, queued, refused, last_id;
+    int64_t created_at, ended_at;
+    const char *created_by, *ended_why;
+};
+
+/* Adds a job and sets its id and total; audited. picked: at most LIM_PAGE enrollment ids (idents),
+ * NULL: those of the filter. NOT_FOUND: that is no device. */
+enum outcome bulk_add(struct db *db, struct bulk_job *job, const char *const *picked, size_t n,
+                      int64_t now, struct err *err) MUST_USE;
+enum outcome bulk_get(struct db *db, int64_t id, struct arena *a, struct bulk_job *out,
+                      struct err *err) MUST_USE;
+/* The latest first, at most LIM_PAGE. */
+enum outcome bulk_list(struct db *db, size_t max, struct arena *a, struct bulk_job **out, size_t *n,
+                       struct err *err) MUST_USE;
+/* Nothing more is queued; what is stays. CONFLICT: it is over; audited. */
+enum outcome bulk_stop(struct db *db, int64_t id, const char *by, int64_t now,
+                       struct err *err) MUST_USE;
+
+/* --- for the agent, inside a unit of work --- */
+
+/* The oldest open job, locked. NOT_FOUND: there is none. */
+enum outcome bulk_next(struct db *db, struct arena *a, struct bulk_job *out,
+                       struct err *err) MUST_USE;
+/* Its next devices, by id. */
+struct bulk_device {
+    int64_t id;
+    const char *ident;
+};
+enum outcome bulk_slice(struct db *db, const struct bulk_job *job, size_t max, struct arena *a,
+                        struct bulk_device **out, size_t *n, struct err *err) MUST_USE;
+/* Stores queued, refused, last_id and state of the job; why: of a failure. */
+enum outcome bulk_progress(struct db *db, const struct bulk_job *job, const char *why, int64_t now,
+                           struct err *err) MUST_USE;
+
+#endif

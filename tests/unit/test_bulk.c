@@ -1,0 +1,215 @@
+/* test_bulk.c: one command for many devices: who is hit, slice by slice, once each. */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "command/bulk.h"
+#include "http/csv.h"
+#include "store/bulk.h"
+#include "store/migrate.h"
+
+static struct conf conf;
+static struct arena *arena;
+static struct db *owner, *agent, *console;
+static struct err err;
+static const struct device_filter everything = {.text = "", .platform = "", .os = ""};
+
+static void sql(const char *text)
+{
+    assert_ok(db_run(owner, "r", text, &err), err);
+}
+
+static int64_t number(const char *text)
+{
+    struct sql s = {.name = "number", .text = text};
+    struct db *d = NULL;
+    struct rows r;
+    assert_ok(db_new(&conf, DB_OWNER, &d, &err), err);
+    assert_ok(db_select(d, &s, NULL, 0, arena, &r, &err), err);
+    db_free(&d);
+    return row_at(&r, 0, 0)->i;
+}
+
+/* 450 devices: of each ten six iPhones, three Macs, and one that left. */
+static int fill(void **state)
+{
+    static const char *const tables[] = {"queue",      "command",  "push",       "life",
+                                         "enrollment", "bulk_job", "bulk_target"};
+    char text[64];
+    (void)state;
+    arena_reset(arena);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        snprintf(text, sizeof text, "DELETE FROM %s", tables[i]);
+        sql(text);
+    }
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, serial, device_name, "
+        "product_name, os_version, created_at, last_seen_at) SELECT seq, CONCAT('D', seq), 1, seq, "
+        "IF(seq % 10 = 0, 3, 2), seq, CONCAT('SER', seq), CONCAT('Name ', seq), "
+        "IF(seq % 10 < 7, 'iPhone14,2', 'Mac15,3'), IF(seq % 2, '18.1', '17.6'), 1, seq "
+        "FROM seq_1_to_450");
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, user_short_name, created_at, "
+        "last_seen_at) VALUES (9001, 'D1:u', 2, 1, 2, 'alice', 1, 1)");
+    sql("INSERT INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at, "
+        "token_at) SELECT seq, seq, 2, 't', 'x', 'm', 1, 1 FROM seq_1_to_450");
+    return 0;
+}
+
+static struct bulk_job job(const char *type, struct device_filter f)
+{
+    return (struct bulk_job){.request_type = type, .filter = f, .created_by = "ann"};
+}
+
+static struct bulk_job look(int64_t id)
+{
+    struct bulk_job j;
+    assert_ok(bulk_get(console, id, arena, &j, &err), err);
+    return j;
+}
+
+static int turns(void)
+{
+    bool more = true;
+    int n = 0;
+    for (; more; n++)
+        assert_ok(bulk_turn(agent, &conf, &more, &err), err);
+    return n;
+}
+
+static void everybody_gets_it_once(void **state)
+{
+    (void)state;
+    struct bulk_job j = job("SecurityInfo", everything);
+    assert_ok(bulk_add(console, &j, NULL, 0, 5, &err), err);
+    assert_int_equal(j.total, 450);
+    assert_int_equal(turns(), 3);
+    struct bulk_job done = look(j.id);
+    assert_int_equal(done.state, BULK_DONE);
+    assert_int_equal(done.queued, 405);
+    assert_int_equal(done.refused, 45);
+    assert_true(done.ended_at > 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 405);
+    assert_int_equal(number("SELECT COUNT(DISTINCT enrollment_id) FROM queue"), 405);
+    assert_int_equal(number("SELECT COUNT(*) FROM push"), 405);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE created_by = 'ann'"), 3);
+    assert_int_equal(turns(), 1); /* nothing more to do */
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 405);
+}
+
+static void only_those_that_fit(void **state)
+{
+    (void)state;
+    struct device_filter f = everything;
+    int64_t n;
+    f.platform = "Mac";
+    f.states = 1u << ENROLLMENT_ENROLLED;
+    assert_ok(device_count(console, &f, arena, &n, &err), err);
+    assert_int_equal(n, 135);
+    f.os = "18";
+    assert_ok(device_count(console, &f, arena, &n, &err), err);
+    assert_int_equal(n, 90);
+    f.seen_before = 100;
+    assert_ok(device_count(console, &f, arena, &n, &err), err);
+    assert_int_equal(n, 20);
+    struct bulk_job j = job("DeviceInformation", f);
+    assert_ok(bulk_add(console, &j, NULL, 0, 5, &err), err);
+    assert_int_equal(turns(), 1);
+    assert_int_equal(look(j.id).queued, 20);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
+                            "q.enrollment_id WHERE e.product_name = 'Mac15,3' AND e.id < 100"),
+                     20);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE body LIKE '%<string>OSVersion<%'"),
+                     1);
+    /* what the text finds; a user's name leads to the device */
+    f = everything;
+    f.text = "ALICE";
+    assert_ok(device_count(console, &f, arena, &n, &err), err);
+    assert_int_equal(n, 1);
+    f.text = "%";
+    assert_ok(device_count(console, &f, arena, &n, &err), err);
+    assert_int_equal(n, 0);
+    j = job("ProfileList", f);
+    assert_outcome(bulk_add(console, &j, NULL, 0, 5, &err), NOT_FOUND, err);
+}
+
+static void those_that_were_picked(void **state)
+{
+    (void)state;
+    static const char *const picked[] = {"D7", "D3", "D10", "nobody", "D1:u"};
+    struct bulk_job j = job("RestartDevice", everything);
+    assert_ok(bulk_add(console, &j, picked, 5, 5, &err), err);
+    assert_int_equal(j.total, 3); /* the user is no device */
+    assert_int_equal(turns(), 1);
+    assert_int_equal(look(j.id).queued, 2);
+    assert_int_equal(look(j.id).refused, 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id IN (3, 7)"), 2);
+}
+
+static void stopped_and_refused(void **state)
+{
+    (void)state;
+    struct bulk_job j = job("SecurityInfo", everything), *list;
+    bool more;
+    size_t n;
+    assert_ok(bulk_add(console, &j, NULL, 0, 5, &err), err);
+    assert_ok(bulk_turn(agent, &conf, &more, &err), err);
+    assert_true(more);
+    assert_ok(bulk_stop(console, j.id, "ben", 9, &err), err);
+    assert_int_equal(turns(), 1);
+    struct bulk_job s = look(j.id);
+    assert_int_equal(s.state, BULK_STOPPED);
+    assert_string_equal(s.ended_why, "ben");
+    assert_int_equal(s.queued, 180);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 180);
+    assert_outcome(bulk_stop(console, j.id, "ben", 9, &err), CONFLICT, err);
+    /* what somebody wrote into the table by hand does not get out */
+    j = job("EraseDevice", everything);
+    assert_false(bulk_command_known("EraseDevice"));
+    assert_ok(bulk_add(console, &j, NULL, 0, 5, &err), err);
+    assert_int_equal(turns(), 1);
+    assert_int_equal(look(j.id).state, BULK_FAILED);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE request_type = 'EraseDevice'"), 0);
+    assert_ok(bulk_list(console, 10, arena, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(list[0].request_type, "EraseDevice");
+}
+
+static void no_spreadsheet_takes_it_for_a_formula(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(LIM_MB);
+    static const char *const cells[] = {"=1+1", "+1", "-1", "@x", "\tx", "a\"b", "", "a=b"};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        csv_cell(&b, cells[i], i == 0);
+    csv_end(&b);
+    assert_string_equal(buf_cstr(&b), "\"'=1+1\",\"'+1\",\"'-1\",\"'@x\",\"'\tx\",\"a\"\"b\",\"\","
+                                      "\"a=b\"\r\n");
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(everybody_gets_it_once, fill),
+        cmocka_unit_test_setup(only_those_that_fit, fill),
+        cmocka_unit_test_setup(those_that_were_picked, fill),
+        cmocka_unit_test_setup(stopped_and_refused, fill),
+        cmocka_unit_test(no_spreadsheet_takes_it_for_a_formula),
+    };
+    int applied;
+    conf = *testdb_conf(TESTDB_DIR, "drover_test_bulk");
+    arena = arena_new(16 * LIM_MB);
+    if (!arena || db_new(&conf, DB_OWNER, &owner, &err) != OK ||
+        migrate_run(owner, "sql/schema", false, &applied, &err) != OK ||
+        migrate_grants(owner, "sql/grants.sql", &conf, &err) != OK ||
+        db_new(&conf, DB_AGENT, &agent, &err) != OK ||
+        db_new(&conf, DB_CONSOLE, &console, &err) != OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        return 1;
+    }
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    db_free(&console);
+    db_free(&agent);
+    db_free(&owner);
+    arena_free(&arena);
+    return rc;
+}
