@@ -181,8 +181,36 @@ class ScepClient(ScepTest):
         self.assertEqual(a.status, 401)
 
 
+class Waiting(ScepTest):
+    """A device whose request waits sends it again, as its SCEP payload says (Retries,
+    RetryDelay), and enrols once somebody has approved it."""
+
+    def test_device(self):
+        with drover.setting(self.s, "scep", approval="always"):
+            before = self.s.count("SELECT COUNT(*) FROM enrollment WHERE state=2")
+            p = subprocess.Popen(
+                [os.path.join(drover.BUILD, "mdmsim"), "--enroll-url", self.s.run["enroll_url"],
+                 "--ca-file", self.s.run["ca_file"], "--state", self.path("sim"), "--once",
+                 "--seed", str(secrets.randbelow(1 << 30))], stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE)
+            self.addCleanup(p.stderr.close)
+            self.addCleanup(p.kill)
+
+            def waits():
+                return self.s.api("GET", "/api/v1/scep/requests?state=waits").json()["requests"]
+
+            request = drover.wait_for(waits, 20)[-1]
+            self.assertEqual(request["proof"], "challenge")
+            self.s.ctl("scep", "approve", str(request["id"]), "--why", "expected")
+            _, words = p.communicate(timeout=40)
+            self.assertEqual(p.returncode, 0, words)
+            self.assertEqual(self.s.count("SELECT COUNT(*) FROM enrollment WHERE state=2"),
+                             before + 1)
+            self.assertEqual(self.s.count("SELECT COUNT(*) FROM scep_request WHERE state=1"), 0)
+
+
 @unittest.skipUnless(shutil.which("pki"), "strongswan-pki is not installed")
-class TheNextCA(PkiTest):
+class ZTheNextCA(PkiTest):
     """Revocation lists, judged by openssl, and a change of the CA. It stays changed: this runs last
     of the file, and no later file minds."""
 

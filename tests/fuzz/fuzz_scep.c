@@ -91,7 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         FUZZ_CHECK(cipher);
         if (csr_read(a, buf_bytes(&plain), &csr, NULL) == OK)
             FUZZ_CHECK(csr.subject && csr.challenge);
+        (void)!scep_subject_read(buf_bytes(&plain), NULL);
     }
+    (void)!scep_subject_read(bytes_of(p, n), NULL); /* what is in the envelope of a CertPoll */
     buf_free(&plain);
     arena_reset(a);
     return 0;

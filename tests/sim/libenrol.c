@@ -8,6 +8,7 @@
  */
 #include "libenrol.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "wire/encode.h"
 #include <openssl/err.h>
@@ -21,6 +22,7 @@ void enrol_forget(struct enrolment *e)
     mdm_setup_free(&e->mdm);
     scepclient_ca_free(&e->ca);
     scepclient_request_free(&e->request);
+    buf_free(&e->message);
     EVP_PKEY_free(e->key);
     identity_free(&e->id);
     free(e->url);
@@ -38,6 +40,7 @@ void enrol_abandon(struct simdev *d)
     if (!e)
         return;
     d->enrolment = NULL;
+    loop_timer_end(d->fleet->loop, &e->again);
     if (e->waits_for_key)
         e->device = NULL; /* on_key() frees it */
     else
@@ -181,6 +184,13 @@ static bool keep_identity(struct enrolment *e, struct bytes cert, EVP_PKEY *key)
     return e->id.cert && e->id.key;
 }
 
+static void send_request(struct simdev *d);
+
+static void on_again(void *arg)
+{
+    send_request(arg);
+}
+
 static void on_cert_rep(void *arg, const struct httpc_result *r)
 {
     struct simdev *d = arg;
@@ -193,6 +203,12 @@ static void on_cert_rep(void *arg, const struct httpc_result *r)
     if (o == OK && !keep_identity(e, buf_bytes(&cert), e->key))
         o = err_set(&err, ERROR, "out of memory");
     buf_free(&cert);
+    if (o == UNAVAILABLE && e->retries-- > 0) { /* Retries, RetryDelay of the payload */
+        e->again.fn = on_again;
+        e->again.arg = d;
+        loop_timer_set(d->fleet->loop, &e->again, e->profile.scep.retry_delay_s * SECOND_US);
+        return;
+    }
     if (o != OK) {
         simdev_error(d, "%s: %s", e->profile.scep.url, err.msg);
         enrol_failed(d, o != UNAVAILABLE,
@@ -216,9 +232,10 @@ static const char *fill(const char *name, void *arg)
     return strcmp(name, "%ComputerName%") == 0 ? d->hw.name : NULL;
 }
 
-static void send_request(struct simdev *d, struct bytes message)
+static void send_request(struct simdev *d)
 {
     struct enrolment *e = d->enrolment;
+    struct bytes message = buf_bytes(&e->message);
     const char *base = e->profile.scep.url;
     struct buf b64 = BUF_INIT(LIM_QUERY), escaped = BUF_INIT(3 * LIM_QUERY);
     if (!e->caps.post || d->fleet->opt.scep_get) {
@@ -241,21 +258,22 @@ static void on_key(void *arg, EVP_PKEY *key)
     struct enrolment *e = arg;
     struct simdev *d = e->device;
     struct err err = {0};
-    struct buf message = BUF_INIT(LIM_BODY_SCEP);
     e->waits_for_key = false;
+    buf_free(&e->message);
+    buf_init(&e->message, LIM_BODY_SCEP);
+    e->retries = e->profile.scep.retries;
     e->key = key;
     if (!d) {
         enrol_forget(e);
         return;
     }
     if (!key || scepclient_request(&e->profile.scep, &e->ca, &e->caps, key, fill, d, &e->request,
-                                   &message, &err) != OK) {
+                                   &e->message, &err) != OK) {
         simdev_error(d, "%s", key ? err.msg : "no key pair could be made");
         enrol_failed(d, true, -1);
     } else {
-        send_request(d, buf_bytes(&message));
+        send_request(d);
     }
-    buf_free(&message);
 }
 
 static void on_ca_cert(void *arg, const struct httpc_result *r)

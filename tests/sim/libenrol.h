@@ -14,6 +14,9 @@ struct enrolment {
     struct scep_ca ca;
     EVP_PKEY *key;
     struct scep_request request;
+    struct buf message;      /* the request as sent: while a person decides it is sent again */
+    struct loop_timer again; /* when */
+    int64_t retries;         /* how often still */
     struct identity id;
     char *url; /* of the present request */
     /* of libway.c */
