@@ -192,6 +192,10 @@ const struct conf_key conf_keys[] = {
 
     {"enroll", "open", BOOL, AT(enroll_open), "no", .help =
         "give the enrolment profile to anybody, without an invitation; for trials"},
+    {"enroll", "login", ENUM, AT(enroll_login), "no", .choices = "no local remote_user", .help =
+        "who gets the enrolment profile from the web page at /enroll of the device host: nobody, "
+        "accounts of droverctl users with their password, or whoever the web server has "
+        "authenticated (its variable REMOTE_USER, never a header)"},
     {"enroll", "topic", TEXT, AT(enroll_topic), "", .help =
         "push topic of enrolment profiles that name none; empty: that of the only push certificate"},
     {"enroll", "access_rights", INT, AT(enroll_access_rights), "8191", 1, ACCESS_RIGHTS_ALL,

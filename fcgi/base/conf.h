@@ -103,7 +103,8 @@ struct conf {
     const char *scep_crl_url;       /* in issued certificates; "" is none */
     int64_t scep_crl_hours;
 
-    bool enroll_open; /* [enroll] no invitation is needed (the demo) */
+    bool enroll_open;         /* [enroll] no invitation is needed (the demo) */
+    const char *enroll_login; /* "no", "local", "remote_user": the web page */
     const char *enroll_topic;
     int64_t enroll_access_rights;
     bool enroll_sign_message;

@@ -14,19 +14,6 @@
 
 #define LIM_PAGE_OCTETS (4u * LIM_MB)
 
-static const char CSP[] =
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-static void security_headers(struct resp *resp)
-{
-    resp_header(resp, "Content-Security-Policy", CSP);
-    resp_header(resp, "X-Content-Type-Options", "nosniff");
-    resp_header(resp, "X-Frame-Options", "DENY");
-    resp_header(resp, "Referrer-Policy", "same-origin");
-    resp_header(resp, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
-}
-
 /* may.PERMISSION, for what a template leaves out. */
 static void set_may(struct page *p, const char *role)
 {
@@ -101,7 +88,7 @@ void page_show(struct page *p, int status, const char *name)
     struct buf out = BUF_INIT(LIM_PAGE_OCTETS);
     struct err err = {.outcome = OK};
     page_leave(p);
-    security_headers(p->resp);
+    resp_page_headers(p->resp);
     if (template_render(p->app->console->templates, name, p->root, p->a, &out, &err) == OK) {
         p->resp->status = status;
         p->resp->content_type = "text/html; charset=utf-8";
@@ -118,7 +105,7 @@ void page_show(struct page *p, int status, const char *name)
 void page_go(struct page *p, const char *path)
 {
     page_leave(p);
-    security_headers(p->resp);
+    resp_page_headers(p->resp);
     resp_redirect(p->resp, 303, path);
 }
 

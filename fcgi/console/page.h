@@ -2,29 +2,19 @@
 #ifndef DROVER_CONSOLE_PAGE_H
 #define DROVER_CONSOLE_PAGE_H
 
-#include <semaphore.h>
-
 #include "console/console.h"
+#include "html/asset.h"
 #include "html/template.h"
 #include "html/words.h"
 
 #define PAGE_ROWS 50
-#define CHECKS_AT_ONCE 2 /* passwords checked at the same time: 32 MB each */
 
 enum asset_name { ASSET_CSS, ASSET_JS, ASSET_ICON, ASSETS };
-
-struct asset {
-    const char *file, *type;
-    char *data;
-    size_t n;
-    char url[64]; /* "/static/NAME.DIGEST.EXT" */
-};
 
 struct console {
     struct templates *templates;
     struct words_all *words;
     struct asset asset[ASSETS];
-    sem_t checks;
 };
 
 /* A page that is being made. */

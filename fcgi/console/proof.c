@@ -4,27 +4,9 @@
 #include "console/factor.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "store/account.h"
-#include "wire/encode.h"
-
-#define CHECK_WAIT_S 3
-
-/* A hash takes 32 MB for a moment: a few at a time. */
-static enum outcome check(struct page *p, const char *password, const char *hash)
-{
-    char unused[PASSWORD_HASH_MAX];
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CHECK_WAIT_S;
-    if (sem_timedwait(&p->app->console->checks, &until) != 0)
-        return err_set(&p->err, UNAVAILABLE, "too many passwords are checked at this moment");
-    enum outcome o =
-        *hash ? password_check(password, hash, &p->err) : password_hash(password, unused, &p->err);
-    sem_post(&p->app->console->checks);
-    return o;
-}
+#include "wire/password.h"
 
 static enum outcome too_early(struct page *p, int64_t wait_s)
 {
@@ -50,7 +32,7 @@ enum outcome proof_password(struct page *p, const char *name, const char *passwo
     if (o != OK && o != NOT_FOUND)
         return o;
     bool known = o == OK && *out->password_hash && !out->disabled_at;
-    o = check(p, password, known ? out->password_hash : "");
+    o = password_judge(password, known ? out->password_hash : "", &p->err);
     if (o == DENIED || (o == OK && !known))
         return err_set(&p->err, DENIED, "%s", page_text(p, "signin_wrong"));
     return o;

@@ -1,47 +1,56 @@
 /* enroll.c: the link that gives the enrolment profile. */
+#include "enrollment/enroll.h"
+
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "enrollment/profile.h"
 #include "store/invitation.h"
 
-#define PATH_PREFIX "/enroll"
 /* A person may install what was fetched some time later; a day is enough for that. */
 #define CHALLENGE_US DAY_US
 
-/* One profile being given out. */
-struct handout_get {
-    const struct conf *conf;
-    struct arena *a;
-    const char *token; /* of the invitation; NULL: open to anybody */
-    const char *address;
-    struct bytes der; /* the signed profile */
-};
-
-/* Uses the invitation and hands its profile out, in one unit. */
-static enum outcome handout_unit(struct db *db, void *arg, struct err *err)
+/* Run again, it does the same with other secrets. */
+static enum outcome give_unit(struct db *db, void *arg, struct err *err)
 {
-    struct handout_get *h = arg;
+    struct gift *g = arg;
     struct invitation inv = {.note = ""};
     struct profile p;
-    char note[64] = "open enrolment";
-    struct profile_order order = {
-        .way = WAY_OPEN, .address = h->address, .note = note, .keep_us = CHALLENGE_US};
+    char note[160];
+    struct profile_order order = {.way = g->way,
+                                  .account_kind = g->account_kind,
+                                  .account = g->account,
+                                  .address = g->address,
+                                  .note = note,
+                                  .keep_us = CHALLENGE_US};
     enum outcome o = OK;
-    if (h->token) {
-        o = invitation_consume(db, h->token, h->a, &inv, err);
+    snprintf(note, sizeof note, "%s%s%.100s", handout_way_name(g->way), g->account ? " for " : "",
+             g->account ? g->account : "");
+    if (g->token) {
+        o = invitation_consume(db, g->token, g->a, &inv, err);
         snprintf(note, sizeof note, "invitation %lld", (long long)inv.id);
-        order.way = WAY_INVITATION;
         order.invitation_id = inv.id;
     }
     if (o != OK)
         return o;
-    o = inv.profile_id ? profile_load_id(h->conf, db, h->a, inv.profile_id, &p, err)
-                       : profile_load(h->conf, db, h->a, NULL, &p, err);
+    o = inv.profile_id ? profile_load_id(g->conf, db, g->a, inv.profile_id, &p, err)
+                       : profile_load(g->conf, db, g->a, g->token ? NULL : g->name, &p, err);
     if (o == NOT_FOUND) /* of the object, not of the link */
         o = err->outcome = ERROR;
-    return o == OK ? profile_hand_out(h->conf, db, &p, &order, h->a, &h->der, err) : o;
+    return o == OK ? profile_hand_out(g->conf, db, &p, &order, g->a, &g->der, err) : o;
+}
+
+enum outcome gift_give(struct db *db, struct gift *g, struct err *err)
+{
+    return db_unit(db, give_unit, g, err);
+}
+
+void gift_answer(const struct gift *g, struct resp *resp)
+{
+    buf_clear(&resp->body);
+    enroll_answer(resp, OK, g->der, "enroll.mobileconfig", NULL);
+    log_event(LOG_LEVEL_INFO, "enroll.profile", "by", handout_way_name(g->way), "account",
+              g->account, NULL);
 }
 
 void enroll_answer(struct resp *resp, enum outcome o, struct bytes der, const char *filename,
@@ -71,34 +80,43 @@ void enroll_answer(struct resp *resp, enum outcome o, struct bytes der, const ch
     snprintf(resp->note, sizeof resp->note, "%.150s", err->msg);
 }
 
+const char *gift_token(const struct req *req, const char *prefix)
+{
+    const char *rest = req->path + strlen(prefix);
+    if (!*rest || strcmp(rest, "/") == 0)
+        return NULL;
+    size_t n = strlen(rest + 1);
+    return *rest == '/' && n == INVITATION_TOKEN_LEN &&
+                   strspn(rest + 1, "0123456789abcdef") == INVITATION_TOKEN_LEN
+               ? rest + 1
+               : "";
+}
+
 enum outcome enroll_token(const struct conf *conf, const struct req *req, const char *prefix,
                           const char **token, struct err *err)
 {
-    const char *rest = req->path + strlen(prefix);
-    *token = NULL;
-    if (!*rest || strcmp(rest, "/") == 0)
-        return conf->enroll_open ? OK : err_set(err, NOT_FOUND, "no invitation");
-    size_t n = strlen(rest + 1);
-    if (*rest != '/' || n != INVITATION_TOKEN_LEN ||
-        strspn(rest + 1, "0123456789abcdef") != INVITATION_TOKEN_LEN)
-        return err_set(err, NOT_FOUND, "no such invitation");
-    *token = rest + 1;
-    return OK;
+    *token = gift_token(req, prefix);
+    if (*token ? (*token)[0] != '\0' : conf->enroll_open)
+        return OK;
+    return err_set(err, NOT_FOUND, "no such invitation");
 }
 
-void enroll_handle(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+void gift_handle(struct app *app, struct req *req, struct resp *resp)
 {
-    (void)caller;
     struct err err = {.outcome = OK};
     struct db *db = NULL;
-    struct handout_get h = {.conf = app->conf, .a = req->arena, .address = req->remote_addr};
-    enum outcome o = enroll_token(app->conf, req, PATH_PREFIX, &h.token, &err);
+    struct gift g = {
+        .conf = app->conf, .a = req->arena, .way = WAY_OPEN, .address = req->remote_addr};
+    enum outcome o = enroll_token(app->conf, req, ENROLL_PREFIX, &g.token, &err);
+    if (o == OK && g.token)
+        g.way = WAY_INVITATION;
     if (o == OK)
         o = db_pool_take(app->pool, &db, &err);
     if (o == OK)
-        o = db_unit(db, handout_unit, &h, &err);
+        o = gift_give(db, &g, &err);
     db_pool_give(app->pool, &db);
-    enroll_answer(resp, o, h.der, "enroll.mobileconfig", &err);
     if (o == OK)
-        log_event(LOG_LEVEL_INFO, "enroll.profile", "by", h.token ? "invitation" : "open", NULL);
+        gift_answer(&g, resp);
+    else
+        enroll_answer(resp, o, g.der, "", &err);
 }

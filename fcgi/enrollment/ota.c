@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enrollment/payload.h"
+#include "enrollment/enroll.h"
 #include "enrollment/way.h"
 #include "store/enroll_session.h"
 #include "store/invitation.h"

@@ -108,9 +108,4 @@ enum outcome enroll_token(const struct conf *conf, const struct req *req, const 
 void enroll_answer(struct resp *resp, enum outcome o, struct bytes der, const char *filename,
                    const struct err *err);
 
-/* GET /enroll/TOKEN: the profile, signed, for the holder of an invitation; GET /enroll: for anybody
- * when [enroll] open is set. 404: no such invitation; 410: expired or used up; 503: something that
- * is needed is away, and the invitation is not used up. */
-handler_fn enroll_handle;
-
 #endif

@@ -14,6 +14,7 @@ struct batch;
 struct gatekeeper;
 struct trust_set;
 struct console;
+struct enroll_web;
 struct session;
 
 /* One per process, shared by its threads. */
@@ -24,6 +25,7 @@ struct app {
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gatekeeper *gate; /* what route/gate.c remembers */
     struct console *console; /* templates and texts (console only, NULL elsewhere) */
+    struct enroll_web *enroll; /* those of the enrolment page (mdm only; NULL: not installed) */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };

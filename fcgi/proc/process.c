@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "console/console.h"
+#include "enrollment/enroll.h"
 #include "route/gate.h"
 #include "store/batch.h"
 #include "store/db.h"
@@ -113,6 +114,8 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
         o = batch_new(conf, DB_MDM, (size_t)conf->mdm_batch, &p->app.batch, err);
     if (o == OK && mdm)
         o = refresher_start(p, err);
+    if (o == OK && mdm && enroll_web_new(conf, &p->app.enroll, err) != OK)
+        log_err(LOG_LEVEL_WARNING, "enroll.no_page", err); /* devices need none */
     if (o == OK && !mdm)
         o = console_new(conf, &p->app.console, err);
     if (o == OK)
@@ -146,6 +149,7 @@ void process_close(struct process **pp)
     batch_free(&p->app.batch);
     gate_free(&p->app.gate);
     console_free(&p->app.console);
+    enroll_web_free(&p->app.enroll);
     trust_set_free(&p->app.trust);
     db_pool_free(&p->app.pool);
     pthread_cond_destroy(&p->changed);

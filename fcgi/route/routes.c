@@ -12,7 +12,7 @@
 #include "enrollment/account.h"
 #include "enrollment/ade.h"
 #include "enrollment/ota.h"
-#include "enrollment/profile.h"
+#include "enrollment/enroll.h"
 #include "push/pushcert.h"
 #include "route/health.h"
 #include "route/mdm.h"
@@ -47,10 +47,21 @@ const struct route routes[] = {
     {PROGRAM_MDM, METHOD_POST, "/enroll/ota", GATE_OPEN, ota_handle, LIM_BODY_ATTESTED, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/.well-known/com.apple.remotemanagement", GATE_OPEN,
      account_discover, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/account/byod/login", GATE_OPEN, enroll_account_login, 0,
+     NULL, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/account/adde/login", GATE_OPEN, enroll_account_login, 0,
+     NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/account/byod/login", GATE_OPEN, enroll_account_login_post,
+     LIM_BODY_FORM, FORM, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/account/adde/login", GATE_OPEN, enroll_account_login_post,
+     LIM_BODY_FORM, FORM, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/account/*", GATE_OPEN, account_handle, LIM_BODY_ATTESTED,
      NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll", GATE_OPEN, enroll_post, LIM_BODY_FORM, FORM, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/static/*", GATE_OPEN, enroll_static, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll/*", GATE_OPEN, enroll_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/*", GATE_OPEN, enroll_post, LIM_BODY_FORM, FORM, NULL},
     /* the HTTP API: NanoMDM's contract */
     {PROGRAM_CONSOLE, METHOD_ANY, "/version", GATE_OPEN, api_version, 0, NULL, NULL},
     {PROGRAM_CONSOLE, METHOD_PUT, "/v1/pushcert", GATE_API, api_pushcert_put, PUSHCERT_PEM_MAX,

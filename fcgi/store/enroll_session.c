@@ -169,3 +169,15 @@ enum outcome enroll_nonce_take(struct db *db, const char *nonce, const char *udi
         return err_set(err, DENIED, "the nonce is not this device's, expired, or its nc was seen");
     return o;
 }
+
+enum outcome enroll_session_end(struct db *db, enum enroll_session_kind kind, const char *secret,
+                                struct err *err)
+{
+    static const struct sql END = {
+        "enroll_session_end",
+        "UPDATE enroll_session SET expires_at = 0 WHERE secret_sha256 = ? AND kind = ?", 0};
+    uint8_t sum[SHA256_LEN];
+    sha256(bytes_str(secret), sum);
+    return db_exec(db, &END, (struct val[]){val_bin(bytes_of(sum, sizeof sum)), val_int(kind)}, 2,
+                   NULL, err);
+}

@@ -14,7 +14,8 @@ enum enroll_session_kind {
     SESSION_SERVICE = 1, /* the Challenge of a profile-service payload */
     SESSION_WEB,         /* the token of a web view (configuration_web_url) */
     SESSION_ACCESS,      /* the access token of account-driven enrolment */
-    SESSION_DIGEST       /* a nonce of HTTP Digest, DIGEST_NONCE_LEN digits */
+    SESSION_DIGEST,      /* a nonce of HTTP Digest, DIGEST_NONCE_LEN digits */
+    SESSION_PERSON       /* the cookie of a person who has logged in to the web page */
 };
 
 /* Strings are "" and numbers 0 when not known. */
@@ -51,6 +52,9 @@ enum outcome enroll_session_of_identity(struct db *db, const uint8_t cert_sha256
  * used uses_max times. Counts a use. */
 enum outcome enroll_session_use(struct db *db, int64_t id, const char *udid, const char *serial,
                                 struct bytes cert_der, int64_t uses_max, struct err *err) MUST_USE;
+/* It is over. One that does not exist is over already. */
+enum outcome enroll_session_end(struct db *db, enum enroll_session_kind kind, const char *secret,
+                                struct err *err) MUST_USE;
 
 /* Makes a nonce for a device. */
 enum outcome enroll_nonce_new(struct db *db, const char *udid, int64_t now, int64_t expires_at,

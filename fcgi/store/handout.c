@@ -16,6 +16,10 @@ static const struct sql OF_DEVICE = {
     "JOIN life l ON l.id = e.life_id JOIN handout h ON h.id = l.handout_id WHERE e.id = ?",
     0};
 
+static const struct sql COUNT = {
+    "handout_count",
+    "SELECT COUNT(*) FROM handout WHERE account = ? AND account_kind = ? AND made_at > ?", 0};
+
 enum outcome handout_add(struct db *db, const struct handout *h, struct err *err)
 {
     struct val args[] = {val_int(h->id),
@@ -65,6 +69,20 @@ enum outcome handout_of_device(struct db *db, int64_t device_id, struct arena *a
                             .address = v[14].s,
                             .made_at = v[15].i};
     return OK;
+}
+
+enum outcome handout_count(struct db *db, enum account_kind kind, const char *account,
+                           int64_t since, int64_t *n, struct err *err)
+{
+    struct rows r;
+    struct arena *a = arena_new(64 * 1024);
+    if (!a)
+        return err_set(err, ERROR, "out of memory");
+    enum outcome o = db_select(
+        db, &COUNT, (struct val[]){val_str(account), val_int(kind), val_int(since)}, 3, a, &r, err);
+    *n = o == OK ? row_at(&r, 0, 0)->i : 0;
+    arena_free(&a);
+    return o;
 }
 
 const char *handout_way_name(int64_t way)

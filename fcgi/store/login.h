@@ -12,4 +12,11 @@ enum outcome login_digest(struct db *db, const struct digest_answer *d, const ch
                           const char *address, int64_t now, struct arena *a, struct enroluser *user,
                           struct err *err) MUST_USE;
 
+/* A password that was typed into a web page, by its scrypt hash. The account in a, when OK. DENIED:
+ * as login_digest(); *wait_s: 0, or the seconds after which it is judged again. UNAVAILABLE: too
+ * many are judged at this moment, or the database is away. */
+enum outcome login_password(struct db *db, const char *name, const char *password,
+                            const char *address, int64_t now, struct arena *a,
+                            struct enroluser *user, int64_t *wait_s, struct err *err) MUST_USE;
+
 #endif

@@ -18,7 +18,6 @@ static const struct {
     {{"purge_pushes", "DELETE FROM push WHERE state = 4 AND due_at " BEFORE, 0}, MONTH_US},
     {{"purge_outcalls", "DELETE FROM outcall WHERE created_at " BEFORE, 0}, HOUR_US},
     {{"purge_sessions", "DELETE FROM session WHERE ends_at " BEFORE, 0}, DAY_US},
-    {{"purge_signins", "DELETE FROM signin_throttle WHERE last_at " BEFORE, 0}, DAY_US},
     {{"purge_throttles", "DELETE FROM login_throttle WHERE last_at " BEFORE, 0}, DAY_US},
     {{"purge_handouts",
       "DELETE FROM handout WHERE NOT EXISTS (SELECT 1 FROM life l WHERE l.handout_id = handout.id) "

@@ -8,6 +8,7 @@
 #include "store/audit.h"
 
 #define SUBJECT_MAX 255
+#define ACCOUNT_MAX 120
 
 static const struct sql MAKE = {
     .name = "throttle_make",
@@ -19,12 +20,14 @@ static const struct sql READ = {
 static const struct sql COUNT = {
     .name = "throttle_count",
     .text = "UPDATE login_throttle SET failures = ?, last_at = ?, free_at = ? WHERE subject = ?"};
-static const struct sql RIGHT_ACCOUNT = {.name = "throttle_right_account",
-                                         .text = "DELETE FROM login_throttle WHERE subject = ?"};
-static const struct sql RIGHT_ADDRESS = {
-    .name = "throttle_right_address",
+static const struct sql RIGHT = {.name = "throttle_right",
+                                 .text = "DELETE FROM login_throttle WHERE subject = ?"};
+static const struct sql RIGHT_WIDE = {
+    .name = "throttle_right_wide",
     .text = "UPDATE login_throttle SET failures = GREATEST(failures - 1, 0), free_at = 0 "
-            "WHERE subject = ?"};
+            "WHERE subject IN (?, ?)"};
+
+#define COUNTS 3 /* the account from the address, the address, the account */
 
 struct entry {
     char subject[SUBJECT_MAX + 1];
@@ -32,18 +35,23 @@ struct entry {
 };
 
 struct attempt {
-    struct entry e[2]; /* account and address */
-    int64_t now;
+    struct entry e[COUNTS];
+    int64_t now, wait_us;
     struct arena *a;
 };
 
-static void entries(struct entry e[2], const char *account, const char *address)
+static void entries(struct entry e[COUNTS], const struct throttle *who)
 {
-    size_t n = utf8_prefix(account, 200);
-    snprintf(e[0].subject, sizeof e[0].subject, "account:%.*s", (int)(n < 200 ? n : 200), account);
-    snprintf(e[1].subject, sizeof e[1].subject, "address:%.64s", address);
+    static const char *const realms[] = {"account", "admin"};
+    const char *realm = realms[who->realm];
+    size_t n = utf8_prefix(who->account, ACCOUNT_MAX);
+    int len = (int)(n < ACCOUNT_MAX ? n : ACCOUNT_MAX);
+    snprintf(e[0].subject, sizeof e[0].subject, "%s:%.*s@%.64s", realm, len, who->account,
+             who->address);
+    snprintf(e[1].subject, sizeof e[1].subject, "address:%.64s", who->address);
+    snprintf(e[2].subject, sizeof e[2].subject, "%s:%.*s", realm, len, who->account);
     e[0].factor = 1;
-    e[1].factor = THROTTLE_ADDRESS_FACTOR;
+    e[1].factor = e[2].factor = THROTTLE_WIDE_FACTOR;
 }
 
 /* How long nothing is judged after so many failures. */
@@ -70,9 +78,11 @@ static enum outcome enter_one(struct db *db, struct attempt *t, const struct ent
     if (r.n == 0) /* a right attempt has just taken it away */
         return err_set(err, UNAVAILABLE, "the count of failures changed meanwhile");
     int64_t failures = row_at(&r, 0, 0)->i + 1, free_at = row_at(&r, 0, 1)->i;
-    if (free_at > t->now && free_at <= t->now + THROTTLE_BLOCK_US)
+    if (free_at > t->now && free_at <= t->now + THROTTLE_BLOCK_US) {
+        t->wait_us = free_at - t->now;
         return err_set(err, DENIED, "%s: too many wrong passwords; judged again in %d s",
-                       e->subject, (int)((free_at - t->now) / SECOND_US) + 1);
+                       e->subject, (int)((t->wait_us + SECOND_US - 1) / SECOND_US));
+    }
     o = db_exec(db, &COUNT,
                 (struct val[]){val_int(failures), now,
                                val_int(t->now + pause_after(failures, e->factor)), subject},
@@ -85,30 +95,35 @@ static enum outcome enter_one(struct db *db, struct attempt *t, const struct ent
 static enum outcome enter_unit(struct db *db, void *arg, struct err *err)
 {
     struct attempt *t = arg;
-    enum outcome o = enter_one(db, t, &t->e[0], err);
-    return o == OK ? enter_one(db, t, &t->e[1], err) : o;
+    enum outcome o = OK;
+    arena_reset(t->a);
+    t->wait_us = 0;
+    for (int i = 0; o == OK && i < COUNTS; i++)
+        o = enter_one(db, t, &t->e[i], err);
+    return o;
 }
 
-enum outcome throttle_enter(struct db *db, const char *account, const char *address, int64_t now,
+enum outcome throttle_enter(struct db *db, const struct throttle *who, int64_t now, int64_t *wait_s,
                             struct err *err)
 {
     struct attempt t = {.now = now, .a = arena_new(64 * 1024)};
     if (!t.a)
         return err_set(err, ERROR, "out of memory");
-    entries(t.e, account, address);
+    entries(t.e, who);
     enum outcome o = db_unit(db, enter_unit, &t, err);
+    if (wait_s)
+        *wait_s = o == DENIED ? (t.wait_us + SECOND_US - 1) / SECOND_US : 0;
     arena_free(&t.a);
     return o;
 }
 
-enum outcome throttle_right(struct db *db, const char *account, const char *address,
-                            struct err *err)
+enum outcome throttle_right(struct db *db, const struct throttle *who, struct err *err)
 {
-    struct entry e[2];
-    entries(e, account, address);
-    enum outcome o =
-        db_exec(db, &RIGHT_ACCOUNT, (struct val[]){val_str(e[0].subject)}, 1, NULL, err);
+    struct entry e[COUNTS];
+    entries(e, who);
+    enum outcome o = db_exec(db, &RIGHT, (struct val[]){val_str(e[0].subject)}, 1, NULL, err);
     return o == OK
-               ? db_exec(db, &RIGHT_ADDRESS, (struct val[]){val_str(e[1].subject)}, 1, NULL, err)
+               ? db_exec(db, &RIGHT_WIDE,
+                         (struct val[]){val_str(e[1].subject), val_str(e[2].subject)}, 2, NULL, err)
                : o;
 }

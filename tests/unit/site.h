@@ -62,6 +62,7 @@ static inline void site_up(const char *database)
     c->account_user_enrollment = c->account_device_enrollment = c->account_profile = "";
     c->digest_algorithm = "MD5";
     c->device_url = "https://mdm.example.org:8443";
+    c->enroll_login = "no";
     c->enroll_topic = "com.apple.mgmt.External.one";
     c->enroll_access_rights = 8191;
     c->signer_threads = 1;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "enrollment/profile.h"
+#include "enrollment/enroll.h"
 #include "judge.h"
 #include "proc/signer.h"
 #include "store/enrollprofile.h"
@@ -101,6 +101,7 @@ static int clear(void **state)
     conf->device_url = "https://mdm.example.org:8443";
     conf->enroll_topic = "com.apple.mgmt.External.one";
     conf->enroll_open = false;
+    conf->enroll_login = "no";
     conf->enroll_access_rights = 8191;
     conf->enroll_sign_message = true;
     conf->enroll_certificates = "";

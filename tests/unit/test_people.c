@@ -183,26 +183,55 @@ static void a_challenge_and_its_token(void **state)
     assert_ok(userauth_nonce_take(db, ALICE, other, 1, now, &err), err);
 }
 
+static enum outcome enter(const char *account, const char *address, int64_t now)
+{
+    const struct throttle who = {THROTTLE_USERS, account, address};
+    int64_t wait = -1;
+    enum outcome o = throttle_enter(db, &who, now, &wait, &err);
+    assert_true(o == DENIED ? wait > 0 && wait <= 900 : wait == 0);
+    return o;
+}
+
 static void slowed_then_blocked(void **state)
 {
     (void)state;
     int64_t now = clock_now();
+    const struct throttle alice = {THROTTLE_USERS, "alice", "192.0.2.1"};
+    const struct throttle admin = {THROTTLE_ADMINS, "alice", "192.0.2.8"};
     for (int i = 1; i <= THROTTLE_BLOCK; i++) {
-        assert_ok(throttle_enter(db, "alice", "192.0.2.1", now, &err), err);
+        assert_ok(enter("alice", "192.0.2.1", now), err);
         if (i > THROTTLE_FREE)
-            assert_outcome(throttle_enter(db, "alice", "192.0.2.1", now, &err), DENIED, err);
+            assert_outcome(enter("alice", "192.0.2.1", now), DENIED, err);
         if (i < THROTTLE_BLOCK)
             now += i > THROTTLE_FREE ? SECOND_US << (i - THROTTLE_FREE - 1) : 1;
     }
-    assert_outcome(throttle_enter(db, "alice", "192.0.2.9", now + 14 * MINUTE_US, &err), DENIED,
-                   err);
-    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'login.block'"), 1);
-    assert_ok(throttle_enter(db, "bob", "192.0.2.1", now, &err), err); /* another account */
-    assert_ok(throttle_enter(db, "alice", "192.0.2.9", now + 16 * MINUTE_US, &err), err);
-    assert_outcome(throttle_enter(db, "alice", "192.0.2.9", now + 17 * MINUTE_US, &err), DENIED,
-                   err);
-    assert_ok(throttle_right(db, "alice", "192.0.2.9", &err), err);
-    assert_ok(throttle_enter(db, "alice", "192.0.2.9", now + 17 * MINUTE_US, &err), err);
+    assert_outcome(enter("alice", "192.0.2.1", now + 14 * MINUTE_US), DENIED, err);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'login.block' AND "
+                            "subject = 'account:alice@192.0.2.1'"),
+                     1);
+    /* nobody else is kept out: not she elsewhere, not others here, not the administrator */
+    assert_ok(enter("alice", "192.0.2.9", now), err);
+    assert_ok(enter("bob", "192.0.2.1", now), err);
+    assert_ok(throttle_enter(db, &admin, now, NULL, &err), err);
+    assert_ok(enter("alice", "192.0.2.1", now + 16 * MINUTE_US), err);
+    assert_outcome(enter("alice", "192.0.2.1", now + 17 * MINUTE_US), DENIED, err);
+    assert_ok(throttle_right(db, &alice, &err), err);
+    assert_ok(enter("alice", "192.0.2.1", now + 17 * MINUTE_US), err);
+}
+
+/* Many addresses against one account. */
+static void an_account_that_many_addresses_try(void **state)
+{
+    (void)state;
+    int64_t now = clock_now();
+    char address[32];
+    int n = 0;
+    for (; n < 200; n++) {
+        snprintf(address, sizeof address, "198.51.100.%d", n);
+        if (enter("carol", address, now + n) != OK)
+            break;
+    }
+    assert_int_equal(n, (THROTTLE_FREE + 1) * THROTTLE_WIDE_FACTOR);
 }
 
 static void an_address_that_tries_many_accounts(void **state)
@@ -213,16 +242,16 @@ static void an_address_that_tries_many_accounts(void **state)
     int n = 0;
     for (;; n++) {
         snprintf(name, sizeof name, "user%d", n);
-        if (throttle_enter(db, name, "192.0.2.1", now + n, &err) != OK)
+        if (enter(name, "192.0.2.1", now + n) != OK)
             break;
         assert_true(n < 100);
     }
-    assert_int_equal(n, (THROTTLE_FREE + 1) * THROTTLE_ADDRESS_FACTOR);
+    assert_int_equal(n, (THROTTLE_FREE + 1) * THROTTLE_WIDE_FACTOR);
     assert_int_equal(err.outcome, DENIED);
     /* the refused attempt is counted nowhere */
     snprintf(name, sizeof name, "user%d", n);
-    assert_ok(throttle_enter(db, name, "192.0.2.2", now, &err), err);
-    assert_ok(throttle_enter(db, "x", "192.0.2.1", now + 2 * HOUR_US, &err), err);
+    assert_ok(enter(name, "192.0.2.2", now), err);
+    assert_ok(enter("x", "192.0.2.1", now + 2 * HOUR_US), err);
 }
 
 static int setup(void **state)
@@ -255,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup(a_user, each_setup),
         cmocka_unit_test_setup(a_challenge_and_its_token, each_setup),
         cmocka_unit_test_setup(slowed_then_blocked, each_setup),
+        cmocka_unit_test_setup(an_account_that_many_addresses_try, each_setup),
         cmocka_unit_test_setup(an_address_that_tries_many_accounts, each_setup),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

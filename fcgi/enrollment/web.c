@@ -1,0 +1,397 @@
+/*
+ * web.c: enrolment by web page. Who asks is known by an invitation's link, by a login with an
+ * account of droverctl users, or by the web server's own variable REMOTE_USER; a header of that
+ * name arrives as HTTP_REMOTE_USER and is not looked at. The profile is the answer to the form
+ * below what it means; a link that is only looked at, as mail scanners do, is not used up.
+ */
+#include "enrollment/web_int.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "enrollment/account.h"
+#include "html/form.h"
+#include "store/audit.h"
+#include "store/invitation.h"
+#include "store/login.h"
+#include "wire/encode.h"
+
+#define SESSION_US (15 * MINUTE_US)
+#define PROFILES_PER_HOUR 20
+#define AUDIT_EVERY MINUTE_US
+
+static bool login_is(const struct visit *v, const char *what)
+{
+    return strcmp(v->app->conf->enroll_login, what) == 0;
+}
+
+/* ---- who asks ---- */
+
+/* A name that the web server told; NULL: none that can be. */
+static const char *remote_user(const struct visit *v)
+{
+    const char *user = req_var(v->req, "REMOTE_USER");
+    if (!user || !*user || strlen(user) > ENROLUSER_FULL_NAME_MAX || !utf8_valid(bytes_str(user)))
+        return NULL;
+    for (const char *p = user; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return NULL;
+    return user;
+}
+
+/* The person of the cookie. DENIED: nobody has logged in. */
+static enum outcome session_of(struct visit *v)
+{
+    struct enroll_session s;
+    struct enroluser user;
+    enum outcome o =
+        enroll_session_find(v->db, SESSION_PERSON, v->cookie, v->req->now, v->a, &s, &v->err);
+    if (o == OK)
+        o = enroluser_find(v->db, s.account, v->a, &user, &v->err);
+    if (o == OK && !user.disabled_at) {
+        v->kind = ACCOUNT_LOCAL;
+        v->account = s.account;
+        return OK;
+    }
+    return o == UNAVAILABLE || o == ERROR ? o : DENIED;
+}
+
+/* OK; NOT_FOUND: there is no such page here; DENIED: nobody has logged in. */
+static enum outcome who(struct visit *v)
+{
+    if (v->token)
+        return v->token[0] ? OK : err_set(&v->err, NOT_FOUND, "no invitation");
+    if (login_is(v, "local"))
+        return session_of(v);
+    if (login_is(v, "remote_user")) {
+        v->account = remote_user(v);
+        v->kind = v->account ? ACCOUNT_WEB_SERVER : ACCOUNT_NONE;
+        return v->account ? OK : DENIED;
+    }
+    return v->app->conf->enroll_open ? OK : err_set(&v->err, NOT_FOUND, "no web page");
+}
+
+/* What this visit would get. NOT_FOUND, DENIED: nothing, by this link or under this name. */
+static enum outcome profile_of(struct visit *v)
+{
+    struct invitation inv = {.note = ""};
+    const char *name = v->name[0] ? v->name : ENROLLPROFILE_DEFAULT;
+    enum outcome o = OK;
+    if (v->token)
+        o = invitation_find(v->db, v->token, v->a, &inv, &v->err);
+    if (o != OK)
+        return o;
+    if (v->token && inv.profile_id)
+        return enrollprofile_get(v->db, inv.profile_id, v->a, &v->e, &v->err);
+    o = enrollprofile_find(v->db, v->app->conf, v->token ? ENROLLPROFILE_DEFAULT : name, v->a,
+                           &v->e, &v->err);
+    if (o == OK && !v->token && !v->e.c.web)
+        o = err_set(&v->err, NOT_FOUND, "the profile is not for the web page");
+    return o;
+}
+
+/* ---- looking ---- */
+
+/* status: of the login form. */
+static void nobody(struct visit *v, int status)
+{
+    v->err.outcome = OK;
+    if (login_is(v, "remote_user")) {
+        log_event(LOG_LEVEL_WARNING, "enroll.no_user", "why",
+                  "[enroll] login is remote_user, and the web server told no REMOTE_USER", NULL);
+        visit_message(v, 403, "enrol_nobody_title", "enrol_nobody");
+        return;
+    }
+    visit_ask_login(v, "", v->bad);
+    visit_show(v, status);
+}
+
+static void look(struct visit *v, int status)
+{
+    enum outcome o = who(v);
+    if (o == DENIED) {
+        nobody(v, status);
+        return;
+    }
+    if (o == OK)
+        o = profile_of(v);
+    if (o != OK) {
+        visit_fail(v);
+        return;
+    }
+    visit_explain(v);
+    visit_show(v, status);
+}
+
+static bool wants_html(struct req *req)
+{
+    const char *accept = req_var(req, "HTTP_ACCEPT");
+    return accept && strstr(accept, "text/html") != NULL;
+}
+
+void enroll_handle(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct visit v;
+    const char *token = gift_token(req, ENROLL_PREFIX);
+    bool direct = token || (app->conf->enroll_open && strcmp(app->conf->enroll_login, "no") == 0);
+    (void)caller;
+    if (!app->enroll || (direct && !wants_html(req) && req->method != METHOD_HEAD)) {
+        gift_handle(app, req, resp);
+        return;
+    }
+    visit_begin(&v, app, req, resp);
+    v.token = token;
+    if (visit_open(&v))
+        look(&v, 200);
+}
+
+/* ---- logging in ---- */
+
+static void refuse_login(struct visit *v, const char *name, int64_t wait_s)
+{
+    struct err err = {.outcome = OK};
+    char detail[320], seconds[24], actor[200];
+    snprintf(detail, sizeof detail, "address=%.60s why=%.200s", v->req->remote_addr, v->err.msg);
+    snprintf(actor, sizeof actor, "user:%.*s", (int)utf8_prefix(name, 40), name);
+    log_event(LOG_LEVEL_WARNING, "login.failed", "account", name, "address", v->req->remote_addr,
+              "why", v->err.msg, NULL);
+    if (audit_add_rarely(v->db, AUDIT_EVERY, actor, "login.failed", v->req->remote_addr, detail,
+                         &err) != OK)
+        log_err(LOG_LEVEL_WARNING, "audit.failed", &err);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)wait_s);
+    if (wait_s)
+        resp_header(v->resp, "Retry-After", seconds);
+    visit_ask_login(v, name,
+                    wait_s ? words_fill(v->w, v->a, "enrol_login_wait", seconds, NULL)
+                           : visit_text(v, "enrol_login_wrong"));
+    visit_show(v, wait_s ? 429 : 403);
+}
+
+/* OK: user is who it says; else it was answered. */
+static bool log_in(struct visit *v, struct enroluser *user)
+{
+    const char *name = req_form(v->req, "name"), *password = req_form(v->req, "password");
+    int64_t wait = 0;
+    enum outcome o = DENIED;
+    if (!name || !utf8_valid(bytes_str(name)) || strlen(name) > ENROLUSER_NAME_MAX)
+        name = "";
+    if (!*name || !password || !*password || strlen(password) > ENROLUSER_PASSWORD_MAX)
+        err_set(&v->err, DENIED, "no name or password that can be");
+    else
+        o = login_password(v->db, name, password, v->req->remote_addr, v->req->now, v->a, user,
+                           &wait, &v->err);
+    if (o == DENIED)
+        refuse_login(v, name, wait);
+    else if (o != OK)
+        visit_fail(v);
+    else
+        log_event(LOG_LEVEL_INFO, "login.done", "account", user->name, "address",
+                  v->req->remote_addr, NULL);
+    return o == OK;
+}
+
+static const char *back(struct visit *v)
+{
+    struct buf b = BUF_INIT(1024);
+    buf_str(&b, "/enroll");
+    if (v->name[0]) {
+        buf_str(&b, "?profile=");
+        url_encode_add(&b, v->name);
+    }
+    const char *path = buf_failed(&b) ? NULL : arena_strdup(v->a, buf_cstr(&b));
+    buf_free(&b);
+    return path ? path : "/enroll";
+}
+
+static void start_session(struct visit *v)
+{
+    struct enroluser user;
+    char secret[ENROLL_SESSION_LEN + 1];
+    if (!log_in(v, &user))
+        return;
+    struct enroll_session s = {.kind = SESSION_PERSON,
+                               .account = user.name,
+                               .account_kind = ACCOUNT_LOCAL,
+                               .created_at = v->req->now,
+                               .expires_at = v->req->now + SESSION_US};
+    if (enroll_session_new(v->db, &s, secret, &v->err) != OK) {
+        visit_fail(v);
+        return;
+    }
+    visit_cookie(v, secret);
+    secret_wipe(secret, sizeof secret);
+    visit_go(v, back(v));
+}
+
+static void end_session(struct visit *v)
+{
+    if (enroll_session_end(v->db, SESSION_PERSON, v->cookie, &v->err) != OK) {
+        visit_fail(v);
+        return;
+    }
+    visit_cookie(v, "");
+    visit_go(v, back(v));
+}
+
+/* ---- the profile ---- */
+
+static bool too_many(struct visit *v)
+{
+    int64_t n = 0;
+    if (!v->account)
+        return false;
+    enum outcome o = handout_count(v->db, v->kind, v->account, v->req->now - HOUR_US, &n, &v->err);
+    if (o == OK && n < PROFILES_PER_HOUR)
+        return false;
+    if (o != OK) {
+        visit_fail(v);
+        return true;
+    }
+    resp_header(v->resp, "Retry-After", "3600");
+    err_set(&v->err, DENIED, "%lld profiles within an hour", (long long)n);
+    visit_message(v, 429, "enrol_many_title", "enrol_many");
+    return true;
+}
+
+static void give(struct visit *v)
+{
+    enum outcome o = who(v);
+    if (o == DENIED) {
+        nobody(v, 200);
+        return;
+    }
+    if (o == OK)
+        o = profile_of(v);
+    if (o == OK && too_many(v))
+        return;
+    struct gift g = {.conf = v->app->conf,
+                     .a = v->a,
+                     .token = v->token,
+                     .name = v->name,
+                     .way = v->token     ? WAY_INVITATION
+                            : v->account ? WAY_WEB
+                                         : WAY_OPEN,
+                     .account_kind = v->kind,
+                     .account = v->account,
+                     .address = v->req->remote_addr};
+    if (o == OK)
+        o = gift_give(v->db, &g, &v->err);
+    if (o != OK) {
+        visit_fail(v);
+        return;
+    }
+    db_pool_give(v->app->pool, &v->db);
+    gift_answer(&g, v->resp);
+}
+
+/* The form is the page's own? False: it was answered. */
+static bool form_good(struct visit *v)
+{
+    if (form_token_valid(bytes_str(v->cookie), req_form(v->req, "csrf")))
+        return true;
+    v->bad = visit_text(v, "error_csrf");
+    value_set_text(v->root, "bad", v->bad);
+    resp_note(v->resp, "the form is not of this page");
+    return false;
+}
+
+void enroll_post(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct visit v;
+    const char *does = req_form(req, "do");
+    (void)caller;
+    if (!app->enroll) {
+        resp_text(resp, 503, "The page cannot be shown: its files are not installed.");
+        return;
+    }
+    visit_begin(&v, app, req, resp);
+    v.token = gift_token(req, ENROLL_PREFIX);
+    if (!visit_open(&v))
+        return;
+    if (!form_good(&v))
+        look(&v, 403);
+    else if (does && strcmp(does, "login") == 0 && !v.token && login_is(&v, "local"))
+        start_session(&v);
+    else if (does && strcmp(does, "out") == 0 && !v.token)
+        end_session(&v);
+    else
+        give(&v);
+}
+
+/* ---- account-driven enrolment ---- */
+
+/* The mode of /enroll/account/MODE/login. */
+static const struct account_mode *mode_of(struct req *req)
+{
+    static const char prefix[] = "/enroll/account/";
+    const char *rest = req->path + strlen(prefix);
+    const char *word = arena_strndup(req->arena, rest, strcspn(rest, "/"));
+    return word ? account_mode_find(word) : NULL;
+}
+
+/* Sends the device on with the access token of somebody who has logged in. */
+static void account_go(struct visit *v, const struct account_mode *mode, const char *managed)
+{
+    char token[ENROLL_SESSION_LEN + 1];
+    enum outcome o =
+        account_token_new(v->db, mode, v->kind, v->account, managed, v->req->now, token, &v->err);
+    if (o == INVALID) {
+        visit_message(v, 403, "enrol_no_account_title", "enrol_no_account");
+    } else if (o != OK) {
+        visit_fail(v);
+    } else {
+        db_pool_give(v->app->pool, &v->db);
+        account_redirect(v->resp, token);
+    }
+    secret_wipe(token, sizeof token);
+}
+
+void enroll_account_login(struct app *app, struct req *req, const struct caller *caller,
+                          struct resp *resp)
+{
+    struct visit v;
+    const struct account_mode *mode = mode_of(req);
+    (void)caller;
+    if (!app->enroll || !mode) {
+        resp_text(resp, 404, "Not found");
+        return;
+    }
+    visit_begin(&v, app, req, resp);
+    if (!visit_open(&v))
+        return;
+    if (login_is(&v, "remote_user") && who(&v) == OK)
+        account_go(&v, mode, v.account);
+    else if (login_is(&v, "no"))
+        err_set(&v.err, NOT_FOUND, "[enroll] login is no"), visit_fail(&v);
+    else
+        nobody(&v, 200);
+}
+
+void enroll_account_login_post(struct app *app, struct req *req, const struct caller *caller,
+                               struct resp *resp)
+{
+    struct visit v;
+    struct enroluser user;
+    const struct account_mode *mode = mode_of(req);
+    (void)caller;
+    if (!app->enroll || !mode || strcmp(app->conf->enroll_login, "local") != 0) {
+        resp_text(resp, 404, "Not found");
+        return;
+    }
+    visit_begin(&v, app, req, resp);
+    if (!visit_open(&v))
+        return;
+    if (!form_good(&v)) {
+        visit_ask_login(&v, "", visit_text(&v, "error_csrf"));
+        visit_show(&v, 403);
+    } else if (log_in(&v, &user)) {
+        v.kind = ACCOUNT_LOCAL;
+        v.account = user.name;
+        account_go(&v, mode,
+                   user.managed_account && user.managed_account[0] ? user.managed_account
+                                                                   : user.name);
+    }
+}

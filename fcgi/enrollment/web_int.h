@@ -1,0 +1,55 @@
+/* web_int.h: what the files of the enrolment page share. */
+#ifndef DROVER_ENROLLMENT_WEB_INT_H
+#define DROVER_ENROLLMENT_WEB_INT_H
+
+#include "enrollment/enroll.h"
+#include "html/asset.h"
+#include "html/template.h"
+#include "html/words.h"
+
+struct enroll_web {
+    struct templates *templates;
+    struct words_all *words;
+    struct asset css;
+};
+
+/* One request of a person. */
+struct visit {
+    struct app *app;
+    struct req *req;
+    struct resp *resp;
+    struct arena *a;
+    const struct words *w;
+    struct value *root; /* of the template */
+    struct db *db;
+    struct err err;
+    const char *cookie; /* the secret of its forms; of a person who has logged in, the session's */
+    bool posted;
+    const char *bad;   /* what was wrong with its form; NULL: nothing */
+    const char *token; /* of an invitation; NULL: none */
+    const char *name;  /* of the profile that is asked for; "": the default one */
+    enum account_kind kind;
+    const char *account;    /* NULL: nobody has logged in */
+    struct enrollprofile e; /* what it would get */
+};
+
+/* Fills v, with a cookie for the forms, and sets what every page shows. */
+void visit_begin(struct visit *v, struct app *app, struct req *req, struct resp *resp);
+/* Takes a connection. False: the failure was answered. */
+bool visit_open(struct visit *v);
+/* Sets another cookie; "" takes it away. */
+void visit_cookie(struct visit *v, const char *value);
+const char *visit_text(const struct visit *v, const char *key);
+/* Answers with the page; its parts are what is set in v->root. Gives the connection back. */
+void visit_show(struct visit *v, int status);
+/* A page with a heading and a text, by their keys, and nothing else. */
+void visit_message(struct visit *v, int status, const char *title, const char *text);
+/* The page for v->err. */
+void visit_fail(struct visit *v);
+void visit_go(struct visit *v, const char *path);
+/* Sets what the organisation of v->e will and will not see and do, and the button. */
+void visit_explain(struct visit *v);
+/* Sets the form of a login. bad: what was wrong with the last one, or NULL. */
+void visit_ask_login(struct visit *v, const char *name, const char *bad);
+
+#endif
