@@ -51,7 +51,9 @@ enum outcome scep_keep(struct operation *op, struct err *err)
         o = scep_kept(op, err);
     if (o == NOT_FOUND || o == DENIED)
         return scep_refuse(op, SCEP_BAD_REQUEST, o);
-    op->pending = o == OK && !op->kept;
+    if (o == OK && op->kept) /* and somebody has approved it in this very moment */
+        return scep_issue_now(op, err);
+    op->pending = o == OK;
     if (op->pending)
         log_event(LOG_LEVEL_INFO, "scep.pending", "transaction", w.transaction_id, "subject",
                   w.subject, "proof", w.proof, NULL);

@@ -83,7 +83,7 @@ static struct identity identity_of(const struct val *v, int64_t now)
 /* "%text%" with LIKE's own characters escaped. */
 static struct val like(struct arena *a, const char *s)
 {
-    char *out = s && strlen(s) < LIKE_MAX ? arena_alloc(a, 2 * strlen(s) + 3) : NULL;
+    char *out = s ? arena_alloc(a, 2 * strlen(s) + 3) : NULL;
     size_t n = 0;
     if (!out)
         return val_null();
@@ -119,6 +119,8 @@ enum outcome identity_list(struct db *db, const struct identity_filter *f, int64
                          pattern,
                          val_int((int64_t)max)};
     *n = 0;
+    if (f->text && (strlen(f->text) > LIKE_MAX || val_is_null(&pattern)))
+        return err_set(err, INVALID, "a text to search for has %d octets at most", LIKE_MAX);
     enum outcome o = db_select(db, &LIST, args, sizeof args / sizeof *args, a, &r, err);
     if (o != OK)
         return o;

@@ -101,10 +101,9 @@ enum outcome renewal_plan_changed(struct db *db, int64_t now, size_t *planned, s
                                   : err_set(err, ERROR, "out of memory");
     for (size_t i = 0; o == OK && i < r.n; i++) {
         const struct val *v = row_at(&r, i, 0);
-        o = certs_read(a, &v[4], was, err);
-        if (o == OK)
-            o = certs_read(a, &v[5], fresh, err);
-        if (o == OK && brings_more(fresh, was))
+        if (certs_read(a, &v[4], was, err) != OK || certs_read(a, &v[5], fresh, err) != OK)
+            log_err(LOG_LEVEL_WARNING, "renewal.changed", err); /* holds the others not up */
+        else if (brings_more(fresh, was))
             o = plan_version(db, now, v, planned, err);
     }
     arena_free(&a);

@@ -9,6 +9,7 @@
 #include "wire/sign.h"
 #include "wire/sign_proto.h"
 
+#define CHANGE_US (120 * SECOND_US) /* the keys of a CA take their time */
 #define DEADLINE_US (10 * SECOND_US)
 
 static struct sockaddr_un address;
@@ -121,12 +122,14 @@ static enum outcome answer_read(const struct buf *in, struct sign_reader *r, str
 
 /* One question, and its answer: r stands at its fields. Both may hold secrets. */
 struct question {
+    int64_t wait_us; /* so long for the answer */
     struct buf msg, in;
     struct sign_reader r;
 };
 
 static void question_begin(struct question *q, enum sign_op op)
 {
+    q->wait_us = DEADLINE_US;
     buf_init(&q->msg, MSG_MAX);
     buf_init(&q->in, MSG_MAX);
     q->r = (struct sign_reader){0};
@@ -137,7 +140,7 @@ static enum outcome ask(struct question *q, struct err *err)
 {
     int fd = -1;
     enum outcome o = OK;
-    int64_t deadline = clock_mono() + DEADLINE_US;
+    int64_t deadline = clock_mono() + q->wait_us;
     if (!sign_msg_end(&q->msg))
         o = err_set(err, INVALID, "more than %u octets for the signer", SIGN_MSG_MAX);
     if (o == OK)
@@ -405,6 +408,7 @@ enum outcome sign_ca_change(const char *change, int64_t generation, struct err *
 {
     struct question q;
     question_begin(&q, SIGN_OP_CA_CHANGE);
+    q.wait_us = CHANGE_US;
     sign_put_str(&q.msg, change);
     sign_put_int(&q.msg, generation);
     return question_end(&q, ask(&q, err), true, err);

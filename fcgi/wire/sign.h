@@ -105,7 +105,8 @@ enum outcome sign_authorities(struct arena *a, struct sign_authority *out, size_
                               struct err *err) MUST_USE;
 /* Changes the CA, for the ctl role. "next": makes the next one's keys; CONFLICT: there is one.
  * "switch": the next one issues from now on; NOT_FOUND: there is none. "retire": the one of that
- * generation, which must be an earlier one, is believed no longer; NOT_FOUND, CONFLICT. */
+ * generation, which must be an earlier one, is believed no longer; NOT_FOUND, CONFLICT. Waits two
+ * minutes, not ten seconds: keys are made. */
 enum outcome sign_ca_change(const char *change, int64_t generation, struct err *err) MUST_USE;
 /* The answer to GetNextCACert: the next CA's certificates in a message that the present CA signs.
  * For the mdm role. NOT_FOUND: there is no next one. */
