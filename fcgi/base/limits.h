@@ -19,6 +19,7 @@
 #define LIM_PATH 8192u                      /* decoded path; the ids of /v1/push stand in it */
 #define LIM_QUERY 131072u                   /* the query string; a SCEP GET carries its message */
 #define LIM_HEADER_SIGNATURE (32u * LIM_KB) /* Mdm-Signature */
+#define LIM_HEADER_ATTESTED (32u * LIM_KB)  /* x-apple-aspen-deviceinfo */
 #define LIM_HEADER_CERT (16u * LIM_KB)      /* Client-Cert, PEM in a variable */
 #define LIM_ARENA_REQUEST (48u * LIM_MB)    /* all that one request allocates */
 

@@ -213,8 +213,7 @@ static bool assigned(struct way *w)
     return o == OK;
 }
 
-/* May this device have the profile, whoever holds it? */
-static bool admit(struct way *w)
+bool ade_admit(struct way *w)
 {
     return load_profile(w) && way_claim(w) && assigned(w) && version_admit(w);
 }
@@ -226,7 +225,7 @@ void ade_handle(struct app *app, struct req *req, const struct caller *caller, s
     struct profile_order order = {.account_kind = ACCOUNT_NONE};
     struct err err = {.outcome = OK};
     (void)caller;
-    if (way_open(&w, bytes_of(NULL, 0), MACHINE_INFO_DEVICE, true) && admit(&w)) {
+    if (way_open(&w, bytes_of(NULL, 0), MACHINE_INFO_DEVICE, true) && ade_admit(&w)) {
         if (w.profile.login == ENROLL_LOGIN_WEB) {
             err_set(&err, DENIED,
                     "the profile demands a login by web page (configuration_web_url)");

@@ -14,6 +14,19 @@
  *   404  no such profile; 503: something is away */
 handler_fn ade_handle;
 
+/* GET of the same addresses, with the header x-apple-aspen-deviceinfo: a device opens the page in a
+ * web view (configuration_web_url); for an enrolment profile with login = web. Shows the login of
+ * the web page ([enroll] login), or what the profile means. 400: no signed message of a device; 403
+ * and 503 as ade_handle(). POST ADE_VIEW_PATH: the forms of that page; the last gives the profile.
+ * 403: a form of another page, or a wrong password; 410: the view has expired. */
+#define ADE_VIEW_PATH "/enroll/view"
+handler_fn ade_view, ade_view_post;
+
+struct way;
+/* May this device have the profile that the path names, whoever holds it? Loads the profile. False:
+ * w->resp holds the refusal. */
+bool ade_admit(struct way *w);
+
 /* What a device must do before it may enrol. */
 struct ade_update {
     const char *os_version; /* the least; "" for none */

@@ -153,13 +153,6 @@ static enum outcome identity_unit(struct db *db, void *arg, struct err *err)
     return o;
 }
 
-static enum outcome load(struct way *w, const struct enroll_session *s, struct err *err)
-{
-    struct arena *a = w->req->arena;
-    return s->profile_id ? profile_load_id(w->app->conf, w->db, a, s->profile_id, &w->profile, err)
-                         : profile_load(w->app->conf, w->db, a, NULL, &w->profile, err);
-}
-
 static void refuse(struct way *w, const struct err *err)
 {
     if (err->outcome == DENIED || err->outcome == NOT_FOUND)
@@ -178,7 +171,7 @@ static void issue(struct way *w, struct phase *ph)
     if (o == OK && !way_claim(w))
         return;
     if (o == OK)
-        o = load(w, &ph->session, &err);
+        o = way_load(w, ph->session.profile_id, &err);
     if (o == OK)
         o = db_unit(w->db, identity_unit, ph, &err);
     if (o != OK) {
@@ -224,7 +217,7 @@ static void finish(struct way *w, struct phase *ph)
     if (o == OK && !way_claim(w))
         return;
     if (o == OK)
-        o = load(w, s, &err);
+        o = way_load(w, s->profile_id, &err);
     if (o != OK)
         refuse(w, &err);
     else

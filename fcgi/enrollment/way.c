@@ -115,6 +115,13 @@ bool way_claim(struct way *w)
     return o == OK;
 }
 
+enum outcome way_load(struct way *w, int64_t profile_id, struct err *err)
+{
+    struct arena *a = w->req->arena;
+    return profile_id ? profile_load_id(w->app->conf, w->db, a, profile_id, &w->profile, err)
+                      : profile_load(w->app->conf, w->db, a, NULL, &w->profile, err);
+}
+
 struct handing {
     struct way *w;
     struct profile_order *order;

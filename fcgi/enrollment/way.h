@@ -43,6 +43,8 @@ void way_fault(struct way *w, const struct err *err);
 /* Refuses a device that contradicts what is known of enrolled ones (403). False: resp holds it. */
 bool way_claim(struct way *w);
 
+/* Loads w->profile: the object of that id, or with 0 the default one. */
+enum outcome way_load(struct way *w, int64_t profile_id, struct err *err) MUST_USE;
 /* Hands w->profile out to the device. order->way, address and note are filled in here. session: the
  * enroll_session.id that is used with it, at most SESSION_USES times by one device; 0: none.
  * False: resp holds the refusal. */

@@ -30,8 +30,7 @@ static bool login_is(const struct visit *v, const char *what)
 
 /* ---- who asks ---- */
 
-/* A name that the web server told; NULL: none that can be. */
-static const char *remote_user(const struct visit *v)
+const char *visit_remote_user(const struct visit *v)
 {
     const char *user = req_var(v->req, "REMOTE_USER");
     if (!user || !*user || strlen(user) > ENROLUSER_FULL_NAME_MAX || !utf8_valid(bytes_str(user)))
@@ -67,7 +66,7 @@ static enum outcome who(struct visit *v)
     if (login_is(v, "local"))
         return session_of(v);
     if (login_is(v, "remote_user")) {
-        v->account = remote_user(v);
+        v->account = visit_remote_user(v);
         v->kind = v->account ? ACCOUNT_WEB_SERVER : ACCOUNT_NONE;
         return v->account ? OK : DENIED;
     }
@@ -170,8 +169,7 @@ static void refuse_login(struct visit *v, const char *name, int64_t wait_s)
     visit_show(v, wait_s ? 429 : 403);
 }
 
-/* OK: user is who it says; else it was answered. */
-static bool log_in(struct visit *v, struct enroluser *user)
+bool visit_log_in(struct visit *v, struct enroluser *user)
 {
     const char *name = req_form(v->req, "name"), *password = req_form(v->req, "password");
     int64_t wait = 0;
@@ -210,7 +208,7 @@ static void start_session(struct visit *v)
 {
     struct enroluser user;
     char secret[ENROLL_SESSION_LEN + 1];
-    if (!log_in(v, &user))
+    if (!visit_log_in(v, &user))
         return;
     struct enroll_session s = {.kind = SESSION_PERSON,
                                .account = user.name,
@@ -287,8 +285,7 @@ static void give(struct visit *v)
     gift_answer(&g, v->resp);
 }
 
-/* The form is the page's own? False: it was answered. */
-static bool form_good(struct visit *v)
+bool visit_form_good(struct visit *v)
 {
     if (form_token_valid(bytes_str(v->cookie), req_form(v->req, "csrf")))
         return true;
@@ -311,7 +308,7 @@ void enroll_post(struct app *app, struct req *req, const struct caller *caller, 
     v.token = gift_token(req, ENROLL_PREFIX);
     if (!visit_open(&v))
         return;
-    if (!form_good(&v))
+    if (!visit_form_good(&v))
         look(&v, 403);
     else if (does && strcmp(does, "login") == 0 && !v.token && login_is(&v, "local"))
         start_session(&v);
@@ -384,10 +381,10 @@ void enroll_account_login_post(struct app *app, struct req *req, const struct ca
     visit_begin(&v, app, req, resp);
     if (!visit_open(&v))
         return;
-    if (!form_good(&v)) {
+    if (!visit_form_good(&v)) {
         visit_ask_login(&v, "", visit_text(&v, "error_csrf"));
         visit_show(&v, 403);
-    } else if (log_in(&v, &user)) {
+    } else if (visit_log_in(&v, &user)) {
         v.kind = ACCOUNT_LOCAL;
         v.account = user.name;
         account_go(&v, mode,

@@ -6,6 +6,7 @@
 #include "html/asset.h"
 #include "html/template.h"
 #include "html/words.h"
+#include "store/enroluser.h"
 
 struct enroll_web {
     struct templates *templates;
@@ -23,6 +24,7 @@ struct visit {
     struct value *root; /* of the template */
     struct db *db;
     struct err err;
+    const char *set_cookie; /* the header; NULL: none */
     const char *cookie; /* the secret of its forms; of a person who has logged in, the session's */
     bool posted;
     const char *bad;   /* what was wrong with its form; NULL: nothing */
@@ -37,7 +39,9 @@ struct visit {
 void visit_begin(struct visit *v, struct app *app, struct req *req, struct resp *resp);
 /* Takes a connection. False: the failure was answered. */
 bool visit_open(struct visit *v);
-/* Sets another cookie; "" takes it away. */
+/* Makes secret, of ENROLL_SESSION_LEN digits, the cookie and the secret of the forms. */
+void visit_secret(struct visit *v, const char *secret);
+/* Sets another cookie, with the next page or redirection; "" takes it away. */
 void visit_cookie(struct visit *v, const char *value);
 const char *visit_text(const struct visit *v, const char *key);
 /* Answers with the page; its parts are what is set in v->root. Gives the connection back. */
@@ -47,6 +51,13 @@ void visit_message(struct visit *v, int status, const char *title, const char *t
 /* The page for v->err. */
 void visit_fail(struct visit *v);
 void visit_go(struct visit *v, const char *path);
+/* The name that the web server told in REMOTE_USER; NULL: none that can be. */
+const char *visit_remote_user(const struct visit *v);
+/* Judges the name and password of the form. True: user is who it says; else it was answered, with
+ * the login again. */
+bool visit_log_in(struct visit *v, struct enroluser *user);
+/* Is the form the page's own? False: "bad" is set in v->root. */
+bool visit_form_good(struct visit *v);
 /* Sets what the organisation of v->e will and will not see and do, and the button. */
 void visit_explain(struct visit *v);
 /* Sets the form of a login. bad: what was wrong with the last one, or NULL. */

@@ -65,10 +65,16 @@ void enroll_static(struct app *app, struct req *req, const struct caller *caller
 
 void visit_cookie(struct visit *v, const char *value)
 {
-    const char *line =
+    v->set_cookie =
         arena_fmt(v->a, COOKIE "=%s" COOKIE_REST "%s", value, value[0] ? "" : "; Max-Age=0");
-    if (line)
-        resp_header(v->resp, "Set-Cookie", line);
+}
+
+/* What every answer of the page says, with the last cookie that was set. */
+static void set_headers(struct visit *v)
+{
+    resp_page_headers(v->resp);
+    if (v->set_cookie)
+        resp_header(v->resp, "Set-Cookie", v->set_cookie);
 }
 
 static void set_forms(struct visit *v)
@@ -77,6 +83,13 @@ static void set_forms(struct visit *v)
     if (token)
         form_token(bytes_str(v->cookie), token);
     value_set(v->root, "csrf", token ? value_text(v->a, token) : NULL);
+}
+
+void visit_secret(struct visit *v, const char *secret)
+{
+    v->cookie = arena_strdup(v->a, secret);
+    visit_cookie(v, secret);
+    set_forms(v);
 }
 
 void visit_begin(struct visit *v, struct app *app, struct req *req, struct resp *resp)
@@ -125,7 +138,7 @@ void visit_show(struct visit *v, int status)
     if (v->db)
         db_pool_give(v->app->pool, &v->db);
     value_set_text(v->root, "organization", organization(v));
-    resp_page_headers(v->resp);
+    set_headers(v);
     resp_header(v->resp, "Vary", "Accept, Accept-Language, Cookie");
     if (template_render(v->app->enroll->templates, "enroll", v->root, v->a, &out, &err) == OK) {
         v->resp->status = status;
@@ -180,7 +193,7 @@ void visit_go(struct visit *v, const char *path)
 {
     if (v->db)
         db_pool_give(v->app->pool, &v->db);
-    resp_page_headers(v->resp);
+    set_headers(v);
     resp_redirect(v->resp, 303, path);
 }
 

@@ -31,6 +31,9 @@ static const struct sql USE = {
     "UPDATE enroll_session SET udid = ?, serial = ?, cert_der = ?, uses = uses + 1 WHERE id = ? "
     "AND uses < ? AND (udid IS NULL OR udid = ?)",
     0};
+static const struct sql PERSON = {
+    "enroll_session_person", "UPDATE enroll_session SET account_kind = ?, account = ? WHERE id = ?",
+    0};
 static const struct sql TAKE = {
     "enroll_nonce_take",
     "UPDATE enroll_session SET uses = ? WHERE secret_sha256 = ? AND kind = ? AND udid = ? AND "
@@ -144,6 +147,14 @@ enum outcome enroll_session_use(struct db *db, int64_t id, const char *udid, con
                        "another device has begun this enrolment, or it was repeated "
                        "too often");
     return o;
+}
+
+enum outcome enroll_session_person(struct db *db, int64_t id, int64_t account_kind,
+                                   const char *account, struct err *err)
+{
+    return db_exec(db, &PERSON,
+                   (struct val[]){val_int(account_kind), val_str(account), val_int(id)}, 3, NULL,
+                   err);
 }
 
 enum outcome enroll_nonce_new(struct db *db, const char *udid, int64_t now, int64_t expires_at,

@@ -56,6 +56,10 @@ enum outcome enroll_session_use(struct db *db, int64_t id, const char *udid, con
 enum outcome enroll_session_end(struct db *db, enum enroll_session_kind kind, const char *secret,
                                 struct err *err) MUST_USE;
 
+/* Somebody has logged in to it. */
+enum outcome enroll_session_person(struct db *db, int64_t id, int64_t account_kind,
+                                   const char *account, struct err *err) MUST_USE;
+
 /* Makes a nonce for a device. */
 enum outcome enroll_nonce_new(struct db *db, const char *udid, int64_t now, int64_t expires_at,
                               char nonce[ENROLL_SESSION_LEN + 1], struct err *err) MUST_USE;

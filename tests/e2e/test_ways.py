@@ -76,7 +76,7 @@ class Site(unittest.TestCase):
         cls.apple = Apple(os.path.join(s.state, "apple"))
         cls.enterClassContext(drover.setting(
             s, "apple", roots=cls.apple.pem + "\n[account]\nuser_enrollment = iPhone iPad\n"
-            "device_enrollment = Mac\n[checkin]\ndigest_algorithm = " + cls.algorithm))
+            "device_enrollment = Mac\n[enroll]\nlogin = local\n[checkin]\ndigest_algorithm = " + cls.algorithm))
 
     def setUp(self):
         self.server.sql("DELETE FROM login_throttle")
@@ -175,6 +175,15 @@ class ConfigurationUrl(Site):
                           "--user-password", PASSWORD)
         self.assertEqual({(r[1], r[2]) for r in rows}, {("4", self.name)})
 
+    def test_web_view(self):
+        """The device opens the page, a person logs in and gets the profile."""
+        self.person()
+        self.profile(login="web", encrypt="yes")
+        rows = self.fleet("view", 2, "--ade", "--web", "--enroll-url",
+                          self.server.run["device_url"] + "/enroll/ade", "--user-name", self.name,
+                          "--user-password", PASSWORD)
+        self.assertEqual({(r[1], r[2]) for r in rows}, {("4", self.name)})
+
     def test_encrypted(self):
         self.profile(encrypt="yes")
         device = self.apple.device()
@@ -267,6 +276,16 @@ class Accounts(Site):
     def discover(self, **query):
         return self.server.request("device_url", "GET", "/.well-known/com.apple.remotemanagement?" +
                                    urllib.parse.urlencode(query))
+
+    def test_fleets(self):
+        """A user enrolment, and a Mac of the organisation, by discovery, page and token."""
+        for kind, want in (("iphone", "4"), ("mac", "1")):
+            name = "%s%s@example.org" % (self.name, kind)
+            self.person(name)
+            row = self.fleet("account-" + kind, 1, "--kind", kind, "--account", name,
+                             "--enroll-url", self.server.run["device_url"], "--user-name", name,
+                             "--user-password", PASSWORD)[0]
+            self.assertEqual(row[1:], ["6", name, name, want])
 
     def test_discovery(self):
         a = self.discover(**{"user-identifier": "ann@example.org", "model-family": "iPhone"})
