@@ -84,6 +84,14 @@ static const struct verb verbs[] = {
      "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
      "[--inactive] [--push-dead] [--json]",
      "list enrollments: devices and the users on them", ctl_devices},
+    {"inventory", "ID [PART] [--limit N] [--cursor TEXT]",
+     "what a device told, as JSON: facts, profiles, provisioning-profiles, certificates, apps, "
+     "managed-apps, app-data, restrictions, users, os-updates, os-update-status, settings, "
+     "answers, "
+     "events, queue, results, secrets",
+     ctl_inventory},
+    {"reports", "[--retry] [--json]",
+     "reports of devices that could not be read; --retry reads them again", ctl_reports},
     {"certs",
      "[--within TIME] [--json]\n"
      "list [--state STATE] [--device ID] [--search TEXT] [--issued] [--json]\nshow SHA256",

@@ -214,9 +214,10 @@ static const struct {
     {"secrets", part_secrets},   {"queue", tell_queue},     {"results", part_results},
 };
 
-/* NULL: one of the tables that are told as they are, or nothing. */
-static enum outcome tell_part(struct part_call *c, const char *word, js *root, struct err *err)
+enum outcome fleet_part(struct part_call *c, const char *word, js *root, struct err *err)
 {
+    if (word == NULL)
+        return tell_device(c, root, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcmp(parts[i].word, word) == 0)
             return parts[i].tell(c, root, err);
@@ -239,10 +240,8 @@ void api_device(struct app *app, struct req *req, const struct caller *caller, s
         !api_limit(req, resp, &c.limit) || !api_db(app, resp, &c.db))
         return;
     enum outcome o = fleet_get(c.db, part[0], req->arena, &c.device, &err);
-    if (o == OK && n == 1)
-        o = tell_device(&c, &root, &err);
-    else if (o == OK && n == 2)
-        o = tell_part(&c, part[1], &root, &err);
+    if (o == OK && n <= 2)
+        o = fleet_part(&c, n == 2 ? part[1] : NULL, &root, &err);
     else if (o == OK && strcmp(part[1], "results") == 0)
         o = part_result(&c, part[2], &root, &err);
     else if (o == OK)

@@ -12,6 +12,8 @@ struct part_call {
     size_t limit;
 };
 
+/* The whole device (word NULL), or a part by its word: "facts", "apps", "events", ... */
+enum outcome fleet_part(struct part_call *c, const char *word, js *root, struct err *err) MUST_USE;
 /* Each makes the answer, which the caller frees. INVALID: a parameter is wrong. */
 enum outcome part_facts(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_list(struct part_call *c, const struct inv_table *t, js *root,

@@ -173,7 +173,7 @@ static bool tell_unknown(struct tally *t, const struct order *o, struct arena *a
     return true;
 }
 
-static void answer(struct req *req, struct resp *resp, const struct order *o)
+static void answer(struct arena *a, struct resp *resp, const struct order *o)
 {
     struct tally t = {.commands = js_array(), .results = js_array()};
     js root = js_object(), kinds = kinds_json(o);
@@ -186,7 +186,7 @@ static void answer(struct req *req, struct resp *resp, const struct order *o)
         for (size_t k = 0; g->found.errors > 0 && k < g->enrollments; k++)
             tell_refused(&t, g->idents[k], "the command is not right for it: see kinds");
     }
-    if (!tell_unknown(&t, o, req->arena))
+    if (!tell_unknown(&t, o, a))
         resp->body.failed = true;
     js_set_str(root, "request_type", o->request_type);
     js_set_int(root, "queued", (int64_t)t.queued);
@@ -221,15 +221,22 @@ static void refuse(struct resp *resp, const struct order *o, const struct err *e
     api_problem(resp, 400, &root, err->msg);
 }
 
+#define MANY 2000 /* enrollments for which the request's own memory is enough */
+
 void order_do(struct app *app, struct req *req, struct resp *resp, struct db *db, const char *actor,
               struct order *o)
 {
+    struct arena *more = o->n > MANY ? arena_new(LIM_ARENA_ORDER) : NULL;
+    struct arena *a = o->n > MANY ? more : req->arena;
     struct err err = {0};
+    enum outcome out = a != NULL ? order_run(db, app->conf, a, actor, req->now, o, &err)
+                                 : err_set(&err, ERROR, "no memory for %zu enrollments", o->n);
 
-    if (order_run(db, app->conf, req->arena, actor, req->now, o, &err) == OK)
-        answer(req, resp, o);
+    if (out == OK)
+        answer(a, resp, o);
     else
         refuse(resp, o, &err);
+    arena_free(&more);
 }
 
 /* ---- a second person ---- */

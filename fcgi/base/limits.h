@@ -22,6 +22,7 @@
 #define LIM_HEADER_ATTESTED (32u * LIM_KB)  /* x-apple-aspen-deviceinfo */
 #define LIM_HEADER_CERT (16u * LIM_KB)      /* Client-Cert, PEM in a variable */
 #define LIM_ARENA_REQUEST (48u * LIM_MB)    /* all that one request allocates */
+#define LIM_ARENA_ORDER (256u * LIM_MB)     /* and besides, one command for very many devices */
 
 /* property lists */
 #define LIM_PLIST_DEPTH 64u     /* containers inside containers */

@@ -40,6 +40,7 @@ ctl_fn ctl_devices, ctl_queue, ctl_results, ctl_cancel; /* devices.c */
 ctl_fn ctl_decide, ctl_end, ctl_restored, ctl_revoke;   /* decide.c */
 ctl_fn ctl_status;                                      /* status.c */
 ctl_fn ctl_doctor;                                      /* doctor.c */
+ctl_fn ctl_inventory, ctl_reports;                      /* inventory.c */
 ctl_fn ctl_catalogue;                                   /* catalogue.c */
 ctl_fn ctl_profile;                                     /* profile.c */
 ctl_fn ctl_app;                                         /* app.c */

@@ -9,13 +9,13 @@
 #define ERRORS_MAX 4096 /* of one page of results */
 #define TARGETS_CHUNK 512
 
-#define COLUMNS                                                                                    \
+#define SELECTED                                                                                   \
     "SELECT e.id, e.ident, COALESCE(d.serial_number, e.serial), e.udid, "                          \
     "COALESCE(d.device_name, e.device_name), COALESCE(d.product_name, e.product_name), "           \
     "COALESCE(d.model_name, e.model_name), COALESCE(d.os_version, e.os_version), "                 \
     "COALESCE(d.build_version, e.build_version), e.state, d.platform, d.is_supervised, "           \
-    "e.last_seen_at, e.enrolled_at FROM enrollment e LEFT JOIN inv_device d "                      \
-    "ON d.enrollment_id = e.id "
+    "e.last_seen_at, e.enrolled_at "
+#define COLUMNS SELECTED "FROM enrollment e LEFT JOIN inv_device d ON d.enrollment_id = e.id "
 #define IS_DEVICE "e.kind IN (1, 4) "
 /* The primary key gives the order; what is not asked for lets everything pass. */
 #define CONDITIONS                                                                                 \
@@ -28,11 +28,12 @@
 #define CONDITION_ARGS 19
 static const struct sql LIST = {"fleet_list", COLUMNS "WHERE e.id > ? AND " IS_DEVICE CONDITIONS,
                                 0};
-/* By serial number there are few, and an index for each of the two that tell it. */
+/* By serial number there are few, and an index for each of the two columns that tell it. */
 static const struct sql LIST_SERIAL = {
     "fleet_list_serial",
-    COLUMNS "WHERE e.id IN (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id "
-            "FROM inv_device WHERE serial_number = ?) AND e.id > ? AND " IS_DEVICE CONDITIONS,
+    SELECTED "FROM (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id FROM "
+             "inv_device WHERE serial_number = ?) AS s JOIN enrollment e ON e.id = s.id LEFT JOIN "
+             "inv_device d ON d.enrollment_id = e.id WHERE e.id > ? AND " IS_DEVICE CONDITIONS,
     0};
 static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ?", 0};
 /* A user's channel goes by its device's facts. Lost: in Lost Mode, or to be put into it. */
@@ -185,12 +186,21 @@ static int known_or_minus(const struct val *v)
     return val_is_null(v) ? -1 : (int)v->i;
 }
 
-static void target_from_row(const struct val *v, struct fleet_target *t)
+/* Of many devices most are alike: their texts are kept once. */
+static const char *same_text(const char *last, const char *s, struct arena *a)
+{
+    return last != NULL && strcmp(last, s) == 0 ? last : arena_strdup(a, s);
+}
+
+/* last: the one before, or NULL. False: no memory. */
+static bool target_from_row(const struct val *v, const struct fleet_target *last, struct arena *a,
+                            struct fleet_target *t)
 {
     *t = (struct fleet_target){.id = v[0].i,
-                               .ident = v[1].s,
-                               .product_name = v[2].s,
-                               .os_version = v[3].s,
+                               .ident = arena_strdup(a, v[1].s),
+                               .product_name =
+                                   same_text(last ? last->product_name : NULL, v[2].s, a),
+                               .os_version = same_text(last ? last->os_version : NULL, v[3].s, a),
                                .kind = (int)v[4].i,
                                .state = (int)v[5].i,
                                .supervised = known_or_minus(&v[6]),
@@ -199,28 +209,42 @@ static void target_from_row(const struct val *v, struct fleet_target *t)
                                .user_enrolment = known_or_minus(&v[9]),
                                .lost = known_or_minus(&v[10]),
                                .rights = val_is_null(&v[11]) ? -1 : v[11].i};
+    return t->ident != NULL && t->product_name != NULL && t->os_version != NULL;
+}
+
+static enum outcome targets_chunk(struct db *db, const char *const *idents, size_t n,
+                                  struct arena *scratch, struct arena *a, struct fleet_target *out,
+                                  size_t *nout, struct err *err)
+{
+    struct val list[TARGETS_CHUNK];
+    struct rows r;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = val_str(idents[i]);
+    o = db_select_in(db, &TARGETS, NULL, 0, list, n, NULL, 0, scratch, &r, err);
+    for (size_t i = 0; o == OK && i < r.n && i < n; i++, ++*nout)
+        if (!target_from_row(row_at(&r, i, 0), *nout > 0 ? &out[*nout - 1] : NULL, a, &out[*nout]))
+            o = err_set(err, ERROR, "out of memory");
+    return o;
 }
 
 enum outcome fleet_targets(struct db *db, const char *const *idents, size_t n, struct arena *a,
                            struct fleet_target **out, size_t *nout, struct err *err)
 {
-    struct val list[TARGETS_CHUNK];
+    struct arena *scratch = arena_new(LIM_ARENA_REQUEST);
     enum outcome o = OK;
 
     *nout = 0;
     *out = arena_array(a, n + 1, sizeof **out);
-    if (*out == NULL)
-        return err_set(err, ERROR, "out of memory");
+    if (*out == NULL || scratch == NULL)
+        o = err_set(err, ERROR, "out of memory");
     for (size_t from = 0, k; o == OK && from < n; from += k) {
-        struct rows r;
-
         k = n - from < TARGETS_CHUNK ? n - from : TARGETS_CHUNK;
-        for (size_t i = 0; i < k; i++)
-            list[i] = val_str(idents[from + i]);
-        o = db_select_in(db, &TARGETS, NULL, 0, list, k, NULL, 0, a, &r, err);
-        for (size_t i = 0; o == OK && i < r.n && *nout < n; i++)
-            target_from_row(row_at(&r, i, 0), &(*out)[(*nout)++]);
+        arena_reset(scratch);
+        o = targets_chunk(db, idents + from, k, scratch, a, *out, nout, err);
     }
+    arena_free(&scratch);
     return o;
 }
 
