@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/activity.h"
 #include "store/checkup.h"
 #include "store/device.h"
 #include "store/pushcert.h"
@@ -45,7 +46,7 @@ static void bars_show(struct page *p, const char *key, struct bar *bars, size_t 
     }
 }
 
-static bool fleet(struct page *p)
+static bool fleet(struct page *p, int64_t *unseen)
 {
     static const char *const keys[] = {"total", "pending", "enrolled", "left", "ended"};
     struct device_share *g;
@@ -73,12 +74,78 @@ static bool fleet(struct page *p)
     }
     for (int s = 1; s <= 4; s++)
         value_set_int(p->root, keys[s], states[s]);
+    *unseen = states[ENROLLMENT_ENROLLED] - week;
     value_set_int(p->root, "seen_day", day);
     value_set_int(p->root, "seen_week", week - day);
     value_set_int(p->root, "seen_older", states[ENROLLMENT_ENROLLED] - week);
     value_set_bool(p->root, "no_devices", n == 0);
     bars_show(p, "platforms", platform, platforms, states[ENROLLMENT_ENROLLED]);
     bars_show(p, "systems", system, systems, states[ENROLLMENT_ENROLLED]);
+    return true;
+}
+
+/* ---- charts ---- */
+
+#define HOURS 48
+#define CHART_HEIGHT 40 /* in the units of the drawing; a bar is 10 wide, 2 of them a gap */
+
+static int64_t seen_of(const struct activity *x)
+{
+    return x->seen;
+}
+static int64_t answered_of(const struct activity *x)
+{
+    return x->answered;
+}
+static int64_t failed_of(const struct activity *x)
+{
+    return x->failed;
+}
+static int64_t enrolled_of(const struct activity *x)
+{
+    return x->enrolled;
+}
+
+/* A chart of bars, one for each hour. */
+static void chart(struct page *p, struct value *list, const char *key, const struct activity *x,
+                  int64_t (*of)(const struct activity *))
+{
+    struct value *v = value_append_dict(list), *bars = value_set_list(v, "bars");
+    char text[CLOCK_TEXT_MAX];
+    int64_t most = 0, sum = 0;
+    for (size_t i = 0; i < HOURS; i++) {
+        most = of(&x[i]) > most ? of(&x[i]) : most;
+        sum += of(&x[i]);
+    }
+    value_set_text(v, "name", page_text(p, key));
+    value_set_int(v, "most", most);
+    value_set_int(v, "now", of(&x[HOURS - 1]));
+    value_set_int(v, "sum", sum);
+    for (size_t i = 0; i < HOURS; i++) {
+        int64_t n = of(&x[i]), high = most ? (n * CHART_HEIGHT + most - 1) / most : 0;
+        struct value *b = value_append_dict(bars);
+        clock_rfc3339(x[i].hour, false, text);
+        value_set_int(b, "x", 10 * (int64_t)i);
+        value_set_int(b, "y", CHART_HEIGHT - high);
+        value_set_int(b, "h", high);
+        value_set_text(b, "title",
+                       arena_fmt(p->a, "%.10s %.5s UTC: %lld", text, text + 11, (long long)n));
+    }
+}
+
+static bool charts(struct page *p, int64_t *failed_day)
+{
+    struct activity x[HOURS];
+    struct value *list = value_set_list(p->root, "charts");
+    if (activity_list(p->db, p->req->now, x, HOURS, p->a, &p->err) != OK)
+        return false;
+    chart(p, list, "chart_seen", x, seen_of);
+    chart(p, list, "chart_answered", x, answered_of);
+    chart(p, list, "chart_failed", x, failed_of);
+    chart(p, list, "chart_enrolled", x, enrolled_of);
+    *failed_day = 0;
+    for (size_t i = HOURS - 24; i < HOURS; i++)
+        *failed_day += x[i].failed;
     return true;
 }
 
@@ -119,13 +186,13 @@ static bool certificates(struct page *p, struct value *list)
     return true;
 }
 
-static bool attention(struct page *p)
+static bool attention(struct page *p, int64_t unseen)
 {
     struct checkup_numbers x;
     struct value *list = value_set_list(p->root, "attention");
     const char *holder;
-    int64_t left = 0;
-    if (checkup_numbers(p->db, p->a, &x, &p->err) != OK)
+    int64_t left = 0, failed = 0;
+    if (!charts(p, &failed) || checkup_numbers(p->db, p->a, &x, &p->err) != OK)
         return false;
     enum outcome o = checkup_agent(p->db, p->a, &holder, &left, &p->err);
     if (o != OK && o != NOT_FOUND)
@@ -138,6 +205,8 @@ static bool attention(struct page *p)
     attend_number(p, list, "attend_push_late", x.pushes_late, NULL);
     attend_number(p, list, "attend_push_failed", x.pushes_failed, "/devices");
     attend_number(p, list, "attend_push_dead", x.pushes_dead, "/devices");
+    attend_number(p, list, "attend_failed", failed, NULL);
+    attend_number(p, list, "attend_inactive", unseen, "/devices?state=enrolled&unseen=7");
     value_set_int(p->root, "open_commands", x.open_commands);
     value_set_int(p->root, "sent_commands", x.sent_commands);
     value_set_int(p->root, "pushes_waiting", x.pushes_waiting);
@@ -149,9 +218,10 @@ void console_overview(struct app *app, struct req *req, const struct caller *cal
                       struct resp *resp)
 {
     struct page p;
+    int64_t unseen = 0;
     if (!page_open(&p, app, req, caller, resp, "overview"))
         return;
-    if (fleet(&p) && attention(&p))
+    if (fleet(&p, &unseen) && attention(&p, unseen))
         page_show(&p, 200, "overview");
     else
         page_fail(&p);

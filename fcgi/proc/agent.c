@@ -10,7 +10,9 @@
 #include "proc/digester.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
+#include "store/activity.h"
 #include "store/audit_chain.h"
+#include "store/device.h"
 #include "store/history.h"
 #include "scep/crl.h"
 #include "store/inactive.h"
@@ -156,6 +158,13 @@ static enum outcome job_converge(struct agent *a, struct err *err)
     return converge_turn(a->converge, clock_now(), err);
 }
 
+/* What the console's overview shows. */
+static enum outcome job_activity(struct agent *a, struct err *err)
+{
+    enum outcome o = activity_note(a->db, clock_now(), err);
+    return o == OK ? device_groups_count(a->db, clock_now(), err) : o;
+}
+
 /* One slice at each turn, so that pushes go on meanwhile. */
 static enum outcome job_bulk(struct agent *a, struct err *err)
 {
@@ -214,6 +223,7 @@ static const struct job {
     {"calendar of ends", HOUR_US, job_ends},
     {"revocation lists", 30 * SECOND_US, job_crl},
     {"leaving devices", MINUTE_US, job_leaving},
+    {"activity", MINUTE_US, job_activity},
     {"commands for many", SECOND_US / 2, job_bulk},
     {"audit chain", 10 * SECOND_US, job_audit},
     {"purge", HOUR_US, job_purge},

@@ -53,6 +53,20 @@ static const struct sql GROUPS = {
     "SUM(e.last_seen_at >= ?) FROM enrollment e WHERE " IS_DEVICE
     "GROUP BY e.state, platform, os ORDER BY n DESC LIMIT ?",
     0};
+#define SHARES_FRESH (5 * MINUTE_US)
+static const struct sql SHARES = {
+    "device_shares",
+    "SELECT state, platform, os_version, devices, seen_day, seen_week FROM fleet_share "
+    "WHERE counted_at > ? ORDER BY devices DESC LIMIT ?",
+    0};
+static const struct sql SHARES_DROP = {"device_shares_drop", "DELETE FROM fleet_share", 0};
+static const struct sql SHARES_COUNT = {
+    "device_shares_count",
+    "INSERT INTO fleet_share (state, platform, os_version, devices, seen_day, seen_week, "
+    "counted_at) SELECT e.state, " PLATFORM "AS p, COALESCE(e.os_version, '') AS os, COUNT(*), "
+    "SUM(e.last_seen_at >= ?), SUM(e.last_seen_at >= ?), ? FROM enrollment e WHERE " IS_DEVICE
+    "GROUP BY e.state, p, os",
+    0};
 static const struct sql USERS = {
     "device_users",
     "SELECT ident, user_short_name, user_long_name, state, last_seen_at FROM enrollment "
@@ -174,9 +188,12 @@ enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct d
     struct rows r;
     *n = 0;
     enum outcome o = db_select(
-        db, &GROUPS,
-        (struct val[]){val_int(now - DAY_US), val_int(now - 7 * DAY_US), val_int(LIM_PAGE)}, 3, a,
-        &r, err);
+        db, &SHARES, (struct val[]){val_int(now - SHARES_FRESH), val_int(LIM_PAGE)}, 2, a, &r, err);
+    if (o == OK && r.n == 0)
+        o = db_select(
+            db, &GROUPS,
+            (struct val[]){val_int(now - DAY_US), val_int(now - 7 * DAY_US), val_int(LIM_PAGE)}, 3,
+            a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);
@@ -188,6 +205,22 @@ enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct d
                                            v[3].i,      sum_of(&v[4]),   sum_of(&v[5])};
     }
     return OK;
+}
+
+static enum outcome shares_unit(struct db *db, void *arg, struct err *err)
+{
+    int64_t now = *(const int64_t *)arg;
+    enum outcome o = db_exec(db, &SHARES_DROP, NULL, 0, NULL, err);
+    return o == OK ? db_exec(db, &SHARES_COUNT,
+                             (struct val[]){val_int(now - DAY_US), val_int(now - 7 * DAY_US),
+                                            val_int(now)},
+                             3, NULL, err)
+                   : o;
+}
+
+enum outcome device_groups_count(struct db *db, int64_t now, struct err *err)
+{
+    return db_unit(db, shares_unit, &now, err);
 }
 
 enum outcome device_users(struct db *db, int64_t device_id, struct arena *a,

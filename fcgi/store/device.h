@@ -45,9 +45,13 @@ struct device_share {
     const char *os_version; /* "" when not told */
     int64_t devices, seen_day, seen_week; /* of these, seen within a day, and a week */
 };
-/* All device channels in groups, at most LIM_PAGE of the largest; in a. */
+/* All device channels in groups, at most LIM_PAGE of the largest, as the agent counted them within
+ * five minutes, or as they are; in a. */
 enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct device_share **out,
                            size_t *n, struct err *err) MUST_USE;
+
+/* Counts them, for the agent. */
+enum outcome device_groups_count(struct db *db, int64_t now, struct err *err) MUST_USE;
 
 /* A user channel of a device. */
 struct device_user {

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "command/bulk.h"
 #include "http/csv.h"
+#include "store/activity.h"
 #include "store/bulk.h"
 #include "store/migrate.h"
 
@@ -173,6 +174,52 @@ static void stopped_and_refused(void **state)
     assert_string_equal(list[0].request_type, "EraseDevice");
 }
 
+static void what_the_overview_shows(void **state)
+{
+    (void)state;
+    struct activity x[4];
+    struct device_share *live, *counted;
+    size_t n, m;
+    int64_t hour = INT64_C(500000) * HOUR_US, now = hour + 10 * MINUTE_US;
+    char text[400];
+    snprintf(text, sizeof text,
+             "UPDATE enrollment SET last_seen_at = %lld - id * 60000000, enrolled_at = %lld "
+             "WHERE kind = 1",
+             (long long)now, (long long)(hour - MINUTE_US));
+    sql(text);
+    sql("DELETE FROM result");
+    sql("DELETE FROM fleet_share");
+    snprintf(text, sizeof text,
+             "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at) SELECT "
+             "seq, 1, IF(seq <= 3, 5, 4), 1, %lld - seq * 60000000 FROM seq_1_to_100",
+             (long long)now);
+    sql(text);
+    assert_ok(activity_note(agent, now, &err), err);
+    assert_ok(activity_list(console, now, x, 4, arena, &err), err);
+    assert_int_equal(x[3].hour, hour);
+    assert_int_equal(x[3].seen, 10);
+    assert_int_equal(x[3].answered, 10);
+    assert_int_equal(x[3].failed, 3);
+    assert_int_equal(x[2].answered, 60);
+    assert_int_equal(x[2].enrolled, 450);
+    assert_int_equal(x[1].answered + x[0].answered, 0); /* not looked at while they lasted */
+    /* an hour later those that came again are not lost for the hour before */
+    sql("UPDATE enrollment SET last_seen_at = last_seen_at + 360000000000");
+    assert_ok(activity_note(agent, now + HOUR_US, &err), err);
+    assert_ok(activity_list(console, now + HOUR_US, x, 4, arena, &err), err);
+    assert_int_equal(x[2].seen, 10);
+    /* counted shares tell what was counted, for five minutes */
+    assert_ok(device_groups(console, now, arena, &live, &n, &err), err);
+    assert_ok(device_groups_count(agent, now, &err), err);
+    assert_ok(device_groups(console, now + MINUTE_US, arena, &counted, &m, &err), err);
+    assert_int_equal(n, m);
+    sql("DELETE FROM enrollment");
+    assert_ok(device_groups(console, now + MINUTE_US, arena, &counted, &m, &err), err);
+    assert_int_equal(m, n);
+    assert_ok(device_groups(console, now + 6 * MINUTE_US, arena, &counted, &m, &err), err);
+    assert_int_equal(m, 0);
+}
+
 static void no_spreadsheet_takes_it_for_a_formula(void **state)
 {
     (void)state;
@@ -193,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup(only_those_that_fit, fill),
         cmocka_unit_test_setup(those_that_were_picked, fill),
         cmocka_unit_test_setup(stopped_and_refused, fill),
+        cmocka_unit_test_setup(what_the_overview_shows, fill),
         cmocka_unit_test(no_spreadsheet_takes_it_for_a_formula),
     };
     int applied;

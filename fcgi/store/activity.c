@@ -1,0 +1,56 @@
+/* activity.c: see activity.h. */
+#include "store/activity.h"
+
+#include "base/clock.h"
+
+/* Index ranges all but the last, which reads the enrollments once. A device that is seen again in
+ * the next hour is not found in this one any more: the largest number counts. */
+static const struct sql NOTE = {
+    "activity_note",
+    "INSERT INTO activity (hour, seen, answered, failed, enrolled) SELECT ?, "
+    "(SELECT COUNT(*) FROM enrollment WHERE last_seen_at >= ? AND last_seen_at < ?), "
+    "(SELECT COUNT(*) FROM result WHERE closed_at >= ? AND closed_at < ?), "
+    "(SELECT COUNT(*) FROM result WHERE closed_at >= ? AND closed_at < ? AND state IN (5, 6)), "
+    "(SELECT COUNT(*) FROM enrollment WHERE enrolled_at >= ? AND enrolled_at < ? AND kind IN (1, "
+    "4)) ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen)), answered = "
+    "GREATEST(answered, VALUES(answered)), failed = GREATEST(failed, VALUES(failed)), enrolled = "
+    "GREATEST(enrolled, VALUES(enrolled))",
+    0};
+static const struct sql LIST = {
+    "activity_list",
+    "SELECT hour, seen, answered, failed, enrolled FROM activity WHERE hour > ? AND hour <= ?", 0};
+
+static int64_t hour_of(int64_t us)
+{
+    return us - us % HOUR_US;
+}
+
+enum outcome activity_note(struct db *db, int64_t now, struct err *err)
+{
+    enum outcome o = OK;
+    for (int64_t h = hour_of(now) - HOUR_US; o == OK && h <= now; h += HOUR_US) {
+        struct val args[9] = {val_int(h)};
+        for (size_t i = 1; i < 9; i++)
+            args[i] = val_int(i % 2 ? h : h + HOUR_US);
+        o = db_exec(db, &NOTE, args, 9, NULL, err);
+    }
+    return o;
+}
+
+enum outcome activity_list(struct db *db, int64_t now, struct activity *out, size_t n,
+                           struct arena *a, struct err *err)
+{
+    int64_t last = hour_of(now), first = last - (int64_t)(n - 1) * HOUR_US;
+    struct rows r;
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(first - 1), val_int(last)}, 2, a, &r, err);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (struct activity){.hour = first + (int64_t)i * HOUR_US};
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        const struct val *v = row_at(&r, i, 0);
+        size_t at = (size_t)((v[0].i - first) / HOUR_US);
+        if (at < n)
+            out[at] = (struct activity){v[0].i, v[1].i, v[2].i, v[3].i, v[4].i};
+    }
+    return o;
+}
