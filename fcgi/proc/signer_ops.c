@@ -281,6 +281,7 @@ static enum outcome op_scep_reply(struct call *c, struct err *err)
     r.cipher = sign_get_str(&c->in, c->a);
     r.digest = sign_get_str(&c->in, c->a);
     r.generation = sign_get_int(&c->in);
+    r.is_crl = sign_get_int(&c->in) != 0;
     const struct signer_pair *ra = &c->s->keys.ra;
     for (size_t i = 0; i < c->s->keys.nauth; i++)
         if (c->s->keys.auth[i].generation == r.generation)
@@ -291,7 +292,7 @@ static enum outcome op_scep_reply(struct call *c, struct err *err)
     c->purpose = status == SCEP_SUCCESS ? "scep-success" : "scep-refusal";
     r.pki_status = (int)status;
     r.fail_info = (int)fail;
-    struct buf der = BUF_INIT(2 * LIM_BODY_SCEP);
+    struct buf der = BUF_INIT(SIGN_SCEP_MAX);
     enum outcome o = scep_reply_write(&r, ra->cert, ra->key, &der, err);
     if (o == OK)
         sign_put_bytes(c->out, buf_bytes(&der));

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scep/scep_int.h"
+#include "store/crl.h"
 
 #define EARLY_US HOUR_US /* a certificate begins so long ago, for clocks that are behind */
 
@@ -208,14 +209,48 @@ static enum outcome poll(struct operation *op, struct err *err)
     return o == OK && op->kept ? scep_issue_now(op, err) : o;
 }
 
-enum outcome scep_decide(struct operation *op, struct err *err)
+/* GetCert and GetCRL, for who has an identity of this CA that holds. */
+static enum outcome look_up(struct operation *op, struct err *err)
 {
-    int type = op->msg.type;
-    if (type != SCEP_PKCS_REQ && type != SCEP_RENEWAL_REQ && type != SCEP_CERT_POLL)
-        return scep_refuse(op, SCEP_BAD_REQUEST,
-                           err_set(err, INVALID, "messageType %d is not served", type));
-    enum outcome o = open_request(op, err);
+    const char *issuer, *serial;
+    struct crl_row crl;
+    int64_t device_id;
+    struct arena *a = op->req->arena;
+    enum outcome o = scep_serial_read(a, op->plain, &issuer, &serial, err);
+    if (o == INVALID)
+        return scep_refuse(op, SCEP_BAD_REQUEST, o);
+    if (o == OK)
+        o = identity_holds(op, &device_id, err);
     if (o != OK)
         return o;
-    return type == SCEP_CERT_POLL ? poll(op, err) : request(op, err);
+    if (op->msg.type == SCEP_GET_CERT) {
+        o = scep_cert_find(op->db, issuer, serial, a, &op->cert_der, err);
+    } else {
+        o = crl_of_issuer(op->db, issuer, a, &crl, err);
+        op->cert_der = o == OK ? crl.der : op->cert_der;
+        op->is_crl = true;
+    }
+    return o == NOT_FOUND ? scep_refuse(op, SCEP_BAD_CERT_ID, o) : o;
+}
+
+/* THE messages that are served. */
+static const struct {
+    int type;
+    enum outcome (*run)(struct operation *op, struct err *err);
+} messages[] = {{SCEP_PKCS_REQ, request},
+                {SCEP_RENEWAL_REQ, request},
+                {SCEP_CERT_POLL, poll},
+                {SCEP_GET_CERT, look_up},
+                {SCEP_GET_CRL, look_up}};
+
+enum outcome scep_decide(struct operation *op, struct err *err)
+{
+    size_t i = 0, n = sizeof messages / sizeof *messages;
+    while (i < n && messages[i].type != op->msg.type)
+        i++;
+    if (i == n)
+        return scep_refuse(op, SCEP_BAD_REQUEST,
+                           err_set(err, INVALID, "messageType %d is not served", op->msg.type));
+    enum outcome o = open_request(op, err);
+    return o == OK ? messages[i].run(op, err) : o;
 }

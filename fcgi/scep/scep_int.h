@@ -28,6 +28,7 @@ struct operation {
 
     /* the answer: OK and a certificate, OK and pending, or a failInfo */
     struct bytes cert_der;
+    bool is_crl; /* a revocation list instead */
     bool pending;
     int fail;
 };

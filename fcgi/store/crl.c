@@ -4,6 +4,9 @@
 #define COLUMNS "generation, number, entries, made_at, next_at, issuer, der"
 
 static const struct sql GET = {"crl_get", "SELECT " COLUMNS " FROM crl WHERE generation = ?", 0};
+static const struct sql OF_ISSUER = {
+    "crl_of_issuer",
+    "SELECT " COLUMNS " FROM crl WHERE issuer = ? ORDER BY generation DESC LIMIT 1", 0};
 static const struct sql PUT = {
     "crl_put",
     "INSERT INTO crl (generation, number, entries, made_at, next_at, issuer, der) "
@@ -28,11 +31,11 @@ static const struct sql IN_USE = {
     "WHERE c.issued_at IS NOT NULL AND c.revoked_at IS NULL GROUP BY 1",
     0};
 
-enum outcome crl_get(struct db *db, int64_t generation, struct arena *a, struct crl_row *out,
-                     struct err *err)
+static enum outcome one(struct db *db, const struct sql *sql, struct val key, struct arena *a,
+                        struct crl_row *out, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &GET, (struct val[]){val_int(generation)}, 1, a, &r, err);
+    enum outcome o = db_select(db, sql, &key, 1, a, &r, err);
     if (o != OK)
         return o;
     if (r.n == 0)
@@ -46,6 +49,18 @@ enum outcome crl_get(struct db *db, int64_t generation, struct arena *a, struct 
                             .issuer = v[5].s,
                             .der = val_bytes(&v[6])};
     return OK;
+}
+
+enum outcome crl_get(struct db *db, int64_t generation, struct arena *a, struct crl_row *out,
+                     struct err *err)
+{
+    return one(db, &GET, val_int(generation), a, out, err);
+}
+
+enum outcome crl_of_issuer(struct db *db, const char *issuer, struct arena *a, struct crl_row *out,
+                           struct err *err)
+{
+    return one(db, &OF_ISSUER, val_str(issuer), a, out, err);
 }
 
 enum outcome crl_put(struct db *db, const struct crl_row *row, struct err *err)

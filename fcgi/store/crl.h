@@ -13,6 +13,9 @@ struct crl_row {
 /* The present list of a CA. NOT_FOUND: none was made yet. */
 enum outcome crl_get(struct db *db, int64_t generation, struct arena *a, struct crl_row *out,
                      struct err *err) MUST_USE;
+/* That of the CA with this subject. NOT_FOUND. */
+enum outcome crl_of_issuer(struct db *db, const char *issuer, struct arena *a, struct crl_row *out,
+                           struct err *err) MUST_USE;
 enum outcome crl_put(struct db *db, const struct crl_row *row, struct err *err) MUST_USE;
 
 /* When the last certificate was revoked that this CA has issued; 0: never. first: it is Drover's

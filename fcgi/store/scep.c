@@ -46,6 +46,10 @@ static const struct sql IDENTITY_FIND = {
             "e.state FROM identity_cert i LEFT JOIN enrollment e "
             "ON e.id = COALESCE(i.device_id, i.renews_device_id) "
             "WHERE i.sha256 = ? AND i.issued_at IS NOT NULL"};
+static const struct sql CERT_FIND = {
+    .name = "scep_cert_find",
+    .text = "SELECT der FROM identity_cert WHERE serial = ? AND issued_at IS NOT NULL "
+            "AND (issuer = ? OR issuer IS NULL) AND der IS NOT NULL LIMIT 1"};
 static const struct sql IDENTITY_NEW = {
     .name = "scep_identity_new",
     .text = "INSERT INTO identity_cert (sha256, der, serial, subject, issuer, key_sha256, "
@@ -211,6 +215,19 @@ enum outcome scep_identity_find(struct db *db, const uint8_t cert_sha256[SHA256_
                                   .revoked = !val_is_null(row_at(&r, 0, 1)),
                                   .ended = row_at(&r, 0, 2)->i == ENROLLMENT_ENDED};
     return OK;
+}
+
+enum outcome scep_cert_find(struct db *db, const char *issuer, const char *serial, struct arena *a,
+                            struct bytes *der, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &CERT_FIND, (struct val[]){val_str(serial), val_str(issuer)}, 2, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "no certificate %s of %s was issued here", serial, issuer);
+    if (o == OK)
+        *der = val_bytes(row_at(&r, 0, 0));
+    return o;
 }
 
 struct record {

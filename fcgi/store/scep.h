@@ -59,6 +59,11 @@ enum outcome scep_identity_find(struct db *db, const uint8_t cert_sha256[SHA256_
                                 struct arena *a, struct scep_identity *out,
                                 struct err *err) MUST_USE;
 
+/* A certificate that Drover issued, by issuer and serial number as in struct cert_info. NOT_FOUND.
+ */
+enum outcome scep_cert_find(struct db *db, const char *issuer, const char *serial, struct arena *a,
+                            struct bytes *der, struct err *err) MUST_USE;
+
 /* A certificate that was made for a request and not yet given out. */
 struct scep_issue {
     const char *transaction_id;

@@ -35,6 +35,8 @@ const char *ossl_name_text(struct arena *a, const X509_NAME *name) MUST_USE;
 /* The first attribute nid of a name as UTF-8, "" when absent; NULL when it is no text or memory
  * runs out (a NUL inside counts as no text: it would cut the value short later). */
 const char *ossl_name_field(struct arena *a, const X509_NAME *name, int nid) MUST_USE;
+/* A serial number as cert_info has it; NULL when memory runs out. */
+const char *ossl_serial_text(struct arena *a, const ASN1_INTEGER *serial) MUST_USE;
 /* A key's family as cert_info names it and its size; sha256 of its SubjectPublicKeyInfo. */
 enum outcome ossl_key_describe(X509_PUBKEY *spki_of, const char **type, int *bits,
                                uint8_t sha256[CERT_SHA256_LEN], struct err *err) MUST_USE;

@@ -171,6 +171,26 @@ enum outcome scep_subject_read(struct bytes der, struct err *err)
     return good ? OK : err_set(err, INVALID, "the message holds no IssuerAndSubject");
 }
 
+enum outcome scep_serial_read(struct arena *a, struct bytes der, const char **issuer,
+                              const char **serial, struct err *err)
+{
+    const unsigned char *p = der.p;
+    PKCS7_ISSUER_AND_SERIAL *is =
+        der.n && der.n <= LONG_MAX ? d2i_PKCS7_ISSUER_AND_SERIAL(NULL, &p, (long)der.n) : NULL;
+    enum outcome o = OK;
+    if (!is || p != der.p + der.n) {
+        o = err_ossl(err, INVALID, "the message holds no IssuerAndSerialNumber");
+    } else {
+        *issuer = ossl_name_text(a, is->issuer);
+        *serial = ossl_serial_text(a, is->serial);
+        if (!*issuer || !*serial)
+            o = err_ossl(err, INVALID, "the issuer is no text");
+    }
+    PKCS7_ISSUER_AND_SERIAL_free(is);
+    ERR_clear_error();
+    return o;
+}
+
 static OSSL_PROVIDER *providers[2];
 
 /* What the providers allocated is theirs to free, before OpenSSL's own clean-up. */
@@ -235,20 +255,21 @@ enum outcome scep_envelope_open(struct bytes enveloped, struct bytes recipient_d
     return o;
 }
 
-enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *der, struct err *err)
+/* A SignedData that is nobody's and holds these alone. PKCS7 and CMS write the same octets here;
+ * only PKCS7 lets the content be absent unsigned. */
+static enum outcome degenerate_write(STACK_OF(X509) * certs, X509_CRL *crl, struct buf *der,
+                                     struct err *err)
 {
-    STACK_OF(X509) *stack = ossl_cert_stack(certs, n, err);
-    if (!stack)
-        return INVALID;
     enum outcome o = OK;
-    /* PKCS7 and CMS write the same octets here; only PKCS7 lets the content be absent unsigned */
     PKCS7 *p7 = PKCS7_new();
     unsigned char *out = NULL;
     bool ok = p7 && PKCS7_set_type(p7, NID_pkcs7_signed) && PKCS7_content_new(p7, NID_pkcs7_data);
     if (ok)
         ok = PKCS7_set_detached(p7, 1) >= 0;
-    for (int i = 0; ok && i < sk_X509_num(stack); i++)
-        ok = PKCS7_add_certificate(p7, sk_X509_value(stack, i));
+    for (int i = 0; ok && i < sk_X509_num(certs); i++)
+        ok = PKCS7_add_certificate(p7, sk_X509_value(certs, i));
+    if (ok && crl)
+        ok = PKCS7_add_crl(p7, crl);
     int len = ok ? i2d_PKCS7(p7, &out) : -1;
     if (len > 0)
         buf_add(der, out, (size_t)len);
@@ -256,7 +277,28 @@ enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *de
         o = err_ossl(err, ERROR, "cannot encode the certificates");
     OPENSSL_free(out);
     PKCS7_free(p7);
+    return o;
+}
+
+enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *der, struct err *err)
+{
+    STACK_OF(X509) *stack = ossl_cert_stack(certs, n, err);
+    if (!stack)
+        return INVALID;
+    enum outcome o = degenerate_write(stack, NULL, der, err);
     sk_X509_pop_free(stack, X509_free);
+    return o;
+}
+
+enum outcome cms_crl_write(struct bytes der_crl, struct buf *der, struct err *err)
+{
+    const unsigned char *p = der_crl.p;
+    X509_CRL *crl =
+        der_crl.n && der_crl.n <= LONG_MAX ? d2i_X509_CRL(NULL, &p, (long)der_crl.n) : NULL;
+    if (!crl)
+        return err_ossl(err, INVALID, "no DER certificate revocation list");
+    enum outcome o = degenerate_write(NULL, crl, der, err);
+    X509_CRL_free(crl);
     return o;
 }
 
@@ -334,8 +376,9 @@ static enum outcome reply_envelope(const struct scep_reply *r, struct buf *out, 
     const EVP_CIPHER *cipher = cipher_by_name(name);
     if (!cipher)
         return err_set(err, INVALID, "a reply cannot be encrypted with %s", name);
-    struct buf certs = BUF_INIT(LIM_BODY_SCEP);
-    enum outcome o = cms_certs_write(&r->issued_der, 1, &certs, err);
+    struct buf certs = BUF_INIT(SIGN_SCEP_MAX);
+    enum outcome o = r->is_crl ? cms_crl_write(r->issued_der, &certs, err)
+                               : cms_certs_write(&r->issued_der, 1, &certs, err);
     if (o == OK)
         o = cms_encrypt_with(cipher, buf_bytes(&certs), r->recipient_der, out, err);
     buf_free(&certs);
@@ -353,7 +396,7 @@ enum outcome scep_reply_write(const struct scep_reply *r, struct bytes ra_der,
         r->fail_info < 0 || r->fail_info > SCEP_BAD_CERT_ID)
         return err_set(err, INVALID, "pkiStatus %d with failInfo %d is no answer", r->pki_status,
                        r->fail_info);
-    struct buf content = BUF_INIT(LIM_BODY_SCEP);
+    struct buf content = BUF_INIT(SIGN_SCEP_MAX);
     enum outcome o = OK;
     if (r->pki_status == SCEP_SUCCESS)
         o = reply_envelope(r, &content, err);

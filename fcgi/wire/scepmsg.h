@@ -50,6 +50,11 @@ enum outcome scep_request_read(struct arena *a, struct bytes der, struct scep_re
 /* Is this an IssuerAndSubject (section 3.3.3), what a CertPoll asks about? INVALID: it is none. */
 enum outcome scep_subject_read(struct bytes der, struct err *err) MUST_USE;
 
+/* An IssuerAndSerialNumber (sections 3.3.4 and 3.3.5), what GetCert and GetCRL ask about; strings
+ * as in struct cert_info. INVALID: it is none. */
+enum outcome scep_serial_read(struct arena *a, struct bytes der, const char **issuer,
+                              const char **serial, struct err *err) MUST_USE;
+
 /* Loads OpenSSL's legacy provider into this process, for single DES. Once, before threads. */
 enum outcome scep_legacy_load(struct err *err) MUST_USE;
 /* Opens a pkcsPKIEnvelope with the key of recipient_der. *cipher: a literal, "AES-128-CBC",
@@ -67,5 +72,7 @@ enum outcome scep_reply_write(const struct scep_reply *reply, struct bytes ra_de
  * them as a SET: the order is the encoding's, not the caller's. */
 enum outcome cms_certs_write(const struct bytes *certs, size_t n, struct buf *der,
                              struct err *err) MUST_USE;
+/* A revocation list alone, as the answer to GetCRL carries it. INVALID: it is none. */
+enum outcome cms_crl_write(struct bytes crl, struct buf *der, struct err *err) MUST_USE;
 
 #endif

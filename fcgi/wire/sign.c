@@ -266,6 +266,7 @@ enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, st
     sign_put_str(&q.msg, reply->cipher);
     sign_put_str(&q.msg, reply->digest);
     sign_put_int(&q.msg, reply->generation);
+    sign_put_int(&q.msg, reply->is_crl);
     return ask_bytes(&q, a, der, err);
 }
 

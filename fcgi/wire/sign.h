@@ -48,12 +48,14 @@ struct sign_pkcs12 {
 enum outcome sign_pkcs12(struct arena *a, const struct sign_pkcs12 *ask, struct bytes *cert_der,
                          struct bytes *pkcs12, const char **password, struct err *err) MUST_USE;
 /* Signs a SCEP CertRep with the RA key. INVALID as scep_reply_write(). */
+#define SIGN_SCEP_MAX (4u * LIM_MB) /* octets of an answer: a revocation list may be long */
 struct scep_reply {
     const char *transaction_id;
     struct bytes recipient_nonce; /* the request's senderNonce */
     int pki_status;               /* 0 success, 2 failure, 3 pending */
     int fail_info;                /* with failure */
     struct bytes issued_der;      /* with success: goes into a degenerate SignedData, */
+    bool is_crl;                  /* it is a revocation list, not a certificate */
     struct bytes recipient_der;   /* encrypted to this certificate (the request's signer) */
     const char *cipher;           /* "AES-128-CBC", "AES-256-CBC", "DES-EDE3-CBC" */
     const char *digest;           /* "SHA1", "SHA256", "SHA384", "SHA512" */

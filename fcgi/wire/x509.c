@@ -18,9 +18,9 @@ static bool time_us(const ASN1_TIME *t, int64_t *out)
     return true;
 }
 
-static const char *serial_text(struct arena *a, const X509 *x)
+const char *ossl_serial_text(struct arena *a, const ASN1_INTEGER *serial)
 {
-    BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
+    BIGNUM *bn = ASN1_INTEGER_to_BN(serial, NULL);
     char *hex = bn ? BN_bn2hex(bn) : NULL;
     char *text = NULL;
     if (hex) {
@@ -62,7 +62,7 @@ enum outcome cert_info_read(struct arena *a, struct bytes der, struct cert_info 
     const X509_NAME *subject = X509_get_subject_name(x);
     out->subject = ossl_name_text(a, subject);
     out->issuer = ossl_name_text(a, X509_get_issuer_name(x));
-    out->serial = serial_text(a, x);
+    out->serial = ossl_serial_text(a, X509_get0_serialNumber(x));
     out->common_name = ossl_name_field(a, subject, NID_commonName);
     out->topic = ossl_name_field(a, subject, NID_userId);
     if (!out->subject || !out->issuer || !out->serial)

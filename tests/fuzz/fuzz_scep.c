@@ -94,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         (void)!scep_subject_read(buf_bytes(&plain), NULL);
     }
     (void)!scep_subject_read(bytes_of(p, n), NULL); /* what is in the envelope of a CertPoll */
+    const char *issuer = NULL, *serial = NULL;
+    if (scep_serial_read(a, bytes_of(p, n), &issuer, &serial, NULL) == OK)
+        FUZZ_CHECK(issuer && serial);
     buf_free(&plain);
     arena_reset(a);
     return 0;

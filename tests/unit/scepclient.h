@@ -29,6 +29,7 @@ struct sc_request {
     const char *cn, *challenge;
     const char *san;  /* OpenSSL's text, "DNS:a,DNS:b"; NULL: none */
     X509 *asks_about; /* a CertPoll: the issuer it names, with cn as the subject */
+    X509 *asks_for;   /* a GetCert or GetCRL: whose issuer and serial number it names */
     uint8_t nonce[16];
 };
 
@@ -37,7 +38,8 @@ struct sc_reply {
     uint8_t recipient_nonce[16];
     bool has_sender_nonce, has_content;
     const char *digest;
-    X509 *cert; /* with success */
+    X509 *cert;    /* with success */
+    X509_CRL *crl; /* or this */
 };
 
 static inline X509 *sc_self_signed(EVP_PKEY *key, const char *cn)
@@ -87,8 +89,26 @@ static inline BIO *sc_subject(const struct sc_request *r)
     return out;
 }
 
+/* IssuerAndSerialNumber (RFC 8894 sections 3.3.4 and 3.3.5). */
+static inline BIO *sc_serial(X509 *of)
+{
+    PKCS7_ISSUER_AND_SERIAL *is = PKCS7_ISSUER_AND_SERIAL_new();
+    BIO *out = BIO_new(BIO_s_mem());
+    unsigned char *der = NULL;
+    X509_NAME_set(&is->issuer, X509_get_issuer_name(of));
+    ASN1_INTEGER_free(is->serial);
+    is->serial = ASN1_INTEGER_dup(X509_get0_serialNumber(of));
+    int n = i2d_PKCS7_ISSUER_AND_SERIAL(is, &der);
+    BIO_write(out, der, n);
+    OPENSSL_free(der);
+    PKCS7_ISSUER_AND_SERIAL_free(is);
+    return out;
+}
+
 static inline BIO *sc_csr(const struct sc_request *r)
 {
+    if (r->asks_for)
+        return sc_serial(r->asks_for);
     if (r->asks_about)
         return sc_subject(r);
     X509_REQ *csr = X509_REQ_new();
@@ -158,7 +178,7 @@ static inline void sc_text(CMS_SignerInfo *si, const char *oid, char *to, size_t
              s ? (const char *)ASN1_STRING_get0_data(s) : "");
 }
 
-static inline X509 *sc_open(ASN1_OCTET_STRING *content, X509 *me, EVP_PKEY *key)
+static inline X509 *sc_open(ASN1_OCTET_STRING *content, X509 *me, EVP_PKEY *key, X509_CRL **crl)
 {
     const unsigned char *p = ASN1_STRING_get0_data(content);
     CMS_ContentInfo *env = d2i_CMS_ContentInfo(NULL, &p, ASN1_STRING_length(content));
@@ -167,8 +187,10 @@ static inline X509 *sc_open(ASN1_OCTET_STRING *content, X509 *me, EVP_PKEY *key)
     assert_int_equal(CMS_decrypt(env, key, me, NULL, plain, CMS_BINARY), 1);
     PKCS7 *p7 = d2i_PKCS7_bio(plain, NULL);
     assert_non_null(p7);
-    assert_int_equal(sk_X509_num(p7->d.sign->cert), 1);
-    X509 *cert = X509_dup(sk_X509_value(p7->d.sign->cert, 0));
+    bool list = sk_X509_CRL_num(p7->d.sign->crl) == 1;
+    assert_true(list || sk_X509_num(p7->d.sign->cert) == 1);
+    X509 *cert = list ? NULL : X509_dup(sk_X509_value(p7->d.sign->cert, 0));
+    *crl = list ? X509_CRL_dup(sk_X509_CRL_value(p7->d.sign->crl, 0)) : NULL;
     PKCS7_free(p7);
     BIO_free(plain);
     CMS_ContentInfo_free(env);
@@ -213,7 +235,8 @@ static inline struct sc_reply sc_read(const struct sc_request *r, X509 *ra, stru
     assert_memory_equal(out.recipient_nonce, r->nonce, 16);
     if (strcmp(out.status, "0") == 0) {
         X509 *self = r->signer ? NULL : sc_self_signed(r->key, r->cn);
-        out.cert = sc_open(*content, self ? self : r->signer, self ? r->key : r->signer_key);
+        out.cert =
+            sc_open(*content, self ? self : r->signer, self ? r->key : r->signer_key, &out.crl);
         X509_free(self);
     }
     CMS_ContentInfo_free(cms);

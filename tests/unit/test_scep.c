@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "http/resp.h"
 #include "proc/signer.h"
+#include "scep/crl.h"
 #include "scep/scep.h"
 #include "store/identity.h"
 #include "store/revoke.h"
@@ -29,6 +30,8 @@ SQL(COUNT, "SELECT COUNT(*) FROM identity_cert WHERE issued_at IS NOT NULL");
 SQL(CHALLENGES_USED, "SELECT COUNT(*) FROM scep_challenge WHERE used_at IS NOT NULL");
 SQL(AUDITED, "SELECT COUNT(*) FROM audit WHERE action = 'identity.issue'");
 SQL(REVOKE, "UPDATE identity_cert SET revoked_at = 1");
+SQL(REVOKE_NOW, "UPDATE identity_cert SET revoked_at = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS "
+                "SIGNED)");
 SQL(BIND, "UPDATE identity_cert SET device_id = 77");
 SQL(RENEWS, "SELECT COUNT(*) FROM identity_cert WHERE renews_device_id = ?");
 SQL(ENROLLED,
@@ -74,6 +77,7 @@ static void keys_make(void)
     conf->scep_des = true;
     conf->scep_min_rsa = 2048;
     conf->scep_validity_days = 30;
+    conf->scep_crl_hours = 24;
     conf->scep_approval = "never";
     conf->scep_reuse_keys = true; /* the tests make few */
     conf->scep_subject = conf->scep_crl_url = "";
@@ -336,6 +340,8 @@ static void refusals(void **state)
     REFUSED(&r, "4"); /* nothing of the kind waits */
     r = request("r4", STATIC);
     r.type = "21";
+    REFUSED(&r, "2"); /* GetCert with a request in it */
+    r.type = "18";
     REFUSED(&r, "2");
     EVP_PKEY *small = EVP_RSA_gen(1024), *p521 = EVP_EC_gen("P-521"), *k1 = EVP_EC_gen("secp256k1");
     EVP_PKEY *const bad[] = {small, p521, k1};
@@ -665,6 +671,53 @@ static void inventory_is_listed(void **state)
                    err);
 }
 
+/* GetCert and GetCRL: for who has an identity, and for nobody else. */
+static void looked_up(void **state)
+{
+    (void)state;
+    size_t made;
+    struct sc_request r = request("l1", STATIC);
+    struct sc_reply mine = exchange(&r);
+    sign_client_setup(dir, SIGN_AGENT);
+    assert_ok(crl_run(owner, conf, true, &made, &err), err);
+    assert_int_equal(made, 1);
+    assert_ok(crl_run(owner, conf, false, &made, &err), err);
+    assert_int_equal(made, 0); /* nothing was revoked since */
+    sign_client_setup(dir, SIGN_MDM);
+    struct sc_request ask_for = request("l2", NULL);
+    ask_for.type = "21";
+    ask_for.asks_for = mine.cert;
+    REFUSED(&ask_for, "4"); /* self-signed */
+    ask_for.signer = mine.cert;
+    ask_for.signer_key = rsa;
+    struct sc_reply got = exchange(&ask_for);
+    assert_string_equal(got.status, "0");
+    assert_int_equal(X509_cmp(got.cert, mine.cert), 0);
+    ask_for.type = "22";
+    struct sc_reply list = exchange(&ask_for);
+    assert_string_equal(list.status, "0");
+    assert_null(list.cert);
+    assert_int_equal(X509_NAME_cmp(X509_CRL_get_issuer(list.crl), X509_get_issuer_name(mine.cert)),
+                     0);
+    /* another CA's certificate; and one that is revoked asks in vain, and makes the list due */
+    X509 *strange = sc_self_signed(rsa, "strange");
+    ask_for.asks_for = strange;
+    REFUSED(&ask_for, "4");
+    ask_for.type = "21";
+    REFUSED(&ask_for, "4");
+    assert_ok(db_exec(owner, &REVOKE_NOW, NULL, 0, NULL, &err), err);
+    ask_for.asks_for = mine.cert;
+    REFUSED(&ask_for, "2");
+    sign_client_setup(dir, SIGN_AGENT);
+    assert_ok(crl_run(owner, conf, false, &made, &err), err);
+    assert_int_equal(made, 1);
+    sign_client_setup(dir, SIGN_MDM);
+    X509_CRL_free(list.crl);
+    X509_free(strange);
+    X509_free(mine.cert);
+    X509_free(got.cert);
+}
+
 static void altered(void **state)
 {
     (void)state;
@@ -953,6 +1006,7 @@ int main(void)
         cmocka_unit_test_setup(refusals, clear),
         cmocka_unit_test_setup(renewals, clear),
         cmocka_unit_test_setup(altered, clear),
+        cmocka_unit_test_setup(looked_up, clear),
         cmocka_unit_test_setup(waits_for_a_person, clear),
         cmocka_unit_test_setup(is_denied_or_forgotten, clear),
         cmocka_unit_test_setup(names_are_kept_to, clear),
