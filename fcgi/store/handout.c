@@ -18,7 +18,9 @@ static const struct sql OF_DEVICE = {
 
 static const struct sql COUNT = {
     "handout_count",
-    "SELECT COUNT(*) FROM handout WHERE account = ? AND account_kind = ? AND made_at > ?", 0};
+    "SELECT COUNT(*) FROM handout WHERE account = ? AND account_kind = ? AND made_at > ? "
+    "AND way <> 7",
+    0};
 
 enum outcome handout_add(struct db *db, const struct handout *h, struct err *err)
 {

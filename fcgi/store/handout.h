@@ -48,7 +48,7 @@ enum outcome handout_add(struct db *db, const struct handout *h, struct err *err
 /* What the device's current life enrolled with; in a. NOT_FOUND: not known. */
 enum outcome handout_of_device(struct db *db, int64_t device_id, struct arena *a,
                                struct handout *out, struct err *err) MUST_USE;
-/* How many a person has been given since then. */
+/* How many a person has been given since then, renewals not counted. */
 enum outcome handout_count(struct db *db, enum account_kind kind, const char *account,
                            int64_t since, int64_t *n, struct err *err) MUST_USE;
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import subprocess
 import time
 import unittest
@@ -145,10 +146,10 @@ class Devices(unittest.TestCase):
         self.assertEqual(self.with_of(e), (self.name, 1, 1025, "invitation"))
         # a command is checked against the rights that the device enrolled with
         self.server.sql("UPDATE enrollment SET product_name='iPhone14,2' WHERE ident='%s'" % e["id"])
-        status, out = self.server.ctl("enqueue", e["id"], "--request-type", "EraseDevice",
-                                      check=False)
+        status, out = self.server.ctl("enqueue", e["id"], "--request-type",
+                                      "InstalledApplicationList", check=False)
         self.assertNotEqual(status, 0, out)
-        self.assertIn("access right 8", out)
+        self.assertIn("access right 256", out)
         # and what an installed profile would refuse is refused
         for field in ("access_rights=1", "topic=com.apple.mgmt.External.other",
                       "server_url=https://other.example.org"):
@@ -164,6 +165,36 @@ class Devices(unittest.TestCase):
         self.assertEqual(self.server.count(
             "SELECT COUNT(*) FROM identity_cert c JOIN enrollment e ON e.life_id=c.life_id WHERE "
             "c.issued_at IS NOT NULL AND c.handout_id IS NOT NULL AND e.ident='%s'" % e["id"]), 1)
+
+    def test_renewal_keeps_what_was_enrolled_with(self):
+        """A PKCS#12 identity is renewed by another; the rest of the object may have changed."""
+        s = self.server
+        s.ctl("enroll-profile", "new", self.name, "identity=pkcs12", "access_rights=1027")
+        link = s.ctl("invite", "--profile", self.name).strip()
+        sim = subprocess.Popen(
+            [os.path.join(drover.BUILD, "mdmsim"), "--enroll-url", link, "--ca-file",
+             s.run["ca_file"], "--devices", "1", "--poll", "1", "--state",
+             os.path.join(s.state, self.name), "--seed", str(secrets.randbelow(1 << 30))],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(sim.wait)
+        self.addCleanup(sim.terminate)
+        mine = ("FROM enrollment e JOIN life l ON l.id=e.life_id JOIN handout h ON "
+                "h.id=l.handout_id JOIN enroll_profile p ON p.id=h.profile_id WHERE e.state=2 AND "
+                "p.name='%s'" % self.name)
+        ident, cert = drover.wait_for(lambda: s.sql("SELECT e.ident, HEX(l.cert_sha256) " + mine),
+                                      20)[0]
+        s.ctl("enroll-profile", "set", self.name, "organization=Renamed", "sign_message=yes")
+        s.sql("UPDATE identity_cert c JOIN enrollment e ON e.id=c.device_id SET c.not_after="
+              "(UNIX_TIMESTAMP()+86400)*1000000, c.not_before=1 WHERE e.ident='%s'" % ident)
+        for p in s.workers("agent"):
+            os.kill(p, signal.SIGTERM)  # its successor runs all timed jobs at once
+        drover.wait_for(lambda: s.sql("SELECT h.way " + mine) == [["7"]], 60)
+        now = s.sql("SELECT HEX(l.cert_sha256), h.access_rights, h.profile_version, h.server_url "
+                    + mine)[0]
+        self.assertNotEqual(now[0], cert)
+        self.assertEqual(now[1:], ["1027", "2", s.run["device_url"] + "/mdm/connect"])
+        self.assertEqual(s.count("SELECT COUNT(*) FROM identity_cert WHERE renews_device_id IS NOT "
+                                 "NULL AND HEX(sha256)='%s'" % now[0]), 1)
 
     def test_static_challenge(self):
         path = os.path.join(self.server.state, "static-challenge")
