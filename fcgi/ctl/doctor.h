@@ -29,5 +29,7 @@ void doctor_note_expiry(struct doctor *d, const char *check, const char *what, i
 void doctor_files(struct doctor *d);    /* doctor_files.c */
 void doctor_database(struct doctor *d); /* doctor_db.c */
 void doctor_network(struct doctor *d);  /* doctor_net.c */
+/* doctor_ways.c: for doctor_db.c. */
+void doctor_ways(struct doctor *d, struct db *db);
 
 #endif

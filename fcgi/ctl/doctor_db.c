@@ -245,6 +245,7 @@ void doctor_database(struct doctor *d)
         check_lists(d, db);
         check_agent(d, db);
         check_push(d, db);
+        doctor_ways(d, db);
         check_calendar(d, db);
         check_restored(d, db);
     }

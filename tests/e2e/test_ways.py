@@ -242,6 +242,26 @@ class ConfigurationUrl(Site):
         self.assertEqual(a.json()["details"], {"OSVersion": "17.4"})
 
 
+class Doctor(unittest.TestCase):
+    webs = ("lighttpd",)
+
+    def test_promises(self):
+        """What enrolment profiles and [account] promise and the configuration cannot keep."""
+        s = drover.server()
+        name = "way" + secrets.token_hex(4)
+        s.ctl("enroll-profile", "new", name, "login=web")
+        self.addCleanup(s.ctl, "enroll-profile", "remove", name)
+        text = open(s.run["config"]).read()
+        self.addCleanup(lambda: open(s.run["config"], "w").write(text))
+        with open(s.run["config"], "w") as f:
+            f.write(text + "\n[account]\nuser_enrollment = iPhone\nprofile = no-such-one\n")
+        words = s.ctl("doctor", check=False)[1]
+        self.assertIn("the enrolment profile %s asks for a login by web page" % name, words)
+        self.assertIn("without [apple] roots no device can prove itself", words)
+        self.assertIn("[account] is set, and nobody can log in", words)
+        self.assertIn('there is no enrolment profile "no-such-one"', words)
+
+
 class ProfileService(Site):
     webs = ("lighttpd",)
 
