@@ -127,11 +127,13 @@ enum outcome digest_row(struct digesting *d, const struct inv_table *t, pl dict,
     }
     if (t->cols[t->n - 1].type != INV_EXTRA)
         return OK;
+    unsigned max = t->cols[t->n - 1].max;
+
     row[t->n - 1] = val_null();
     if (pl_size(dict) == 0)
         return OK;
-    row[t->n - 1] = val_str(plist_json_text(dict, DIGEST_EXTRA_MAX, d->a));
-    if (val_is_null(&row[t->n - 1]))
+    row[t->n - 1] = val_str(plist_json_text(dict, max != 0 ? max : DIGEST_EXTRA_MAX, d->a));
+    if (val_is_null(&row[t->n - 1]) && max == 0)
         return err_set(d->err, INVALID, "an entry has more than %u octets beside what is known",
                        DIGEST_EXTRA_MAX);
     return OK;

@@ -37,7 +37,8 @@ enum inv_type {
     INV_DATE, /* microseconds */
     INV_BIN,
     INV_JSON, /* text that is JSON */
-    INV_EXTRA /* JSON object of what has no column; always the last one */
+    INV_EXTRA /* JSON object of what has no column; always the last one. With max, one that is
+               * longer is not kept */
 };
 
 struct inv_column {

@@ -159,7 +159,7 @@
     V(external_version, "ExternalVersionIdentifier", INV_INT, 0, true)                             \
     V(known, "", INV_INT, 0, true)                                                                 \
     V(flags, "", INV_INT, 0, true)                                                                 \
-    V(extra, "", INV_EXTRA, 0, true)
+    V(extra, "", INV_EXTRA, 60000, true)
 
 #define MANAGED_APP(K, V)                                                                          \
     K(identifier, "", INV_TEXT, 255, false)                                                        \

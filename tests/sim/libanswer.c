@@ -95,7 +95,8 @@ static enum answer install_profile(struct simdev *d, unsigned channel, pl comman
         }
     }
     profile_install(d, &m, true);
-    if (m.has_mdm && (m.has_scep || m.pkcs12.n)) { /* the new identity, and the check-in that restarts with it */
+    if (m.has_mdm &&
+        (m.has_scep || m.pkcs12.n)) { /* the new identity, and the check-in that restarts with it */
         struct job *j = job_new(JOB_REPLACE, 0);
         j->raw = malloc(payload.n);
         if (!j->raw)

@@ -278,6 +278,18 @@ static void apps_are_kept(void **state)
         "SELECT GROUP_CONCAT(CONCAT_WS('|', happened, subject, was, became) ORDER BY subject) "
         "FROM inv_event WHERE enrollment_id = 5",
         "2|a|1 (1)|2 (2),1|c|1 (1)");
+    /* more about an app than anybody says is not kept, and the rest is */
+    char *much = arena_alloc(arena, 70001);
+    memset(much, 'x', 70000);
+    report(5, "InstalledApplicationList", A("Identifiers", "<string>d</string>"),
+           arena_fmt(arena,
+                     A("InstalledApplicationList",
+                       "<dict>" S("Identifier", "d") S("Odd", "%s") "</dict>"),
+                     much));
+    digest();
+    assert_sql("SELECT COUNT(*) FROM inv_app WHERE enrollment_id = 5 AND extra IS NULL", "4");
+    report(5, "InstalledApplicationList", A("Identifiers", "<string>d</string>"),
+           "<key>InstalledApplicationList</key><array/>");
     /* an answer about some of them */
     report(5, "InstalledApplicationList", A("Identifiers", "<string>a</string><string>b</string>"),
            A("InstalledApplicationList", APP("b", "1", "300000000")));
