@@ -63,7 +63,7 @@ static enum outcome begin_unit(struct db *db, void *arg, struct err *err)
     struct buf xml = BUF_INIT(PROFILE_MAX);
     enum outcome o = OK;
     if (b->token)
-        o = invitation_consume(db, b->token, b->req->arena, &inv, err);
+        o = invitation_find(db, b->token, b->req->arena, &inv, err);
     if (o == OK) {
         o = inv.profile_id
                 ? profile_load_id(b->app->conf, db, b->req->arena, inv.profile_id, &p, err)
@@ -132,6 +132,18 @@ static enum outcome identity_write(struct way *w, const char *challenge, struct 
     return o;
 }
 
+/* The invitation is used by the first device that shows itself, and not by whoever looked at the
+ * link before. */
+static enum outcome invitation_use(struct db *db, struct phase *ph, struct err *err)
+{
+    struct enroll_session s;
+    enum outcome o = enroll_session_get(db, SESSION_SERVICE, ph->session.id, ph->w->req->now,
+                                        ph->w->req->arena, &s, err);
+    return o == OK && s.uses == 1 && s.invitation_id
+               ? invitation_consume_id(db, s.invitation_id, err)
+               : o;
+}
+
 static enum outcome identity_unit(struct db *db, void *arg, struct err *err)
 {
     struct phase *ph = arg;
@@ -141,6 +153,8 @@ static enum outcome identity_unit(struct db *db, void *arg, struct err *err)
     struct buf xml = BUF_INIT(PROFILE_MAX);
     enum outcome o = enroll_session_use(db, ph->session.id, m->udid, m->serial, w->device.signer,
                                         WAY_SESSION_USES, err);
+    if (o == OK)
+        o = invitation_use(db, ph, err);
     if (o == OK)
         o = scep_challenge_new(db, "profile service", 0, ph->session.id, ph->session.expires_at,
                                challenge, err);

@@ -5,7 +5,8 @@
 #include "http/app.h"
 
 /* GET /enroll/ota/TOKEN (an invitation) and GET /enroll/ota ([enroll] open): phase 1, the
- * profile-service payload with a challenge. 404, 410, 503 as enroll_handle(). */
+ * profile-service payload with a challenge; the invitation is used when a device
+ * comes with that. 404, 410, 503 as enroll_handle(). */
 handler_fn ota_begin;
 /* POST /enroll/ota: phase 2, the device's attributes signed with its built-in identity, is answered
  * with a SCEP payload; phase 3, the same signed with the identity from there, with the enrolment

@@ -29,6 +29,11 @@ static const struct sql USE = {.name = "invitation_consume",
                                    "WHERE token_sha256 = ? AND uses < uses_max AND expires_at > ? "
                                    "AND revoked_at IS NULL"};
 
+static const struct sql USE_ID = {.name = "invitation_consume_id",
+                                  .text =
+                                      "UPDATE invitation SET uses = uses + 1, used_at = ? "
+                                      "WHERE id = ? AND uses < uses_max AND revoked_at IS NULL"};
+
 static const struct sql LIST = {.name = "invitation_list",
                                 .text = COLUMNS "WHERE i.id < ? ORDER BY i.id DESC LIMIT ?"};
 
@@ -153,6 +158,16 @@ enum outcome invitation_consume(struct db *db, const char *token, struct arena *
         return o;
     o = judge(out, err);
     return o == OK ? err_set(err, DENIED, "the invitation is used up") : o;
+}
+
+enum outcome invitation_consume_id(struct db *db, int64_t id, struct err *err)
+{
+    uint64_t used;
+    enum outcome o =
+        db_exec(db, &USE_ID, (struct val[]){val_int(clock_now()), val_int(id)}, 2, &used, err);
+    if (o == OK && !used)
+        return err_set(err, DENIED, "the invitation was used up or taken back meanwhile");
+    return o;
 }
 
 enum outcome invitation_list(struct db *db, int64_t before, size_t max, struct arena *a,

@@ -37,6 +37,9 @@ enum outcome invitation_find(struct db *db, const char *token, struct arena *a,
  * tells the state after the use. Runs inside the caller's unit of work or as its own. */
 enum outcome invitation_consume(struct db *db, const char *token, struct arena *a,
                                 struct invitation *out, struct err *err) MUST_USE;
+/* The same by its id, for whoever showed it while it was good (invitation_find) and uses it now.
+ * DENIED: it was used up, or taken back, meanwhile. */
+enum outcome invitation_consume_id(struct db *db, int64_t id, struct err *err) MUST_USE;
 /* All, the latest first; at most max (LIM_PAGE) of those with an id less than before (0: from the
  * start). In a. */
 enum outcome invitation_list(struct db *db, int64_t before, size_t max, struct arena *a,

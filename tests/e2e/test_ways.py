@@ -278,12 +278,12 @@ class ProfileService(Site):
         a = self.server.request("device_url", "GET", path)
         payload = opened(a.body)["PayloadContent"]
         self.assertEqual(payload["URL"], self.server.run["device_url"] + "/enroll/ota")
-        self.assertEqual(self.server.request("device_url", "GET", path).status, 410)
         device, other = self.apple.device(), self.apple.device()
         body = signed(device, CHALLENGE=payload["Challenge"])
         a = self.post("/enroll/ota", body)
         self.assertEqual([p["PayloadType"] for p in opened(a.body)["PayloadContent"]],
                          ["com.apple.security.scep"])
+        self.assertEqual(self.server.request("device_url", "GET", path).status, 410)
         self.assertEqual(self.post("/enroll/ota", body).status, 200)
         for wrong in (signed(other, CHALLENGE=payload["Challenge"]), signed(device, CHALLENGE="x"),
                       signed(device)):

@@ -404,6 +404,30 @@ static void three_phases(void **state)
     pkey_free(&id.key);
 }
 
+static void links_over_the_air(void **state)
+{
+    (void)state;
+    const char *link = invite();
+    struct device d[3];
+    for (int i = 0; i < 3; i++) { /* looking uses nothing up */
+        assert_int_equal(site_ask(ota_begin, METHOD_GET, link, "", bytes_of(NULL, 0)), 200);
+        d[i] = device_new(arena_fmt(site.a, "U-%d", i), arena_fmt(site.a, "S%d", i));
+        d[i].challenge = inside("PayloadContent", "Challenge");
+    }
+    assert_int_equal(ota(&d[1]), 200);
+    assert_int_equal(ota(&d[1]), 200);
+    assert_int_equal(ota(&d[0]), 403); /* one device was invited */
+    assert_int_equal(site_ask(ota_begin, METHOD_GET, link, "", bytes_of(NULL, 0)), 410);
+    assert_int_equal(site_count("SELECT SUM(uses) FROM invitation"), 1);
+    link = invite();
+    assert_int_equal(site_ask(ota_begin, METHOD_GET, link, "", bytes_of(NULL, 0)), 200);
+    d[2].challenge = inside("PayloadContent", "Challenge");
+    site_run("UPDATE invitation SET revoked_at = 1");
+    assert_int_equal(ota(&d[2]), 403);
+    for (int i = 0; i < 3; i++)
+        pkey_free(&d[i].key);
+}
+
 static void challenges_of_the_service(void **state)
 {
     (void)state;
@@ -550,11 +574,17 @@ static void account_enrolment(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, clear)
-    const struct CMUnitTest tests[] = {T(profile_for_a_device),      T(encrypted_to_the_device),
-                                       T(only_assigned_devices),     T(another_devices_serial),
-                                       T(old_systems_update_first),  T(login_with_digest),
-                                       T(wrong_passwords),           T(three_phases),
-                                       T(challenges_of_the_service), T(discovery),
+    const struct CMUnitTest tests[] = {T(profile_for_a_device),
+                                       T(encrypted_to_the_device),
+                                       T(only_assigned_devices),
+                                       T(another_devices_serial),
+                                       T(old_systems_update_first),
+                                       T(login_with_digest),
+                                       T(wrong_passwords),
+                                       T(three_phases),
+                                       T(links_over_the_air),
+                                       T(challenges_of_the_service),
+                                       T(discovery),
                                        T(account_enrolment)};
     return cmocka_run_group_tests_name("ways", tests, set_up, tear_down);
 }
