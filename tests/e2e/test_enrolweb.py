@@ -258,6 +258,35 @@ class Login(Web):
         self.assertEqual((e["way"], e["account"], e["account_kind"]), ("web", self.name, "local"))
 
 
+class Account(Web):
+    webs = ("lighttpd",)
+
+    def test_where_account_driven_enrolment_logs_in(self):
+        s = self.server
+        self.user()
+        path = "/enroll/account/byod/login"
+        b = Browser(self)
+        self.assertEqual(b.get(path).status, 404)  # [enroll] login is no
+        with drover.setting(s, "enroll", login="local"):
+            page = drover.wait_for(lambda: (lambda a: a if a.status == 200 else None)(b.get(path)))
+            self.assertEqual(b.get("/enroll/account/nonsense/login").status, 404)
+            right = {"name": self.name, "password": PASSWORD}
+            self.assertEqual(b.submit(page, path, **right, csrf="x").status, 403)
+            self.assertEqual(b.submit(page, path, name=self.name, password="wrong").status, 403)
+            # a name that is no Managed Apple Account, and has none
+            self.assertEqual(b.submit(page, path, **right).status, 403)
+            s.ctl("users", "managed", self.name, self.name + "@example.org")
+            a = b.submit(page, path, **right)
+            self.assertEqual(a.status, 308)
+            self.assertRegex(a.headers["Location"], r"^apple-remotemanagement-user-login://"
+                                                    r"authentication-results\?access-token="
+                                                    r"[0-9a-f]{48}$")
+            token = a.headers["Location"][-48:]
+            self.assertEqual(s.sql("SELECT account, managed_account, kind FROM enroll_session "
+                                   "WHERE secret_sha256=UNHEX(SHA2('%s', 256))" % token),
+                             [[self.name, self.name + "@example.org", "3"]])
+
+
 class Guessing(Web):
     webs = ("lighttpd",)
 
