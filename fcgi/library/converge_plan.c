@@ -12,7 +12,7 @@
 #define SHARE 20
 #define GROUPS_US (15 * SECOND_US) /* which groups are due is looked up */
 #define BUDGET_US (SECOND_US / 2)  /* a filter that is begun is finished */
-#define NEWCOMERS 50
+#define FEW 20
 #define CONFIGURE_US (20 * MINUTE_US)
 
 static enum outcome evaluate(struct converge *c, const struct device_group *g, int64_t only,
@@ -99,7 +99,7 @@ enum outcome converge_plan(struct converge *c, int64_t now, struct err *err)
 /* ---- newcomers ---- */
 
 /* The filters are asked about this device alone. */
-static enum outcome newcomer_groups(struct converge *c, const struct newcomer *who, struct err *err)
+static enum outcome newcomer_groups(struct converge *c, int64_t device_id, struct err *err)
 {
     struct arena *page = arena_new(LIM_ARENA_REQUEST);
     struct device_group *g;
@@ -113,66 +113,99 @@ static enum outcome newcomer_groups(struct converge *c, const struct newcomer *w
         for (size_t i = 0; o == OK && i < n; i++) {
             after = g[i].id;
             if (g[i].filter[0] != '\0')
-                o = evaluate(c, &g[i], who->device_id, &changes, err);
+                o = evaluate(c, &g[i], device_id, &changes, err);
         }
     }
     arena_free(&page);
     return o;
 }
 
-static enum outcome newcomer_plan(struct converge *c, const struct newcomer *who, int64_t now,
-                                  struct err *err)
+/* One by one while they are few; when many enrol at once, everything is planned anew. */
+static enum outcome newcomers_plan(struct converge *c, const struct newcomer *who, size_t n,
+                                   int64_t now, struct arena *a, struct err *err)
 {
-    struct wanted_walk walk = {.only = who->device_id, .now = now};
-    enum outcome o = newcomer_reset(c->db, who->device_id, now, err);
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    struct wanted_walk walk = {.now = now};
+    size_t k = 0;
+    enum outcome o;
 
+    if (ids == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (!who[i].planned)
+            ids[k++] = who[i].device_id;
+    if (k == 0)
+        return OK;
+    o = newcomer_reset(c->db, ids, k, now, err);
+    if (o == OK && k > FEW)
+        o = converge_groups(c, now, true, err);
+    for (size_t i = 0; o == OK && k <= FEW && i < k; i++) {
+        arena_reset(c->a);
+        o = newcomer_groups(c, ids[i], err);
+    }
+    for (size_t i = 0; o == OK && i < (k > FEW ? 1 : k); i++) {
+        walk = (struct wanted_walk){.only = k > FEW ? 0 : ids[i], .now = now};
+        while (o == OK && !walk.done)
+            o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
+    }
     if (o == OK)
-        o = newcomer_groups(c, who, err);
-    while (o == OK && !walk.done)
-        o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
-    if (o == OK)
-        o = newcomer_planned(c->db, who->device_id, err);
-    c->did++;
+        o = newcomer_planned(c->db, ids, k, err);
+    c->did += k;
     return o;
 }
 
-/* One that is planned goes on in Setup Assistant once everything is there, or its time is over. */
-static enum outcome newcomer_release(struct converge *c, const struct newcomer *who, int64_t now,
-                                     struct err *err)
+/* One that waits in Setup Assistant goes on once everything is there, or its time is over. True:
+ * there is nothing more to do about it. */
+static bool newcomer_release(struct converge *c, const struct newcomer *who, int64_t now,
+                             enum outcome *o, struct err *err)
 {
     bool late = now - who->at >= CONFIGURE_US;
-    enum outcome o = OK;
 
-    if (who->awaiting && who->unsettled > 0 && !late)
-        return OK;
-    if (who->awaiting && who->unsettled > 0) {
+    if (!who->awaiting)
+        return true;
+    if (who->unsettled > 0 && !late)
+        return false;
+    if (who->unsettled > 0) {
         log_msg(LOG_LEVEL_ERROR, "converge.configure-timeout",
                 "enrollment %.128s: %lld items are not there after 20 minutes; it goes on",
                 who->ident, (long long)who->unsettled);
-        o = audit_add(c->db, CONVERGE_ACTOR, "enrollment.configure-timeout", who->ident,
-                      "sent DeviceConfigured before everything was there", err);
+        *o = audit_add(c->db, CONVERGE_ACTOR, "enrollment.configure-timeout", who->ident,
+                       "sent DeviceConfigured before everything was there", err);
     }
-    if (o == OK && who->awaiting)
-        o = converge_command(c, "DeviceConfigured", who->ident, "device-configured", now, err);
+    arena_reset(c->a);
+    if (*o == OK)
+        *o = converge_command(c, "DeviceConfigured", who->ident, "device-configured", now, err);
+    return *o == OK;
+}
+
+static enum outcome newcomers_release(struct converge *c, const struct newcomer *who, size_t n,
+                                      int64_t now, struct arena *a, struct err *err)
+{
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    enum outcome o = ids != NULL ? OK : err_set(err, ERROR, "out of memory");
+    size_t k = 0;
+
+    for (size_t i = 0; o == OK && i < n; i++)
+        if (who[i].planned && newcomer_release(c, &who[i], now, &o, err))
+            ids[k++] = who[i].device_id;
     if (o == OK)
-        o = newcomer_done(c->db, who->device_id, err);
-    c->did++;
+        o = newcomer_done(c->db, ids, k, err);
+    c->did += k;
     return o;
 }
 
 enum outcome converge_newcomers(struct converge *c, int64_t now, struct err *err)
 {
-    struct arena *a = arena_new(LIM_MB);
+    struct arena *a = arena_new(4 * LIM_MB);
     struct newcomer *who = NULL;
     size_t n = 0;
-    enum outcome o = a != NULL ? newcomer_list(c->db, NEWCOMERS, a, &who, &n, err)
+    enum outcome o = a != NULL ? newcomer_list(c->db, CONVERGE_SOME, a, &who, &n, err)
                                : err_set(err, ERROR, "out of memory");
 
-    for (size_t i = 0; o == OK && i < n; i++) {
-        arena_reset(c->a);
-        o = who[i].planned ? newcomer_release(c, &who[i], now, err)
-                           : newcomer_plan(c, &who[i], now, err);
-    }
+    if (o == OK && n > 0)
+        o = newcomers_release(c, who, n, now, a, err);
+    if (o == OK && n > 0)
+        o = newcomers_plan(c, who, n, now, a, err);
     arena_free(&a);
     return o;
 }

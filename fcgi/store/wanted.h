@@ -155,11 +155,13 @@ struct newcomer {
 };
 enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct newcomer **out,
                            size_t *n, struct err *err) MUST_USE;
-/* Nothing of what it had is there any more: it has enrolled anew. */
-enum outcome newcomer_reset(struct db *db, int64_t device_id, int64_t now,
+/* Nothing of what n devices had before they enrolled is there any more. */
+enum outcome newcomer_reset(struct db *db, const int64_t *ids, size_t n, int64_t now,
                             struct err *err) MUST_USE;
-enum outcome newcomer_planned(struct db *db, int64_t device_id, struct err *err) MUST_USE;
-enum outcome newcomer_done(struct db *db, int64_t device_id, struct err *err) MUST_USE;
+/* Notes that n devices are planned; takes n off the list. */
+enum outcome newcomer_planned(struct db *db, const int64_t *ids, size_t n,
+                              struct err *err) MUST_USE;
+enum outcome newcomer_done(struct db *db, const int64_t *ids, size_t n, struct err *err) MUST_USE;
 
 /* ---- for people ---- */
 

@@ -88,15 +88,17 @@ static const struct sql NEWCOMERS = {
     "n "
     "JOIN enrollment e ON e.id = n.device_id ORDER BY n.planned, n.at LIMIT ?",
     0};
+/* What was noted after it enrolled is about the device as it is now. */
 static const struct sql NEWCOMER_RESET = {
     "newcomer_reset",
-    "UPDATE device_item SET installed_version = 0, state = IF(wanted = 1, 1, 6), attempts = 0, "
-    "due_at = ?, reason = '', changed_at = ?, command_id = NULL WHERE enrollment_id = ?",
-    0};
+    "UPDATE device_item d JOIN newcomer n ON n.device_id = d.enrollment_id SET d.installed_version "
+    "= 0, d.state = IF(d.wanted = 1, 1, 6), d.attempts = 0, d.due_at = ?, d.reason = '', "
+    "d.changed_at = ?, d.command_id = NULL WHERE d.changed_at < n.at AND n.device_id IN (%IN%)",
+    1};
 static const struct sql NEWCOMER_PLANNED = {
-    "newcomer_planned", "UPDATE newcomer SET planned = 1 WHERE device_id = ?", 0};
+    "newcomer_planned", "UPDATE newcomer SET planned = 1 WHERE device_id IN (%IN%)", 1};
 static const struct sql NEWCOMER_DONE = {"newcomer_done",
-                                         "DELETE FROM newcomer WHERE device_id = ?", 0};
+                                         "DELETE FROM newcomer WHERE device_id IN (%IN%)", 1};
 
 static void closed_from_row(const struct val *v, struct wanted_closed *c)
 {
@@ -302,18 +304,37 @@ enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct ne
     return OK;
 }
 
-enum outcome newcomer_reset(struct db *db, int64_t device_id, int64_t now, struct err *err)
+static enum outcome newcomers_set(struct db *db, const struct sql *sql, const struct val *before,
+                                  size_t nbefore, const int64_t *ids, size_t n, struct err *err)
 {
-    return db_exec(db, &NEWCOMER_RESET,
-                   (struct val[]){val_int(now), val_int(now), val_int(device_id)}, 3, NULL, err);
+    struct arena *a = arena_new(LIM_MB);
+    struct val list[CHUNK];
+    enum outcome o = a != NULL ? OK : err_set(err, ERROR, "out of memory");
+
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        k = n - from < CHUNK ? n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = val_int(ids[from + i]);
+        arena_reset(a);
+        o = db_exec_in(db, sql, before, nbefore, list, k, a, NULL, err);
+    }
+    arena_free(&a);
+    return o;
 }
 
-enum outcome newcomer_planned(struct db *db, int64_t device_id, struct err *err)
+enum outcome newcomer_reset(struct db *db, const int64_t *ids, size_t n, int64_t now,
+                            struct err *err)
 {
-    return db_exec(db, &NEWCOMER_PLANNED, (struct val[]){val_int(device_id)}, 1, NULL, err);
+    return newcomers_set(db, &NEWCOMER_RESET, (struct val[]){val_int(now), val_int(now)}, 2, ids, n,
+                         err);
 }
 
-enum outcome newcomer_done(struct db *db, int64_t device_id, struct err *err)
+enum outcome newcomer_planned(struct db *db, const int64_t *ids, size_t n, struct err *err)
 {
-    return db_exec(db, &NEWCOMER_DONE, (struct val[]){val_int(device_id)}, 1, NULL, err);
+    return newcomers_set(db, &NEWCOMER_PLANNED, NULL, 0, ids, n, err);
+}
+
+enum outcome newcomer_done(struct db *db, const int64_t *ids, size_t n, struct err *err)
+{
+    return newcomers_set(db, &NEWCOMER_DONE, NULL, 0, ids, n, err);
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SECONDS_MAX 60
-#define CPU_SECONDS_MAX 30
+#define CPU_SECONDS_MAX 15
 #define MEMORY_MAX (512u * 1024u * 1024u)
 #define BLOCK 65536
 

@@ -412,9 +412,31 @@ static void a_device_that_enrols(void **state)
                      1);
     /* enrolled anew: it has nothing */
     sql("DELETE FROM queue");
-    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (1, %lld, 0)", (long long)now);
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (1, %lld, 0)", (long long)now + 1);
     assert_ok(converge_turn(engine, now, &err), err);
     assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 1"), 1);
+}
+
+/* More than a few at once; and one that is looked at late keeps what it got since it enrolled. */
+static void many_enrol_at_once(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", "{\"fact\":\"platform\",\"is\":\"iOS\"}");
+    (void)state;
+    assign(g, i);
+    devices(1, 500, "iPhone14,2", "17.0");
+    sql("INSERT INTO newcomer (device_id, at, awaiting) SELECT seq, %lld, 0 FROM seq_1_to_500",
+        (long long)now - SECOND_US);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 500);
+    report(4, "1");
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 500);
+    assert_int_equal(number("SELECT COUNT(*) FROM newcomer"), 0);
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (1, %lld, 0), (2, %lld, 0)",
+        (long long)now - SECOND_US, (long long)now + SECOND_US);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
 }
 
 /* What an enrolment profile lists comes to those who enrolled with it. */
@@ -600,6 +622,7 @@ int main(void)
         cmocka_unit_test_setup(waves_and_a_halt, each_setup),
         cmocka_unit_test_setup(what_is_lost_comes_again, each_setup),
         cmocka_unit_test_setup(a_device_that_enrols, each_setup),
+        cmocka_unit_test_setup(many_enrol_at_once, each_setup),
         cmocka_unit_test_setup(what_an_enrolment_profile_lists, each_setup),
         cmocka_unit_test_setup(filters, each_setup),
         cmocka_unit_test_setup(a_deep_filter_is_refused, each_setup),
