@@ -149,12 +149,12 @@ static enum outcome in_run(struct db *db, struct call *c, struct in_list l, stru
                            struct err *err)
 {
     const struct sql *sql = c->sql;
-    size_t tuple = sql->tuple > 1 ? sql->tuple : 1, wide = 1;
+    size_t tuple = sql->tuple > 1 ? sql->tuple : 1, wide = 1, lists = db_stmt_lists(sql);
     if (l.n == 0)
         return err_set(err, ERROR, "%s: an empty list", sql->name);
     while (wide < l.n && wide <= PLACEHOLDERS_MAX)
         wide *= 2;
-    size_t nargs = l.nbefore + wide * tuple + l.nafter;
+    size_t nargs = l.nbefore + lists * wide * tuple + l.nafter;
     if (nargs > PLACEHOLDERS_MAX)
         return err_set(err, ERROR, "%s: a list of %zu is too long", sql->name, l.n);
     struct val *args = arena_array(a, nargs, sizeof *args);
@@ -164,8 +164,9 @@ static enum outcome in_run(struct db *db, struct call *c, struct in_list l, stru
     if (l.nbefore)
         memcpy(p, l.before, l.nbefore * sizeof *p);
     p += l.nbefore;
-    for (size_t i = 0; i < wide; i++, p += tuple)
-        memcpy(p, l.list + (i < l.n ? i : l.n - 1) * tuple, tuple * sizeof *p);
+    for (size_t k = 0; k < lists; k++)
+        for (size_t i = 0; i < wide; i++, p += tuple)
+            memcpy(p, l.list + (k * l.n + (i < l.n ? i : l.n - 1)) * tuple, tuple * sizeof *p);
     if (l.nafter)
         memcpy(p, l.after, l.nafter * sizeof *p);
     c->in = wide;

@@ -85,8 +85,9 @@ static inline struct bytes val_bytes(const struct val *v)
     return bytes_of(v->s, v->n);
 }
 
-/* A statement. `text` may hold one "%IN%", which db_select_in() and db_exec_in() replace by a list
- * of placeholders; `tuple` is then how many values one element has (0 and 1: "?", 2: "(?,?)"). */
+/* A statement. `text` may hold "%IN%", which db_select_in() and db_exec_in() replace by a list of
+ * placeholders; `tuple` is then how many values one element has (0 and 1: "?", 2: "(?,?)"). It may
+ * hold several, with no other arguments between them: each is a list of as many elements. */
 struct sql {
     const char *name; /* for logs */
     const char *text;
@@ -126,7 +127,8 @@ enum outcome db_select(struct db *db, const struct sql *sql, const struct val *a
  * called before the struct is gone, as its address is the key. */
 void db_forget(struct db *db, const struct sql *sql);
 /* sql->text with %IN% widened to n elements (rounded up to a power of two, the last repeated):
- * `before` arguments stand before the list, `list` has n * tuple values, `after` follow. n >= 1. */
+ * `before` arguments stand before the list, `list` has n * tuple values (for each %IN% in turn,
+ * where there are several), `after` follow. n >= 1. */
 enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
                           size_t nbefore, const struct val *list, size_t n, const struct val *after,
                           size_t nafter, struct arena *a, struct rows *out,

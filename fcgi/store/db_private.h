@@ -110,6 +110,8 @@ bool db_conn_query(struct db *db, const char *text);
 
 /* db_stmt.c: prepared statements. *code is the number of the server's or the library's error, 0
  * for faults of ours. */
+/* How many lists the text of a statement has. */
+size_t db_stmt_lists(const struct sql *sql);
 enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct stmt **out,
                          unsigned *code, struct err *err) MUST_USE;
 void db_stmt_drop(struct db *db, struct stmt *st);

@@ -74,17 +74,18 @@ static void stmt_drop_oldest(struct db *db)
         db_stmt_drop(db, old);
 }
 
-/* Writes the text with %IN% widened to `in` elements. */
-static enum outcome text_build(const struct sql *sql, size_t in, struct buf *b, struct err *err)
+static const char MARK[] = "%IN%";
+
+size_t db_stmt_lists(const struct sql *sql)
 {
-    const char *mark = strstr(sql->text, "%IN%");
-    if ((mark != NULL) != (in > 0))
-        return err_set(err, ERROR, "%s: %%IN%% and db_select_in() belong together", sql->name);
-    if (!mark) {
-        buf_str(b, sql->text);
-        return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
-    }
-    buf_add(b, sql->text, (size_t)(mark - sql->text));
+    size_t n = 0;
+    for (const char *p = sql->text; (p = strstr(p, MARK)) != NULL; p += sizeof MARK - 1)
+        n++;
+    return n;
+}
+
+static void list_build(const struct sql *sql, size_t in, struct buf *b)
+{
     for (size_t i = 0; i < in; i++) {
         buf_str(b, i ? "," : "");
         if (sql->tuple <= 1) {
@@ -95,7 +96,19 @@ static enum outcome text_build(const struct sql *sql, size_t in, struct buf *b, 
             buf_str(b, k ? ",?" : "(?");
         buf_char(b, ')');
     }
-    buf_str(b, mark + strlen("%IN%"));
+}
+
+/* Writes the text with each %IN% widened to `in` elements. */
+static enum outcome text_build(const struct sql *sql, size_t in, struct buf *b, struct err *err)
+{
+    const char *at = sql->text;
+    if ((strstr(at, MARK) != NULL) != (in > 0))
+        return err_set(err, ERROR, "%s: %%IN%% and db_select_in() belong together", sql->name);
+    for (const char *mark; (mark = strstr(at, MARK)) != NULL; at = mark + sizeof MARK - 1) {
+        buf_add(b, at, (size_t)(mark - at));
+        list_build(sql, in, b);
+    }
+    buf_str(b, at);
     return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
 }
 

@@ -25,26 +25,26 @@
 #define SEEN_EVERY MINUTE_US
 
 /* [0] for messages of a device's own channel, [1] for those of its users. */
-#define POLL_FROM(from)                                                                            \
-    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", e.put_off " from "WHERE i.sha256 IN (%IN%)"
+#define POLL_FROM(from, more)                                                                      \
+    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", e.put_off " from "WHERE i.sha256 IN (%IN%)" more
 static const struct sql POLL[] = {
-    {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE), .tuple = 1},
-    {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM), .tuple = 1}};
+    {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
+    {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 
 /* What the device has just been sent is the first command that it has not put off: the report's
  * own row comes with it, and the one to send next. */
-#define REPORT_FROM(from)                                                                          \
-    "SELECT " WHO_COLUMNS                                                                          \
-    ", " HEAD(" AND h.state <> 3",                                                                 \
-              " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, "             \
-                           "q.sent_count, q.notnow_at, "                                           \
-                           "q.notnow_count, q.ticket " from                                        \
-                           "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD( \
-                               " AND h.state <> 3", "") " LEFT JOIN command c ON c.id = "          \
-                                                        "q.command_id WHERE i.sha256 IN (%IN%)"
+#define REPORT_FROM(from, more)                                                                    \
+    "SELECT " WHO_COLUMNS ", " HEAD(                                                               \
+        " AND h.state <> 3",                                                                       \
+        " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, "                   \
+                     "q.sent_count, q.notnow_at, "                                                 \
+                     "q.notnow_count, q.ticket " from                                              \
+                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD(       \
+                         " AND h.state <> 3", "") " LEFT JOIN command c ON c.id = "                \
+                                                  "q.command_id WHERE i.sha256 IN (%IN%)" more
 static const struct sql REPORT[] = {
-    {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE), .tuple = 1},
-    {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM), .tuple = 1}};
+    {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
+    {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 
 enum { P_HEAD = WHO_COLUMNS_N, P_PUT_OFF };
 enum {
@@ -134,10 +134,12 @@ static int final_state(enum report_status s)
 static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool reports, bool users,
                               struct arena *a, struct rows *r, struct err *err)
 {
-    struct val list[LIM_BATCH], now[4];
+    struct val list[2 * LIM_BATCH], now[4];
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         list[i] = val_bin(bytes_of(of(u[i])->sha256, 32));
+        list[n + i] = val_str(of(u[i])->id->name); /* for users */
+    }
     for (size_t i = 0; i < 4; i++)
         now[i] = val_int(u[0]->now);
     return db_select_in(db, reports ? &REPORT[users] : &POLL[users], now, reports ? 4 : 2, list, n,

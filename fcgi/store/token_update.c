@@ -15,17 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHO_OF(from)                                                                               \
+#define WHO_OF(from, more)                                                                         \
     "SELECT " WHO_COLUMNS ", p.renewal, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE " \
     "q.enrollment_id = e.id)"                                                                      \
     ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s "                                    \
     "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
     ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id), p.cert_sha256 " from             \
-    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)"
+    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)" more
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 static const struct sql WHO[] = {
-    {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE), .tuple = 1},
-    {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM), .tuple = 1}};
+    {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE, ""), .tuple = 1},
+    {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH, T_PENDING_SHA };
 
 /* Moved in from another server: no certificate speaks for it. */
@@ -217,7 +217,7 @@ static void take_row(struct token_update *x, const struct rows *r)
 static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool users,
                                  struct arena *a, struct err *err)
 {
-    struct val list[LIM_BATCH] = {{0}};
+    struct val list[2 * LIM_BATCH] = {{0}};
     struct token_update *some[LIM_BATCH];
     struct rows r;
     size_t k = 0;
@@ -231,6 +231,8 @@ static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool 
     }
     if (k == 0)
         return OK;
+    for (size_t i = 0; i < k; i++)
+        list[k + i] = val_str(some[i]->id->name); /* for users */
     if ((o = db_select_in(db, &WHO[users], NULL, 0, list, k, NULL, 0, a, &r, err)) != OK)
         return o;
     for (size_t i = 0; o == OK && i < k; i++) {

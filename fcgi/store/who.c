@@ -19,8 +19,8 @@ enum {
     C_SEEN
 };
 
-static const struct sql BY_CERT = {"who_by_cert",
-                                   "SELECT " WHO_COLUMNS " " WHO_FROM "WHERE i.sha256=?", 0};
+static const struct sql BY_CERT = {
+    "who_by_cert", "SELECT " WHO_COLUMNS " " WHO_FROM "WHERE i.sha256=?" WHO_NAMED("?"), 0};
 static const struct sql CERT = {
     "who_cert", "SELECT device_id, revoked_at FROM identity_cert WHERE sha256=?", 0};
 static const struct sql DEVICE = {
@@ -137,7 +137,7 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     struct rows r;
 
     if ((o = db_unit(db, bind_unit, &b, err)) != OK ||
-        (o = db_select(db, &BY_CERT, &sha, 1, a, &r, err)) != OK)
+        (o = db_select(db, &BY_CERT, (struct val[]){sha, val_str(id->name)}, 2, a, &r, err)) != OK)
         return o;
     who_judge(&r, sha256, id, out);
     return OK;
@@ -148,7 +148,7 @@ enum outcome who_ask(struct db *db, const uint8_t sha256[32], const struct ident
 {
     struct val sha = val_bin(bytes_of(sha256, 32));
     struct rows r;
-    enum outcome o = db_select(db, &BY_CERT, &sha, 1, a, &r, err);
+    enum outcome o = db_select(db, &BY_CERT, (struct val[]){sha, val_str(id->name)}, 2, a, &r, err);
 
     if (o != OK)
         return o;

@@ -48,6 +48,9 @@ struct who {
 /* All channels of the device; and the device's own alone, which its messages need: one row by two
  * primary keys, however many users the device has. */
 #define WHO_FROM "FROM identity_cert i JOIN enrollment e ON e.device_id = i.device_id "
+/* After WHO_FROM and a condition on the certificate: of the device's channels its own and those
+ * that are named, however many users it has. */
+#define WHO_NAMED(idents) " AND (e.id = i.device_id OR e.ident IN (" idents "))"
 #define WHO_FROM_DEVICE "FROM identity_cert i JOIN enrollment e ON e.id = i.device_id "
 #define WHO_COLUMNS_N 11
 

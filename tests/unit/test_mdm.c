@@ -591,6 +591,51 @@ static void user_channel(void **state)
     assert_empty(say(&u, REPORT_IDLE, NULL));
 }
 
+static int64_t rows_sent(void)
+{
+    return ask("SELECT CAST(VARIABLE_VALUE AS INTEGER) FROM information_schema.SESSION_STATUS "
+               "WHERE VARIABLE_NAME='ROWS_SENT' AND ?<>''",
+               "x");
+}
+
+/* What is read for the message of one user does not grow with the number of users. */
+static void many_users(void **state)
+{
+    static const struct sql USERS = {
+        "many_users",
+        "INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
+        "SELECT e.id + seq, CONCAT(e.ident, ':user-', seq), 2, e.id, 2, 0, 0 FROM enrollment e "
+        "JOIN seq_1_to_500 WHERE e.ident=?",
+        0};
+    struct device d = enrolled(), u = d;
+    struct exchange x;
+    struct token_update t;
+    struct val ident = val_str(d.udid);
+    int64_t before;
+
+    (void)state;
+    assert_ok(db_exec(db, &USERS, &ident, 1, NULL, &err), err);
+    u.id.kind = IDENT_USER;
+    snprintf(u.id.name, sizeof(u.id.name), "%.36s:user-77", d.udid);
+    exchange_init(&x, arena, clock_now(), u.cert, id_of(&u));
+    x.status = REPORT_IDLE;
+    before = rows_sent();
+    assert_int_equal(unit_do(db, &x.unit), OK);
+    assert_int_equal(x.who.verdict, WHO_GOOD);
+    exchange_init(&x, arena, clock_now(), u.cert, id_of(&u));
+    x.status = REPORT_ACKNOWLEDGED;
+    x.uuid = "none";
+    assert_int_equal(unit_do(db, &x.unit), OK);
+    assert_int_equal(x.who.verdict, WHO_GOOD);
+    token_update_init(&t, arena, clock_now(), u.cert, id_of(&u));
+    t.topic = TOPIC;
+    t.push_magic = "magic";
+    t.push_token = bytes_str("token");
+    assert_int_equal(unit_do(db, &t.unit), OK);
+    assert_true(t.accepted);
+    assert_in_range(rows_sent() - before, 1, 20);
+}
+
 /* Ended between its Authenticate and its TokenUpdate: it does not slip through. */
 static void ended_while_pending(void **state)
 {
@@ -969,6 +1014,7 @@ int main(void)
         cmocka_unit_test(erased_in_company),
         BOTH(same_identity_again),
         cmocka_unit_test(round_trips),
+        cmocka_unit_test(many_users),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
     };
 
