@@ -338,28 +338,37 @@ static bool flush_due(const struct touches *t, size_t n)
            (n <= TOUCH_QUIET || t->n >= TOUCH_MAX / 2 || clock_mono() - t->oldest > SECOND_US);
 }
 
-static bool seat_free(const struct batch *b)
+/* How many units must wait for a batch to begin; 0: there is no seat for one. Beside a batch that
+ * is at COMMIT, as many as that one has: batches that begin with less become smaller and smaller,
+ * and cost more the less time the machine has. */
+static size_t want(const struct batch *b)
 {
-    bool free = false;
+    size_t n = 1, free = 0;
 
-    for (size_t i = 0; i < SEATS; i++)
-        free = free || !b->seat[i].taken;
-    return free;
+    for (size_t i = 0; i < SEATS; i++) {
+        free += !b->seat[i].taken;
+        n = b->seat[i].nkeys > n ? b->seat[i].nkeys : n;
+    }
+    return free > 0 ? n : 0;
 }
 
-/* The lead goes to the first of those who wait and can be done now, if it is free and there is a
- * seat to sit on. It stays in the queue until it takes itself: only who leads takes units. Returns
- * whom to wake; lock held. */
+/* The lead goes to the first of those who wait and can be done now, if it is free. It stays in the
+ * queue until it takes itself: only who leads takes units. Returns whom to wake; lock held. */
 static struct unit *lead_next(struct batch *b)
 {
-    struct unit *next = b->first;
+    struct unit *next = NULL;
+    size_t n = 0, wanted = want(b);
 
-    if (b->led || !seat_free(b))
+    if (b->led || wanted == 0)
         return NULL;
-    while (next != NULL && in_work(b, next))
-        next = next->next_;
-    b->led = next != NULL;
-    return next;
+    for (struct unit *u = b->first; u != NULL && n < wanted; u = u->next_) {
+        if (in_work(b, u))
+            continue;
+        next = next != NULL ? next : u;
+        n++;
+    }
+    b->led = n == wanted;
+    return b->led ? next : NULL;
 }
 
 /* Gives up the lead, if the seat has it, and chooses who has it next; lock held. */
@@ -407,7 +416,7 @@ static void release(struct unit **u, size_t n, const struct unit *own)
             wake(u[i], STATE_DONE);
 }
 
-/* The seat nobody sits on; lock held, and there is one: lead_next() looked. */
+/* The seat nobody sits on; lock held, and there is one: want() looked. */
 static struct seat *seat_take(struct batch *b)
 {
     struct seat *s = b->seat;
