@@ -1,12 +1,10 @@
 /* send.c: every command of the catalogue as a form, for one device. */
 #include "command/send.h"
 
-#include "command/checked.h"
+#include "command/order.h"
+#include "console/approval.h"
 #include "console/device.h"
 #include "console/keys.h"
-#include "store/audit.h"
-
-#define REASON_MAX 255
 
 static void findings_show(struct value *list, const struct findings *f)
 {
@@ -93,48 +91,53 @@ void console_send(struct app *app, struct req *req, const struct caller *caller,
         show(&p, e, command, 200);
 }
 
-/* Checked for the device; what was found is on the page. */
-static enum outcome make(struct page *p, const char *ident, cat command, struct checked *k)
+/* What the check found; when the device would refuse it, that it may be sent all the same. */
+static void found(struct page *p, const struct order *o)
 {
     struct value *list = value_set_list(p->root, "findings");
-    js keys = NULL;
-    enum outcome o = keys_read(p, command, &keys);
-    if (o == OK)
-        o = command_checked(p->db, p->a, catalogue_name(command), keys, &ident, 1, k, &p->err);
-    js_free(&keys);
-    findings_show(list, &k->built);
-    for (size_t i = 0; o == OK && i < k->n; i++)
-        findings_show(list, &k->groups[i]->found);
-    if (o != OK || k->refused == 0)
-        return o;
-    value_set_bool(p->root, "may_force", true);
-    if (strcmp(page_field(p, "force"), "yes") != 0)
-        return err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));
-    const char *detail = arena_fmt(p->a, "uuid=%s device=%s", k->command.uuid, ident);
-    return audit_add(p->db, p->caller->admin, "command.force", catalogue_name(command), detail,
-                     &p->err);
+    findings_show(list, &o->checked.built);
+    for (size_t i = 0; i < o->checked.n; i++)
+        findings_show(list, &o->checked.groups[i]->found);
+    if (o->checked.refused && !o->force) {
+        value_set_bool(p->root, "may_force", true);
+        err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));
+    }
 }
 
-static enum outcome reason(struct page *p, cat command, const char *ident,
-                           const struct raw_command *c)
+/* What became of it for the one device. */
+static enum outcome became(struct page *p, const struct order *o)
+{
+    const struct send *s = o->nparts ? &o->parts[0].send : NULL;
+    if (!s)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));
+    const char *bad = s->command_error ? s->command_error : s->targets[0].command_error;
+    return bad ? err_set(&p->err, s->away ? UNAVAILABLE : CONFLICT, "%s", bad) : OK;
+}
+
+static enum outcome go(struct page *p, const struct enrollment *e, cat command, bool *asked)
 {
     const char *why = page_field(p, "why");
-    if (!catalogue_is(command, CATALOGUE_SENSITIVE))
-        return OK;
-    if (!*why || strlen(why) > REASON_MAX)
-        return err_set(&p->err, INVALID, "%s", page_text(p, "send_reason"));
-    const char *detail =
-        arena_fmt(p->a, "command=%s uuid=%s why=%s", c->request_type, c->uuid, why);
-    return audit_add(p->db, p->caller->admin, "command.sensitive", ident, detail, &p->err);
-}
-
-static enum outcome go(struct page *p, const struct enrollment *e, cat command)
-{
-    struct checked k = {0};
-    enum outcome o = make(p, e->ident, command, &k);
-    if (o == OK)
-        o = reason(p, command, e->ident, &k.command);
-    return o == OK ? device_send(p, e->ident, &k.command) : o;
+    struct order o = {.request_type = catalogue_name(command),
+                      .ids = &e->ident,
+                      .n = 1,
+                      .push = true,
+                      .force = strcmp(page_field(p, "force"), "yes") == 0,
+                      .reason = *why ? why : NULL};
+    enum outcome out = keys_read(p, command, &o.keys);
+    *asked =
+        order_sensitive(o.request_type) && strcmp(p->app->conf->command_approval, "sensitive") == 0;
+    if (out == OK && order_sensitive(o.request_type) && (!*why || strlen(why) > ORDER_REASON_MAX))
+        out = err_set(&p->err, INVALID, "%s", page_text(p, "send_reason"));
+    if (out == OK && *asked)
+        out = approval_of(p, &o);
+    else if (out == OK)
+        out = order_run(p->db, p->app->conf, p->a, p->caller->admin, p->req->now, &o, &p->err);
+    js_free(&o.keys);
+    if (out == OK && !*asked)
+        out = became(p, &o);
+    if (out == INVALID)
+        found(p, &o);
+    return out;
 }
 
 void console_send_post(struct app *app, struct req *req, const struct caller *caller,
@@ -157,9 +160,11 @@ void console_send_post(struct app *app, struct req *req, const struct caller *ca
     }
     if (catalogue_is(command, CATALOGUE_SENSITIVE) && !page_confirmed(&p))
         return;
-    enum outcome o = go(&p, e, command);
+    bool asked;
+    enum outcome o = go(&p, e, command, &asked);
     if (o == OK) {
-        page_go(&p, page_link(&p, page_link(&p, "/device", "id", e->ident), "done", "queued"));
+        page_go(&p, page_link(&p, page_link(&p, "/device", "id", e->ident), "done",
+                              asked ? "asked" : "queued"));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         show(&p, e, command, page_status(o));

@@ -74,12 +74,12 @@ const PAGES = {
   history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
-  accounts: "/accounts", account: "/account",
+  approvals: "/approvals", accounts: "/accounts", account: "/account",
 };
 // Every form: its address and fields that would do something.
 const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
-  ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
+  ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],

@@ -1,12 +1,49 @@
 """Commands by name over the API: checked device by device, once, with reasons and second persons,
 and without a secret that stands in the database in the clear."""
 
+import html
+import http.cookiejar
 import json
+import os
+import re
+import ssl
+import tempfile
 import unittest
+import urllib.error
 import urllib.parse
+import urllib.request
 import uuid
 
 import drover
+
+
+class Person:
+    """An administrator at the console, as a browser without JavaScript would be."""
+
+    def __init__(self, server, name):
+        self.base = server.run["console_url"]
+        password = uuid.uuid4().hex
+        with tempfile.NamedTemporaryFile("w", delete=False) as f:
+            f.write(password)
+        server.ctl("admin", "add", name, "--role", "operator", "--password-file", f.name)
+        os.unlink(f.name)
+        unchecked = ssl.create_default_context()
+        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+        self.browser = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+            urllib.request.HTTPSHandler(context=unchecked))
+        self.post("/signin", "/signin", name=name, password=password)
+
+    def get(self, path, data=None):
+        try:
+            with self.browser.open(self.base + path, data, 10) as r:
+                return r.status, html.unescape(r.read().decode())
+        except urllib.error.HTTPError as e:
+            return e.code, html.unescape(e.read().decode())
+
+    def post(self, page, path, **fields):
+        token = re.search('name="csrf" value="([0-9a-f]{64})"', self.get(page)[1]).group(1)
+        return self.get(path, urllib.parse.urlencode({**fields, "csrf": token}).encode())
 
 
 class Orders(unittest.TestCase):
@@ -171,6 +208,40 @@ class Orders(unittest.TestCase):
     def test_a_second_person_approves(self):
         with drover.setting(self.s, "command", approval="sensitive"):
             self.approvals()
+
+    def test_a_second_person_approves_in_the_console(self):
+        with drover.setting(self.s, "command", approval="sensitive"):
+            self.console_approvals()
+
+    def console_approvals(self):
+        one = Person(self.s, "one" + uuid.uuid4().hex[:6])
+        two = Person(self.s, "two" + uuid.uuid4().hex[:6])
+        page = "/device/send?" + urllib.parse.urlencode({"id": self.d.ident, "type": "DeviceLock"})
+        form = {"device": self.d.ident, "type": "DeviceLock", "go": "1", "Message": "s3cret words"}
+        status, text = one.post(page, "/device/send", **form)
+        self.assertEqual(status, 400)
+        self.assertIn("needs a reason", text)
+        status, text = one.post(page, "/device/send", why="was lost <b>", **form)
+        self.assertIn("waits for the approval", text)
+        self.assertEqual(self.d.idle().body, b"")
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM approval WHERE INSTR(request, "
+                                      "'s3cret')"), 0)
+        number = str(self.s.count("SELECT MAX(id) FROM approval"))
+        self.assertNotIn('name="decision"', one.get("/approvals")[1])
+        decision = {"id": number, "decision": "approve", "why": "checked"}
+        status, text = one.post("/approvals", "/approvals", **decision)
+        self.assertEqual(status, 403)
+        status, text = two.post("/approvals", "/approvals", **{**decision, "why": ""})
+        self.assertEqual(status, 400)
+        status, text = two.post("/approvals", "/approvals", **decision)
+        self.assertIn("approved and queued", text)
+        status, text = two.post("/approvals", "/approvals", **decision)
+        self.assertEqual(status, 409)
+        command = self.d.idle().plist()["Command"]
+        self.assertEqual((command["RequestType"], command["Message"]), ("DeviceLock",
+                                                                        "s3cret words"))
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
+                                      "q.enrollment_id WHERE e.ident = '%s'" % self.d.ident), 1)
 
     def approvals(self):
         self.is_mac(self.d)

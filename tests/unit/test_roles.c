@@ -38,6 +38,8 @@ static const struct {
     {METHOD_POST, "/device/send", "O!"},
     {METHOD_POST, "/device/cancel", "HO!"},
     {METHOD_POST, "/device/push", "HO!"},
+    {METHOD_GET, "/approvals", "O!"},
+    {METHOD_POST, "/approvals", "O!"},
     {METHOD_GET, "/unknown", "VAHO!"},
     {METHOD_POST, "/unknown", "O!"},
     {METHOD_GET, "/invitations", "O!"},
