@@ -207,6 +207,8 @@ enum outcome digest_turn(struct db *db, struct digest_place *place, size_t *done
     }
     o = digest_waiting(db, place->from, LOOK, a, &items, &n, err);
     if (o == OK && n > 0)
+        place->oldest_at = items[0].closed_at;
+    if (o == OK && n > 0)
         o = do_all(db, items, n, done, err);
     if (o == OK && n > 0 && items[n - 1].closed_at - BACK > place->from)
         place->from = items[n - 1].closed_at - BACK;

@@ -9,6 +9,7 @@
 struct digest_place {
     int64_t from;      /* reports that were closed before this are done, but for late ones */
     int64_t looked_at; /* when all of them were looked at, clock_mono() */
+    int64_t oldest_at; /* when the first report of the last turn was closed */
 };
 
 /* Reads at most a few hundred reports that wait; *done tells how many. 0: nothing waits. One that
