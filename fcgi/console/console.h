@@ -29,6 +29,7 @@ handler_fn console_bulk, console_bulk_post;           /* bulk.c */
 handler_fn console_bulk_job, console_bulk_jobs;       /* bulk.c */
 handler_fn console_bulk_stop;                         /* bulk.c */
 handler_fn console_approvals, console_approvals_post; /* approvals.c */
+handler_fn console_audit_csv;                         /* audit.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */
 handler_fn console_send, console_send_post;           /* send.c */

@@ -271,6 +271,7 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_GET, "/pushcerts", GATE_CONSOLE, console_pushcerts, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_POST, "/pushcerts", GATE_CONSOLE, console_pushcerts_post,
      4 * PUSHCERT_PEM_MAX, FORM, "administer"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/audit.csv", GATE_CONSOLE, console_audit_csv, 0, NULL, "audit"},
     {PROGRAM_CONSOLE, METHOD_GET, "/audit", GATE_CONSOLE, console_audit, 0, NULL, "audit"},
     {PROGRAM_CONSOLE, METHOD_GET, "/accounts", GATE_CONSOLE, console_accounts, 0, NULL,
      "administer"},

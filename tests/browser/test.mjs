@@ -241,6 +241,9 @@ await test("a list as CSV, which no spreadsheet takes for formulas", async () =>
   assert.match(r.headers()["content-disposition"], /attachment/);
   assert.match(await r.text(), /,"'=HYPERLINK\(""x""\)",/);
   assert.equal((await r.text()).trim().split("\r\n").length, 2);
+  await p.goto("/audit?action=a.%3Cb");
+  const log = await c.request.get(await p.getByRole("link", { name: "Download as CSV" }).getAttribute("href"));
+  assert.match(await log.text(), /^id,at,actor,action,subject,detail\r\n900077,/);
 });
 
 await test("search as one types", async () => {

@@ -48,6 +48,7 @@ static const struct {
     {METHOD_POST, "/apikeys", "!"},
     {METHOD_GET, "/pushcerts", "VAHO!"},
     {METHOD_POST, "/pushcerts", "!"},
+    {METHOD_GET, "/audit.csv", "A!"},
     {METHOD_GET, "/audit", "A!"},
     {METHOD_GET, "/accounts", "!"},
     {METHOD_POST, "/accounts", "!"},
