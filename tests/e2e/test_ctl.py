@@ -371,9 +371,9 @@ class Doctor(CtlTest):
             self.assertIn("droverctl grants", f["fix"])
         finally:
             self.good("grants")
-        self.s.sql("REVOKE SELECT (at) ON drover.audit FROM drover_agent")
+        self.s.sql("REVOKE SELECT (at) ON drover.audit FROM drover_mdm")
         try:
-            self.finds("fail", "rights", "drover_agent lacks SELECT (at) on audit")
+            self.finds("fail", "rights", "drover_mdm lacks SELECT (at) on audit")
         finally:
             self.good("grants")
         self.s.sql("GRANT DELETE ON drover.audit TO drover_mdm")

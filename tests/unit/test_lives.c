@@ -34,15 +34,17 @@ struct device {
 static struct device device_new(void)
 {
     struct device d = {.id = {.kind = IDENT_DEVICE}};
+    char udid[sizeof d.udid];
 
-    uuid_v4(d.udid);
+    uuid_v4(udid);
+    memcpy(d.udid, udid, sizeof udid);
     random_bytes(d.cert, sizeof(d.cert));
     snprintf(d.id.name, sizeof(d.id.name), "%s", d.udid);
     snprintf(d.id.device, sizeof(d.id.device), "%s", d.udid);
     for (int i = 0; i < USERS; i++) {
         d.user[i] = d.id;
         d.user[i].kind = IDENT_USER;
-        snprintf(d.user[i].name, sizeof(d.user[i].name), "%.36s:user%d", d.udid, i);
+        snprintf(d.user[i].name, sizeof(d.user[i].name), "%.36s:user%d", udid, i);
     }
     return d;
 }
