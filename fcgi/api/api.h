@@ -96,6 +96,10 @@ bool api_strings(struct req *req, struct resp *resp, js object, const char *key,
 /* Setters that leave out "" and 0. */
 void api_set_text(js o, const char *key, const char *s);
 void api_set_time(js o, const char *key, int64_t us);
+/* Ids are strings in JSON: they are larger than a number of JavaScript holds; nothing for 0. */
+void api_set_id(js o, const char *key, int64_t id);
+/* "next_cursor" of a list. */
+void api_set_cursor(js root, int64_t cursor);
 void api_set_base64(js o, const char *key, struct bytes b);
 
 #endif

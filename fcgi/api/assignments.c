@@ -191,36 +191,6 @@ out:
 
 /* ---- how far devices are ---- */
 
-js wanted_json(const struct wanted_row *x, bool of_item)
-{
-    js o = js_object();
-
-    if (of_item) {
-        js_set_str(o, "enrollment_id", x->ident);
-        api_set_text(o, "serial_number", x->serial);
-        api_set_text(o, "device_name", x->device_name);
-    } else {
-        api_set_id(o, "item", x->item_id);
-        js_set_str(o, "kind", library_kind_name(x->kind));
-        js_set_str(o, "identifier", x->identifier);
-        js_set_str(o, "name", x->name);
-    }
-    js_set_bool(o, "wanted", x->wanted);
-    js_set_str(o, "state", wanted_state_name(x->state));
-    js_set_int(o, "version", x->version);
-    if (x->installed_version != 0)
-        js_set_int(o, "installed_version", x->installed_version);
-    api_set_text(o, "reason", x->reason);
-    api_set_text(o, "command_uuid", x->command_uuid);
-    if (x->attempts != 0)
-        js_set_int(o, "attempts", x->attempts);
-    if (x->state == WANTED_PENDING || x->state == WANTED_FAILED)
-        api_set_time(o, "next_try_at", x->due_at);
-    api_set_time(o, "changed_at", x->changed_at);
-    api_set_time(o, "installed_at", x->installed_at);
-    return o;
-}
-
 void api_device_items(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {

@@ -7,6 +7,7 @@
 #include "wire/encode.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LIMIT_DEFAULT 100
@@ -277,4 +278,19 @@ void api_set_base64(js o, const char *key, struct bytes b)
     base64_add(&text, b);
     js_set(o, key, buf_failed(&text) ? NULL : js_new_str(buf_cstr(&text)));
     buf_wipe(&text);
+}
+
+void api_set_id(js o, const char *key, int64_t id)
+{
+    char text[24];
+
+    if (id == 0)
+        return;
+    snprintf(text, sizeof text, "%lld", (long long)id);
+    js_set_str(o, key, text);
+}
+
+void api_set_cursor(js root, int64_t cursor)
+{
+    api_set_id(root, "next_cursor", cursor);
 }

@@ -115,14 +115,6 @@ static bool read_filter(struct req *req, struct resp *resp, struct fleet_filter 
     return true;
 }
 
-void api_set_cursor(js root, int64_t cursor)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%lld", (long long)cursor);
-    js_set_str(root, "next_cursor", text);
-}
-
 void api_devices(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     struct fleet_filter f;

@@ -27,7 +27,4 @@ enum outcome part_secrets(struct part_call *c, js *root, struct err *err) MUST_U
 enum outcome part_results(struct part_call *c, js *root, struct err *err) MUST_USE;
 enum outcome part_result(struct part_call *c, const char *uuid, js *root, struct err *err) MUST_USE;
 
-/* "next_cursor" of a list. */
-void api_set_cursor(js root, int64_t cursor);
-
 #endif

@@ -80,24 +80,6 @@ void api_groups(struct app *app, struct req *req, const struct caller *caller, s
     api_json(resp, 200, &root);
 }
 
-bool api_filter(struct req *req, struct resp *resp, js expression, struct filter *out,
-                const char **text)
-{
-    struct buf b = BUF_INIT(LIM_MB);
-    struct err err = {0};
-
-    if (filter_compile(expression, req->arena, out, &err) != OK) {
-        err_prefix(&err, "the filter");
-        api_fail(resp, &err);
-        return false;
-    }
-    *text = js_write(expression, false, &b) == OK ? arena_strdup(req->arena, buf_cstr(&b)) : NULL;
-    buf_free(&b);
-    if (*text == NULL)
-        resp_json_error(resp, 400, "the filter is too long");
-    return *text != NULL;
-}
-
 /* Takes over what the body has. False: resp holds the refusal. */
 static bool group_read(struct req *req, struct resp *resp, js body, struct device_group *g)
 {

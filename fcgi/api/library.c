@@ -11,16 +11,6 @@
 
 #include <stdio.h>
 
-void api_set_id(js o, const char *key, int64_t id)
-{
-    char text[24];
-
-    if (id == 0)
-        return;
-    snprintf(text, sizeof text, "%lld", (long long)id);
-    js_set_str(o, key, text);
-}
-
 static js words_json(const char *words)
 {
     js list = js_array();
@@ -129,21 +119,6 @@ void api_findings_fail(struct resp *resp, const struct err *err, const struct fi
     }
     js_set(root, "findings", list);
     api_problem(resp, 400, &root, err->msg);
-}
-
-bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,
-                  const char **word)
-{
-    const char *part[2] = {"", ""};
-    size_t n;
-
-    if (!api_segments(req, resp, prefix, part, 2, &n))
-        return false;
-    *word = n == 2 ? part[1] : "";
-    if (library_id_read(part[0], id))
-        return true;
-    resp_json_error(resp, 404, "\"%.64s\" is no id of the library", part[0]);
-    return false;
 }
 
 /* An item of one of the kinds, with a connection that the caller gives back. */

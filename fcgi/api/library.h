@@ -7,9 +7,6 @@
 #include "command/validate.h"
 #include "store/library.h"
 
-/* Ids are strings in JSON: they are larger than a number of JavaScript holds. */
-void api_set_id(js o, const char *key, int64_t id);
-
 /* An item with its current version. */
 js library_item_json(const struct library_item *i);
 js library_version_json(const struct library_version *v, int kind);

@@ -86,11 +86,6 @@ void console_code_post(struct app *app, struct req *req, const struct caller *ca
     }
 }
 
-bool console_factor_due(const struct app *app, const struct session *s)
-{
-    return !s->has_totp && !s->remote && strcmp(app->conf->console_second_factor, "required") == 0;
-}
-
 /* ---- on the account page ---- */
 
 bool factor_show(struct page *p)

@@ -14,6 +14,11 @@
 
 #define LIM_PAGE_OCTETS (4u * LIM_MB)
 
+bool console_factor_due(const struct app *app, const struct session *s)
+{
+    return !s->has_totp && !s->remote && strcmp(app->conf->console_second_factor, "required") == 0;
+}
+
 /* may.PERMISSION, for what a template leaves out. */
 static void set_may(struct page *p, const char *role)
 {

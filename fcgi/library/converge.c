@@ -11,17 +11,7 @@
 #define DRIFT_US (5 * MINUTE_US)
 #define OVERDUE_US (20 * SECOND_US)
 #define START_US HOUR_US /* how far a new agent looks back */
-#define BACKOFF_US (5 * MINUTE_US)
 #define ALL_TURNS 1000
-
-int64_t converge_backoff(int attempts)
-{
-    int64_t us = BACKOFF_US;
-
-    for (int i = 1; i < attempts && us < DAY_US; i++)
-        us *= 4;
-    return us < DAY_US ? us : DAY_US;
-}
 
 enum outcome converge_new(const struct conf *conf, struct db *db, struct converge **out,
                           struct err *err)

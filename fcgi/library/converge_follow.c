@@ -9,9 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BACKOFF_US (5 * MINUTE_US)
 #define CHECK_US (10 * MINUTE_US)
 #define OVERLAP_US (30 * SECOND_US) /* a transaction may commit so long after its time */
 #define NOT_MANAGED 12013           /* MCMDMErrorDomain: the profile is not there, or not ours */
+
+int64_t converge_backoff(int attempts)
+{
+    int64_t us = BACKOFF_US;
+
+    for (int i = 1; i < attempts && us < DAY_US; i++)
+        us *= 4;
+    return us < DAY_US ? us : DAY_US;
+}
 
 /* The first error of the chain, in words and with its code. In the arena. */
 static const char *error_text(struct arena *a, pl root, int64_t *code)
