@@ -273,99 +273,78 @@ static js certificate_object(const struct val *v)
     return o;
 }
 
-enum outcome part_certificates(struct part_call *c, js *root, struct err *err)
+/* Rows of an enrollment from `offset` on, at most `max`. */
+typedef enum outcome rows_fn(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
+                             struct arena *a, struct rows *out, struct err *err);
+
+static enum outcome list_of(struct part_call *c, rows_fn *fetch, int area,
+                            js (*object)(const struct val *v), js *root, struct err *err)
 {
     struct list l;
     enum outcome o = list_begin(&l, c, err);
 
     if (o == OK)
-        o = fleet_certificates(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena,
-                               &l.rows, err);
+        o = fetch(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows, err);
     if (o == OK)
-        o = list_start(&l, INV_CERTIFICATE, err);
+        o = list_start(&l, area, err);
     if (o != OK)
         return o;
     for (size_t i = 0; i < l.rows.n; i++)
-        js_append(l.items, certificate_object(row_at(&l.rows, i, 0)));
+        js_append(l.items, object(row_at(&l.rows, i, 0)));
     list_end(&l, root);
     return OK;
+}
+
+enum outcome part_certificates(struct part_call *c, js *root, struct err *err)
+{
+    return list_of(c, fleet_certificates, INV_CERTIFICATE, certificate_object, root, err);
+}
+
+static js app_data_object(const struct val *v)
+{
+    static const char *const kinds[] = {"?", "configuration", "attributes", "feedback"};
+    js one = js_object();
+
+    js_set_str(one, "Identifier", v[0].s);
+    js_set_str(one, "kind", kinds[v[1].i > 0 && v[1].i < 4 ? v[1].i : 0]);
+    api_set_time(one, "reported_at", v[2].i);
+    js_set(one, "content", parsed(v[3].s));
+    return one;
 }
 
 enum outcome part_app_data(struct part_call *c, js *root, struct err *err)
 {
-    static const char *const kinds[] = {"?", "configuration", "attributes", "feedback"};
-    struct list l;
-    enum outcome o = list_begin(&l, c, err);
+    return list_of(c, fleet_app_data, INV_NONE, app_data_object, root, err);
+}
 
-    if (o == OK)
-        o = fleet_app_data(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows,
-                           err);
-    if (o == OK)
-        o = list_start(&l, INV_NONE, err);
-    if (o != OK)
-        return o;
-    for (size_t i = 0; i < l.rows.n; i++) {
-        const struct val *v = row_at(&l.rows, i, 0);
-        js one = js_object();
+static js answer_object(const struct val *v)
+{
+    js one = js_object();
 
-        js_set_str(one, "Identifier", v[0].s);
-        js_set_str(one, "kind", kinds[v[1].i > 0 && v[1].i < 4 ? v[1].i : 0]);
-        api_set_time(one, "reported_at", v[2].i);
-        js_set(one, "content", parsed(v[3].s));
-        js_append(l.items, one);
-    }
-    list_end(&l, root);
-    return OK;
+    js_set_str(one, "request_type", v[0].s);
+    api_set_time(one, "reported_at", v[1].i);
+    js_set(one, "answer", parsed(v[2].s));
+    return one;
 }
 
 enum outcome part_answers(struct part_call *c, js *root, struct err *err)
 {
-    struct list l;
-    enum outcome o = list_begin(&l, c, err);
+    return list_of(c, fleet_answers, INV_NONE, answer_object, root, err);
+}
 
-    if (o == OK)
-        o = fleet_answers(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows,
-                          err);
-    if (o == OK)
-        o = list_start(&l, INV_NONE, err);
-    if (o != OK)
-        return o;
-    for (size_t i = 0; i < l.rows.n; i++) {
-        const struct val *v = row_at(&l.rows, i, 0);
-        js one = js_object();
+static js secret_object(const struct val *v)
+{
+    js one = js_object();
 
-        js_set_str(one, "request_type", v[0].s);
-        api_set_time(one, "reported_at", v[1].i);
-        js_set(one, "answer", parsed(v[2].s));
-        js_append(l.items, one);
-    }
-    list_end(&l, root);
-    return OK;
+    js_set_str(one, "kind", v[0].s);
+    api_set_text(one, "about", v[1].s);
+    api_set_time(one, "at", v[2].i);
+    return one;
 }
 
 enum outcome part_secrets(struct part_call *c, js *root, struct err *err)
 {
-    struct list l;
-    enum outcome o = list_begin(&l, c, err);
-
-    if (o == OK)
-        o = fleet_secrets(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows,
-                          err);
-    if (o == OK)
-        o = list_start(&l, INV_NONE, err);
-    if (o != OK)
-        return o;
-    for (size_t i = 0; i < l.rows.n; i++) {
-        const struct val *v = row_at(&l.rows, i, 0);
-        js one = js_object();
-
-        js_set_str(one, "kind", v[0].s);
-        api_set_text(one, "about", v[1].s);
-        api_set_time(one, "at", v[2].i);
-        js_append(l.items, one);
-    }
-    list_end(&l, root);
-    return OK;
+    return list_of(c, fleet_secrets, INV_NONE, secret_object, root, err);
 }
 
 static bool before_of(struct part_call *c, int64_t *before, struct err *err)

@@ -41,6 +41,11 @@ static void set_signed_in(struct page *p)
     set_may(p, s->password_due || console_factor_due(p->app, s) ? NULL : s->role);
 }
 
+static void page_good(struct page *p, const char *text)
+{
+    value_set_text(p->root, "good", text);
+}
+
 static void set_done(struct page *p)
 {
     const char *done = req_query(p->req, "done");
@@ -172,11 +177,6 @@ const char *page_text(const struct page *p, const char *key)
 void page_bad(struct page *p, const char *text)
 {
     value_set_text(p->root, "bad", arena_strdup(p->a, text));
-}
-
-void page_good(struct page *p, const char *text)
-{
-    value_set_text(p->root, "good", text);
 }
 
 /* "3 min ago", "in 12 days". */

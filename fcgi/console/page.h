@@ -53,9 +53,8 @@ bool page_confirmed(struct page *p);
 
 /* The text of a key. */
 const char *page_text(const struct page *p, const char *key);
-/* A notice above the page: what went wrong (in words), or what was done. */
+/* A notice above the page: what went wrong, in words. */
 void page_bad(struct page *p, const char *text);
-void page_good(struct page *p, const char *text);
 /* The HTTP status of a failure. */
 int page_status(enum outcome o);
 /* May the person see why, and mend it? Then it is shown in the form, else page_fail(). */

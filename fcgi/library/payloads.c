@@ -156,14 +156,6 @@ const struct payload_type *payload_at(size_t i)
     return i < payload_count() ? &types[i] : NULL;
 }
 
-const char *payload_flag_name(unsigned flag)
-{
-    for (size_t i = 0; i < NWORDS; i++)
-        if (words[i].flag == flag)
-            return words[i].word;
-    return "";
-}
-
 const char *payload_refuses(const struct payload_type *t, const struct device_facts *f)
 {
     const struct payload_os *os = &t->os[f->platform];

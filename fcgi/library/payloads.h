@@ -43,8 +43,6 @@ const struct payload_type *payload_find(const char *name);
 /* All of them, by name. */
 size_t payload_count(void);
 const struct payload_type *payload_at(size_t i);
-/* The word of one flag. */
-const char *payload_flag_name(unsigned flag);
 
 /* Why a device cannot have a payload of that type, in words ("is not for tvOS"), or NULL: it can,
  * as far as is known. */
