@@ -1,13 +1,11 @@
 /* converge_act.c: what is due becomes commands: see converge.h. */
 #include "library/converge_int.h"
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/uuid.h"
 #include "library/config_profile.h"
 #include "store/library.h"
 #include "store/who.h"
-#include "wire/plist.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,72 +157,6 @@ static enum outcome allowance(struct converge *c, const struct wanted_due *d, si
 
 /* ---- commands ---- */
 
-static void keys_set(pl command, const struct wanted_due *d, const struct library_version *v)
-{
-    if (d->wanted)
-        return; /* the file is filled in on delivery */
-    pl_set_str(command, d->kind == LIBRARY_PROFILE ? "Identifier" : "UUID",
-               d->kind == LIBRARY_PROFILE ? d->identifier : v->uuid);
-}
-
-static const char *request_type_of(const struct wanted_due *d)
-{
-    if (d->kind == LIBRARY_APP)
-        return d->wanted ? "InstallApplication" : "RemoveApplication";
-    if (d->kind == LIBRARY_PROVISIONING)
-        return d->wanted ? "InstallProvisioningProfile" : "RemoveProvisioningProfile";
-    return d->wanted ? "InstallProfile" : "RemoveProfile";
-}
-
-/* The property list, in the arena. */
-static enum outcome command_text(struct converge *c, const char *request_type, const char *uuid,
-                                 const struct wanted_due *d, const struct library_version *v,
-                                 struct bytes *out, struct err *err)
-{
-    struct buf xml = BUF_INIT(LIM_MB);
-    pl root = pl_new_dict(), command = pl_new_dict();
-    enum outcome o;
-
-    pl_set_str(command, "RequestType", request_type);
-    if (d != NULL)
-        keys_set(command, d, v);
-    pl_set(root, "Command", command);
-    pl_set_str(root, "CommandUUID", uuid);
-    o = pl_to_xml(root, &xml);
-    *out = o == OK ? arena_bytes(c->a, buf_bytes(&xml)) : bytes_of(NULL, 0);
-    pl_free(&root);
-    buf_free(&xml);
-    return out->p != NULL ? OK : err_set(err, ERROR, "the command cannot be written");
-}
-
-enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
-                              const char *dedupe_key, int64_t now, struct err *err)
-{
-    enum enqueue_outcome outcome;
-    char uuid[UUID_LEN + 1];
-    struct bytes body;
-    int64_t id;
-    enum outcome o;
-
-    uuid_v4(uuid);
-    o = command_text(c, request_type, uuid, NULL, NULL, &body, err);
-    struct enqueue e = {.uuid = uuid,
-                        .request_type = request_type,
-                        .body = body,
-                        .idents = &ident,
-                        .n = 1,
-                        .dedupe_key = dedupe_key,
-                        .actor = CONVERGE_ACTOR,
-                        .push = true,
-                        .push_keep_s = c->conf->apns_expiration_s,
-                        .now = now,
-                        .outcomes = &outcome,
-                        .enrollment_ids = &id};
-    if (o == OK)
-        o = queue_add(c->db, &e, err);
-    return o == NOT_FOUND ? OK : o; /* it left, or has such a command already */
-}
-
 static enum outcome queue_batch(struct converge *c, const struct batch_of *b, int64_t now,
                                 struct err *err)
 {
@@ -237,13 +169,11 @@ static enum outcome queue_batch(struct converge *c, const struct batch_of *b, in
 
     uuid_v4(uuid);
     snprintf(key, sizeof key, "item:%lld", (long long)d->item_id);
-    o = d->kind == LIBRARY_APP
-            ? converge_app_command(c, d, &b->version, uuid, &body, err)
-            : command_text(c, request_type_of(d), uuid, d, &b->version, &body, err);
+    o = converge_item_command(c, d, &b->version, uuid, &body, err);
     if (o == INVALID) /* settings that were taken once and are none any more */
         return wanted_note(c->db, b->d, b->n, WANTED_FAILED, now + DAY_US, err->msg, c->a, err);
     struct enqueue e = {.uuid = uuid,
-                        .request_type = request_type_of(d),
+                        .request_type = converge_request_type(d),
                         .body = body,
                         .fill = file ? COMMAND_FILL_FILE : 0,
                         .fill_from = file ? b->version.id : 0,

@@ -1,50 +1,11 @@
-/* converge_app.c: apps: the command, and how far the device is with it: see converge.h. */
+/* converge_app.c: how far a device is with an app whose command it has taken: see converge.h. */
 #include "library/converge_int.h"
-
-#include "base/limits.h"
-#include "command/build.h"
-#include "library/apps.h"
-#include "wire/json.h"
 
 #include <stdio.h>
 
 #define ASK_MIN_US MINUTE_US
 #define ASK_MAX_US HOUR_US
 #define GIVE_UP_US (7 * DAY_US)
-
-enum outcome converge_app_command(struct converge *c, const struct wanted_due *d,
-                                  const struct library_version *v, const char *uuid,
-                                  struct bytes *out, struct err *err)
-{
-    struct buf xml = BUF_INIT(LIM_MB);
-    struct findings found;
-    char ignored[UUID_LEN + 1];
-    js keys = NULL;
-    pl root = NULL;
-    enum outcome o;
-
-    if (d->wanted) {
-        o = app_keys(d->identifier, d->settings, v->details, &keys, err);
-    } else {
-        keys = js_object();
-        js_set_str(keys, "Identifier", d->identifier);
-        o = OK;
-    }
-    if (o == OK)
-        o = command_build(c->a, d->wanted ? "InstallApplication" : "RemoveApplication", keys, &root,
-                          ignored, &found, err);
-    if (o == OK) {
-        pl_set_str(root, "CommandUUID", uuid);
-        o = pl_to_xml(root, &xml);
-    }
-    *out = o == OK ? arena_bytes(c->a, buf_bytes(&xml)) : bytes_of(NULL, 0);
-    if (o == OK && out->p == NULL)
-        o = err_set(err, ERROR, "out of memory");
-    js_free(&keys);
-    pl_free(&root);
-    buf_free(&xml);
-    return o;
-}
 
 /* What a status means that is final, in words; NULL: it is under way. */
 static const char *failure(const char *status)

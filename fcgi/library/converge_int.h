@@ -27,17 +27,19 @@ struct converge {
 enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct err *err) MUST_USE;
 enum outcome converge_newcomers(struct converge *c, int64_t now, struct err *err) MUST_USE;
 enum outcome converge_plan(struct converge *c, int64_t now, struct err *err) MUST_USE;
-/* converge_act.c: commands for what is due. */
-enum outcome converge_act(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* converge_send.c: the RequestType that installs or removes an item, and the whole command, in
+ * c->a. INVALID: settings of an app that were taken once and are none any more. */
+const char *converge_request_type(const struct wanted_due *d);
+enum outcome converge_item_command(struct converge *c, const struct wanted_due *d,
+                                   const struct library_version *v, const char *uuid,
+                                   struct bytes *out, struct err *err) MUST_USE;
 /* Queues a command for one enrollment that is not about an item. */
 enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
                               const char *dedupe_key, int64_t now, struct err *err) MUST_USE;
+/* converge_act.c: commands for what is due. */
+enum outcome converge_act(struct converge *c, int64_t now, struct err *err) MUST_USE;
 /* converge_app.c: apps whose command a device has taken. */
 enum outcome converge_apps(struct converge *c, int64_t now, struct err *err) MUST_USE;
-/* The command that installs or removes an app, in c->a. */
-enum outcome converge_app_command(struct converge *c, const struct wanted_due *d,
-                                  const struct library_version *v, const char *uuid,
-                                  struct bytes *out, struct err *err) MUST_USE;
 /* converge_follow.c: what became of them. since 0: those that were open for long. */
 enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
                              struct err *err) MUST_USE;
