@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "library/edit.h"
-#include "store/group.h"
+#include "store/assignment.h"
 #include "store/preview.h"
 #include "store/wanted.h"
 

@@ -6,6 +6,7 @@
 #include "library/edit.h"
 #include "store/filter.h"
 #include "store/group.h"
+#include "store/member.h"
 
 #define PREFIX "/api/v1/groups/"
 #define NAME_MAX 128

@@ -7,7 +7,9 @@
 #include "base/limits.h"
 #include "library/edit.h"
 #include "store/filter.h"
+#include "store/assignment.h"
 #include "store/group.h"
+#include "store/member.h"
 #include "store/library.h"
 
 #define IDS_MAX 1000

@@ -2,6 +2,7 @@
 #include "store/enrolgroup.h"
 
 #include "base/limits.h"
+#include "store/assignment.h"
 #include "store/group.h"
 #include "wire/json.h"
 

@@ -1,0 +1,208 @@
+/* member.c: see member.h. */
+#include "store/member.h"
+
+#include "base/limits.h"
+#include "store/audit.h"
+#include "store/group.h"
+
+#include <stdio.h>
+
+#define ACTOR_CHARS 128
+#define CHUNK 512
+
+static const struct sql MEMBERS = {
+    "group_members",
+    "SELECT e.id, e.ident, e.serial, e.device_name, m.since FROM group_member m JOIN enrollment e "
+    "ON e.id = m.device_id WHERE m.group_id = ? AND m.device_id > ? ORDER BY m.device_id LIMIT ?",
+    0};
+static const struct sql DEVICES = {
+    "group_devices",
+    "SELECT id FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND ident IN (%IN%)", 1};
+static const struct sql ADD_MEMBER = {
+    "group_add_member",
+    "INSERT INTO group_member (group_id, device_id, since) VALUES (?,?,?) ON DUPLICATE KEY UPDATE "
+    "since = since",
+    0};
+static const struct sql DROP_MEMBER = {
+    "group_drop_member",
+    "DELETE m FROM group_member m JOIN enrollment e ON e.id = m.device_id WHERE m.group_id = ? AND "
+    "e.ident IN (%IN%)",
+    1};
+static const struct sql COUNT = {
+    "group_count",
+    "UPDATE device_group SET members = (SELECT COUNT(*) FROM group_member WHERE group_id = ?) "
+    "WHERE id = ?",
+    0};
+static const struct sql ADD_TAG = {
+    "tag_add",
+    "INSERT INTO device_tag (device_id, tag, at, by_whom) VALUES (?,?,?,?) ON DUPLICATE KEY UPDATE "
+    "at = at",
+    0};
+static const struct sql DROP_TAG = {
+    "tag_drop",
+    "DELETE t FROM device_tag t JOIN enrollment e ON e.id = t.device_id WHERE t.tag = ? AND "
+    "e.ident IN (%IN%)",
+    1};
+static const struct sql TAGS = {
+    "tag_list", "SELECT tag, COUNT(*) FROM device_tag GROUP BY tag ORDER BY tag LIMIT ?", 0};
+
+static struct val page(size_t max)
+{
+    return val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
+}
+
+enum outcome group_members(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
+                           struct group_device **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &MEMBERS, (struct val[]){val_int(id), val_int(after), page(max)},
+                               3, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+
+        (*out)[*n] =
+            (struct group_device){v[0].i, v[1].s, val_text(&v[2]), val_text(&v[3]), v[4].i};
+    }
+    return OK;
+}
+
+/* ---- changing ---- */
+
+struct change {
+    int64_t group_id; /* with tag NULL */
+    struct group_edit *edit;
+    const char *tag;
+    const char *actor;
+    int64_t now;
+    struct arena *a;
+};
+
+static enum outcome run(struct db *db, db_unit_fn *fn, struct change *x, struct err *err)
+{
+    enum outcome o;
+
+    x->a = arena_new(LIM_ARENA_REQUEST);
+    o = x->a != NULL ? db_unit(db, fn, x, err) : err_set(err, ERROR, "out of memory");
+    arena_free(&x->a);
+    return o;
+}
+
+/* Adds the devices of idents: to group g (tag NULL), or a tag. */
+static enum outcome add_devices(struct db *db, struct change *x, struct err *err)
+{
+    struct group_edit *e = x->edit;
+    struct val list[CHUNK], args[CHUNK * 4];
+    enum outcome o = OK;
+
+    for (size_t from = 0, n; o == OK && from < e->nadd; from += n) {
+        struct rows r;
+        size_t k = 0;
+
+        n = e->nadd - from < CHUNK ? e->nadd - from : CHUNK;
+        for (size_t i = 0; i < n; i++)
+            list[i] = val_str(e->add[from + i]);
+        o = db_select_in(db, &DEVICES, NULL, 0, list, n, NULL, 0, x->a, &r, err);
+        if (o != OK)
+            return o;
+        e->unknown += n - r.n;
+        for (size_t i = 0; i < r.n; i++) {
+            if (x->tag == NULL)
+                args[k++] = val_int(x->group_id);
+            args[k++] = *row_at(&r, i, 0);
+            if (x->tag != NULL)
+                args[k++] = val_str(x->tag);
+            args[k++] = val_int(x->now);
+            if (x->tag != NULL)
+                args[k++] = val_cut(x->actor, ACTOR_CHARS);
+        }
+        o = db_exec_many(db, x->tag != NULL ? &ADD_TAG : &ADD_MEMBER, args, x->tag != NULL ? 4 : 3,
+                         r.n, NULL, err);
+    }
+    return o;
+}
+
+static enum outcome drop_devices(struct db *db, struct change *x, struct err *err)
+{
+    struct group_edit *e = x->edit;
+    struct val list[CHUNK], key = x->tag != NULL ? val_str(x->tag) : val_int(x->group_id);
+    enum outcome o = OK;
+
+    for (size_t from = 0, n; o == OK && from < e->nremove; from += n) {
+        n = e->nremove - from < CHUNK ? e->nremove - from : CHUNK;
+        for (size_t i = 0; i < n; i++)
+            list[i] = val_str(e->remove[from + i]);
+        o = db_exec_in(db, x->tag != NULL ? &DROP_TAG : &DROP_MEMBER, &key, 1, list, n, x->a, NULL,
+                       err);
+    }
+    return o;
+}
+
+static enum outcome edit_unit(struct db *db, void *arg, struct err *err)
+{
+    struct change *x = arg;
+    const char *name = x->tag;
+    bool filtered = false;
+    char detail[96];
+    enum outcome o = OK;
+
+    arena_reset(x->a);
+    x->edit->unknown = 0;
+    if (x->tag == NULL)
+        o = group_lock(db, x->group_id, x->a, &name, &filtered, err);
+    if (o == OK && filtered)
+        return err_set(err, INVALID, "the devices of this group are found by its filter");
+    if (o == OK)
+        o = add_devices(db, x, err);
+    if (o == OK)
+        o = drop_devices(db, x, err);
+    if (o == OK && x->tag == NULL)
+        o = db_exec(db, &COUNT, (struct val[]){val_int(x->group_id), val_int(x->group_id)}, 2, NULL,
+                    err);
+    if (o == OK)
+        o = wanted_touch(db, err);
+    if (o != OK)
+        return o;
+    snprintf(detail, sizeof detail, "add=%zu remove=%zu unknown=%zu", x->edit->nadd,
+             x->edit->nremove, x->edit->unknown);
+    return audit_add(db, x->actor, x->tag != NULL ? "tag.edit" : "group.edit", name, detail, err);
+}
+
+enum outcome group_edit(struct db *db, int64_t id, struct group_edit *e, const char *actor,
+                        int64_t now, struct err *err)
+{
+    struct change x = {.group_id = id, .edit = e, .actor = actor, .now = now};
+
+    return run(db, edit_unit, &x, err);
+}
+
+enum outcome tag_edit(struct db *db, const char *tag, struct group_edit *e, const char *actor,
+                      int64_t now, struct err *err)
+{
+    struct change x = {.edit = e, .tag = tag, .actor = actor, .now = now};
+
+    return run(db, edit_unit, &x, err);
+}
+
+enum outcome tag_list(struct db *db, struct arena *a, struct tag_count **out, size_t *n,
+                      struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &TAGS, (struct val[]){val_int(10000)}, 1, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        (*out)[*n] = (struct tag_count){row_at(&r, *n, 0)->s, row_at(&r, *n, 1)->i};
+    return OK;
+}

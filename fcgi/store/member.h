@@ -1,0 +1,36 @@
+/* member.h: who is in a group, and which device has which tag. Who is in a group defined by a
+ * filter is found by the agent (store/wanted.h). */
+#ifndef DROVER_STORE_MEMBER_H
+#define DROVER_STORE_MEMBER_H
+
+#include "store/db.h"
+
+struct group_device {
+    int64_t id;
+    const char *ident, *serial, *device_name;
+    int64_t since;
+};
+/* At most max (LIM_PAGE) devices of a group with ids above after. */
+enum outcome group_members(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
+                           struct group_device **out, size_t *n, struct err *err) MUST_USE;
+/* Puts devices into a static group and takes others out, by enrollment ids. INVALID: the group has
+ * a filter; NOT_FOUND: no such group. Ids of no enrolled device are counted in *unknown. */
+struct group_edit {
+    const char *const *add, *const *remove;
+    size_t nadd, nremove;
+    size_t unknown; /* out */
+};
+enum outcome group_edit(struct db *db, int64_t id, struct group_edit *e, const char *actor,
+                        int64_t now, struct err *err) MUST_USE;
+
+/* Gives a tag to devices and takes it from others. */
+enum outcome tag_edit(struct db *db, const char *tag, struct group_edit *e, const char *actor,
+                      int64_t now, struct err *err) MUST_USE;
+struct tag_count {
+    const char *tag;
+    int64_t devices;
+};
+enum outcome tag_list(struct db *db, struct arena *a, struct tag_count **out, size_t *n,
+                      struct err *err) MUST_USE;
+
+#endif
