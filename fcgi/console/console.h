@@ -63,6 +63,8 @@ bool console_confirm(struct app *app, struct req *req, const struct caller *call
 /* 403: the form does not carry its session's token. */
 void console_refuse_form(struct app *app, struct req *req, const struct caller *caller,
                          struct resp *resp);
+/* 413: what was sent is longer than max octets. */
+void console_too_long(struct app *app, struct req *req, size_t max, struct resp *resp);
 /* The page for a failure. */
 void console_fail(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                   const struct err *err);

@@ -219,6 +219,15 @@ void page_state(struct page *p, struct value *dict, const char *prefix, const ch
     value_set(v, "text", key ? value_text(p->a, page_text(p, key)) : NULL);
 }
 
+const char *page_size(struct page *p, int64_t octets)
+{
+    const char *s = octets < 10 * (int64_t)LIM_KB ? arena_fmt(p->a, "%lld B", (long long)octets)
+                    : octets < (int64_t)LIM_MB
+                        ? arena_fmt(p->a, "%lld KB", (long long)(octets / LIM_KB))
+                        : arena_fmt(p->a, "%.1f MB", (double)octets / LIM_MB);
+    return s ? s : "";
+}
+
 int64_t page_number(const char *s)
 {
     char *end;
@@ -299,6 +308,16 @@ void console_refuse_form(struct app *app, struct req *req, const struct caller *
     page_begin(&p, app, req, caller, resp, "error");
     err_set(&p.err, DENIED, "%s", page_text(&p, "error_csrf"));
     page_fail(&p);
+}
+
+void console_too_long(struct app *app, struct req *req, size_t max, struct resp *resp)
+{
+    struct page p;
+    page_begin(&p, app, req, NULL, resp, "error");
+    value_set_text(p.root, "message",
+                   words_fill(p.w, p.a, "error_too_long", page_size(&p, req->content_length),
+                              page_size(&p, (int64_t)max)));
+    page_show(&p, 413, "error");
 }
 
 void console_fail(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,

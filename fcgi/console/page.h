@@ -64,6 +64,8 @@ bool page_mendable(enum outcome o);
 void page_time(struct page *p, struct value *dict, const char *key, int64_t us);
 /* {name, text} of a state: text is "PREFIX_NAME" of the catalogue. */
 void page_state(struct page *p, struct value *dict, const char *prefix, const char *name);
+/* A size in octets for people: "120 KB". */
+const char *page_size(struct page *p, int64_t octets);
 /* A number in the query or the form, 0 when there is none. */
 int64_t page_number(const char *s);
 /* "PATH?name=value", value percent-encoded; in the arena. */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/uuid.h"
+#include "http/multipart.h"
 #include "wire/encode.h"
 
 #include <ctype.h>
@@ -22,6 +23,9 @@ struct req_state {
     char *const *vars;
     struct req_source src;
     bool at_end; /* the web server has nothing more to say */
+    bool split;  /* the body was split into parts: */
+    struct part *parts;
+    size_t nparts;
 };
 
 static const struct {
@@ -288,19 +292,56 @@ void req_query_each(struct req *r, bool (*fn)(const char *name, const char *valu
     pairs_each(r, bytes_str(r->query), fn, arg);
 }
 
-const char *req_form(struct req *r, const char *name)
+/* The parts of a form with files, split at the first question; none when it is broken. */
+static const struct part *parts_of(struct req *r, size_t *n)
 {
-    struct wanted w = {name, NULL};
-    if (strcmp(req_media_type(r), "application/x-www-form-urlencoded") == 0)
-        pairs_each(r, r->body, is_wanted, &w);
-    return w.value;
+    struct req_state *s = r->env_;
+    struct err ignored = {.outcome = OK};
+    if (!s->split &&
+        multipart_read(r->arena, r->content_type, r->body, &s->parts, &s->nparts, &ignored) != OK)
+        s->nparts = 0;
+    s->split = true;
+    *n = s->nparts;
+    return s->parts;
 }
 
 void req_form_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
                    void *arg)
 {
-    if (strcmp(req_media_type(r), "application/x-www-form-urlencoded") == 0)
+    const char *type = req_media_type(r);
+    if (strcmp(type, "application/x-www-form-urlencoded") == 0)
         pairs_each(r, r->body, fn, arg);
+    if (strcmp(type, "multipart/form-data") != 0)
+        return;
+    size_t n;
+    const struct part *p = parts_of(r, &n);
+    for (size_t i = 0; i < n; i++)
+        if (p[i].text && !fn(p[i].name, p[i].text, arg))
+            return;
+}
+
+const char *req_form(struct req *r, const char *name)
+{
+    struct wanted w = {name, NULL};
+    req_form_each(r, is_wanted, &w);
+    return w.value;
+}
+
+bool req_form_file(struct req *r, const char *name, struct bytes *out, const char **filename)
+{
+    size_t n = 0;
+    const struct part *p = NULL;
+    if (strcmp(req_media_type(r), "multipart/form-data") == 0)
+        p = parts_of(r, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (!p[i].filename || strcmp(p[i].name, name) != 0 || (!*p[i].filename && !p[i].body.n))
+            continue;
+        *out = p[i].body;
+        if (filename)
+            *filename = p[i].filename;
+        return true;
+    }
+    return false;
 }
 
 /* RFC 6265 section 4.2: "name=value; name=value", a value possibly between quotes. */

@@ -52,11 +52,15 @@ const char *req_query(struct req *r, const char *name);
 /* Every parameter in order; fn returns false to stop. */
 void req_query_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
                     void *arg);
-/* A field of an application/x-www-form-urlencoded body; NULL when absent. */
+/* A field of a form's body, application/x-www-form-urlencoded or multipart/form-data; NULL when
+ * absent. A file is no field. */
 const char *req_form(struct req *r, const char *name);
 /* Every field of such a body in order; fn returns false to stop. */
 void req_form_each(struct req *r, bool (*fn)(const char *name, const char *value, void *arg),
                    void *arg);
+/* A file of a form (multipart/form-data): its octets, within the body, and its name in *filename
+ * (may be NULL). False: none was chosen. */
+bool req_form_file(struct req *r, const char *name, struct bytes *out, const char **filename);
 /* A cookie's value; NULL when absent. */
 const char *req_cookie(struct req *r, const char *name);
 /* The media type without parameters, lower case. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "console/console.h"
 #include "route/gate.h"
 
 static const struct {
@@ -88,10 +89,15 @@ static bool type_allowed(const struct route *row, struct req *req)
     return false;
 }
 
-static bool admit_length(const struct route *row, const struct req *req, struct resp *resp)
+static bool admit_length(struct app *app, const struct route *row, struct req *req,
+                         struct resp *resp)
 {
     if (req->content_length < 0 || (uint64_t)req->content_length <= row->body_max)
         return true;
+    if (row->gate == GATE_CONSOLE && app->console) {
+        console_too_long(app, req, row->body_max, resp);
+        return false;
+    }
     refuse(row->gate, resp, 413, "The body has %lld bytes; at most %zu are taken here.",
            (long long)req->content_length, row->body_max);
     return false;
@@ -136,7 +142,7 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
         answer_405(gate, resp, allowed);
         return;
     }
-    if (!admit_length(row, req, resp))
+    if (!admit_length(app, row, req, resp))
         return;
     if (!type_allowed(row, req)) {
         refuse(row->gate, resp, 415, "Unsupported content type; expected: %s", row->types);

@@ -30,7 +30,12 @@ static void handle(struct app *app, struct req *req, const struct caller *caller
     (void)caller;
     const char *q = req_query(req, "message");
     const char *c = req_cookie(req, "session");
-    const char *f = req_form(req, "name");
+    const char *f = req_form(req, "name"), *file = NULL;
+    struct bytes content = {0};
+    if (req_form_file(req, "file", &content, &file))
+        resp_header(resp, "X-File", file);
+    FUZZ_CHECK(!file ||
+               (content.p >= req->body.p && content.p + content.n <= req->body.p + req->body.n));
     resp_text(resp, 200, "%s", q ? q : "");
     resp_header(resp, "X-Cookie", c ? c : "");
     if (f)
@@ -40,7 +45,7 @@ static void handle(struct app *app, struct req *req, const struct caller *caller
 const struct route routes[] = {
     {PROGRAM_MDM, METHOD_ANY, "/open/*", GATE_OPEN, handle, 4096, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/form", GATE_OPEN, handle, 4096,
-     "application/x-www-form-urlencoded", NULL},
+     "application/x-www-form-urlencoded multipart/form-data", NULL},
     {PROGRAM_MDM, METHOD_PUT, "/mdm", GATE_DEVICE, handle, 4096, NULL, NULL},
 };
 const size_t routes_n = sizeof routes / sizeof routes[0];
@@ -60,9 +65,10 @@ static void check_answer(struct resp *resp, struct req *req)
 }
 
 /* Cuts text into "name=value" lines; what follows the empty line is the body. */
-static struct bytes split(char *text, char *vars[VARS_MAX + 1])
+static struct bytes split(char *text, size_t len, char *vars[VARS_MAX + 1])
 {
     size_t n = 0;
+    const char *end = text + len;
     while (*text && *text != '\n' && n < VARS_MAX) {
         char *line = text;
         text += strcspn(text, "\n");
@@ -74,7 +80,7 @@ static struct bytes split(char *text, char *vars[VARS_MAX + 1])
     vars[n] = NULL;
     if (*text == '\n')
         text++;
-    return bytes_str(text);
+    return bytes_of(text, (size_t)(end - text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -97,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     }
     char *vars[VARS_MAX + 1];
     char *text = arena_strndup(a, (const char *)p, n);
-    struct bytes body = split(text, vars);
+    struct bytes body = split(text, n, vars);
     struct req *req = NULL;
     struct resp resp;
     resp_init(&resp);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "http/req.h"
 
@@ -220,6 +221,99 @@ static void forms(void **state)
     assert_null(req_form(r, "a"));
 }
 
+#define MULTIPART "CONTENT_TYPE=multipart/form-data; boundary=\"--x y\""
+
+static struct req *form(const char *type, const char *body, size_t n)
+{
+    struct req *r;
+    arena_reset(a);
+    feed = (struct feed){.p = body, .n = n, .step = 7};
+    assert_int_equal(req_new(a, VARS("REQUEST_URI=/", (char *)type),
+                             (struct req_source){feed_read, &feed}, &r, &err),
+                     OK);
+    assert_int_equal(req_read_body(r, 100000, &err), OK);
+    return r;
+}
+
+static bool count_field(const char *name, const char *value, void *arg)
+{
+    (void)name, (void)value;
+    ++*(int *)arg;
+    return true;
+}
+
+static void forms_with_files(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "a preamble\r\n----x y  \r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nt\r\n"
+        "----x y\r\ncontent-disposition: form-data; x=\"a;name=no\"; name=\"a%22\"\r\n\r\n"
+        "one\r\ntwo\r\n----x yz\r\n\r\n"
+        "----x y\r\nContent-Disposition: form-data; name=\"file\"; filename=\"C:\\d\\p.bin\"\r\n"
+        "Content-Type: application/x\r\n\r\n\0\x01\r\n--\r\n\r\n"
+        "----x y\r\nContent-Disposition: form-data; name=none; filename=\"\"\r\n\r\n\r\n"
+        "----x y\r\nContent-Disposition: form-data; name=empty\r\n\r\n\r\n"
+        "----x y\r\nContent-Disposition: form-data; name=nul\r\n\r\na\0b\r\n"
+        "----x y\r\n\r\nwithout a name\r\n"
+        "----x y--\r\nan epilogue\r\n----x y\r\n";
+    struct req *r = form(MULTIPART, body, sizeof body - 1);
+    struct bytes file;
+    const char *name;
+    int fields = 0;
+    assert_string_equal(req_form(r, "csrf"), "t");
+    assert_string_equal(req_form(r, "a\""), "one\r\ntwo\r\n----x yz\r\n");
+    assert_string_equal(req_form(r, "empty"), "");
+    assert_null(req_form(r, "nul"));
+    assert_null(req_form(r, "file"));
+    assert_null(req_form(r, "no"));
+    assert_true(req_form_file(r, "file", &file, &name));
+    assert_true(bytes_equal(file, bytes_of("\0\x01\r\n--\r\n", 8)));
+    assert_string_equal(name, "p.bin");
+    assert_false(req_form_file(r, "none", &file, &name));
+    assert_false(req_form_file(r, "csrf", &file, &name));
+    req_form_each(r, count_field, &fields);
+    assert_int_equal(fields, 3);
+}
+
+static void forms_with_files_that_are_broken(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "",
+        "--b",
+        "--b\r\n",
+        "--b--\r\n",
+        "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx",
+        "--b\r\nContent-Disposition: form-data; name=a\r\n",
+        "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n--b--",
+        "--b x\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--b--",
+        "--b\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n--b--"};
+    struct bytes file;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct req *r =
+            form("CONTENT_TYPE=multipart/form-data; boundary=b", bodies[i], strlen(bodies[i]));
+        assert_null(req_form(r, "a"));
+        assert_false(req_form_file(r, "a", &file, NULL));
+    }
+    static const char good[] = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--b--";
+    static char *const types[] = {
+        "CONTENT_TYPE=multipart/form-data",
+        "CONTENT_TYPE=multipart/form-data; boundary=", "CONTENT_TYPE=multipart/mixed; boundary=b"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        assert_null(req_form(form(types[i], good, sizeof good - 1), "a"));
+    assert_string_equal(
+        req_form(form("CONTENT_TYPE=multipart/form-data; boundary=b", good, sizeof good - 1), "a"),
+        "x");
+    /* one boundary after the other: too many parts are none */
+    struct buf many = BUF_INIT(100000);
+    for (int i = 0; i < 5000; i++)
+        buf_str(&many, "--b\r\n\r\n\r\n");
+    buf_str(&many, good);
+    assert_null(
+        req_form(form("CONTENT_TYPE=multipart/form-data; boundary=b", many.data, many.len), "a"));
+    buf_free(&many);
+}
+
 static void cookies(void **state)
 {
     (void)state;
@@ -243,11 +337,12 @@ static void ids_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lighttpd),        cmocka_unit_test(path_sources),
-        cmocka_unit_test(hostile_targets), cmocka_unit_test(lengths),
-        cmocka_unit_test(declared_bodies), cmocka_unit_test(undeclared_bodies),
-        cmocka_unit_test(queries),         cmocka_unit_test(forms),
-        cmocka_unit_test(cookies),         cmocka_unit_test(ids_differ),
+        cmocka_unit_test(lighttpd),         cmocka_unit_test(path_sources),
+        cmocka_unit_test(hostile_targets),  cmocka_unit_test(lengths),
+        cmocka_unit_test(declared_bodies),  cmocka_unit_test(undeclared_bodies),
+        cmocka_unit_test(queries),          cmocka_unit_test(forms),
+        cmocka_unit_test(forms_with_files), cmocka_unit_test(forms_with_files_that_are_broken),
+        cmocka_unit_test(cookies),          cmocka_unit_test(ids_differ),
     };
     a = arena_new(4 * LIM_MB);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,6 +300,17 @@ static void what_administers_wants_a_proof(void **state)
     assert_string_equal(a.role, "helpdesk");
 }
 
+static void what_is_too_long_is_told_on_a_page(void **state)
+{
+    (void)state;
+    sign_in("viewer");
+    char *body = arena_alloc(arena, LIM_BODY_FORM + 2);
+    memset(body, 'x', LIM_BODY_FORM + 1);
+    assert_int_equal(ask(METHOD_POST, "/account", body), 413);
+    assert_non_null(strstr(buf_cstr(&resp.body), "<h1>"));
+    assert_non_null(strstr(buf_cstr(&resp.body), "at most 64 KB"));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -351,6 +362,7 @@ int main(void)
         cmocka_unit_test(the_web_servers_own_people),
         cmocka_unit_test(remote_roles_that_are_refused),
         cmocka_unit_test(what_administers_wants_a_proof),
+        cmocka_unit_test(what_is_too_long_is_told_on_a_page),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
