@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "proc/signer.h"
+#include "scep/authority.h"
 #include "scep/crl.h"
 #include "store/crl.h"
 #include "store/trust.h"
@@ -18,58 +19,10 @@
 
 #define CERTS_MAX 64
 
-/* The signer tells its own CAs. While it does not run, as at set-up, the file of the first is for
- * everybody, unless there were others since. */
 static enum outcome own_cas(struct ctl *c, struct sign_authority *own, size_t *n, struct err *err)
 {
-    struct bytes pem;
-    size_t one;
-    char *path = arena_fmt(c->arena, "%s/ca.pem", c->conf->signer_dir);
-    char *later = arena_fmt(c->arena, "%s/ca.current", c->conf->signer_dir);
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
-    if (sign_authorities(c->arena, own, n, err) == OK)
-        return OK;
-    own[0] = (struct sign_authority){.generation = 1};
-    *n = 1;
-    if (later && path && access(later, F_OK) != 0 &&
-        ctl_file(c, path, LIM_BODY_SCEP, &pem, err) == OK)
-        return cert_from_pem(c->arena, pem, &own[0].ca_der, 1, &one, err);
-    return err_set(err, NOT_FOUND,
-                   "there is no device CA in %s, or the signer that knows it does not answer; "
-                   "droverctl ca init makes the first",
-                   c->conf->signer_dir);
-}
-
-static void add_pem(struct buf *out, struct bytes der, const char *subject)
-{
-    buf_fmt(out, "# %s\n", subject);
-    cert_to_pem(der, out);
-}
-
-enum outcome ctl_ca_bundle(struct ctl *c, struct db *db, struct buf *out, struct err *err)
-{
-    struct sign_authority own[SIGN_AUTHORITIES_MAX];
-    struct cert_info info[SIGN_AUTHORITIES_MAX];
-    struct trust_ca *list;
-    size_t n, k = 0;
-    enum outcome o = own_cas(c, own, &k, err);
-    for (size_t i = 0; o == OK && i < k; i++) {
-        o = cert_info_read(c->arena, own[i].ca_der, &info[i], err);
-        if (o == OK)
-            add_pem(out, own[i].ca_der, info[i].subject);
-    }
-    if (o == OK)
-        o = trust_ca_list(db, c->arena, &list, &n, err);
-    for (size_t i = 0; o == OK && i < n; i++) {
-        bool ours = false;
-        for (size_t m = 0; m < k; m++)
-            ours |= memcmp(list[i].sha256, info[m].sha256, sizeof info[m].sha256) == 0;
-        if (!ours)
-            add_pem(out, list[i].der, list[i].subject);
-    }
-    if (o != OK)
-        return o;
-    return buf_failed(out) ? err_set(err, ERROR, "the bundle is too long") : OK;
+    return authority_own(c->conf, c->arena, own, n, err);
 }
 
 static enum outcome reload(struct ctl *c, struct err *err)
@@ -99,7 +52,8 @@ static int bundle_write(struct ctl *c, struct db *db, bool force, bool tell)
     struct buf b = BUF_INIT(LIM_BODY_API);
     struct bytes old;
     struct err err;
-    enum outcome o = ctl_ca_bundle(c, db, &b, &err);
+    sign_client_setup(c->conf->run_dir, SIGN_CTL);
+    enum outcome o = authority_bundle(c->conf, db, c->arena, &b, &err);
     bool same = o == OK && ctl_file(c, c->conf->ca_bundle, LIM_BODY_API, &old, &err) == OK &&
                 bytes_equal(old, buf_bytes(&b));
     if (o == OK && (!same || force)) {

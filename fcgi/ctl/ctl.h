@@ -86,9 +86,6 @@ enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes 
 enum outcome ctl_file_replace(struct ctl *c, const char *path, struct bytes content, mode_t mode,
                               struct err *err) MUST_USE;
 
-/* The CAs that device certificates are verified with, as PEM: what the bundle should hold. */
-enum outcome ctl_ca_bundle(struct ctl *c, struct db *db, struct buf *out, struct err *err) MUST_USE;
-
 /* A list on standard output: aligned columns, or with json an array of objects. A time is in
  * microseconds and printed as RFC 3339; NULL is "-" or null. Control characters are escaped. */
 enum ctl_kind { CTL_TEXT, CTL_INT, CTL_TIME };

@@ -8,33 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes *out,
                       struct err *err)
 {
-    bool in = strcmp(path, "-") == 0;
-    int fd = in ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    struct buf b = BUF_INIT(max);
-    char part[16384];
-    ssize_t n;
-    enum outcome o = OK;
-
-    *out = bytes_of(NULL, 0);
-    if (fd < 0)
-        return err_set(err, errno == ENOENT ? NOT_FOUND : ERROR, "%s: %s", path, strerror(errno));
-    while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
-        if (n > 0)
-            buf_add(&b, part, (size_t)n);
-    if (n < 0)
-        o = err_set(err, ERROR, "%s: %s", path, strerror(errno));
-    else if (buf_failed(&b))
-        o = err_set(err, INVALID, "%s: longer than %zu octets", path, max);
-    if (!in)
-        close(fd);
-    if (o == OK && (*out = arena_bytes(c->arena, buf_bytes(&b))).p == NULL)
-        o = err_set(err, ERROR, "%s: out of memory", path);
-    explicit_bzero(part, sizeof(part)); /* it may have been a key */
-    buf_wipe(&b);
-    return o;
+    if (strcmp(path, "-") == 0)
+        return file_read_fd(STDIN_FILENO, path, max, c->arena, out, err);
+    return file_read(path, max, c->arena, out, err);
 }
 
 /* So that the new name survives a power cut. */

@@ -473,7 +473,7 @@ static const struct op {
     [SIGN_OP_PING] = {"ping", op_ping, EVERYBODY, false},
     [SIGN_OP_CERTIFICATE] = {"certificate", op_certificate, EVERYBODY, false},
     [SIGN_OP_SCEP_OPEN] = {"scep-open", op_scep_open, MDM, true},
-    [SIGN_OP_ISSUE] = {"issue", op_issue, MDM | CTL, true},
+    [SIGN_OP_ISSUE] = {"issue", op_issue, MDM, true},
     [SIGN_OP_SCEP_REPLY] = {"scep-reply", op_scep_reply, MDM, true},
     [SIGN_OP_PROFILE] = {"profile", op_profile, EVERYBODY, true},
     [SIGN_OP_UNSEAL] = {"unseal", op_unseal, EVERYBODY, true},
@@ -487,7 +487,7 @@ static const struct op {
     [SIGN_OP_KEY_NEW] = {"key-new", signer_op_key_new, CONSOLE | CTL, true},
     [SIGN_OP_KEY_ADOPT] = {"key-adopt", signer_op_key_adopt, CONSOLE | CTL, true},
     [SIGN_OP_VENDOR_SIGN] = {"vendor-sign", signer_op_vendor_sign, CONSOLE | CTL, true},
-    [SIGN_OP_PKCS12] = {"pkcs12", op_pkcs12, MDM | AGENT, true},
+    [SIGN_OP_PKCS12] = {"pkcs12", op_pkcs12, MDM | AGENT | CTL, true},
     [SIGN_OP_TOTP_CHECK] = {"totp-check", op_totp_check, CONSOLE, true},
 };
 

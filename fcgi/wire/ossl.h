@@ -10,6 +10,8 @@
 struct pkey {
     EVP_PKEY *k;
 };
+/* Takes k over, also when it fails. ERROR: k is NULL, or memory. */
+enum outcome pkey_wrap(EVP_PKEY *k, struct pkey **out, struct err *err) MUST_USE;
 
 /* Fills err with the text and, after it, what OpenSSL's error queue says first; empties the queue.
  * Returns o. */

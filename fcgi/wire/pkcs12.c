@@ -33,3 +33,37 @@ enum outcome pkcs12_write(const struct pkey *key, struct bytes cert_der, const c
     ERR_clear_error();
     return o;
 }
+
+enum outcome pkcs12_read(struct arena *a, struct bytes pkcs12, const char *password,
+                         struct pkey **key, struct bytes *cert_der, struct err *err)
+{
+    const unsigned char *at = pkcs12.p;
+    PKCS12 *p = d2i_PKCS12(NULL, &at, (long)pkcs12.n);
+    EVP_PKEY *k = NULL;
+    X509 *x = NULL;
+    unsigned char *der = NULL;
+    enum outcome o = OK;
+    *key = NULL;
+    *cert_der = bytes_of(NULL, 0);
+    if (!p)
+        return err_ossl(err, INVALID, "this is no PKCS#12");
+    if (!PKCS12_verify_mac(p, password, -1))
+        o = err_set(err, DENIED, "the PKCS#12 has another password");
+    else if (!PKCS12_parse(p, password, &k, &x, NULL) || !k || !x)
+        o = err_ossl(err, INVALID, "the PKCS#12 has no key and certificate");
+    int n = o == OK ? i2d_X509(x, &der) : 0;
+    if (n > 0)
+        *cert_der = arena_bytes(a, bytes_of(der, (size_t)n));
+    if (o == OK && !cert_der->p)
+        o = err_set(err, ERROR, "out of memory");
+    if (o == OK) {
+        o = pkey_wrap(k, key, err);
+        k = NULL;
+    }
+    OPENSSL_free(der);
+    EVP_PKEY_free(k);
+    X509_free(x);
+    PKCS12_free(p);
+    ERR_clear_error();
+    return o;
+}

@@ -10,5 +10,9 @@
  * friendlyName. INVALID: the key is not the certificate's. */
 enum outcome pkcs12_write(const struct pkey *key, struct bytes cert_der, const char *name,
                           const char *password, struct buf *out, struct err *err) MUST_USE;
+/* Reads what pkcs12_write() wrote: the key, the caller's, and the certificate as DER in a. DENIED:
+ * another password; INVALID: no PKCS#12 with a key and a certificate. */
+enum outcome pkcs12_read(struct arena *a, struct bytes pkcs12, const char *password,
+                         struct pkey **key, struct bytes *cert_der, struct err *err) MUST_USE;
 
 #endif

@@ -37,7 +37,7 @@ enum outcome sign_issue_identity(struct arena *a, const struct sign_issue *issue
                                  struct bytes *cert_der, struct err *err) MUST_USE;
 /* Makes a key and issues its identity, under the rules of sign_issue_identity(), as a PKCS#12 whose
  * random password is made there too: the key is known to nobody else until the profile has it. For
- * the mdm and agent roles. INVALID besides: key_type is neither "RSA" (2048, 3072, 4096) nor "EC"
+ * all but the console. INVALID besides: key_type is neither "RSA" (2048, 3072, 4096) nor "EC"
  * (256). All in a, which is to be wiped. */
 struct sign_pkcs12 {
     const char *key_type;

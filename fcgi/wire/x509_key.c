@@ -13,7 +13,7 @@
 #define PKEY_PEM_MAX (16u * 1024u)
 #define CSR_RSA_BITS_MAX 8192 /* checking a signature of a larger key is work for nothing */
 
-static enum outcome pkey_wrap(EVP_PKEY *k, struct pkey **out, struct err *err)
+enum outcome pkey_wrap(EVP_PKEY *k, struct pkey **out, struct err *err)
 {
     struct pkey *key = k ? malloc(sizeof *key) : NULL;
     if (!key) {

@@ -458,6 +458,11 @@ class Doctor(CtlTest):
 
     def test_hosts(self):
         self.finds("fail", "device", "TLS", tls_ca=False)
+        own = self.config(enroll__certificates=self.s.run["ca_file"])
+        found = self.doctor(tls_ca=False, config=own)
+        self.assertEqual([f["result"] for f in found if f["check"] == "device"][:2], ["warn", "ok"])
+        self.assertIn("[enroll] certificates", self.finds("warn", "device", tls_ca=False, config=own)["detail"])
+        self.assertEqual({f["result"] for f in found if f["check"] == "identity"}, {"ok"})
         self.finds("fail", "device", "cannot be reached",
                    config=self.config(server__device_url="https://localhost:1"))
         self.finds("fail", "console", "cannot be reached",

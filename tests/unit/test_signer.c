@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/signer.h"
+#include "wire/pkcs12.h"
 #include "wire/cms.h"
 #include "wire/encode.h"
 #include "wire/scepmsg.h"
@@ -305,9 +306,26 @@ static void operations_by_role(void **state)
         assert_int_equal(sign_scep_open(a, bytes_str("x"), &out, &cipher, &generation, &err),
                          DENIED);
         assert_int_equal(sign_scep_reply(a, &r, &out, &err), DENIED);
-        assert_int_equal(issue(csr(ec), "x", clock_now(), clock_now() + DAY_US, &out),
-                         not_mdm[i] == SIGN_CTL ? OK
-                                                : DENIED); /* the operator's check-up makes one */
+        assert_int_equal(issue(csr(ec), "x", clock_now(), clock_now() + DAY_US, &out), DENIED);
+        /* the check-up shows itself one to the web server */
+        const struct sign_pkcs12 ask = {.key_type = "EC",
+                                        .key_size = 256,
+                                        .common_name = "x",
+                                        .not_before = clock_now(),
+                                        .not_after = clock_now() + MINUTE_US};
+        struct bytes p12, cert;
+        const char *password;
+        struct pkey *key = NULL;
+        assert_int_equal(sign_pkcs12(a, &ask, &out, &p12, &password, &err),
+                         not_mdm[i] == SIGN_CONSOLE ? DENIED : OK);
+        if (not_mdm[i] == SIGN_CONSOLE)
+            continue;
+        assert_int_equal(pkcs12_read(a, p12, "another", &key, &cert, &err), DENIED);
+        assert_int_equal(pkcs12_read(a, out, password, &key, &cert, &err), INVALID);
+        assert_int_equal(pkcs12_read(a, p12, password, &key, &cert, &err), OK);
+        assert_true(bytes_equal(cert, out));
+        assert_int_equal(pkey_matches(key, cert, &err), OK);
+        pkey_free(&key);
     }
     sign_client_setup(dir, SIGN_AGENT);
     assert_int_equal(sign_profile(a, bytes_str("x"), &out, &err), OK); /* renewals */

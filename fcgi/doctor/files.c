@@ -1,5 +1,5 @@
-/* doctor_files.c: who may read and write what is on the disk, and whether there is room. */
-#include "ctl/doctor.h"
+/* files.c: who may read and write what is on the disk, and whether there is room. */
+#include "doctor/doctor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,14 +66,14 @@ static void check_apple(struct doctor *d)
     struct cert_info info;
     struct err err = {.outcome = OK};
     size_t n = 0;
-    if (!d->c->conf->apple_roots[0])
+    if (!d->conf->apple_roots[0])
         return; /* devices enrol without signed attributes */
-    enum outcome o = apple_roots_read(d->c->conf, d->c->arena, der, &n, &err);
+    enum outcome o = apple_roots_read(d->conf, d->arena, der, &n, &err);
     if (o != OK)
         doctor_note(d, FINDING_FAIL, "apple",
                     "put Apple's CA certificates there; INSTALL names them", "%s", err.msg);
     for (size_t i = 0; i < n; i++) {
-        if (cert_info_read(d->c->arena, der[i], &info, &err) != OK) {
+        if (cert_info_read(d->arena, der[i], &info, &err) != OK) {
             doctor_note(d, FINDING_FAIL, "apple", "take it out of the file", "%s", err.msg);
             continue;
         }
@@ -88,15 +88,15 @@ static void check_apple(struct doctor *d)
     }
 }
 
-static char *folder_of(struct ctl *c, const char *path)
+static char *folder_of(struct doctor *d, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash && slash > path ? arena_strndup(c->arena, path, (size_t)(slash - path)) : NULL;
+    return slash && slash > path ? arena_strndup(d->arena, path, (size_t)(slash - path)) : NULL;
 }
 
 void doctor_files(struct doctor *d)
 {
-    const struct conf *conf = d->c->conf;
+    const struct conf *conf = d->conf;
     const char *const passwords[] = {conf->db_mdm_password_file, conf->db_console_password_file,
                                      conf->db_agent_password_file, conf->db_owner_password_file};
     static const char *const keys[] = {"ca.key", "ra.key", "profile.key", "seal.key"};
@@ -104,18 +104,18 @@ void doctor_files(struct doctor *d)
     for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++)
         check_secret(d, passwords[i], S_IRWXO, "chmod o-rwx on it, and change the password");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char *path = arena_fmt(d->c->arena, "%s/%s", conf->signer_dir, keys[i]);
+        char *path = arena_fmt(d->arena, "%s/%s", conf->signer_dir, keys[i]);
         if (path)
             check_secret(d, path, S_IRWXG | S_IRWXO,
                          "chmod 600 on it; if others may have read it, make new keys");
     }
-    char *seal = arena_fmt(d->c->arena, "%s/seal.pub", conf->signer_dir);
+    char *seal = arena_fmt(d->arena, "%s/seal.pub", conf->signer_dir);
     if (seal)
         check_public(d, seal, "run droverctl ca init");
     check_public(d, conf->ca_bundle, "run droverctl ca bundle");
     check_apple(d);
     check_room(d, conf->state_dir);
-    char *logs = conf->log[0] == '/' ? folder_of(d->c, conf->log) : NULL;
+    char *logs = conf->log[0] == '/' ? folder_of(d, conf->log) : NULL;
     if (logs && strcmp(logs, conf->state_dir) != 0)
         check_room(d, logs);
 }

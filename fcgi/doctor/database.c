@@ -1,11 +1,13 @@
-/* doctor_db.c: the database: reached, of this version, with the rights it takes, and what stands in
- * it about agent, pushes and trusted CAs. */
-#include "ctl/doctor.h"
+/* database.c: the database: of this version, and what stands in it about agent, pushes and trusted
+ * CAs. */
+#include "doctor/doctor.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
+#include "scep/authority.h"
 #include "store/expiry.h"
 #include "store/checkup.h"
 #include "store/migrate.h"
@@ -14,32 +16,6 @@
 #include "store/unknown.h"
 
 #define CLOCK_MAX (2 * SECOND_US)
-
-static void check_account(struct doctor *d, enum db_role role, const char *mark, const char *user)
-{
-    struct buf missing = BUF_INIT(2 * LIM_KB), excess = BUF_INIT(2 * LIM_KB);
-    char *grants = arena_fmt(d->c->arena, "%s/grants.sql", ctl_sql_dir(d->c, NULL));
-    struct db *db = NULL;
-    struct err err = {.outcome = OK};
-    if (!grants || db_new(d->c->conf, role, &db, &err) != OK || db_ping(db, &err) != OK)
-        doctor_note(d, FINDING_FAIL, "database",
-                    "make the account, with the password of its password file, then run droverctl "
-                    "grants",
-                    "%s: %s", user, err.msg);
-    else if (checkup_rights(db, grants, mark, d->c->arena, &missing, &excess, &err) != OK)
-        doctor_note(d, FINDING_FAIL, "rights", "run droverctl grants", "%s: %s", user, err.msg);
-    else if (missing.len)
-        doctor_note(d, FINDING_FAIL, "rights", "run droverctl grants", "%s lacks %s", user,
-                    buf_cstr(&missing));
-    else if (excess.len)
-        doctor_note(d, FINDING_WARN, "rights", "revoke them: a program has the rights it needs",
-                    "%s has more than it needs: %s", user, buf_cstr(&excess));
-    else
-        doctor_note(d, FINDING_OK, "rights", NULL, "%s has the rights it needs", user);
-    db_free(&db);
-    buf_free(&missing);
-    buf_free(&excess);
-}
 
 static bool check_schema(struct doctor *d, struct db *db)
 {
@@ -63,7 +39,7 @@ static void check_clock(struct doctor *d, struct db *db)
 {
     struct err err;
     int64_t theirs, before = clock_now();
-    if (checkup_clock(db, d->c->arena, &theirs, &err) != OK) {
+    if (checkup_clock(db, d->arena, &theirs, &err) != OK) {
         doctor_note(d, FINDING_FAIL, "clock", "see the database", "%s", err.msg);
         return;
     }
@@ -80,14 +56,14 @@ static void check_agent(struct doctor *d, struct db *db)
     struct checkup_numbers k;
     struct err err;
     int64_t left;
-    enum outcome o = checkup_agent(db, d->c->arena, &holder, &left, &err);
+    enum outcome o = checkup_agent(db, d->arena, &holder, &left, &err);
     if (o != OK || left <= 0)
         doctor_note(d, FINDING_FAIL, "agent",
                     "start drover serve or drover agent: nothing is pushed", "%s",
                     o != OK ? err.msg : "no agent is running");
     else
         doctor_note(d, FINDING_OK, "agent", NULL, "%s works", holder);
-    if (checkup_numbers(db, d->c->arena, &k, &err) != OK)
+    if (checkup_numbers(db, d->arena, &k, &err) != OK)
         return;
     if (k.pushes_late)
         doctor_note(d, FINDING_WARN, "pushes", "see the agent's log; is APNs reachable?",
@@ -102,7 +78,7 @@ static void check_topic(struct doctor *d, struct db *db, const char *topic, cons
 {
     struct pushcert_row row;
     struct err err;
-    enum outcome o = pushcert_get(db, topic, d->c->arena, &row, &err);
+    enum outcome o = pushcert_get(db, topic, d->arena, &row, &err);
     if (o == NOT_FOUND)
         doctor_note(d, FINDING_FAIL, "push",
                     "droverctl pushcert add with the certificate of this very topic: another one "
@@ -119,17 +95,17 @@ static void check_topic(struct doctor *d, struct db *db, const char *topic, cons
 
 static void check_push(struct doctor *d, struct db *db)
 {
-    const char *enroll = d->c->conf->enroll_topic;
+    const char *enroll = d->conf->enroll_topic;
     struct topic_use *used;
     struct err err;
     bool seen = false;
     size_t n;
-    if (pushcert_topics_used(db, d->c->arena, &used, &n, &err) != OK) {
+    if (pushcert_topics_used(db, d->arena, &used, &n, &err) != OK) {
         doctor_note(d, FINDING_FAIL, "push", "see the database", "%s", err.msg);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        char *who = arena_fmt(d->c->arena, "%lld enrollments have", (long long)used[i].channels);
+        char *who = arena_fmt(d->arena, "%lld enrollments have", (long long)used[i].channels);
         check_topic(d, db, used[i].topic, who ? who : "enrollments have");
         seen |= strcmp(used[i].topic, enroll) == 0;
     }
@@ -148,15 +124,20 @@ static void check_bundle(struct doctor *d, struct db *db)
     struct buf want = BUF_INIT(LIM_BODY_API);
     struct bytes has;
     struct err err;
-    if (ctl_ca_bundle(d->c, db, &want, &err) != OK ||
-        ctl_file(d->c, d->c->conf->ca_bundle, LIM_BODY_API, &has, &err) != OK)
+    enum outcome o = authority_bundle(d->conf, db, d->arena, &want, &err);
+    if (o == OK)
+        o = file_read(d->conf->ca_bundle, LIM_BODY_API, d->arena, &has, &err);
+    if (o == DENIED)
+        doctor_note(d, FINDING_WARN, "bundle", "let everybody read it, or run droverctl doctor",
+                    "%s", err.msg);
+    else if (o != OK)
         doctor_note(d, FINDING_FAIL, "bundle", "run droverctl ca bundle", "%s", err.msg);
     else if (!bytes_equal(has, buf_bytes(&want)))
         doctor_note(d, FINDING_FAIL, "bundle", "run droverctl ca bundle",
-                    "%s does not hold the CAs that are trusted", d->c->conf->ca_bundle);
+                    "%s does not hold the CAs that are trusted", d->conf->ca_bundle);
     else
         doctor_note(d, FINDING_OK, "bundle", NULL, "%s holds the CAs that are trusted",
-                    d->c->conf->ca_bundle);
+                    d->conf->ca_bundle);
     buf_free(&want);
 }
 
@@ -167,7 +148,7 @@ static void check_lists(struct doctor *d, struct db *db)
     struct trust_crl *list;
     struct err err;
     size_t n;
-    if (trust_crl_list(db, d->c->arena, &list, &n, &err) != OK) {
+    if (trust_crl_list(db, d->arena, &list, &n, &err) != OK) {
         doctor_note(d, FINDING_FAIL, "revocation", "see the database", "%s", err.msg);
         return;
     }
@@ -187,7 +168,7 @@ static void check_restored(struct doctor *d, struct db *db)
     char at[CLOCK_TEXT_MAX];
     struct err err;
     int64_t restored;
-    if (unknown_restored_get(db, d->c->arena, &restored, &err) == OK && restored)
+    if (unknown_restored_get(db, d->arena, &restored, &err) == OK && restored)
         doctor_note(d, FINDING_WARN, "restored", "droverctl restored --settled, once all is",
                     "a backup was restored at %s; no rule ends unknown devices",
                     clock_rfc3339(restored, false, at));
@@ -202,7 +183,7 @@ static void check_calendar(struct doctor *d, struct db *db)
     struct expiry *e;
     struct err err;
     size_t n, told = 0;
-    if (expiry_list(db, clock_now() + EXPIRY_SOON_DAYS * DAY_US, LIM_PAGE, d->c->arena, &e, &n,
+    if (expiry_list(db, clock_now() + EXPIRY_SOON_DAYS * DAY_US, LIM_PAGE, d->arena, &e, &n,
                     &err) != OK) {
         doctor_note(d, FINDING_FAIL, "calendar", "see the database", "%s", err.msg);
         return;
@@ -212,7 +193,7 @@ static void check_calendar(struct doctor *d, struct db *db)
                     e[i].ends_at > clock_now() + EXPIRY_URGENT_DAYS * DAY_US;
         for (size_t k = 0; k < sizeof elsewhere / sizeof *elsewhere; k++)
             skip |= strcmp(e[i].kind, elsewhere[k]) == 0;
-        const char *what = arena_fmt(d->c->arena, "%s %s", expiry_title(e[i].kind), e[i].name);
+        const char *what = arena_fmt(d->arena, "%s %s", expiry_title(e[i].kind), e[i].name);
         if (skip || !what)
             continue;
         doctor_note_expiry(d, "calendar", what, e[i].ends_at, expiry_fix(e[i].kind));
@@ -223,31 +204,19 @@ static void check_calendar(struct doctor *d, struct db *db)
                     EXPIRY_SOON_DAYS);
 }
 
-void doctor_database(struct doctor *d)
+bool doctor_schema(struct doctor *d, struct db *db)
 {
-    const struct conf *conf = d->c->conf;
-    struct db *db = NULL;
-    struct err err;
-    if (db_new(conf, DB_OWNER, &db, &err) != OK || db_ping(db, &err) != OK) {
-        doctor_note(d, FINDING_FAIL, "database",
-                    "start MariaDB; see [database] hosts, socket, owner_user and its password file",
-                    "%s: %s", conf->db_owner_user, err.msg);
-        db_free(&db);
-        return;
-    }
-    doctor_note(d, FINDING_OK, "database", NULL, "%s reaches it", conf->db_owner_user);
     check_clock(d, db);
-    if (check_schema(d, db)) {
-        check_account(d, DB_MDM, "@mdm@", conf->db_mdm_user);
-        check_account(d, DB_CONSOLE, "@console@", conf->db_console_user);
-        check_account(d, DB_AGENT, "@agent@", conf->db_agent_user);
-        check_bundle(d, db);
-        check_lists(d, db);
-        check_agent(d, db);
-        check_push(d, db);
-        doctor_ways(d, db);
-        check_calendar(d, db);
-        check_restored(d, db);
-    }
-    db_free(&db);
+    return check_schema(d, db);
+}
+
+void doctor_state(struct doctor *d, struct db *db)
+{
+    check_bundle(d, db);
+    check_lists(d, db);
+    check_agent(d, db);
+    check_push(d, db);
+    doctor_ways(d, db);
+    check_calendar(d, db);
+    check_restored(d, db);
 }

@@ -1,11 +1,11 @@
-/* doctor_ways.c: can devices come in the ways that enrolment profiles and [account] promise? */
-#include "ctl/doctor.h"
+/* ways.c: can devices come in the ways that enrolment profiles and [account] promise? */
+#include "doctor/doctor.h"
 
 #include "store/enrollprofile.h"
 
 static void check_profile(struct doctor *d, const struct enrollprofile *p)
 {
-    const struct conf *conf = d->c->conf;
+    const struct conf *conf = d->conf;
     const struct enroll_content *c = &p->c;
     bool asks = c->login != ENROLL_LOGIN_NONE || c->assigned_only || c->encrypt ||
                 c->minimum_ios[0] || c->minimum_macos[0];
@@ -23,7 +23,7 @@ static void check_profile(struct doctor *d, const struct enrollprofile *p)
 
 static void check_accounts(struct doctor *d)
 {
-    const struct conf *conf = d->c->conf;
+    const struct conf *conf = d->conf;
     if (!conf->account_user_enrollment[0] && !conf->account_device_enrollment[0])
         return;
     if (!conf->apple_roots[0])
@@ -40,18 +40,18 @@ void doctor_ways(struct doctor *d, struct db *db)
     struct enrollprofile *p;
     struct err err = {.outcome = OK};
     size_t n = 0;
-    bool named = !d->c->conf->account_profile[0];
-    if (enrollprofile_list(db, d->c->arena, &p, &n, &err) != OK) {
+    bool named = !d->conf->account_profile[0];
+    if (enrollprofile_list(db, d->arena, &p, &n, &err) != OK) {
         doctor_note(d, FINDING_FAIL, "ways", "see the database", "%s", err.msg);
         return;
     }
     for (size_t i = 0; i < n; i++) {
         check_profile(d, &p[i]);
-        named |= strcmp(p[i].name, d->c->conf->account_profile) == 0;
+        named |= strcmp(p[i].name, d->conf->account_profile) == 0;
     }
     check_accounts(d);
     if (!named)
         doctor_note(d, FINDING_FAIL, "ways", "droverctl enroll-profile list",
                     "[account] profile: there is no enrolment profile \"%s\"",
-                    d->c->conf->account_profile);
+                    d->conf->account_profile);
 }

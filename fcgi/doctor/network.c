@@ -1,9 +1,9 @@
 /*
- * doctor_net.c: from outside, as a device and an administrator come: both hosts' TLS, and whether
+ * network.c: from outside, as a device and an administrator come: both hosts' TLS, and whether
  * each way to show an identity reaches the workers. For that the signer issues a certificate that
  * is good for ten minutes and bound to nothing; its key does not leave this process.
  */
-#include "ctl/doctor.h"
+#include "doctor/doctor.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -14,6 +14,7 @@
 #include "wire/encode.h"
 #include "wire/https.h"
 #include "wire/json.h"
+#include "wire/pkcs12.h"
 #include "wire/sign.h"
 
 #define TIMEOUT_MS 10000
@@ -67,10 +68,10 @@ static void fetch(struct doctor *d, struct https *h, const char *method, const c
                               .answer_max = 64 * LIM_KB,
                               .tell_expiry = true,
                               .arg = f};
-    *f = (struct fetched){.a = d->c->arena, .body = "", .error = ""};
+    *f = (struct fetched){.a = d->arena, .body = "", .error = ""};
     if (https_send(h, &r, fetch_done, &err) != OK) {
         f->outcome = err.outcome;
-        f->error = arena_strdup(d->c->arena, err.msg);
+        f->error = arena_strdup(d->arena, err.msg);
         return;
     }
     while (!f->done)
@@ -83,7 +84,7 @@ static void fetch(struct doctor *d, struct https *h, const char *method, const c
 
 static const char *url_add(struct doctor *d, const char *base, const char *path)
 {
-    const char *url = arena_fmt(d->c->arena, "%s%s", base, path);
+    const char *url = arena_fmt(d->arena, "%s%s", base, path);
     return url ? url : "";
 }
 
@@ -98,6 +99,24 @@ static void check_date(struct doctor *d, const char *check, const struct fetched
                     (long long)llabs(off) / SECOND_US, off < 0 ? "behind" : "ahead of");
 }
 
+/* The host may have its certificate from a CA that enrolment profiles bring along. */
+static void fetch_privately(struct doctor *d, struct https *h, const char *check, const char *base,
+                            struct fetched *f)
+{
+    const struct https_tls tls = {.ca_file = d->conf->enroll_certificates};
+    struct fetched again;
+    fetch(d, h, "GET", url_add(d, base, "/healthz"), &tls, NULL, 0, "", &again);
+    if (again.outcome == DENIED)
+        return;
+    *f = again;
+    d->tls_ca = d->conf->enroll_certificates;
+    doctor_note(d, FINDING_WARN, check,
+                "have people install that CA first, or take a certificate of a public CA",
+                "only the CA of [enroll] certificates vouches for %s: a device that has no "
+                "enrolment profile yet does not know it",
+                base);
+}
+
 /* True: it answers. */
 static bool check_host(struct doctor *d, struct https *h, const char *check, const char *key,
                        const char *base)
@@ -110,6 +129,8 @@ static bool check_host(struct doctor *d, struct https *h, const char *check, con
         return false;
     }
     fetch(d, h, "GET", url_add(d, base, "/healthz"), &tls, NULL, 0, "", &f);
+    if (f.outcome == DENIED && !d->tls_ca[0] && d->conf->enroll_certificates[0])
+        fetch_privately(d, h, check, base, &f);
     if (f.outcome == DENIED)
         doctor_note(
             d, FINDING_FAIL, check,
@@ -148,18 +169,19 @@ struct probe {
 
 static enum outcome probe_make(struct doctor *d, struct probe *p, struct err *err)
 {
-    struct buf csr = BUF_INIT(8 * LIM_KB), cms = BUF_INIT(16 * LIM_KB);
+    struct buf cms = BUF_INIT(16 * LIM_KB);
+    struct bytes der, pkcs12;
+    const char *password;
     int64_t now = clock_now();
-    enum outcome o = pkey_new_p256(&p->key, err);
+    enum outcome o = sign_pkcs12(d->arena,
+                                 &(struct sign_pkcs12){.key_type = "EC",
+                                                       .key_size = 256,
+                                                       .common_name = PROBE_BODY,
+                                                       .not_before = now - MINUTE_US,
+                                                       .not_after = now + 10 * MINUTE_US},
+                                 &der, &pkcs12, &password, err);
     if (o == OK)
-        o = csr_new(p->key, PROBE_BODY, NULL, NULL, &csr, err);
-    if (o == OK)
-        o = sign_issue_identity(d->c->arena,
-                                &(struct sign_issue){.csr_der = buf_bytes(&csr),
-                                                     .common_name = PROBE_BODY,
-                                                     .not_before = now - MINUTE_US,
-                                                     .not_after = now + 10 * MINUTE_US},
-                                &p->cert, err);
+        o = pkcs12_read(d->arena, pkcs12, password, &p->key, &p->cert, err);
     if (o == OK)
         o = pkey_to_pem(p->key, &p->key_pem, err);
     if (o == OK)
@@ -168,11 +190,10 @@ static enum outcome probe_make(struct doctor *d, struct probe *p, struct err *er
         cert_to_pem(p->cert, &p->cert_pem);
         buf_str(&p->signature, "Mdm-Signature: ");
         base64_add(&p->signature, buf_bytes(&cms));
-        buf_fmt(&p->proxy, "%s: :", d->c->conf->proxy_header);
+        buf_fmt(&p->proxy, "%s: :", d->conf->proxy_header);
         base64_add(&p->proxy, p->cert);
         buf_char(&p->proxy, ':');
     }
-    buf_free(&csr);
     buf_free(&cms);
     return o;
 }
@@ -195,7 +216,7 @@ static bool same(js answer, const char *key, const char *want)
 static void judge_variable(struct doctor *d, js answer, const char *cert_hex)
 {
     const char *verify = js_get_str(answer, "verify");
-    if (!d->c->conf->identity_variables)
+    if (!d->conf->identity_variables)
         return;
     if (!verify || strcmp(verify, "NONE") == 0 || strncmp(verify, "FAILED", 6) == 0)
         doctor_note(d, FINDING_FAIL, "identity",
@@ -219,28 +240,28 @@ static void judge_headers(struct doctor *d, js answer, const char *cert_hex,
 {
     bool trusted = false;
     js_get_bool(answer, "proxy_trusted", &trusted);
-    if (d->c->conf->identity_signature && !same(answer, "signature", signature_hex))
+    if (d->conf->identity_signature && !same(answer, "signature", signature_hex))
         doctor_note(d, FINDING_FAIL, "identity",
                     "let headers of 16 KB through (Apache: LimitRequestFieldSize, lighttpd: "
                     "server.max-request-field-size) and any proxy pass Mdm-Signature on",
                     "the header Mdm-Signature does not reach the workers as it was sent");
-    else if (d->c->conf->identity_signature)
+    else if (d->conf->identity_signature)
         doctor_note(d, FINDING_OK, "identity", NULL, "Mdm-Signature reaches the workers");
     if (!same(answer, "proxy", cert_hex))
         doctor_note(d, FINDING_OK, "identity", NULL, "%s from outside is taken away",
-                    d->c->conf->proxy_header);
+                    d->conf->proxy_header);
     else if (trusted)
         doctor_note(d, FINDING_FAIL, "identity",
                     "have the web server or proxy remove this header from what comes from outside, "
                     "or take its address out of [proxy] trust",
                     "anybody can pretend to be any device: %s from outside reaches the workers "
                     "and is believed",
-                    d->c->conf->proxy_header);
+                    d->conf->proxy_header);
     else
         doctor_note(d, FINDING_WARN, "identity",
                     "have the web server remove this header from what comes from outside",
                     "%s from outside reaches the workers; it is not believed",
-                    d->c->conf->proxy_header);
+                    d->conf->proxy_header);
 }
 
 static void check_identity(struct doctor *d, struct https *h)
@@ -265,8 +286,8 @@ static void check_identity(struct doctor *d, struct https *h)
     const char *headers[] = {buf_cstr(&p.signature), buf_cstr(&p.proxy)};
     sha256_hex(p.cert, cert_hex);
     sha256_hex(bytes_str(headers[0] + strlen("Mdm-Signature: ")), signature_hex);
-    fetch(d, h, "POST", url_add(d, d->c->conf->device_url, "/healthz/identity"), &tls, headers,
-          d->c->conf->proxy_header[0] ? 2 : 1, PROBE_BODY, &f);
+    fetch(d, h, "POST", url_add(d, d->conf->device_url, "/healthz/identity"), &tls, headers,
+          d->conf->proxy_header[0] ? 2 : 1, PROBE_BODY, &f);
     if (f.outcome != OK || f.status != 200 || js_parse(bytes_str(f.body), &answer, &err) != OK)
         doctor_note(d, FINDING_FAIL, "identity",
                     "the web server must accept client certificates of the CAs in [identity] "
@@ -285,18 +306,18 @@ static void check_identity(struct doctor *d, struct https *h)
 
 static void check_apns(struct doctor *d, struct https *h)
 {
-    const struct https_tls tls = {.ca_file = d->c->conf->apns_ca};
+    const struct https_tls tls = {.ca_file = d->conf->apns_ca};
     struct fetched f;
-    fetch(d, h, "GET", url_add(d, d->c->conf->apns_url, "/"), &tls, NULL, 0, "", &f);
+    fetch(d, h, "GET", url_add(d, d->conf->apns_url, "/"), &tls, NULL, 0, "", &f);
     /* Without a push certificate APNs answers with an error, or ends the handshake with an alert:
      * reached, both. */
     if (f.outcome == OK || (f.outcome != UNAVAILABLE && strstr(f.error, "alert")))
-        doctor_note(d, FINDING_OK, "apns", NULL, "%s can be reached", d->c->conf->apns_url);
+        doctor_note(d, FINDING_OK, "apns", NULL, "%s can be reached", d->conf->apns_url);
     else
         doctor_note(d, FINDING_FAIL, "apns",
                     "open TCP port 443 or 2197 to Apple's 17.0.0.0/8; with [apns] url on port 2197 "
                     "when 443 is closed; nothing may look into the TLS between",
-                    "%s cannot be reached: %s", d->c->conf->apns_url, f.error);
+                    "%s cannot be reached: %s", d->conf->apns_url, f.error);
 }
 
 void doctor_network(struct doctor *d)
@@ -307,8 +328,8 @@ void doctor_network(struct doctor *d)
         doctor_note(d, FINDING_FAIL, "network", "free some memory", "%s", err.msg);
         return;
     }
-    bool device = check_host(d, h, "device", "[server] device_url", d->c->conf->device_url);
-    check_host(d, h, "console", "[server] console_url", d->c->conf->console_url);
+    bool device = check_host(d, h, "device", "[server] device_url", d->conf->device_url);
+    check_host(d, h, "console", "[server] console_url", d->conf->console_url);
     if (device)
         check_identity(d, h);
     check_apns(d, h);
