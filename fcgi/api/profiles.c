@@ -6,7 +6,6 @@
 #include "library/edit.h"
 #include "library/payloads.h"
 #include "library/profiles.h"
-#include "store/audit.h"
 
 #define KINDS (1u << LIBRARY_PROFILE | 1u << LIBRARY_PROVISIONING)
 #define PREFIX "/api/v1/profiles/"
@@ -74,9 +73,7 @@ void api_profile_add(struct app *app, struct req *req, const struct caller *call
 static void content(struct app *app, struct req *req, const struct caller *caller,
                     struct resp *resp, int64_t id)
 {
-    struct library_version v;
     struct library_item i;
-    struct bytes sealed;
     struct err err = {0};
     struct db *db = NULL;
     int64_t number = 0;
@@ -87,18 +84,12 @@ static void content(struct app *app, struct req *req, const struct caller *calle
     o = library_get(db, id, req->arena, &i, &err);
     if (o == OK && !(KINDS & (1u << i.kind)))
         o = err_set(&err, NOT_FOUND, "%lld is a %s", (long long)id, library_kind_name(i.kind));
-    if (o == OK)
-        o = library_version_get(db, id, number > 0 && number < INT32_MAX ? (int)number : i.version,
-                                req->arena, &v, &sealed, &err);
-    if (o == OK)
-        o = audit_add(db, api_actor(req, caller), "library.read",
-                      arena_fmt(req->arena, "%s:%s", library_kind_name(i.kind), i.identifier), NULL,
-                      &err);
-    db_pool_give(app->pool, &db);
     buf_clear(&resp->body);
     resp->secret = true;
     if (o == OK)
-        o = profile_open(v.id, sealed, &resp->body, &err);
+        o = profile_file(db, req->arena, &i, number < INT32_MAX ? (int)number : INT32_MAX,
+                         api_actor(req, caller), &resp->body, &err);
+    db_pool_give(app->pool, &db);
     if (o != OK) {
         buf_wipe(&resp->body);
         api_fail(resp, &err);

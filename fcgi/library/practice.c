@@ -6,8 +6,7 @@
 
 #include <ctype.h>
 
-/* The words of a key as a person reads it: "wifiPassword", "API_KEY". */
-static bool like_password(const char *key)
+bool practice_like_password(const char *key)
 {
     static const char *const words[] = {"password",   "passwd", "passphrase",
                                         "passcode",   "secret", "credential",
@@ -31,7 +30,8 @@ static bool password_entry(const char *key, pl value, void *arg)
     enum pl_type type = pl_type_of(value);
     size_t was = check_key(c, key);
 
-    if ((type == PL_DATA || (type == PL_STRING && pl_str(value)[0] != '\0')) && like_password(key))
+    if ((type == PL_DATA || (type == PL_STRING && pl_str(value)[0] != '\0')) &&
+        practice_like_password(key))
         check_warn(c, "looks like a password or key: what an app is configured with is not kept "
                       "secret on the device");
     practice_passwords(c, value);

@@ -11,6 +11,8 @@
 void practice_payloads(struct check *c, pl list, const char *const *types, size_t n);
 /* Of the profile as a whole: locked, variables that are none, a signature that variables break. */
 void practice_profile(struct check *c, pl root, const struct config_profile *p);
+/* Is a key named like a password, as a person reads it: "wifiPassword", "API_KEY"? */
+bool practice_like_password(const char *key);
 /* Each key below node that is named like a password and holds a text or data. */
 void practice_passwords(struct check *c, pl node);
 

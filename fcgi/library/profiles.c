@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "library/config_profile.h"
 #include "library/provisioning.h"
+#include "store/audit.h"
 #include "store/id.h"
 #include "wire/encode.h"
 #include "wire/seal.h"
@@ -64,63 +65,78 @@ static enum outcome details_text(struct arena *a, js *details, const struct find
     return *out != NULL ? OK : err_set(err, INVALID, "the texts in the file are too long");
 }
 
-static enum outcome read_config(struct arena *a, struct profile_put *p, struct library_upload *u,
-                                struct err *err)
+static enum outcome look_config(struct arena *a, struct bytes file, int64_t now,
+                                struct profile_look *out, struct err *err)
 {
     struct config_profile c;
-    enum outcome o = config_profile_read(a, p->file, p->now, &c, err);
-    js details;
+    enum outcome o = config_profile_read(a, file, now, &c, err);
 
-    p->found = c.found;
-    if (o != OK)
-        return o;
-    u->item.kind = LIBRARY_PROFILE;
-    u->item.identifier = c.identifier;
-    u->item.name = c.display_name[0] != '\0' ? c.display_name : c.identifier;
-    u->item.signing =
-        c.signed_by[0] != '\0' && c.variables == 0 ? LIBRARY_AS_UPLOADED : LIBRARY_SIGNED;
-    u->v.uuid = c.uuid;
-    u->v.signed_by = c.signed_by;
-    u->v.types = c.types;
-    u->v.variables = c.variables;
-    u->v.platforms = c.platforms;
-    u->v.expires_at = c.expires_at;
-    details = js_object();
-    set_text(details, "display_name", c.display_name);
-    set_text(details, "description", c.description);
-    set_text(details, "organization", c.organization);
-    set_text(details, "scope", c.scope);
-    if (c.removal_disallowed)
-        js_set_bool(details, "removal_disallowed", true);
-    if (c.encrypted)
-        js_set_bool(details, "encrypted", true);
-    return details_text(a, &details, &c.found, &u->v.details, err);
+    *out = (struct profile_look){.kind = LIBRARY_PROFILE,
+                                 .identifier = c.identifier,
+                                 .name = c.display_name[0] != '\0' ? c.display_name : c.identifier,
+                                 .display_name = c.display_name,
+                                 .description = c.description,
+                                 .organization = c.organization,
+                                 .scope = c.scope,
+                                 .uuid = c.uuid,
+                                 .signed_by = c.signed_by,
+                                 .types = c.types,
+                                 .team = "",
+                                 .app_id = "",
+                                 .variables = c.variables,
+                                 .platforms = c.platforms,
+                                 .expires_at = c.expires_at,
+                                 .encrypted = c.encrypted,
+                                 .removal_disallowed = c.removal_disallowed,
+                                 .found = c.found};
+    return o;
 }
 
-static enum outcome read_provisioning(struct arena *a, struct profile_put *p,
-                                      struct library_upload *u, struct err *err)
+static enum outcome look_provisioning(struct arena *a, struct bytes file, int64_t now,
+                                      struct profile_look *out, struct err *err)
 {
     struct provisioning c;
-    enum outcome o = provisioning_read(a, p->file, p->now, &c, err);
-    js details;
+    enum outcome o = provisioning_read(a, file, now, &c, err);
 
-    p->found = c.found;
-    if (o != OK)
-        return o;
-    u->item.kind = LIBRARY_PROVISIONING;
-    u->item.identifier = u->item.name = c.name;
-    u->item.signing = LIBRARY_AS_UPLOADED;
-    u->v.uuid = c.uuid;
-    u->v.signed_by = c.signed_by;
-    u->v.types = "";
+    *out = (struct profile_look){.kind = LIBRARY_PROVISIONING,
+                                 .identifier = c.name,
+                                 .name = c.name,
+                                 .display_name = "",
+                                 .description = "",
+                                 .organization = "",
+                                 .scope = "",
+                                 .uuid = c.uuid,
+                                 .signed_by = c.signed_by,
+                                 .types = "",
+                                 .team = c.team,
+                                 .app_id = c.app_id,
+                                 .devices = c.devices,
+                                 .expires_at = c.expires_at,
+                                 .found = c.found};
     for (enum platform i = PLATFORM_IOS; i < PLATFORM__MAX; i++)
-        u->v.platforms |= 1u << i;
-    u->v.expires_at = c.expires_at;
-    details = js_object();
-    set_text(details, "team", c.team);
-    set_text(details, "app_id", c.app_id);
-    js_set_int(details, "devices", (int64_t)c.devices);
-    return details_text(a, &details, &c.found, &u->v.details, err);
+        out->platforms |= 1u << i;
+    return o;
+}
+
+static js details_json(const struct profile_look *x)
+{
+    js details = js_object();
+
+    if (x->kind == LIBRARY_PROVISIONING) {
+        set_text(details, "team", x->team);
+        set_text(details, "app_id", x->app_id);
+        js_set_int(details, "devices", (int64_t)x->devices);
+        return details;
+    }
+    set_text(details, "display_name", x->display_name);
+    set_text(details, "description", x->description);
+    set_text(details, "organization", x->organization);
+    set_text(details, "scope", x->scope);
+    if (x->removal_disallowed)
+        js_set_bool(details, "removal_disallowed", true);
+    if (x->encrypted)
+        js_set_bool(details, "encrypted", true);
+    return details;
 }
 
 /* Is it a provisioning profile? A configuration profile says so; one without any of the two's marks
@@ -142,15 +158,64 @@ static enum outcome kind_of(struct arena *a, struct bytes file, bool *provisioni
     return o;
 }
 
-static enum outcome file_seal(const struct conf *conf, struct arena *a, struct bytes file,
-                              int64_t version_id, struct bytes *out, struct err *err)
+enum outcome profile_look(struct arena *a, struct bytes file, int64_t now, struct profile_look *out,
+                          struct err *err)
+{
+    bool provisioning = false;
+    enum outcome o;
+
+    *out = (struct profile_look){.identifier = "",
+                                 .name = "",
+                                 .display_name = "",
+                                 .description = "",
+                                 .organization = "",
+                                 .scope = "",
+                                 .uuid = "",
+                                 .signed_by = "",
+                                 .types = "",
+                                 .team = "",
+                                 .app_id = ""};
+    if (file.n == 0 || file.n > LIM_PROFILE)
+        return err_set(err, INVALID, "a profile has 1 to %u octets", LIM_PROFILE);
+    o = kind_of(a, file, &provisioning, err);
+    if (o != OK)
+        return o;
+    return provisioning ? look_provisioning(a, file, now, out, err)
+                        : look_config(a, file, now, out, err);
+}
+
+/* What the library keeps of what was seen. */
+static enum outcome upload_fill(struct arena *a, const struct profile_look *x,
+                                struct library_upload *u, struct err *err)
+{
+    js details = details_json(x);
+
+    u->item.kind = x->kind;
+    u->item.identifier = x->identifier;
+    u->item.name = x->name;
+    u->item.signing =
+        x->kind == LIBRARY_PROVISIONING || (x->signed_by[0] != '\0' && x->variables == 0)
+            ? LIBRARY_AS_UPLOADED
+            : LIBRARY_SIGNED;
+    u->item.halt_percent = HALT_PERCENT;
+    u->v.uuid = x->uuid;
+    u->v.signed_by = x->signed_by;
+    u->v.types = x->types;
+    u->v.variables = x->variables;
+    u->v.platforms = x->platforms;
+    u->v.expires_at = x->expires_at;
+    return details_text(a, &details, &x->found, &u->v.details, err);
+}
+
+enum outcome profile_seal(const struct conf *conf, struct arena *a, struct bytes file,
+                          const char *purpose, int64_t id, struct bytes *out, struct err *err)
 {
     struct buf sealed = BUF_INIT(LIM_PROFILE + SEAL_OVERHEAD);
     uint8_t pub[SEAL_KEY_LEN];
     char label[64];
     enum outcome o = seal_public_load(conf->signer_dir, pub, err);
 
-    snprintf(label, sizeof label, PURPOSE ":%lld", (long long)version_id);
+    snprintf(label, sizeof label, "%s:%lld", purpose, (long long)id);
     if (o == OK)
         o = seal_file(pub, label, file, &sealed, err);
     if (o == OK && (*out = arena_bytes(a, buf_bytes(&sealed))).p == NULL)
@@ -162,20 +227,19 @@ static enum outcome file_seal(const struct conf *conf, struct arena *a, struct b
 enum outcome profile_put(struct db *db, const struct conf *conf, struct arena *a,
                          struct profile_put *p, struct err *err)
 {
-    struct library_upload u = {
-        .item_id = p->item_id, .stage = p->stage, .actor = p->actor, .now = p->now};
-    bool provisioning = false;
-    enum outcome o;
+    struct library_upload u = {.item_id = p->item_id,
+                               .stage = p->stage,
+                               .base = p->base,
+                               .actor = p->actor,
+                               .now = p->now};
+    struct profile_look look;
+    enum outcome o = profile_look(a, p->file, p->now, &look, err);
 
-    p->found = (struct findings){0};
-    if (p->file.n == 0 || p->file.n > LIM_PROFILE)
-        return err_set(err, INVALID, "a profile has 1 to %u octets", LIM_PROFILE);
-    o = kind_of(a, p->file, &provisioning, err);
+    p->found = look.found;
     if (o == OK)
-        o = provisioning ? read_provisioning(a, p, &u, err) : read_config(a, p, &u, err);
+        o = upload_fill(a, &look, &u, err);
     if (o != OK)
         return o;
-    u.item.halt_percent = HALT_PERCENT;
     if (p->name != NULL)
         u.item.name = p->name;
     if (p->signing >= 0)
@@ -183,7 +247,7 @@ enum outcome profile_put(struct db *db, const struct conf *conf, struct arena *a
     u.v.id = id_new();
     u.v.size = (int64_t)p->file.n;
     sha256(p->file, u.v.sha256);
-    o = file_seal(conf, a, p->file, u.v.id, &u.content, err);
+    o = profile_seal(conf, a, p->file, PURPOSE, u.v.id, &u.content, err);
     if (o == OK)
         o = library_add(db, &u, err);
     p->stored_id = u.v.item_id;
@@ -198,4 +262,25 @@ enum outcome profile_open(int64_t version_id, struct bytes sealed, struct buf *o
 
     snprintf(owner, sizeof owner, "%lld", (long long)version_id);
     return sign_unseal(PURPOSE, owner, sealed, bytes_of(NULL, 0), "", out, err);
+}
+
+enum outcome profile_content(struct db *db, struct arena *a, const struct library_item *item,
+                             int number, struct buf *out, struct err *err)
+{
+    struct library_version v;
+    struct bytes sealed;
+    enum outcome o =
+        library_version_get(db, item->id, number > 0 ? number : item->version, a, &v, &sealed, err);
+
+    return o == OK ? profile_open(v.id, sealed, out, err) : o;
+}
+
+enum outcome profile_file(struct db *db, struct arena *a, const struct library_item *item,
+                          int number, const char *actor, struct buf *out, struct err *err)
+{
+    const char *subject = arena_fmt(a, "%s:%s", library_kind_name(item->kind), item->identifier);
+    enum outcome o = subject != NULL ? audit_add(db, actor, "library.read", subject, NULL, err)
+                                     : err_set(err, ERROR, "out of memory");
+
+    return o == OK ? profile_content(db, a, item, number, out, err) : o;
 }

@@ -15,6 +15,7 @@ struct profile_put {
     int signing;      /* enum library_signing of a new item; negative: as uploaded if it was signed
                        * and holds no variables, else signed on delivery */
     bool stage;       /* a version that devices are not to have yet */
+    int base;         /* the newest version that the maker knew; 0: whatever it is */
     const char *actor;
     int64_t now;
     /* out */
@@ -29,6 +30,36 @@ struct profile_put {
  * library_add(); ERROR: the key to seal with cannot be read, or memory. */
 enum outcome profile_put(struct db *db, const struct conf *conf, struct arena *a,
                          struct profile_put *p, struct err *err) MUST_USE;
+
+/* What a file is, read and checked, and not stored. */
+struct profile_look {
+    int kind; /* enum library_kind; 0: it is neither */
+    const char *identifier, *name, *uuid, *signed_by, *types;
+    const char *display_name, *description, *organization, *scope; /* of a configuration profile */
+    const char *team, *app_id;                                     /* of a provisioning profile */
+    size_t devices; /* the same: UDIDs it is limited to; 0: not limited to some */
+    unsigned variables, platforms;
+    int64_t expires_at;
+    bool encrypted, removal_disallowed;
+    struct findings found;
+};
+/* INVALID: it is neither, or out->found has errors; out is filled as far as it could be read. */
+enum outcome profile_look(struct arena *a, struct bytes file, int64_t now, struct profile_look *out,
+                          struct err *err) MUST_USE;
+
+/* The file of a version as it was uploaded, opened for a person, which goes to the audit log.
+ * number: of the version; 0: the current one. *out is the caller's to wipe. Outcomes as
+ * library_get(), library_version_get() and profile_open(). */
+enum outcome profile_file(struct db *db, struct arena *a, const struct library_item *item,
+                          int number, const char *actor, struct buf *out, struct err *err) MUST_USE;
+/* The same for what a page tells of it with its secrets left out: no entry. */
+enum outcome profile_content(struct db *db, struct arena *a, const struct library_item *item,
+                             int number, struct buf *out, struct err *err) MUST_USE;
+
+/* Seals a file under a label. */
+enum outcome profile_seal(const struct conf *conf, struct arena *a, struct bytes file,
+                          const char *purpose, int64_t id, struct bytes *out,
+                          struct err *err) MUST_USE;
 
 /* Opens the file of a version, by the signer, into out, which the caller wipes. UNAVAILABLE: the
  * signer is away. */

@@ -11,6 +11,7 @@
 #include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/activity.h"
+#include "store/itemcount.h"
 #include "store/audit_chain.h"
 #include "store/device.h"
 #include "store/history.h"
@@ -159,6 +160,12 @@ static enum outcome job_converge(struct agent *a, struct err *err)
 }
 
 /* What the console's overview shows. */
+/* How far devices are with each item of the library. */
+static enum outcome job_items(struct agent *a, struct err *err)
+{
+    return item_count_turn(a->db, clock_now(), err);
+}
+
 static enum outcome job_activity(struct agent *a, struct err *err)
 {
     enum outcome o = activity_note(a->db, clock_now(), err);
@@ -224,6 +231,7 @@ static const struct job {
     {"revocation lists", 30 * SECOND_US, job_crl},
     {"leaving devices", MINUTE_US, job_leaving},
     {"activity", MINUTE_US, job_activity},
+    {"items", 5 * SECOND_US, job_items},
     {"commands for many", SECOND_US / 2, job_bulk},
     {"audit chain", 10 * SECOND_US, job_audit},
     {"purge", HOUR_US, job_purge},

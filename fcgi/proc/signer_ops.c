@@ -333,7 +333,8 @@ static const struct {
                {"Command", MDM, false, LIM_SECRET},
                {"Secret", CONSOLE | CTL, false, LIM_SECRET},
                {"Order", CONSOLE | CTL, false, LIM_BODY_API},
-               {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE}};
+               {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE},
+               {"LibraryDraft", CONSOLE, false, LIM_PROFILE}};
 
 static enum outcome secret_allowed(const struct call *c, struct bytes ticket, size_t *max,
                                    struct err *err)

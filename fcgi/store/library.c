@@ -343,6 +343,9 @@ static enum outcome add_to(struct db *db, struct add *x, struct err *err)
         return o;
     u->number = (int)row_at(&r, 0, 0)->i;
     u->repeated = bytes_equal(val_bytes(row_at(&r, 0, 1)), bytes_of(u->v.sha256, 32));
+    if (u->base != 0 && u->base != u->number && !u->repeated)
+        return err_set(err, CONFLICT, "version %d was stored meanwhile; this was made from %d",
+                       u->number, u->base);
     return OK;
 }
 

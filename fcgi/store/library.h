@@ -51,6 +51,7 @@ struct library_upload {
     struct bytes content; /* sealed; empty: none */
     int64_t item_id;      /* the item that gets a version; 0: a new item */
     bool stage;           /* devices keep the version that they are to have */
+    int base;             /* the newest version must be that one; 0: any */
     const char *actor;
     int64_t now;
     /* out */
@@ -58,7 +59,7 @@ struct library_upload {
     bool repeated; /* the newest version is the same file: nothing was stored */
 };
 /* CONFLICT: there is an item of that kind and identifier (a new item), or the file is of another
- * identifier (a version); NOT_FOUND: no item of that id. */
+ * identifier (a version), or there is a version newer than base; NOT_FOUND: no item of that id. */
 enum outcome library_add(struct db *db, struct library_upload *u, struct err *err) MUST_USE;
 
 /* At most max (LIM_PAGE) items of a kind (0: any), the oldest first, with ids above after; search

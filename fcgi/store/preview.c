@@ -21,8 +21,14 @@ static const struct sql BY_OTHERS = {
     "? "
     "ORDER BY m.device_id",
     0};
-static const struct sql IDENTS = {"preview_idents",
-                                  "SELECT ident FROM enrollment WHERE id IN (%IN%) ORDER BY id", 1};
+static const struct sql IDENTS = {
+    "preview_idents",
+    "SELECT ident, device_name, serial FROM enrollment WHERE id IN (%IN%) ORDER BY id", 1};
+static const struct sql AT_VERSION = {
+    "preview_at_version",
+    "SELECT enrollment_id FROM device_item WHERE item_id = ? AND installed_version = ? AND "
+    "wanted = 1 ORDER BY enrollment_id",
+    0};
 static const struct sql NAME = {"preview_name",
                                 "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};
 
@@ -62,8 +68,13 @@ static enum outcome set_of(struct db *db, const struct ids *ids, struct arena *a
     for (size_t i = 0; i < n; i++)
         list[i] = val_int(ids->v[i]);
     o = db_select_in(db, &IDENTS, NULL, 0, list, n, NULL, 0, a, &r, err);
-    for (; o == OK && out->nsample < r.n; out->nsample++)
-        out->sample[out->nsample] = row_at(&r, out->nsample, 0)->s;
+    for (; o == OK && out->nsample < r.n; out->nsample++) {
+        const struct val *v = row_at(&r, out->nsample, 0);
+        const char *name = val_text(&v[1]), *serial = val_text(&v[2]);
+
+        out->sample[out->nsample] = v[0].s;
+        out->name[out->nsample] = name[0] != '\0' ? name : serial[0] != '\0' ? serial : v[0].s;
+    }
     return o;
 }
 
@@ -172,4 +183,31 @@ enum outcome preview_run(struct db *db, struct preview *p, struct arena *a, stru
         o = item_run(db, p, all.v[i], has(&had, all.v[i]) ? &was : &nobody,
                      has(&has_then, all.v[i]) ? &will : &nobody, a, err);
     return o;
+}
+
+enum outcome preview_version(struct db *db, struct preview_version *p, struct arena *a,
+                             struct err *err)
+{
+    struct val item = val_int(p->item_id);
+    struct ids all, have = {0};
+    enum outcome o = ids_read(db, &BY_OTHERS, (struct val[]){item, val_int(0)}, 2, a, &all, err);
+
+    if (o == OK && p->number != 0)
+        o = ids_read(db, &AT_VERSION, (struct val[]){item, val_int(p->number)}, 2, a, &have, err);
+    if (o == OK)
+        o = difference(db, &all, &have, a, &p->change, err);
+    p->same = o == OK ? all.n - p->change.n : 0;
+    return o;
+}
+
+enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id, struct arena *a,
+                                struct preview_set *out, struct err *err)
+{
+    struct val group = val_int(group_id);
+    struct ids members, others;
+    enum outcome o = ids_read(db, &MEMBERS, &group, 1, a, &members, err);
+
+    if (o == OK)
+        o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item_id), group}, 2, a, &others, err);
+    return o == OK ? difference(db, &members, &others, a, out, err) : o;
 }

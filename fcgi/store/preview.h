@@ -11,6 +11,7 @@
 struct preview_set {
     size_t n, nsample;
     const char *sample[PREVIEW_SAMPLE];
+    const char *name[PREVIEW_SAMPLE]; /* what people call them: DeviceName, or the serial number */
 };
 
 struct preview_item {
@@ -36,5 +37,20 @@ struct preview {
 /* Changes nothing. INVALID: more than PREVIEW_ITEMS items. */
 enum outcome preview_run(struct db *db, struct preview *p, struct arena *a,
                          struct err *err) MUST_USE;
+
+/* What a version of an item would change, among the devices that are to have the item. */
+struct preview_version {
+    int64_t item_id;
+    int number; /* 0: one that is not there yet */
+    /* out, in the arena */
+    struct preview_set change;
+    size_t same; /* devices that have that version already */
+};
+enum outcome preview_version(struct db *db, struct preview_version *p, struct arena *a,
+                             struct err *err) MUST_USE;
+/* Which devices would get an item (or be rid of it) if it were assigned to a group, or not any
+ * more: the group's devices that are not to have it by another. */
+enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id, struct arena *a,
+                                struct preview_set *out, struct err *err) MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/limits.h"
+#include "store/itemcount.h"
 #include "store/migrate.h"
 #include "store/script.h"
 
@@ -454,6 +455,28 @@ static void people_and_profiles_are_upgraded(void **state)
                      100);
 }
 
+/* Items of the library are not counted yet, and nobody is changing them. */
+static void a_library_is_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/000*.sql sql/schema/001*.sql sql/schema/002[0-5]-*.sql %s/", dir);
+    assert_ok(run(), err);
+    SQL(ITEM, "INSERT INTO library_item (id, kind, identifier, name, version, created_at, "
+              "created_by, changed_at, changed_by) SELECT seq, 1, CONCAT('i', seq), 'n', 1, 1, "
+              "'ann', 1, 'ann' FROM seq_1_to_1000");
+    SQL(AT, "INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+            "changed_at) SELECT seq, 1, 1, 1, 3, 1, 1 FROM seq_1_to_1000");
+    assert_ok(db_exec(db, &ITEM, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &AT, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM profile_draft"), 0);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM item_count"), 0);
+    assert_ok(item_count_turn(db, 7, &err), err);
+    assert_int_equal(select_int("SELECT installed FROM item_count WHERE item_id = 1"), 1000);
+}
+
 /* --- grants ---------------------------------------------------------------------------------- */
 
 static void grants_are_given(void **state)
@@ -553,6 +576,7 @@ int main(void)
         TEST(the_schema_of_this_program),
         TEST(a_filled_database_is_upgraded),
         TEST(people_and_profiles_are_upgraded),
+        TEST(a_library_is_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

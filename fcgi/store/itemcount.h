@@ -1,0 +1,19 @@
+/* itemcount.h: how many devices are how far with the items of the library: counted by the agent, an
+ * item after the other, so that a list of them need not count the fleet. */
+#ifndef DROVER_STORE_ITEMCOUNT_H
+#define DROVER_STORE_ITEMCOUNT_H
+
+#include "store/wanted.h"
+
+struct item_count {
+    int64_t counted_at; /* 0: not yet */
+    int64_t devices[WANTED__MAX];
+};
+
+/* Counts those items again that were not for the longest time, for a tenth of a second. */
+enum outcome item_count_turn(struct db *db, int64_t now, struct err *err) MUST_USE;
+/* What was counted of n items (LIM_PAGE at most), in their order. */
+enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct arena *a,
+                         struct item_count *out, struct err *err) MUST_USE;
+
+#endif
