@@ -7,6 +7,7 @@
 #include "enrollment/profile.h"
 #include "store/queue.h"
 #include "store/renewal.h"
+#include "wire/cms.h"
 #include "wire/plist.h"
 
 #define RUN_MAX 20                 /* begun in one run: pushes wait meanwhile */
@@ -49,8 +50,28 @@ static enum outcome profile_of(struct begin *b, struct profile *p, struct handou
     return o;
 }
 
-/* The profile, signed; encrypted to the identity that it replaces, where that can be. Its making is
- * one unit of work with the row that says so. */
+/* The certificate that the profile is encrypted to, where it demands that; empty: nobody's. An
+ * identity that only signs (an elliptic curve, another CA's rules) can open nothing: the device is
+ * renewed all the same, since the alternative is to lose it, and the log says so. */
+static struct bytes recipient_of(const struct begin *b, const struct profile *p)
+{
+    struct buf sealed = BUF_INIT(64 * LIM_KB);
+    struct err err = {.outcome = OK};
+    struct bytes to = p->encrypt ? b->due->identity_der : bytes_of(NULL, 0);
+    if (p->encrypt && to.n == 0)
+        err_set(&err, INVALID, "its certificate is not known");
+    else if (to.n)
+        (void)!cms_encrypt(bytes_str("?"), to, &sealed, &err);
+    buf_free(&sealed);
+    if (err.outcome == OK)
+        return to;
+    log_event(LOG_LEVEL_WARNING, "renewal.not_encrypted", "device", b->due->ident, "why", err.msg,
+              NULL);
+    return bytes_of(NULL, 0);
+}
+
+/* The profile, signed; encrypted to the identity that it replaces, where the object says so. Its
+ * making is one unit of work with the row that says so. */
 static enum outcome profile_unit(struct db *db, void *arg, struct err *err)
 {
     struct begin *b = arg;
@@ -58,14 +79,17 @@ static enum outcome profile_unit(struct db *db, void *arg, struct err *err)
     struct handout was;
     (void)db; /* it is b->db */
     enum outcome o = profile_of(b, &p, &was, err);
+    if (o != OK)
+        return o;
     struct profile_order order = {.way = WAY_RENEWAL,
                                   .account_kind = (enum account_kind)was.account_kind,
                                   .account = was.account,
                                   .invitation_id = was.invitation_id,
                                   .note = "renewal",
                                   .device_id = b->due->device_id,
-                                  .keep_us = CHALLENGE_US};
-    return o == OK ? profile_hand_out(b->conf, b->db, &p, &order, b->a, &b->der, err) : o;
+                                  .keep_us = CHALLENGE_US,
+                                  .recipient = recipient_of(b, &p)};
+    return profile_hand_out(b->conf, b->db, &p, &order, b->a, &b->der, err);
 }
 
 static enum outcome command_make(struct begin *b, struct err *err)

@@ -70,7 +70,7 @@ const struct enroll_field enroll_fields[] = {
      "the oldest iOS or iPadOS that enrols by the configuration URL; older ones update first"},
     {"minimum_macos", ENROLL_TEXT, AT(minimum_macos), 20, NULL, "the same for macOS"},
     {"encrypt", ENROLL_BOOL, AT(encrypt), 0, NULL,
-     "encrypt the profile to the device that comes by the configuration URL"},
+     "encrypt the profile to the device: by the configuration URL, and when it is renewed"},
     {"profiles", ENROLL_LIST, AT(profiles), 0, NULL, "configuration profiles for those who enrol"},
     {"apps", ENROLL_LIST, AT(apps), 0, NULL, "apps for those who enrol"},
 };

@@ -62,8 +62,9 @@ static const struct sql RATE = {"renewal_rate",
                                 0};
 static const struct sql DUE = {
     "renewal_due",
-    "SELECT r.device_id, e.ident, l.topic FROM renewal r JOIN enrollment e ON e.id = r.device_id "
-    "AND e.state = 2 JOIN life l ON l.id = e.life_id AND l.cert_sha256 = r.cert_sha256 "
+    "SELECT r.device_id, e.ident, l.topic, c.der FROM renewal r JOIN enrollment e "
+    "ON e.id = r.device_id AND e.state = 2 JOIN life l ON l.id = e.life_id "
+    "AND l.cert_sha256 = r.cert_sha256 JOIN identity_cert c ON c.sha256 = r.cert_sha256 "
     "WHERE r.state = 1 AND r.due_at <= ? ORDER BY r.not_after LIMIT ?",
     0};
 static const struct sql BEGIN = {
@@ -263,9 +264,12 @@ enum outcome renewal_due_read(struct db *db, int64_t now, size_t max, struct are
     *out = arena_array(a, r.n + 1, sizeof **out);
     if (!*out)
         return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n)
-        (*out)[*n] =
-            (struct renewal_due){row_at(&r, *n, 0)->i, row_at(&r, *n, 1)->s, row_at(&r, *n, 2)->s};
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+        (*out)[*n] = (struct renewal_due){.device_id = v[0].i, .ident = v[1].s, .topic = v[2].s};
+        if (!val_is_null(&v[3]))
+            (*out)[*n].identity_der = val_bytes(&v[3]);
+    }
     return OK;
 }
 

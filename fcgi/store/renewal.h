@@ -44,6 +44,7 @@ enum outcome renewal_allowance(struct db *db, int64_t now, int64_t per_hour, siz
 struct renewal_due {
     int64_t device_id;
     const char *ident, *topic;
+    struct bytes identity_der; /* what it has now; empty: not known */
 };
 /* At most max (RENEWAL_BATCH) that are due, the first to expire first. */
 enum outcome renewal_due_read(struct db *db, int64_t now, size_t max, struct arena *a,

@@ -1,5 +1,5 @@
 /* libanswer.c: the commands that a device performs; the questions are in libquery.c. */
-#include "libsimdev.h"
+#include "libattest.h"
 
 #include "base/limits.h"
 #include <stdlib.h>
@@ -65,14 +65,22 @@ void profile_install(struct simdev *d, const struct mobileconfig *m, bool manage
     d->profiles = p;
 }
 
-static enum answer install_profile(struct simdev *d, unsigned channel, pl command, pl report)
+/* Out of its signature and, when it is encrypted to the device's identity, out of that. */
+static enum outcome open_profile(struct simdev *d, struct bytes payload, struct buf *xml,
+                                 struct err *err)
 {
-    struct bytes payload;
+    pl root = NULL;
+    enum outcome o = attest_open(payload, &d->id, &root, err);
+    if (o == OK && pl_to_xml(root, xml) != OK)
+        o = err_set(err, ERROR, "out of memory");
+    pl_free(&root);
+    return o;
+}
+
+static enum answer install_opened(struct simdev *d, struct bytes payload, pl report)
+{
     struct mobileconfig m;
     struct err err = {0};
-    (void)channel;
-    if (!pl_get_data(command, "Payload", &payload))
-        return ANS_FORMAT_ERROR;
     if (mobileconfig_read(payload, &m, &err) != OK) {
         pl chain = pl_new_array();
         pl_append(chain, error_entry("MCInstallationErrorDomain", 4001,
@@ -107,6 +115,21 @@ static enum answer install_profile(struct simdev *d, unsigned channel, pl comman
     }
     mobileconfig_free(&m);
     return ANS_ACKNOWLEDGED;
+}
+
+static enum answer install_profile(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    struct bytes payload;
+    struct buf xml = BUF_INIT(LIM_MB);
+    struct err err = {0};
+    (void)channel;
+    if (!pl_get_data(command, "Payload", &payload))
+        return ANS_FORMAT_ERROR;
+    /* what cannot be opened is read as it is, which says why */
+    enum outcome o = open_profile(d, payload, &xml, &err);
+    enum answer answer = install_opened(d, o == OK ? buf_bytes(&xml) : payload, report);
+    buf_wipe(&xml);
+    return answer;
 }
 
 static enum answer remove_profile(struct simdev *d, unsigned channel, pl command, pl report)
