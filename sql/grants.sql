@@ -21,6 +21,7 @@ GRANT INSERT, SELECT (subject, action, at) ON @db@.audit TO @mdm@;
 GRANT SELECT, UPDATE ON @db@.invitation TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_challenge TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.scep_transaction TO @mdm@;
+GRANT INSERT ON @db@.issued_key TO @mdm@;
 GRANT SELECT, INSERT, UPDATE (state) ON @db@.scep_request TO @mdm@;
 GRANT SELECT ON @db@.crl TO @mdm@;
 GRANT SELECT ON @db@.enroll_user TO @mdm@;

@@ -220,7 +220,9 @@ static enum outcome record(struct making *m, const char *token, struct err *err)
                         .account = order->account,
                         .invitation_id = order->invitation_id,
                         .address = order->address,
-                        .made_at = clock_now()};
+                        .made_at = clock_now(),
+                        .udid = order->udid,
+                        .serial = order->serial};
     return handout_add(m->db, &h, err);
 }
 

@@ -91,6 +91,8 @@ struct profile_order {
     int64_t device_id;              /* the device whose identity it renews; 0: none */
     int64_t keep_us;                /* how long the identity's challenge works */
     struct bytes recipient;         /* encrypted to this certificate; empty: not */
+    const char *udid, *serial;      /* what the device signed for; NULL: nothing. Authenticate is
+                                     * held against them */
 };
 /* Makes the identity's challenge, or the identity; writes the handout; builds, encrypts, signs.
  * Inside the caller's unit of work, so that a signer that is away costs nobody a use of a link: run

@@ -154,6 +154,8 @@ bool way_hand_out(struct way *w, struct profile_order *order, int64_t session,
     order->address = w->req->remote_addr;
     order->note = handout_way_name(w->kind);
     order->keep_us = CHALLENGE_US;
+    order->udid = w->device.info.udid[0] ? w->device.info.udid : NULL;
+    order->serial = w->device.info.serial[0] ? w->device.info.serial : NULL;
     enum outcome o = db_unit(w->db, hand_out_unit, &h, &err);
     if (h.refused) {
         way_refuse(w, 403, &err, "This enrolment belongs to another device. Begin anew.");

@@ -150,6 +150,9 @@ bool device_turn_away(struct message *m, const struct who *who)
     } refusal[] = {
         [WHO_OLD] = {"identity.old", "the identity is of an earlier enrolment of this device"},
         [WHO_MISMATCH] = {"identity.mismatch", "the identity certificate is not this enrollment's"},
+        [WHO_NOT_ATTESTED] = {"identity.not_attested",
+                              "the device signed for another UDID or serial number when it was "
+                              "given its profile"},
         [WHO_REVOKED] = {"identity.revoked", "the identity certificate was revoked"},
     };
     struct err err = {0};

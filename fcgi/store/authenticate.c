@@ -14,10 +14,12 @@
 
 static const struct sql CERTS = {
     "identity_find",
-    "SELECT sha256, device_id, life_id, revoked_at, renews_device_id, issued_at, handout_id "
-    "FROM identity_cert WHERE sha256 IN (%IN%)",
+    "SELECT i.sha256, i.device_id, i.life_id, i.revoked_at, i.renews_device_id, i.issued_at, "
+    "i.handout_id, h.udid, h.serial FROM identity_cert i LEFT JOIN handout h ON h.id = "
+    "i.handout_id "
+    "WHERE i.sha256 IN (%IN%)",
     1};
-enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT };
+enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT, I_UDID, I_SERIAL };
 
 static const struct sql DEVICES = {
     "enrollment_for_authenticate",
@@ -44,8 +46,9 @@ enum {
 };
 
 /* The word in the CheckInURL of a profile whose identity does not lead to its handout. */
-static const struct sql HANDOUTS = {"handout_by_token",
-                                    "SELECT token, id FROM handout WHERE token IN (%IN%)", 1};
+static const struct sql HANDOUTS = {
+    "handout_by_token", "SELECT token, id, udid, serial FROM handout WHERE token IN (%IN%)", 1};
+enum { H_TOKEN, H_ID, H_UDID, H_SERIAL };
 
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
@@ -137,8 +140,18 @@ static bool may_return(const struct authenticate *x, const struct val *cert, con
     return x->cert_not_before > ended_at;
 }
 
+/* Does it tell another UDID or serial number than it signed for when it was given its profile? */
+static bool contradicts(const struct authenticate *x, const struct val *udid,
+                        const struct val *serial)
+{
+    return (!val_is_null(udid) && x->id->kind == IDENT_DEVICE &&
+            strcmp(udid->s, x->id->device) != 0) ||
+           (!val_is_null(serial) && x->facts.serial != NULL && x->facts.serial[0] != '\0' &&
+            strcmp(serial->s, x->facts.serial) != 0);
+}
+
 static enum verdict judge(const struct authenticate *x, const struct val *cert,
-                          const struct val *dev)
+                          const struct val *dev, const struct val *token)
 {
     int64_t bound = cert != NULL ? val_or_0(&cert[I_DEVICE]) : 0;
 
@@ -146,6 +159,9 @@ static enum verdict judge(const struct authenticate *x, const struct val *cert,
         return WHO_REVOKED;
     if (dev != NULL && dev[D_ID].i != dev[D_DEVICE].i)
         return WHO_MISMATCH; /* the name of a user channel */
+    if ((cert != NULL && contradicts(x, &cert[I_UDID], &cert[I_SERIAL])) ||
+        (token != NULL && contradicts(x, &token[H_UDID], &token[H_SERIAL])))
+        return WHO_NOT_ATTESTED;
     if (bound != 0 && (dev == NULL || dev[D_ID].i != bound))
         return WHO_MISMATCH;
     if (dev != NULL && dev[D_STATE].i == ENROLLMENT_ENDED && !may_return(x, cert, dev))
@@ -161,7 +177,7 @@ static int64_t handout_id(const struct authenticate *x, const struct val *cert,
     int64_t id = cert != NULL ? val_or_0(&cert[I_HANDOUT]) : 0;
 
     if (id == 0 && token != NULL)
-        id = token[1].i;
+        id = token[H_ID].i;
     return id == 0 && dev != NULL && x->renewal_ ? val_or_0(&dev[D_HANDOUT]) : id;
 }
 
@@ -170,7 +186,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
 {
     bool again;
 
-    x->verdict = judge(x, cert, dev);
+    x->verdict = judge(x, cert, dev, token);
     x->is_new = dev == NULL;
     x->unit.writes = x->verdict == WHO_GOOD;
     x->id_ = dev != NULL ? dev[D_ID].i : id_new();

@@ -5,8 +5,8 @@ static const struct sql ADD = {
     "handout_add",
     "INSERT INTO handout (id, profile_id, profile_version, way, token, topic, server_url, "
     "checkin_url, access_rights, server_capabilities, managed_account, enrollment_mode, "
-    "account_kind, account, invitation_id, address, made_at) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "account_kind, account, invitation_id, address, made_at, udid, serial) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql OF_DEVICE = {
     "handout_of_device",
@@ -40,7 +40,9 @@ enum outcome handout_add(struct db *db, const struct handout *h, struct err *err
                          val_str(h->account),
                          val_id(h->invitation_id),
                          val_str(h->address),
-                         val_int(h->made_at)};
+                         val_int(h->made_at),
+                         val_str(h->udid),
+                         val_str(h->serial)};
     return db_exec(db, &ADD, args, sizeof args / sizeof *args, NULL, err);
 }
 

@@ -41,6 +41,7 @@ struct handout {
     int64_t invitation_id;                         /* 0: none */
     const char *address;                           /* NULL: none */
     int64_t made_at;
+    const char *udid, *serial; /* the device signed for them; NULL: not told. Not read back */
 };
 
 /* Stores it. Inside the caller's unit of work. */

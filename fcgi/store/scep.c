@@ -35,7 +35,12 @@ static const struct sql TRANSACTION_NEW = {
     .text = "INSERT INTO scep_transaction "
             "(transaction_sha256, key_sha256, transaction_id, cert_sha256, created_at) "
             "VALUES (?, ?, ?, ?, ?)"};
-/* Two requests at the same moment may both find the key new: each of them was authorised. */
+/* Of two requests at the same moment the second waits here for the first one's end. */
+static const struct sql KEY_TAKE = {
+    .name = "scep_key_take", .text = "INSERT INTO issued_key (key_sha256, at) VALUES (?, ?)"};
+static const struct sql KEY_NOTE = {
+    .name = "scep_key_note",
+    .text = "INSERT IGNORE INTO issued_key (key_sha256, at) VALUES (?, ?)"};
 static const struct sql KEY_KNOWN = {
     .name = "scep_key_known",
     .text = "SELECT serial FROM identity_cert WHERE key_sha256 = ? AND issued_at IS NOT NULL "
@@ -252,17 +257,22 @@ static enum outcome identity_add(struct db *db, const struct scep_issue *i, int6
     return audit_add(db, "scep", "identity.issue", i->subject, detail, err);
 }
 
-static enum outcome key_check(struct db *db, const struct record *rec, struct err *err)
+/* The key is this certificate's from now on. */
+static enum outcome key_take(struct db *db, const struct record *rec, struct err *err)
 {
+    struct val args[] = {val_digest(rec->issue->key_sha256), val_int(clock_now())};
     struct rows r;
-    enum outcome o = db_select(db, &KEY_KNOWN, (struct val[]){val_digest(rec->issue->key_sha256)},
-                               1, rec->a, &r, err);
-    if (o == OK && r.n > 0)
-        return err_set(err, DENIED,
-                       "this key has a certificate already (serial %s): the device must make a new "
-                       "one",
-                       row_at(&r, 0, 0)->s);
-    return o;
+    if (rec->issue->key_may_be_old)
+        return db_exec(db, &KEY_NOTE, args, 2, NULL, err);
+    enum outcome o = db_exec(db, &KEY_TAKE, args, 2, NULL, err);
+    if (o != CONFLICT)
+        return o;
+    o = db_select(db, &KEY_KNOWN, args, 1, rec->a, &r, err);
+    if (o != OK)
+        return o;
+    return err_set(err, DENIED,
+                   "this key has a certificate already (serial %s): the device must make a new one",
+                   r.n > 0 ? row_at(&r, 0, 0)->s : "of before");
 }
 
 static enum outcome record_unit(struct db *db, void *arg, struct err *err)
@@ -277,14 +287,15 @@ static enum outcome record_unit(struct db *db, void *arg, struct err *err)
         o = scep_challenge_use(db, i->challenge, i->transaction_id, rec->a, &c, err);
     if (o == OK && i->request_id)
         o = scep_request_issued(db, i->request_id, err);
-    if (o == OK && !i->key_may_be_old)
-        o = key_check(db, rec, err);
+    /* before the key: one request that came twice is a transaction that is known, no second use */
     if (o == OK)
         o = db_exec(db, &TRANSACTION_NEW,
                     (struct val[]){val_digest(sum), val_digest(i->key_sha256),
                                    val_str(i->transaction_id), val_digest(i->cert_sha256),
                                    val_int(clock_now())},
                     5, NULL, err);
+    if (o == OK)
+        o = key_take(db, rec, err);
     return o == OK ? identity_add(db, i, c.device_id, c.handout_id, err) : o;
 }
 

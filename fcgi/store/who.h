@@ -17,15 +17,16 @@ enum life_state { LIFE_PENDING = 1, LIFE_CURRENT, LIFE_OVER };
 
 /* What the database says of (certificate, ident). */
 enum verdict {
-    WHO_GOOD,       /* the identity of the device's current life */
-    WHO_PENDING,    /* of the life that an Authenticate opened; no TokenUpdate yet */
-    WHO_OLD,        /* of an earlier life of this device */
-    WHO_LEFT,       /* of a device that checked out */
-    WHO_NO_CHANNEL, /* the device is good, this user of it is not known yet */
-    WHO_UNBOUND,    /* the certificate belongs to no device, and there is no such device */
-    WHO_MISMATCH,   /* the certificate is another device's, or the device has another one */
-    WHO_REVOKED,    /* the certificate was revoked */
-    WHO_ENDED       /* a person or rule has ended this enrollment: the answer is 401 */
+    WHO_GOOD,         /* the identity of the device's current life */
+    WHO_PENDING,      /* of the life that an Authenticate opened; no TokenUpdate yet */
+    WHO_OLD,          /* of an earlier life of this device */
+    WHO_LEFT,         /* of a device that checked out */
+    WHO_NO_CHANNEL,   /* the device is good, this user of it is not known yet */
+    WHO_UNBOUND,      /* the certificate belongs to no device, and there is no such device */
+    WHO_MISMATCH,     /* the certificate is another device's, or the device has another one */
+    WHO_REVOKED,      /* the certificate was revoked */
+    WHO_NOT_ATTESTED, /* Authenticate: it signed for another UDID or serial number before */
+    WHO_ENDED         /* a person or rule has ended this enrollment: the answer is 401 */
 };
 
 struct who {

@@ -310,6 +310,57 @@ static void all_at_once(void **state)
         batch_free(&worker[i]);
 }
 
+/* What it signed for on its way in is held against what it says of itself when it enrols. */
+static void another_than_it_signed_for(void **state)
+{
+    static const struct {
+        const char *udid, *serial, *tells;
+        enum verdict verdict;
+    } cases[] = {{"", "F1", "F1", WHO_GOOD},
+                 {"", "F1", NULL, WHO_GOOD}, /* the rights do not let it tell */
+                 {NULL, NULL, "F1", WHO_GOOD},
+                 {"", "F1", "F2", WHO_NOT_ATTESTED},
+                 {"ANOTHER-UDID", "F1", "F1", WHO_NOT_ATTESTED},
+                 {"ANOTHER-UDID", NULL, NULL, WHO_NOT_ATTESTED}};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool by_token = i % 2; /* of its CheckInURL, where the identity does not lead there */
+        const char *udid = cases[i / 2].udid;
+        struct device d = device_new();
+        struct arena *a = arena_new(1 << 22);
+        char token[33], hex[65], text[600];
+        struct authenticate x;
+
+        snprintf(token, sizeof token, "%032zx", i + 1);
+        hex_encode(bytes_of(d.cert[0], 32), hex);
+        snprintf(text, sizeof text,
+                 "INSERT INTO handout (id, way, token, topic, server_url, checkin_url, "
+                 "access_rights, server_capabilities, made_at, udid, serial) VALUES (%zu, 4, '%s', "
+                 "'" TOPIC "', '', '', 1, '', 1, %s%s%s, %s%s%s)",
+                 i + 1, token, udid ? "'" : "", udid ? udid[0] ? udid : d.udid : "NULL",
+                 udid ? "'" : "", cases[i / 2].serial ? "'" : "",
+                 cases[i / 2].serial ? cases[i / 2].serial : "NULL",
+                 cases[i / 2].serial ? "'" : "");
+        sql(text);
+        snprintf(
+            text, sizeof text,
+            "INSERT INTO identity_cert (sha256, issued_at, handout_id) VALUES (UNHEX('%s'), 1, "
+            "%zu)",
+            hex, i + 1);
+        if (!by_token)
+            sql(text);
+        authenticate_init(&x, a, clock_now(), d.cert[0], &d.id);
+        x.topic = TOPIC;
+        x.facts.serial = cases[i / 2].tells;
+        x.token = by_token ? token : NULL;
+        x.cert_der = bytes_str("der");
+        x.cert_serial = x.cert_subject = "1";
+        assert_int_equal(unit_do(db, &x.unit), OK);
+        assert_int_equal(x.verdict, cases[i / 2].verdict);
+        arena_free(&a);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -329,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_after_another),
         cmocka_unit_test(all_at_once),
+        cmocka_unit_test(another_than_it_signed_for),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -370,8 +370,9 @@ static void a_filled_database_is_upgraded(void **state)
                "CONCAT('s', seq), NULL FROM seq_1_to_5000");
     SQL(DEVICE, "INSERT INTO enrollment (id, ident, kind, state, created_at, last_seen_at) "
                 "SELECT seq, CONCAT('D', seq), 1, 2, 1, seq FROM seq_1_to_5000");
-    SQL(IDENTITY, "INSERT INTO identity_cert (sha256, serial, subject, issued_at) SELECT "
-                  "UNHEX(SHA2(seq, 256)), HEX(seq), 'CN=x', 1 FROM seq_1_to_5000");
+    SQL(IDENTITY, "INSERT INTO identity_cert (sha256, serial, subject, issued_at, key_sha256) "
+                  "SELECT UNHEX(SHA2(seq, 256)), HEX(seq), 'CN=x', 1, UNHEX(SHA2(seq DIV 2, 256)) "
+                  "FROM seq_1_to_5000");
     SQL(CHALLENGE, "INSERT INTO scep_challenge (sha256, created_at, expires_at, note) VALUES "
                    "(UNHEX(SHA2('x', 256)), 1, 2, 'invitation')");
     assert_ok(db_exec(db, &IDENTITY, NULL, 0, NULL, &err), err);
@@ -423,6 +424,8 @@ static void a_filled_database_is_upgraded(void **state)
               err);
     assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 0"), 1);
     assert_int_equal(select_int("SELECT COUNT(*) FROM identity_cert WHERE issuer IS NULL"), 5000);
+    /* keys that have served, some of them twice, serve no more */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM issued_key"), 2501);
     assert_int_equal(select_int("SELECT COUNT(*) FROM scep_challenge WHERE approve = 0 AND "
                                 "common_name IS NULL AND san IS NULL AND note = 'invitation'"),
                      1);

@@ -44,6 +44,7 @@ SQL(CLEAR_TRANSACTION, "DELETE FROM scep_transaction");
 SQL(CLEAR_CHALLENGE, "DELETE FROM scep_challenge");
 SQL(CLEAR_AUDIT, "DELETE FROM audit");
 SQL(CLEAR_REQUEST, "DELETE FROM scep_request");
+SQL(CLEAR_KEY, "DELETE FROM issued_key");
 SQL(AGE_REQUEST, "UPDATE scep_request SET expires_at = 1");
 
 static char dir[] = "/tmp/drover-scep-XXXXXX";
@@ -131,8 +132,8 @@ static int tear_down(void **state)
 
 static int clear(void **state)
 {
-    static const struct sql *const all[] = {&CLEAR_CERT, &CLEAR_TRANSACTION, &CLEAR_CHALLENGE,
-                                            &CLEAR_AUDIT, &CLEAR_REQUEST};
+    static const struct sql *const all[] = {&CLEAR_CERT,  &CLEAR_TRANSACTION, &CLEAR_CHALLENGE,
+                                            &CLEAR_AUDIT, &CLEAR_REQUEST,     &CLEAR_KEY};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         assert_ok(db_exec(owner, all[i], NULL, 0, NULL, &err), err);
@@ -323,6 +324,19 @@ static void answers_in_kind(void **state)
     testdb_shell("grep -q scep.des %s/log", dir);
 }
 
+/* Of several primes: a long key of two would take seconds to make. */
+static EVP_PKEY *rsa_new(int bits)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, 4), 1);
+    assert_int_equal(EVP_PKEY_generate(ctx, &key), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -344,8 +358,9 @@ static void refusals(void **state)
     r.type = "18";
     REFUSED(&r, "2");
     EVP_PKEY *small = EVP_RSA_gen(1024), *p521 = EVP_EC_gen("P-521"), *k1 = EVP_EC_gen("secp256k1");
-    EVP_PKEY *const bad[] = {small, p521, k1};
-    for (size_t i = 0; i < 3; i++) {
+    EVP_PKEY *const bad[] = {small, p521, k1, rsa_new(4104)};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_non_null(bad[i]);
         r = request("r5", STATIC);
         r.key = bad[i];
         REFUSED(&r, "2");
@@ -612,6 +627,63 @@ static void a_key_serves_once(void **state)
     assert_int_equal(count(&COUNT, 0), 1);
     conf->scep_reuse_keys = true;
     X509_free(first.cert);
+}
+
+/* Two requests for one key, each authorised, in one moment. */
+struct rival {
+    pthread_barrier_t *start;
+    uint8_t key[SHA256_LEN];
+    int n;
+    enum outcome outcome;
+};
+
+static void *rival_run(void *arg)
+{
+    struct rival *r = arg;
+    struct db *d = NULL;
+    struct err why = {.outcome = OK};
+    struct arena *a = arena_new(1 << 20);
+    char name[40];
+    snprintf(name, sizeof name, "rival %d", r->n);
+    struct scep_issue issue = {.transaction_id = name,
+                               .why = "test",
+                               .cert_der = bytes_str("der"),
+                               .serial = name,
+                               .subject = "CN=rival",
+                               .issuer = "CN=CA"};
+    sha256(bytes_str(name), issue.cert_sha256);
+    memcpy(issue.key_sha256, r->key, sizeof r->key);
+    r->outcome = db_new(conf, DB_MDM, &d, &why);
+    if (r->outcome == OK)
+        r->outcome = db_ping(d, &why);
+    pthread_barrier_wait(r->start);
+    if (r->outcome == OK)
+        r->outcome = scep_issue_record(d, &issue, a, &why);
+    db_free(&d);
+    arena_free(&a);
+    return NULL;
+}
+
+static void a_key_serves_one_of_two_at_once(void **state)
+{
+    (void)state;
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, 2);
+    for (int round = 0; round < 20; round++) {
+        struct rival r[2];
+        pthread_t t[2];
+        for (int i = 0; i < 2; i++) {
+            r[i] = (struct rival){.start = &start, .n = 2 * round + i};
+            memset(r[i].key, round + 1, sizeof r[i].key);
+            assert_int_equal(pthread_create(&t[i], NULL, rival_run, &r[i]), 0);
+        }
+        for (int i = 0; i < 2; i++)
+            pthread_join(t[i], NULL);
+        assert_int_equal(r[0].outcome + r[1].outcome, OK + DENIED);
+        assert_true(r[0].outcome == OK || r[1].outcome == OK);
+    }
+    pthread_barrier_destroy(&start);
+    assert_int_equal(count(&COUNT, 0), 20);
 }
 
 static struct identity *inventory(const struct identity_filter *f, size_t want)
@@ -1011,6 +1083,7 @@ int main(void)
         cmocka_unit_test_setup(is_denied_or_forgotten, clear),
         cmocka_unit_test_setup(names_are_kept_to, clear),
         cmocka_unit_test_setup(a_key_serves_once, clear),
+        cmocka_unit_test_setup(a_key_serves_one_of_two_at_once, clear),
         cmocka_unit_test_setup(inventory_is_listed, clear),
         cmocka_unit_test_setup(operations, clear),
         cmocka_unit_test_setup(by_get, clear),
