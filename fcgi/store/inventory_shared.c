@@ -22,7 +22,8 @@ static const struct sql GET_SOFTWARE = {
     "software_get",
     "SELECT id, identifier, version, short_version, name FROM software WHERE id IN (%IN%)", 1};
 static const struct sql KNOWN_CERTIFICATES = {
-    "seen_certificate_known", "SELECT sha256 FROM seen_certificate WHERE sha256 IN (%IN%)", 1};
+    "seen_certificate_known",
+    "SELECT sha256 FROM seen_certificate WHERE sha256 IN (%IN%) LOCK IN SHARE MODE", 1};
 static const struct sql ADD_CERTIFICATE = {
     "seen_certificate_add",
     "INSERT INTO seen_certificate (sha256, der, subject, issuer, serial, not_before, not_after, "

@@ -29,6 +29,13 @@ static const struct {
     {{"purge_idempotency", "DELETE FROM idempotency WHERE begun_at " BEFORE, 0}, DAY_US},
     {{"purge_activity", "DELETE FROM activity WHERE hour " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_drafts", "DELETE FROM profile_draft WHERE changed_at " BEFORE, 0}, MONTH_US},
+    /* whoever stores a list locks the certificates that are known (inventory_shared.c), so that a
+     * list that is under way keeps them; any age, so the time is of no account */
+    {{"purge_certificates",
+      "DELETE FROM seen_certificate WHERE NOT EXISTS (SELECT 1 FROM inv_certificate i WHERE "
+      "i.sha256 = seen_certificate.sha256) AND 0 " BEFORE,
+      0},
+     0},
     {{"purge_unknown", "DELETE FROM unknown_device WHERE last_seen_at " BEFORE, 0}, 3 * MONTH_US},
 };
 

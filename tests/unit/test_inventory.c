@@ -2,6 +2,9 @@
  * one stands in nobody's way. Runs as the agent, with its rights. */
 #include "testdb.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/digest.h"
@@ -9,6 +12,7 @@
 #include "store/history.h"
 #include "store/inventory.h"
 #include "store/migrate.h"
+#include "store/purge.h"
 #include "wire/encode.h"
 #include "wire/x509.h"
 
@@ -540,6 +544,89 @@ static void what_is_old_goes(void **state)
     digest();
 }
 
+static _Atomic int purged;
+
+static void *purge(void *arg)
+{
+    struct err why = {.outcome = OK};
+    uint64_t gone;
+
+    purged = purge_run(arg, &gone, &why) == OK ? 1 : -1;
+    return NULL;
+}
+
+/* Has the purge come to the certificates, and stands there? An account sees its own. */
+static bool waits(struct db *d)
+{
+    SQL(PURGING, "SELECT COUNT(*) FROM information_schema.processlist WHERE time_ms > 20 AND info "
+                 "LIKE 'DELETE FROM seen_certificate%'");
+    struct rows r;
+
+    assert_ok(db_select(d, &PURGING, NULL, 0, arena, &r, &err), err);
+    return row_at(&r, 0, 0)->i > 0;
+}
+
+/* A list is under way that names a certificate no device has had until now. */
+static enum outcome list_unit(struct db *d, void *arg, struct err *why)
+{
+    static const uint8_t sum[1][32] = {"the certificate of the test ...."};
+    struct db *other = arg;
+    struct rows known;
+    pthread_t t;
+    enum outcome o = seen_certificate_known(d, sum, 1, arena, &known, why);
+
+    assert_int_equal(known.n, 1);
+    purged = 0;
+    assert_int_equal(pthread_create(&t, NULL, purge, other), 0);
+    while (purged == 0 && o == OK && !waits(d))
+        sched_yield();
+    if (o == OK)
+        o = db_run(d, "add",
+                   "INSERT INTO inv_certificate (enrollment_id, sha256) VALUES (11, 'the "
+                   "certificate of the test ....')",
+                   why);
+    if (o == OK)
+        o = db_run(d, "commit", "COMMIT", why);
+    pthread_join(t, NULL);
+    return o;
+}
+
+static void certificates_that_nobody_has_go(void **state)
+{
+    struct db *other = NULL;
+    uint64_t gone;
+
+    (void)state;
+    assert_ok(db_run(owner, "add",
+                     "INSERT INTO seen_certificate (sha256, der) VALUES (REPEAT('o', 32), 'x'), "
+                     "(REPEAT('h', 32), 'x')",
+                     &err),
+              err);
+    assert_ok(db_run(owner, "has",
+                     "INSERT INTO inv_certificate (enrollment_id, sha256) VALUES (11, REPEAT('h', "
+                     "32))",
+                     &err),
+              err);
+    assert_ok(purge_run(agent, &gone, &err), err);
+    assert_sql("SELECT COUNT(*) FROM seen_certificate WHERE sha256 = REPEAT('o', 32)", "0");
+    assert_sql("SELECT COUNT(*) FROM seen_certificate WHERE sha256 = REPEAT('h', 32)", "1");
+    assert_sql("SELECT COUNT(*) FROM inv_certificate i LEFT JOIN seen_certificate s USING (sha256) "
+               "WHERE s.sha256 IS NULL",
+               "0");
+    assert_ok(db_run(owner, "add",
+                     "INSERT INTO seen_certificate (sha256, der) VALUES ('the certificate of the "
+                     "test ....', 'x')",
+                     &err),
+              err);
+    assert_ok(db_new(conf, DB_AGENT, &other, &err), err);
+    assert_ok(db_unit(agent, list_unit, other, &err), err);
+    assert_int_equal(purged, 1);
+    assert_sql("SELECT COUNT(*) FROM seen_certificate WHERE sha256 = 'the certificate of the test "
+               "....'",
+               "1");
+    db_free(&other);
+}
+
 static void errors_are_explained(void **state)
 {
     (void)state;
@@ -570,6 +657,7 @@ int main(void)
         TEST(twice_is_once),
         TEST(many_devices_in_one_go),
         TEST(what_is_old_goes),
+        TEST(certificates_that_nobody_has_go),
         TEST(errors_are_explained),
     };
     int applied, rc;
