@@ -175,11 +175,11 @@ static void check_restored(struct doctor *d, struct db *db)
 }
 
 /* What the calendar warns of, but for what is looked at by itself: push certificates here, the
- * signer's by doctor_signer(). */
+ * signer's by doctor_signer(), the web server's by doctor_network(). */
 static void check_calendar(struct doctor *d, struct db *db)
 {
     static const char *const elsewhere[] = {"push-certificate", "scep-ca", "scep-ra",
-                                            "profile-signer"};
+                                            "profile-signer", "tls-certificate"};
     struct expiry *e;
     struct err err;
     size_t n, told = 0;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "enrollment/profile.h"
 #include "store/expiry.h"
+#include "wire/https.h"
 #include "wire/sign.h"
 
 #define ARENA (8u * LIM_MB)
@@ -99,6 +101,66 @@ static enum outcome profile_ends(struct look *l, struct err *err)
     return o;
 }
 
+/* --- the web server --- */
+
+#define TLS_MS 3000 /* the agent's other work waits meanwhile */
+
+struct seen {
+    int64_t ends_at; /* 0: not told */
+    bool done;
+    char error[200];
+};
+
+static void tls_seen(const struct https_answer *a)
+{
+    struct seen *s = a->arg;
+    struct tm tm = {0};
+    s->done = true;
+    if (a->outcome != OK)
+        snprintf(s->error, sizeof s->error, "%s", a->error);
+    else if (a->expiry && strptime(a->expiry, "%b %d %H:%M:%S %Y", &tm))
+        s->ends_at = (int64_t)timegm(&tm) * SECOND_US;
+}
+
+/* Asks as anybody would, and looks at the certificate alone. */
+static enum outcome tls_ends(struct look *l, const char *url, struct err *err)
+{
+    const struct https_tls tls = {.any_certificate = true};
+    struct seen s = {.error = "it does not say when its certificate ends"};
+    struct https_request r = {.method = "GET",
+                              .url = arena_fmt(l->a, "%s/healthz", url),
+                              .tls = &tls,
+                              .timeout_ms = TLS_MS,
+                              .answer_max = 64 * LIM_KB,
+                              .tell_expiry = true,
+                              .arg = &s};
+    struct https *h = NULL;
+    enum outcome o = r.url ? https_new(1, 1, &h, err) : err_set(err, ERROR, "out of memory");
+    if (o == OK)
+        o = https_send(h, &r, tls_seen, err);
+    while (o == OK && !s.done)
+        https_run(h, 100);
+    https_free(&h);
+    if (o == OK && !s.ends_at)
+        o = err_set(err, UNAVAILABLE, "%s: %s", url, s.error);
+    struct expiry e = {
+        .kind = "tls-certificate", .name = url, .ends_at = s.ends_at, .count = 1, .detail = ""};
+    return o == OK ? expiry_put(l->db, &e, l->now, err) : o;
+}
+
+static enum outcome device_host_ends(struct look *l, struct err *err)
+{
+    return strncmp(l->conf->device_url, "https://", 8) == 0 ? tls_ends(l, l->conf->device_url, err)
+                                                            : OK;
+}
+
+static enum outcome console_host_ends(struct look *l, struct err *err)
+{
+    const char *url = l->conf->console_url;
+    bool own = strncmp(url, "https://", 8) == 0 && strcmp(url, l->conf->device_url) != 0;
+    return own ? tls_ends(l, url, err) : OK;
+}
+
 /* --- warnings --- */
 
 /* One line a day for each: the digest of kind and name, and when it was written. */
@@ -153,8 +215,8 @@ static enum outcome warn(struct look *l, struct err *err)
 
 enum outcome ends_look(struct db *db, const struct conf *conf, struct err *err)
 {
-    static enum outcome (*const looks[])(struct look *, struct err *) = {signer_ends, chain_ends,
-                                                                         profile_ends};
+    static enum outcome (*const looks[])(struct look *, struct err *) = {
+        signer_ends, chain_ends, profile_ends, device_host_ends, console_host_ends};
     struct look l = {db, conf, arena_new(ARENA), clock_now()};
     bool whole = true;
     enum outcome o = OK;

@@ -355,7 +355,9 @@ enum outcome sender_new(const struct conf *conf, const char *service, const char
     buf_add(&s->cert, cert.p, cert.n);
     buf_room(&s->key, key.n); /* at once: growing would leave copies of the key */
     buf_add(&s->key, key.p, key.n);
-    s->tls = (struct https_tls){conf->apns_ca, buf_bytes(&s->cert), buf_bytes(&s->key)};
+    s->tls = (struct https_tls){.ca_file = conf->apns_ca,
+                                .client_cert = buf_bytes(&s->cert),
+                                .client_key = buf_bytes(&s->key)};
     enum outcome o = https_new(1, s->streams, &s->https, err);
     if (o == OK && (buf_failed(&s->cert) || buf_failed(&s->key)))
         o = err_set(err, ERROR, "sender: certificate or key too long");

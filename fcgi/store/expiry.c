@@ -68,6 +68,8 @@ static const struct {
     {"profile-chain", "Certificate in signed profiles", "replace it in [enroll] profile_chain"},
     {"profile-certificate", "Certificate that enrolment profiles install",
      "put its successor in [enroll] certificates before the TLS certificate changes"},
+    {"tls-certificate", "TLS certificate of the web server",
+     "renew it and reload the web server: devices that meet an expired one cannot be managed"},
 };
 
 static size_t kind_find(const char *kind)

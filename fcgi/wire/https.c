@@ -264,8 +264,9 @@ static bool method_set(struct job *j, const struct https_request *r)
 static bool tls_set(struct job *j, const struct https_tls *t)
 {
     bool ok = true;
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    bool any = t && t->any_certificate && t->client_cert.n == 0;
+    SET(CURLOPT_SSL_VERIFYPEER, any ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, any ? 0L : 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (t && t->ca_file && *t->ca_file)
         SET(CURLOPT_CAINFO, t->ca_file);

@@ -16,6 +16,9 @@ struct https_tls {
     const char *ca_file;      /* PEM; "" is the system's store */
     struct bytes client_cert; /* PEM, chain allowed; empty for none */
     struct bytes client_key;  /* PEM */
+    bool any_certificate;     /* theirs is looked at, whoever signed it, and nothing they say is
+                               * believed: to tell when it ends, even when it has. Never with a
+                               * body or a client certificate */
 };
 
 struct https_request {

@@ -28,6 +28,15 @@ class Calendar(unittest.TestCase):
                         "-enddate", "-dateopt", "iso_8601").decode()
         self.assertEqual(ca["ends_at"][:19].replace("T", " "),
                          re.search(r"notAfter=([0-9-]+ [0-9:]+)Z", out).group(1))
+        # the web server's own, as it shows it to whoever comes
+        for url in {self.s.run["device_url"], self.s.run["console_url"]}:
+            tls = drover.wait_for(lambda: [e for e in self.entries() if e["name"] == url])[0]
+            self.assertEqual(tls["kind"], "tls-certificate")
+            shown = drover.sh("openssl", "s_client", "-connect", url.split("/")[2], data=b"")
+            out = drover.sh("openssl", "x509", "-noout", "-enddate", "-dateopt", "iso_8601",
+                            data=shown).decode()
+            self.assertEqual(tls["ends_at"][:19].replace("T", " "),
+                             re.search(r"notAfter=([0-9-]+ [0-9:]+)Z", out).group(1))
         self.assertEqual(self.entries("?within=1"), [])
         self.assertEqual(self.s.api("GET", "/api/v1/calendar?within=0").status, 400)
         self.assertIn("scep-ca", self.s.ctl("calendar"))

@@ -249,17 +249,22 @@ class Doctor(unittest.TestCase):
         """What enrolment profiles and [account] promise and the configuration cannot keep."""
         s = drover.server()
         name = "way" + secrets.token_hex(4)
-        s.ctl("enroll-profile", "new", name, "login=web")
+        s.ctl("enroll-profile", "new", name, "login=web", "use_development_apns=yes")
         self.addCleanup(s.ctl, "enroll-profile", "remove", name)
         text = open(s.run["config"]).read()
         self.addCleanup(lambda: open(s.run["config"], "w").write(text))
         with open(s.run["config"], "w") as f:
-            f.write(text + "\n[account]\nuser_enrollment = iPhone\nprofile = no-such-one\n")
+            f.write(text + "\n[account]\nuser_enrollment = iPhone\nprofile = no-such-one\n"
+                    "[enroll]\naccess_rights = 3\n")
         words = s.ctl("doctor", check=False)[1]
         self.assertIn("the enrolment profile %s asks for a login by web page" % name, words)
         self.assertIn("without [apple] roots no device can prove itself", words)
         self.assertIn("[account] is set, and nobody can log in", words)
         self.assertIn('there is no enrolment profile "no-such-one"', words)
+        self.assertIn("the enrolment profile default differ in access_rights\n", words)
+        self.assertIn("is for Apple's production service, and the enrolment profile %s sends "
+                      "devices to the other" % name, words)
+        self.assertIn("droverctl enroll-profile set %s use_development_apns=no" % name, words)
 
 
 class ProfileService(Site):

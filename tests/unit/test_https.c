@@ -205,14 +205,25 @@ static void only_what_is_trusted(void **state)
     snprintf(url, sizeof url, "https://127.0.0.1:%d/echo", plain.port); /* not in the certificate */
     assert_int_equal(outcome_of(&plain, "/echo", (struct https_request){.url = url}), DENIED);
     assert_int_equal(outcome_of(&plain, "/echo", (struct https_request){0}), OK);
+    /* whoever signed it, when all that is wanted is when it ends; not with a secret of ours */
+    const struct https_tls any = {.any_certificate = true};
+    assert_int_equal(outcome_of(&plain, "/echo", (struct https_request){.url = url, .tls = &any}),
+                     OK);
+    const struct https_tls mine = {
+        .any_certificate = true, .client_cert = slurp("one.pem"), .client_key = slurp("one.key")};
+    assert_int_equal(outcome_of(&plain, "/echo", (struct https_request){.url = url, .tls = &mine}),
+                     DENIED);
 }
 
 static void client_certificates(void **state)
 {
     (void)state;
-    struct https_tls one = {ca, slurp("one.pem"), slurp("one.key")};
-    struct https_tls two = {ca, slurp("two.pem"), slurp("two.key")};
-    struct https_tls wrong = {ca, slurp("one.pem"), slurp("two.key")};
+    struct https_tls one = {
+        .ca_file = ca, .client_cert = slurp("one.pem"), .client_key = slurp("one.key")};
+    struct https_tls two = {
+        .ca_file = ca, .client_cert = slurp("two.pem"), .client_key = slurp("two.key")};
+    struct https_tls wrong = {
+        .ca_file = ca, .client_cert = slurp("one.pem"), .client_key = slurp("two.key")};
     /* TLS 1.3 refuses after the handshake, and closing the connection may overtake the alert. */
     enum outcome o = outcome_of(&strict, "/echo", (struct https_request){0});
     assert_true(o == DENIED || o == UNAVAILABLE);
