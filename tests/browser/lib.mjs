@@ -1,0 +1,87 @@
+// lib.mjs: what every browser test needs: the site, Chromium, accessibility, the database, and the
+// count of what passed. A file of tests ends with `await finish()`.
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import assert from "node:assert/strict";
+import crypto from "node:crypto";
+import fs from "node:fs";
+
+const require = createRequire(process.env.MODULES + "/");
+const { chromium } = require("playwright-core");
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+export const site = JSON.parse(fs.readFileSync(process.env.STATE + "/run.json", "utf8"));
+export const screens = process.env.SCREENS;
+export const base = site.console_url;
+// What a hostile device, user or administrator calls things.
+export const EVIL = `"><script>window.pwned=1</script><img src=x onerror="window.pwned=2">{{admin}}'`;
+
+let passed = 0, failed = 0;
+export async function test(name, body) {
+  try {
+    await body();
+    passed++;
+  } catch (e) {
+    failed++;
+    console.log("FAIL  browser: " + name + "\n" + (e.stack || e).toString().split("\n").slice(0, 14).join("\n"));
+  }
+}
+
+export function sql(text) {
+  return execFileSync("mariadb", ["--no-defaults", "-N", "-B", "--socket=" + site.mysql_socket,
+    "--user=" + site.mysql_user, "--default-character-set=utf8mb4",
+    "--password=" + fs.readFileSync(site.mysql_password_file, "utf8").trim(), site.mysql_database],
+  { input: text, encoding: "utf8" });
+}
+export const quoted = (s) => "'" + s.replaceAll("\\", "\\\\").replaceAll("'", "''") + "'";
+
+// Playwright gives each browser that it launches a fresh folder of user data.
+const engine = await chromium.launch({ executablePath: "/usr/bin/chromium", headless: true,
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+
+export async function context(options = {}) {
+  const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
+  c.setDefaultTimeout(5000);
+  c.faults = [];
+  c.on("page", (p) => {
+    p.on("pageerror", (e) => c.faults.push("error: " + e.message));
+    p.on("console", (m) => m.type() === "error" && !/status of [45]/.test(m.text()) &&
+      c.faults.push("console: " + m.text()));
+    p.on("request", (r) => { if (!r.url().startsWith(base)) c.faults.push("foreign request: " + r.url()); });
+    p.on("dialog", (d) => { c.faults.push("dialog"); d.dismiss(); });
+  });
+  return c;
+}
+
+export async function signIn(c, next = "/", password = site.console_password) {
+  const p = await c.newPage();
+  await p.goto(next);
+  await p.getByLabel("Name").fill(site.console_user);
+  await p.getByLabel(/Password|Passwort/).fill(password);
+  await p.locator("main button").click();
+  await p.waitForLoadState();
+  return p;
+}
+
+export async function accessible(p, name) {
+  await p.evaluate(axe);
+  const r = await p.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  assert.deepEqual(r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")), [], name);
+}
+
+// RFC 6238 with the secret as the page shows it.
+export function totp(text, step = Math.floor(Date.now() / 30000)) {
+  const bits = [...text].map((ch) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(ch).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = crypto.createHmac("sha1", key).update(counter).digest();
+  return ((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1e6).toString().padStart(6, "0");
+}
+
+/** Ends Chromium and the process; the last line is "N passed, N failed". */
+export async function finish() {
+  await engine.close();
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed ? 1 : 0);
+}

@@ -1,0 +1,56 @@
+// pages.mjs: every page and every form of the console, and a device whose every string is hostile.
+import { EVIL, quoted, sql } from "./lib.mjs";
+
+export const ID = `EVIL-"><b>&'`;
+
+/** The hostile device and what hangs on it; may be called again. */
+export function fill() {
+  const now = Date.now() * 1000;
+  sql(`REPLACE INTO enrollment (id, ident, kind, device_id, state, life_id, udid, serial, device_name,
+    product_name, model, model_name, os_version, created_at, enrolled_at, last_seen_at) VALUES
+    (77, ${quoted(ID)}, 1, 77, 2, 78, ${quoted(ID)}, ${quoted(EVIL.slice(0, 60))}, ${quoted(EVIL)},
+    'iPhone15,2', ${quoted("<i>M")}, ${quoted("<i>Model")}, '<b>26', ${now}, ${now}, ${now});
+  REPLACE INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at, token_at)
+    VALUES (78, 77, 2, ${quoted(EVIL)}, 'x', 'm', ${now}, ${now});
+  REPLACE INTO enrollment (id, ident, kind, device_id, state, user_short_name, user_long_name,
+    created_at, last_seen_at) VALUES (79, ${quoted(ID + ":u")}, 2, 77, 2, ${quoted("alice<b>")},
+    ${quoted(EVIL)}, ${now}, ${now});
+  REPLACE INTO command (id, uuid, request_type, body, created_at, created_by) VALUES
+    (80, 'C-80', 'InstallProfile', '<plist version="1.0"><dict><key>k</key><string>&lt;script&gt;</string></dict></plist>', ${now}, ${quoted(EVIL)}),
+    (81, 'C-81', 'SecurityInfo', '<plist version="1.0"><dict/></plist>', ${now}, 'ann');
+  REPLACE INTO queue (enrollment_id, urgency, queued_at, command_id, state, sent_at, sent_count, notnow_at,
+    notnow_count) VALUES (77, 0, ${now - 7200e6}, 80, 3, ${now - 3600e6}, 2, ${now - 3600e6}, 2);
+  REPLACE INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, closed_at,
+    closed_why, reported_at, report) VALUES (77, 81, 5, ${now - 9000e6}, ${now - 8000e6}, 1,
+    ${now - 7000e6}, ${quoted(EVIL)}, ${now - 7000e6}, ${quoted('<plist version="1.0"><dict><key>ErrorChain</key><string>&lt;/pre&gt;&lt;script&gt;window.pwned=3&lt;/script&gt;</string></dict></plist>')});
+  REPLACE INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id, items) VALUES (77, 1, ${now}, ${now}, 81, 1);
+  REPLACE INTO inv_device (enrollment_id, platform, device_name, os_version, is_supervised, battery_level) VALUES
+    (77, 1, ${quoted(EVIL)}, '17.6', 1, 0.5);
+  REPLACE INTO software (id, identifier, version, short_version, name, seen_at) VALUES (5, ${quoted("com.evil.<b>")}, '1', '1.0', ${quoted(EVIL)}, ${now});
+  REPLACE INTO inv_app (enrollment_id, software_id) VALUES (77, 5);
+  REPLACE INTO inv_event (id, enrollment_id, at, area, happened, subject, was, became) VALUES (91, 77, ${now}, 1, 2, ${quoted(EVIL)}, ${quoted("<i>17")}, '18');
+  REPLACE INTO unknown_device (id, ident, cert_sha256, subject, last_message, first_seen_at, last_seen_at)
+    VALUES (7, ${quoted(ID)}, REPEAT('x', 32), ${quoted(EVIL)}, ${quoted("<Idle>")}, ${now}, ${now});
+  INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
+    'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
+}
+
+export const device = "/device?id=" + encodeURIComponent(ID);
+export const PAGES = {
+  overview: "/", devices: "/devices", device, command: "/device/command?uuid=C-80&id=" + encodeURIComponent(ID),
+  result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
+  invitations: "/invitations", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
+  facts: "/device/part?part=facts&id=" + encodeURIComponent(ID), apps: "/device/part?part=apps&id=" + encodeURIComponent(ID),
+  history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
+  settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
+  bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
+  approvals: "/approvals", accounts: "/accounts", account: "/account",
+};
+// Every form: its address and fields that would do something.
+export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
+  ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
+  ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
+  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
+  ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
+  ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];

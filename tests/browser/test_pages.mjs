@@ -1,0 +1,117 @@
+// test_pages.mjs: each page with and without JavaScript, accessible, dark, on a phone, in German;
+// what devices could smuggle in; forms of other sites.
+import assert from "node:assert/strict";
+import { EVIL, accessible, context, finish, screens, signIn, sql, test } from "./lib.mjs";
+import { FORMS, PAGES, device, fill } from "./pages.mjs";
+
+fill();
+const c = await context({ viewport: { width: 1280, height: 860 } });
+let p = await signIn(c, "/");
+
+for (const [name, url] of Object.entries(PAGES))
+  await test("page " + name + " with JavaScript", async () => {
+    c.faults.length = 0;
+    const begin = Date.now();
+    const answer = await p.goto(url, { waitUntil: "load" });
+    console.log(`page  ${name}: ${(await answer.body()).length} bytes, ${Date.now() - begin} ms in the browser`);
+    assert.equal(answer.status(), 200);
+    assert.equal(await p.evaluate(() => window.pwned), undefined);
+    assert.equal(await p.locator("h1").count(), 1);
+    await accessible(p, name);
+    await p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
+    assert.equal(await p.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+    assert.deepEqual(c.faults, []);
+  });
+
+await test("what a device told is shown as text", async () => {
+  await p.goto(device);
+  assert.match(await p.locator("h1").textContent(), /<script>window\.pwned=1/);
+  assert.match(await p.locator(".why").textContent(), /NotNow to InstallProfile/);
+  await p.goto("/devices?q=" + encodeURIComponent(EVIL.slice(0, 40)));
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+  await p.goto("/audit?actor=" + encodeURIComponent(EVIL) + "&action=%22%3E%3Cscript%3E");
+  assert.equal(await p.locator("#actor").inputValue(), EVIL);
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+});
+
+await test("a form of another site does nothing", async () => {
+  const count = sql("SELECT COUNT(*) FROM audit");
+  for (const [url, form] of FORMS) {
+    for (const csrf of [undefined, "0".repeat(64)]) {
+      const r = await c.request.post(url, { form: csrf ? { ...form, csrf } : form, maxRedirects: 0 });
+      assert.equal(r.status(), 403, url);
+    }
+    const json = await c.request.post(url, { data: form, maxRedirects: 0 });
+    assert.equal(json.status(), 415, url);
+  }
+  const out = await context();
+  for (const [url, form] of FORMS)
+    assert.equal((await out.request.post(url, { form, maxRedirects: 0 })).status(), 403, url);
+  await out.close();
+  assert.equal(sql("SELECT COUNT(*) FROM audit"), count);
+});
+
+await test("no page without a session", async () => {
+  const out = await context();
+  for (const url of Object.values(PAGES)) {
+    const r = await out.request.get(url, { maxRedirects: 0 });
+    assert.equal(r.status(), 303, url);
+    assert.match(r.headers().location, /^\/signin/);
+  }
+  await out.close();
+});
+
+await test("German, by the browser and by the setting", async () => {
+  const d = await context({ locale: "de-DE" });
+  const r = await d.newPage();
+  await r.goto("/signin");
+  assert.equal(await r.locator("html").getAttribute("lang"), "de");
+  await d.close();
+  await p.goto("/account");
+  await p.getByLabel("Language of the console").selectOption("de");
+  await p.getByRole("button", { name: "Save" }).click();
+  assert.match(await p.locator("h1").textContent(), /Ihr Konto/);
+  await p.goto(device);
+  await accessible(p, "German");
+  await p.screenshot({ path: screens + "/device-de.png", fullPage: true });
+  await p.goto("/account");
+  await p.getByLabel("Sprache der Konsole").selectOption("");
+  await p.getByRole("button", { name: "Speichern" }).click();
+});
+
+await test("dark, and on a phone", async () => {
+  for (const [name, options] of [["dark", { colorScheme: "dark", viewport: { width: 1280, height: 860 } }],
+    ["phone", { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }]]) {
+    const d = await context({ ...options, storageState: await c.storageState() });
+    const r = await d.newPage();
+    for (const page of ["overview", "devices", "device", "accounts"]) {
+      await r.goto(PAGES[page]);
+      await accessible(r, name + " " + page);
+      await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
+      assert.equal(await r.evaluate(() => document.documentElement.scrollWidth), options.viewport.width, name + " " + page);
+    }
+    await d.close();
+  }
+});
+
+await test("with the keyboard alone", async () => {
+  await p.goto("/devices");
+  await p.keyboard.press("Tab");
+  assert.equal(await p.evaluate(() => document.activeElement.className), "skip");
+  await p.keyboard.press("Enter");
+  assert.equal(await p.evaluate(() => document.activeElement.id), "main");
+});
+
+const plain = await context({ javaScriptEnabled: false });
+const q = await signIn(plain, "/");
+assert.equal(new URL(q.url()).pathname, "/");
+
+for (const [name, url] of Object.entries(PAGES))
+  await test("page " + name + " without JavaScript", async () => {
+    assert.equal((await q.goto(url)).status(), 200);
+    assert.equal(await q.locator("h1").count(), 1);
+    assert.deepEqual(plain.faults, []);
+  });
+
+await finish();
