@@ -495,13 +495,17 @@ def setting(server, section, **keys):
     with open(path) as f:
         before = f.read()
 
+    def workers():
+        return [set(server.workers(program)) for program in ("mdm", "console")]
+
     def put(text):
-        old = set(server.workers())
+        old = workers()
         with open(path, "w") as f:
             f.write(text)
         os.kill(server.pid("drover"), signal.SIGHUP)
         # the one that stays is the workers' parent
-        wait_for(lambda: set(server.workers()) - old and len(old & set(server.workers())) < 2)
+        wait_for(lambda: all(now - was and len(was & now) < 2
+                             for was, now in zip(old, workers())))
 
     try:
         put(before + "\n[%s]\n" % section + "".join("%s = %s\n" % k for k in keys.items()))
