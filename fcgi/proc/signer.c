@@ -1,16 +1,8 @@
-/*
- * signer.c: the signer's process: sockets, limits and threads.
- *
- * The main thread accepts, asks the kernel who is there (SO_PEERCRED), and gathers requests from
- * all connections at once with epoll; only whole requests reach the threads, which do the
- * arithmetic and write the answer. So a caller who connects and says nothing, or speaks slowly,
- * costs a descriptor for five seconds and no thread. Each role has its own share of connections:
- * one that floods its socket waits in its own line.
- */
+/* signer.c: the signer's process: its sockets, what it gives up, its loop, its end. */
+#include "proc/signer.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,304 +15,15 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "proc/sandbox.h"
-#include "proc/signer.h"
-#include "proc/signer_int.h"
+#include "proc/signer_conn.h"
 #include "wire/scepmsg.h"
 
-#define REQUEST_US (5 * SECOND_US) /* to say what one wants; the same again to take the answer */
 #define SWEEP_US (SECOND_US / 4)
 #define TICKETS_SWEEP_US HOUR_US
-#define ARENA_MAX (8u * LIM_MB)
-#define QUOTA_MDM 128
-#define QUOTA_OTHER 32
-#define CONNS_MAX (QUOTA_MDM + (SIGN_ROLES - 1) * QUOTA_OTHER)
-#define THREADS_MAX 64
 #define FILES_SPARE 32 /* descriptors beside those of callers */
-
-enum kind { KIND_LISTENER, KIND_SIGNAL, KIND_WAKE, KIND_CONN };
-
-struct listener {
-    enum kind kind;
-    int fd;
-    enum sign_role role;
-    uid_t uid; /* whom it serves */
-    size_t count, quota;
-    bool paused;
-    char path[sizeof((struct sockaddr_un *)0)->sun_path];
-};
-
-struct conn {
-    enum kind kind;
-    int fd;
-    struct listener *from;
-    struct signer_peer peer;
-    int64_t deadline;
-    bool working; /* a thread has it */
-    bool answered;
-    size_t want; /* octets of the whole request; 0 until its length is known */
-    struct buf in, out;
-    size_t sent;
-    struct conn *next;
-};
-
-struct server {
-    struct signer signer;
-    struct listener listeners[SIGN_ROLES];
-    struct conn *conns[CONNS_MAX];
-    size_t nconns;
-    int epoll, signals, wake, lock_fd;
-    enum kind signal_kind, wake_kind;
-    pthread_t threads[THREADS_MAX];
-    size_t nthreads;
-
-    pthread_mutex_t lock; /* of the rest */
-    pthread_cond_t work;
-    struct conn *todo, **todo_end;
-    struct conn *done;
-    bool stop;
-};
-
-/* --- connections ------------------------------------------------------------------------- */
-
-static void conn_close(struct server *v, struct conn *c)
-{
-    for (size_t i = 0; i < v->nconns; i++)
-        if (v->conns[i] == c) {
-            v->conns[i] = v->conns[--v->nconns];
-            break;
-        }
-    c->from->count--;
-    if (c->from->paused && c->from->count < c->from->quota) {
-        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c->from};
-        c->from->paused = epoll_ctl(v->epoll, EPOLL_CTL_MOD, c->from->fd, &ev) != 0;
-    }
-    close(c->fd);
-    buf_wipe(&c->in);
-    buf_wipe(&c->out);
-    free(c);
-}
-
-/* Sends what the socket takes. True when all is sent or nobody is there to take it. */
-static bool conn_send(struct conn *c)
-{
-    while (c->sent < c->out.len) {
-        ssize_t n =
-            send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno != EAGAIN;
-        c->sent += (size_t)n;
-    }
-    return true;
-}
-
-static bool peer_allowed(const struct listener *l, const struct ucred *who)
-{
-    return who->uid == l->uid || (l->role == SIGN_CTL && who->uid == 0);
-}
-
-static void refuse_peer(const struct listener *l, const struct ucred *who)
-{
-    char pid[24], uid[24];
-    snprintf(pid, sizeof pid, "%ld", (long)who->pid);
-    snprintf(uid, sizeof uid, "%lu", (unsigned long)who->uid);
-    log_event(LOG_LEVEL_WARNING, "signer.refused", "role", sign_role_name(l->role), "pid", pid,
-              "uid", uid, "why", "not the account of this role", NULL);
-}
-
-static void conn_accept(struct server *v, struct listener *l)
-{
-    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
-        return;
-    struct ucred who;
-    socklen_t n = sizeof who;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) != 0 || !peer_allowed(l, &who)) {
-        refuse_peer(l, &who);
-        close(fd);
-        return;
-    }
-    struct conn *c = calloc(1, sizeof *c);
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-    if (!c || epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
-        log_event(LOG_LEVEL_ERROR, "signer.accept", "why", "out of memory", NULL);
-        close(fd);
-        free(c);
-        return;
-    }
-    c->kind = KIND_CONN;
-    c->fd = fd;
-    c->from = l;
-    c->peer = (struct signer_peer){.role = l->role, .pid = who.pid, .uid = who.uid};
-    c->deadline = clock_mono() + REQUEST_US;
-    buf_init(&c->in, SIGN_HEAD + SIGN_MSG_MAX);
-    buf_init(&c->out, SIGN_HEAD + SIGN_MSG_MAX + LIM_KB);
-    v->conns[v->nconns++] = c;
-    if (++l->count >= l->quota) {
-        struct epoll_event none = {.events = 0, .data.ptr = l};
-        l->paused = epoll_ctl(v->epoll, EPOLL_CTL_MOD, l->fd, &none) == 0;
-    }
-}
-
-static void conn_hand_over(struct server *v, struct conn *c)
-{
-    epoll_ctl(v->epoll, EPOLL_CTL_DEL, c->fd, NULL);
-    c->working = true;
-    c->next = NULL;
-    pthread_mutex_lock(&v->lock);
-    *v->todo_end = c;
-    v->todo_end = &c->next;
-    pthread_cond_signal(&v->work);
-    pthread_mutex_unlock(&v->lock);
-}
-
-/* The length is known: is it one we take? */
-static bool conn_head(struct conn *c)
-{
-    const uint8_t *p = (const uint8_t *)c->in.data;
-    uint32_t n = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    if (n < 2 || n > SIGN_MSG_MAX)
-        return false;
-    c->want = SIGN_HEAD + n;
-    return true;
-}
-
-/* Reads what is there; no further than the request goes. False: the connection is to be closed. */
-static bool conn_read(struct server *v, struct conn *c)
-{
-    for (;;) {
-        size_t need = (c->want ? c->want : SIGN_HEAD) - c->in.len;
-        size_t step = need < 65536 ? need : 65536;
-        char *room = buf_room(&c->in, step);
-        ssize_t n = room ? recv(c->fd, room, step, MSG_DONTWAIT) : 0;
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
-        if (n == 0)
-            return false;
-        buf_grew(&c->in, (size_t)n);
-        if (!c->want && c->in.len == SIGN_HEAD && !conn_head(c)) {
-            log_event(LOG_LEVEL_WARNING, "signer.refused", "role", sign_role_name(c->peer.role),
-                      "why", "the request's length is out of bounds", NULL);
-            return false;
-        }
-        if (c->want && c->in.len == c->want) {
-            conn_hand_over(v, c);
-            return true;
-        }
-    }
-}
-
-static void conn_event(struct server *v, struct conn *c, uint32_t events)
-{
-    if (c->answered) {
-        if ((events & (EPOLLERR | EPOLLHUP)) || conn_send(c))
-            conn_close(v, c);
-        return;
-    }
-    if (!conn_read(v, c))
-        conn_close(v, c);
-}
-
-/* Takes back what the threads have finished. */
-static void conns_done(struct server *v)
-{
-    uint64_t n;
-    (void)!read(v->wake, &n, sizeof n);
-    pthread_mutex_lock(&v->lock);
-    struct conn *c = v->done;
-    v->done = NULL;
-    pthread_mutex_unlock(&v->lock);
-    while (c) {
-        struct conn *next = c->next;
-        struct epoll_event ev = {.events = EPOLLOUT, .data.ptr = c};
-        c->working = false;
-        c->answered = true;
-        c->deadline = clock_mono() + REQUEST_US;
-        if (conn_send(c) || epoll_ctl(v->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
-            conn_close(v, c);
-        c = next;
-    }
-}
-
-static void conns_sweep(struct server *v)
-{
-    int64_t now = clock_mono();
-    for (size_t i = v->nconns; i-- > 0;) {
-        struct conn *c = v->conns[i];
-        if (c->working || c->deadline > now)
-            continue;
-        log_event(LOG_LEVEL_WARNING, "signer.timeout", "role", sign_role_name(c->peer.role), "why",
-                  c->answered ? "the answer was not taken" : "the request did not come", NULL);
-        conn_close(v, c);
-    }
-}
-
-/* --- threads ----------------------------------------------------------------------------- */
-
-static struct conn *next_todo(struct server *v)
-{
-    pthread_mutex_lock(&v->lock);
-    while (!v->todo && !v->stop)
-        pthread_cond_wait(&v->work, &v->lock);
-    struct conn *c = v->todo;
-    if (c) {
-        v->todo = c->next;
-        if (!v->todo)
-            v->todo_end = &v->todo;
-    }
-    pthread_mutex_unlock(&v->lock);
-    return c;
-}
-
-static void *thread_main(void *arg)
-{
-    struct server *v = arg;
-    struct arena *a = arena_new(ARENA_MAX);
-    for (struct conn *c; a && (c = next_todo(v));) {
-        struct bytes msg = buf_bytes(&c->in);
-        signer_answer(&v->signer, &c->peer, bytes_of(msg.p + SIGN_HEAD, msg.n - SIGN_HEAD), a,
-                      &c->out);
-        arena_wipe(a);
-        conn_send(c); /* mostly all of it; the main thread closes, or sends the rest */
-        pthread_mutex_lock(&v->lock);
-        c->next = v->done;
-        v->done = c;
-        pthread_mutex_unlock(&v->lock);
-        uint64_t one = 1;
-        (void)!write(v->wake, &one, sizeof one);
-    }
-    arena_free(&a);
-    return NULL;
-}
-
-static enum outcome threads_start(struct server *v, struct err *err)
-{
-    int64_t n = v->signer.conf->signer_threads;
-    n = n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
-    for (; v->nthreads < (size_t)n; v->nthreads++) {
-        int rc = pthread_create(&v->threads[v->nthreads], NULL, thread_main, v);
-        if (rc != 0)
-            return err_set(err, ERROR, "cannot start a thread: %s", strerror(rc));
-    }
-    return OK;
-}
-
-static void threads_stop(struct server *v)
-{
-    pthread_mutex_lock(&v->lock);
-    v->stop = true;
-    pthread_cond_broadcast(&v->work);
-    pthread_mutex_unlock(&v->lock);
-    while (v->nthreads)
-        pthread_join(v->threads[--v->nthreads], NULL);
-}
-
-/* --- start and end ------------------------------------------------------------------------ */
 
 static enum outcome uid_of(const char *user, uid_t *uid, struct err *err)
 {
@@ -384,7 +87,7 @@ static enum outcome listeners_open(struct server *v, struct err *err)
     for (int i = 0; i < SIGN_ROLES; i++) {
         struct listener *l = &v->listeners[i];
         l->role = (enum sign_role)i;
-        l->quota = i == SIGN_MDM ? QUOTA_MDM : QUOTA_OTHER;
+        l->quota = i == SIGN_MDM ? SIGNER_QUOTA_MDM : SIGNER_QUOTA_OTHER;
         enum outcome o = uid_of(users[i], &l->uid, err);
         if (o == OK)
             o = listen_on(v, l, c->run_dir, err);
@@ -432,8 +135,8 @@ static enum outcome account_take(struct server *v, struct err *err)
 static enum outcome rights_drop(struct err *err)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > CONNS_MAX + FILES_SPARE)
-        files.rlim_cur = files.rlim_max = CONNS_MAX + FILES_SPARE;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > SIGNER_CONNS_MAX + FILES_SPARE)
+        files.rlim_cur = files.rlim_max = SIGNER_CONNS_MAX + FILES_SPARE;
     if (setrlimit(RLIMIT_NOFILE, &files) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return err_set(err, ERROR, "cannot give up rights: %m");
     return OK;
@@ -521,8 +224,7 @@ static void server_end(struct server *v)
             close(v->listeners[i].fd);
         v->listeners[i].paused = false;
     }
-    while (v->nconns)
-        conn_close(v, v->conns[0]);
+    conns_close(v);
     const int fds[] = {v->epoll, v->signals, v->wake, v->lock_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)

@@ -113,6 +113,9 @@ struct call {
 };
 /* INVALID: the fields of c->in are not those of the operation. */
 enum outcome signer_bad_fields(struct err *err);
+/* Identities (signer_issue.c): rows of the table in signer_ops.c. */
+enum outcome signer_op_issue(struct call *c, struct err *err);
+enum outcome signer_op_pkcs12(struct call *c, struct err *err);
 /* The CA's generations (signer_authority.c): rows of the table in signer_ops.c. */
 enum outcome signer_op_authorities(struct call *c, struct err *err);
 enum outcome signer_op_ca_change(struct call *c, struct err *err);
