@@ -129,7 +129,9 @@ static const struct verb verbs[] = {
      "list [--search TEXT] [--json]\nshow APP\n"
      "add IDENTIFIER [--manifest-url URL] [--version TEXT] [OPTION...]\n"
      "add - --file FILE [OPTION...]\nupdate APP [--file FILE] [--manifest-url URL] [--stage]\n"
-     "set APP --keys JSON\nremove APP --why TEXT\n... [--name TEXT] [--settings JSON|@FILE]",
+     "set APP --keys JSON\nremove APP --why TEXT\ncodes APP [--file FILE] [--json]\n"
+     "codes APP --release CODE --why TEXT\nfeedback APP [--json]\n"
+     "... [--name TEXT] [--settings JSON|@FILE]",
      "apps of the library: of the App Store, by a manifest, or by a file of your own (.ipa, .pkg)",
      ctl_app},
     {"group",

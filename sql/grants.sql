@@ -36,6 +36,7 @@ GRANT SELECT, INSERT, UPDATE ON @db@.enroll_session TO @mdm@;
 GRANT SELECT ON @db@.assigned_device TO @mdm@;
 GRANT SELECT ON @db@.library_item TO @mdm@;
 GRANT SELECT ON @db@.library_version TO @mdm@;
+GRANT SELECT ON @db@.redemption_code TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
@@ -101,6 +102,7 @@ GRANT SELECT, INSERT, UPDATE ON @db@.library_item TO @console@;
 GRANT SELECT, INSERT ON @db@.library_version TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.profile_draft TO @console@;
 GRANT SELECT ON @db@.item_count TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.redemption_code TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.assigned_device TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_group TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.group_member TO @console@;
@@ -179,7 +181,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_answer TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.result_error TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.digest_failure TO @agent@;
 GRANT SELECT (expires_at), DELETE ON @db@.enroll_session TO @agent@;
-GRANT SELECT ON @db@.library_item TO @agent@;
+GRANT SELECT, UPDATE (identifier, codes_alarm_at) ON @db@.library_item TO @agent@;
+GRANT SELECT, UPDATE ON @db@.redemption_code TO @agent@;
 GRANT SELECT ON @db@.library_version TO @agent@;
 GRANT SELECT, INSERT, UPDATE ON @db@.device_group TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.group_member TO @agent@;

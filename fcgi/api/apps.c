@@ -4,6 +4,7 @@
 
 #include "assets/assets.h"
 #include "base/limits.h"
+#include "library/app_sweep.h"
 #include "library/apps.h"
 
 #define KINDS (1u << LIBRARY_APP)
@@ -89,6 +90,10 @@ void api_app_get(struct app *app, struct req *req, const struct caller *caller, 
         library_versions_answer(app, req, resp, KINDS, id);
     else if (strcmp(word, "devices") == 0)
         library_devices_answer(app, req, resp, KINDS, id);
+    else if (strcmp(word, "codes") == 0)
+        app_codes_answer(app, req, resp, id);
+    else if (strcmp(word, "feedback") == 0)
+        app_feedback_answer(app, req, resp, id);
     else
         resp_json_error(resp, 404, "an app has nothing called \"%.64s\"", word);
 }
@@ -102,6 +107,10 @@ void api_app_post(struct app *app, struct req *req, const struct caller *caller,
         return;
     if (strcmp(word, "versions") == 0)
         put(app, req, caller, resp, id);
+    else if (strcmp(word, "codes") == 0)
+        app_codes_post(app, req, caller, resp, id);
+    else if (strcmp(word, "release") == 0)
+        app_code_release(app, req, caller, resp, id);
     else if (strcmp(word, "resume") == 0 || strcmp(word, "retry") == 0)
         library_again(app, req, caller, resp, KINDS, id, strcmp(word, "resume") == 0);
     else
@@ -123,8 +132,14 @@ void api_app_delete(struct app *app, struct req *req, const struct caller *calle
     const char *word;
     int64_t id;
 
-    if (library_path(req, resp, PREFIX, &id, &word))
+    if (!library_path(req, resp, PREFIX, &id, &word))
+        return;
+    if (strcmp(word, "codes") == 0)
+        app_codes_remove(app, req, caller, resp, id);
+    else if (word[0] == '\0')
         library_remove(app, req, caller, resp, KINDS, id);
+    else
+        resp_json_error(resp, 404, "nothing of an app called \"%.64s\" can be deleted", word);
 }
 
 /* ---- files ---- */
@@ -143,10 +158,14 @@ void api_app_file_begin(struct app *app, struct req *req, const struct caller *c
 {
     char name[ASSET_NAME_LEN + 1];
     struct err err = {0};
+    struct db *db = NULL;
 
     (void)caller;
-    if (asset_sweep(app->conf, req->now, &err) == OK &&
-        asset_begin(app->conf, req->arena, name, &err) == OK)
+    if (!api_db(app, resp, &db))
+        return;
+    app_sweep(db, app->conf, req->now);
+    db_pool_give(app->pool, &db);
+    if (asset_begin(app->conf, req->arena, name, &err) == OK)
         file_answer(resp, 201, name, 0);
     else
         api_fail(resp, &err);

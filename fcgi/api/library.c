@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "command/platform.h"
+#include "library/app_sweep.h"
 #include "library/edit.h"
 #include "library/profiles.h"
 #include "library/variables.h"
@@ -89,6 +90,13 @@ js library_item_json(const struct library_item *i)
     js_set_bool(o, "after_passcode", i->after_passcode);
     js_set_int(o, "wave_first", i->wave_first);
     js_set_int(o, "halt_percent", i->halt_percent);
+    if (i->kind == LIBRARY_APP) {
+        js_set_int(o, "feedback_hours", i->app.feedback_hours);
+        js_set_bool(o, "feedback_delete", i->app.feedback_delete);
+        js_set_int(o, "update_hours", i->app.update_hours);
+        js_set_int(o, "codes_low", i->app.codes_low);
+        js_set(o, "variables", variables_json(i->app.variables));
+    }
     if (i->settings[0] != '\0' && js_parse(bytes_str(i->settings), &settings, &ignored) == OK)
         js_set(o, "settings", settings);
     api_set_time(o, "created_at", i->created_at);
@@ -271,6 +279,8 @@ void library_remove(struct app *app, struct req *req, const struct caller *calle
         resp->status = 204;
     else
         api_fail(resp, &err);
+    if (resp->status == 204 && i.kind == LIBRARY_APP)
+        app_sweep(db, app->conf, req->now);
     db_pool_give(app->pool, &db);
 }
 

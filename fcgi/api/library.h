@@ -44,4 +44,14 @@ void library_patch(struct app *app, struct req *req, const struct caller *caller
 void library_remove(struct app *app, struct req *req, const struct caller *caller,
                     struct resp *resp, unsigned kinds, int64_t id);
 
+/* app_codes.c: redemption codes and feedback of the app of that id. */
+void app_codes_answer(struct app *app, struct req *req, struct resp *resp, int64_t id);
+void app_codes_post(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp, int64_t id);
+void app_code_release(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp, int64_t id);
+void app_codes_remove(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp, int64_t id);
+void app_feedback_answer(struct app *app, struct req *req, struct resp *resp, int64_t id);
+
 #endif

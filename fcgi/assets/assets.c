@@ -256,17 +256,46 @@ enum outcome asset_remove(const struct conf *conf, struct arena *a, const char *
     return folder_remove(folder, err);
 }
 
-enum outcome asset_sweep(const struct conf *conf, int64_t now, struct err *err)
+/* A folder below DIR; *d NULL: it is not there, or is none of this account's. */
+static enum outcome folder_open(const struct conf *conf, const char *what, DIR **d, struct err *err)
 {
     char path[1024];
+
+    *d = NULL;
+    if (snprintf(path, sizeof path, "%s/%s", conf->assets_dir, what) >= (int)sizeof path)
+        return err_set(err, INVALID, "[assets] dir is too long");
+    *d = opendir(path);
+    return *d != NULL || errno == ENOENT || errno == EACCES ? OK
+                                                            : err_set(err, ERROR, "%s: %m", path);
+}
+
+enum outcome asset_each(const struct conf *conf,
+                        void (*fn)(const char *name, int64_t since, void *arg), void *arg,
+                        struct err *err)
+{
     struct dirent *e;
     struct stat st;
     DIR *d;
+    enum outcome o = folder_open(conf, "assets", &d, err);
 
-    if (snprintf(path, sizeof path, "%s/incoming", conf->assets_dir) >= (int)sizeof path)
-        return err_set(err, INVALID, "[assets] dir is too long");
-    if ((d = opendir(path)) == NULL)
-        return errno == ENOENT || errno == EACCES ? OK : err_set(err, ERROR, "%s: %m", path);
+    if (d == NULL)
+        return o;
+    while ((e = readdir(d)) != NULL)
+        if (asset_name_valid(e->d_name) && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+            fn(e->d_name, (int64_t)st.st_mtime * SECOND_US, arg);
+    closedir(d);
+    return OK;
+}
+
+enum outcome asset_sweep(const struct conf *conf, int64_t now, struct err *err)
+{
+    struct dirent *e;
+    struct stat st;
+    DIR *d;
+    enum outcome o = folder_open(conf, "incoming", &d, err);
+
+    if (d == NULL)
+        return o;
     while ((e = readdir(d)) != NULL)
         if (asset_name_valid(e->d_name) && fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
             (int64_t)st.st_mtime * SECOND_US < now - DAY_US)

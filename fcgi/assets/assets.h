@@ -47,4 +47,10 @@ enum outcome asset_remove(const struct conf *conf, struct arena *a, const char *
 /* Deletes files that have not grown for a day. */
 enum outcome asset_sweep(const struct conf *conf, int64_t now, struct err *err) MUST_USE;
 
+/* Calls fn with the name of each file that devices can find, and since when. ERROR: the folder
+ * cannot be read; one that is not there is empty. */
+enum outcome asset_each(const struct conf *conf,
+                        void (*fn)(const char *name, int64_t since, void *arg), void *arg,
+                        struct err *err) MUST_USE;
+
 #endif

@@ -31,6 +31,7 @@ static const struct {
     {"ManagedApplicationList", digest_managed_apps, false},
     {"InstallApplication", digest_install_app, true},
     {"RemoveApplication", digest_remove_app, false},
+    {"ApplyRedemptionCode", digest_redemption, true},
     {"ManagedApplicationConfiguration", digest_app_configuration, false},
     {"ManagedApplicationAttributes", digest_app_attributes, false},
     {"ManagedApplicationFeedback", digest_app_feedback, false},
@@ -56,6 +57,8 @@ static pl take_secret(const char *key, const char *parent, pl value, void *arg)
         memcmp(sealed.p, SECRET_SEALED, mark) != 0)
         return NULL;
     sealed = bytes_of(sealed.p + mark, sealed.n - mark);
+    if (of_app && digest_code_back(d, digest_key(d, parent, 255)))
+        return NULL;
     if (strcmp(key, "UnlockToken") == 0)
         d->secrets_outcome = inv_unlock_token(d->db, &d->src, sealed, d->err);
     else

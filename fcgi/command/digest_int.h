@@ -32,6 +32,11 @@ digest_fn digest_profiles, digest_provisioning, digest_certificates, digest_rest
 /* digest_apps.c */
 digest_fn digest_apps, digest_managed_apps, digest_install_app, digest_remove_app,
     digest_app_configuration, digest_app_attributes, digest_app_feedback;
+/* digest_redemption.c */
+digest_fn digest_redemption;
+/* The device did not use the redemption code of an app: is it one that Drover gave it, and free
+ * again? A failure is noted in d->secrets_outcome. */
+bool digest_code_back(struct digesting *d, const char *identifier);
 
 /* --- digest_map.c: from a dictionary to a row --- */
 

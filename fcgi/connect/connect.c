@@ -6,6 +6,7 @@
 #include "command/fill.h"
 #include "command/secrets.h"
 #include "library/deliver.h"
+#include "library/deliver_app.h"
 #include "store/exchange.h"
 #include "store/queue.h"
 #include "store/renewal.h"
@@ -103,13 +104,16 @@ static enum outcome fill(struct message *m, struct exchange *x, struct err *err)
     struct db *db = NULL;
     enum outcome o;
 
-    if (x->fill_unlock_token)
+    if (x->fill & COMMAND_FILL_UNLOCK_TOKEN)
         return command_fill_unlock_token(m->id.name, x->command_uuid, x->body, x->unlock_token,
                                          x->ticket, &m->resp->body, err);
     o = db_pool_take(m->app->pool, &db, err);
-    if (o == OK)
+    if (o == OK && x->fill & COMMAND_FILL_FILE)
         o = library_deliver(db, m->app->conf, m->id.name, x->fill_from, x->body, &m->resp->body,
                             err);
+    else if (o == OK)
+        o = library_deliver_app(db, m->app->conf, m->id.name, x->fill, x->fill_from, x->body,
+                                &m->resp->body, err);
     db_pool_give(m->app->pool, &db);
     return o;
 }
@@ -121,7 +125,7 @@ static bool hand_out(struct message *m, struct exchange *x)
     enum outcome o;
 
     m->resp->content_type = "application/xml; charset=UTF-8";
-    if (!x->fill_unlock_token && x->fill_from == 0 && x->sealed.n == 0) {
+    if (x->fill == 0 && x->sealed.n == 0) {
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
     }

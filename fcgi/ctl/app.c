@@ -10,14 +10,18 @@
 #include "assets/assets.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "library/app_sweep.h"
 #include "library/apps.h"
+#include "library/codes.h"
 #include "library/edit.h"
+#include "store/appdata.h"
+#include "store/redemption.h"
 
 #define COLUMNS 6
 #define PART (4u * LIM_MB)
 
 struct args {
-    const char *search, *name, *settings, *manifest, *version, *why, *file;
+    const char *search, *name, *settings, *manifest, *version, *why, *file, *release;
     bool json, stage;
 };
 
@@ -130,10 +134,13 @@ static int put(struct ctl *c, struct db *db, int64_t item_id, const char *identi
 
 static int show(const struct library_item *i)
 {
-    printf("id          %lld\nidentifier  %s\nname        %s\nversion     %d (%s)\nsettings    %s\n"
-           "details     %s\n",
-           (long long)i->id, i->identifier, i->name, i->version, i->current.uuid,
-           i->settings[0] ? i->settings : "{}", i->current.details);
+    printf(
+        "id          %lld\nidentifier  %s\nname        %s\nversion     %d (%s)\nsettings    %s\n"
+        "details     %s\nfeedback    every %d hours (0: never)%s\nupdates     every %d hours (0: "
+        "never)\ncodes       alarm when fewer than %d are left\n",
+        (long long)i->id, i->identifier, i->name, i->version, i->current.uuid,
+        i->settings[0] ? i->settings : "{}", i->current.details, i->app.feedback_hours,
+        i->app.feedback_delete ? ", deleted when read" : "", i->app.update_hours, i->app.codes_low);
     return CTL_OK;
 }
 
@@ -154,6 +161,75 @@ static bool named(struct ctl *c, struct db *db, const char *word, struct library
     return o == OK;
 }
 
+/* ---- redemption codes, feedback ---- */
+
+static int codes_list(struct ctl *c, struct db *db, int64_t id, const struct args *x)
+{
+    static const struct ctl_column cols[] = {{"id", CTL_INT},      {"state", CTL_TEXT},
+                                             {"device", CTL_TEXT}, {"added", CTL_TIME},
+                                             {"given", CTL_TIME},  {"ended", CTL_TIME}};
+    struct redemption_row *r;
+    struct err err;
+    size_t n;
+
+    if (redemption_list(db, id, 0, 0, LIM_PAGE, c->arena, &r, &n, &err) != OK)
+        return ctl_failed(&err);
+    struct val *cells = arena_array(c->arena, n * COLUMNS + 1, sizeof *cells);
+    for (size_t at = 0; cells != NULL && at < n; at++)
+        memcpy(&cells[at * COLUMNS],
+               (struct val[]){val_int(r[at].id), val_str(redemption_state_name(r[at].state)),
+                              ctl_text(r[at].ident), ctl_time(r[at].added_at),
+                              ctl_time(r[at].given_at), ctl_time(r[at].ended_at)},
+               COLUMNS * sizeof *cells);
+    return cells != NULL ? ctl_list(c, x->json, cols, COLUMNS, cells, n) : CTL_FAILED;
+}
+
+/* Lists the codes; adds those of --file; frees --release ID, with --why. */
+static int codes(struct ctl *c, struct db *db, int64_t id, const struct args *x)
+{
+    size_t added = 0, known = 0;
+    struct bytes text = {0};
+    struct err err = {0};
+    int64_t code;
+    enum outcome o;
+
+    if (x->release != NULL) {
+        if (!library_id_read(x->release, &code) || x->why == NULL)
+            return ctl_wrong("app codes: --release takes the id of a code, and --why a reason");
+        o = redemption_release(db, id, code, c->actor, x->why, clock_now(), &err);
+        if (o == OK)
+            printf("The code is free again.\n");
+        return o == OK ? CTL_OK : ctl_failed(&err);
+    }
+    if (x->file == NULL)
+        return codes_list(c, db, id, x);
+    o = ctl_file(c, x->file, LIM_MB, &text, &err);
+    if (o == OK)
+        o = codes_add(db, c->conf, c->arena, id, text, c->actor, clock_now(), &added, &known, &err);
+    if (o != OK)
+        return ctl_failed(&err);
+    printf("%zu codes added, %zu were there already\n", added, known);
+    return CTL_OK;
+}
+
+static int feedback(struct ctl *c, struct db *db, int64_t id, const struct args *x)
+{
+    static const struct ctl_column cols[] = {
+        {"device", CTL_TEXT}, {"at", CTL_TIME}, {"feedback", CTL_TEXT}};
+    struct app_data *f;
+    struct err err;
+    size_t n;
+
+    if (appdata_feedback(db, id, 0, LIM_PAGE, c->arena, &f, &n, &err) != OK)
+        return ctl_failed(&err);
+    struct val *cells = arena_array(c->arena, n * 3 + 1, sizeof *cells);
+    for (size_t at = 0; cells != NULL && at < n; at++)
+        memcpy(&cells[at * 3],
+               (struct val[]){val_str(f[at].ident), ctl_time(f[at].at), val_str(f[at].content)},
+               3 * sizeof *cells);
+    return cells != NULL ? ctl_list(c, x->json, cols, 3, cells, n) : CTL_FAILED;
+}
+
 static int one(struct ctl *c, struct db *db, const char *verb, const char *word,
                const struct args *x)
 {
@@ -168,6 +244,10 @@ static int one(struct ctl *c, struct db *db, const char *verb, const char *word,
         return CTL_FAILED;
     if (strcmp(verb, "show") == 0)
         return show(&i);
+    if (strcmp(verb, "codes") == 0)
+        return codes(c, db, i.id, x);
+    if (strcmp(verb, "feedback") == 0)
+        return feedback(c, db, i.id, x);
     if (strcmp(verb, "update") == 0)
         return put(c, db, i.id, NULL, x);
     if (strcmp(verb, "set") == 0) {
@@ -179,6 +259,7 @@ static int one(struct ctl *c, struct db *db, const char *verb, const char *word,
     }
     if (library_delete(db, i.id, c->actor, x->why, clock_now(), &err) != OK)
         return ctl_failed(&err);
+    app_sweep(db, c->conf, clock_now());
     printf("%s is deleted.\n", i.name);
     return CTL_OK;
 }
@@ -188,7 +269,8 @@ int ctl_app(struct ctl *c, int argc, char **argv)
     static const struct {
         const char *name;
         int words;
-    } verbs[] = {{"list", 1}, {"show", 2}, {"add", 2}, {"update", 2}, {"set", 2}, {"remove", 2}};
+    } verbs[] = {{"list", 1}, {"show", 2},   {"add", 2},   {"update", 2},
+                 {"set", 2},  {"remove", 2}, {"codes", 2}, {"feedback", 2}};
     struct args x = {0};
     const char *keys = NULL;
     const struct ctl_option options[] = {
@@ -196,7 +278,8 @@ int ctl_app(struct ctl *c, int argc, char **argv)
         {.name = "name", .value = &x.name},       {.name = "settings", .value = &x.settings},
         {.name = "file", .value = &x.file},       {.name = "manifest-url", .value = &x.manifest},
         {.name = "version", .value = &x.version}, {.name = "stage", .flag = &x.stage},
-        {.name = "keys", .value = &keys},         {.name = "why", .value = &x.why}};
+        {.name = "keys", .value = &keys},         {.name = "why", .value = &x.why},
+        {.name = "release", .value = &x.release}};
     const char *rest[2];
     size_t v = 0;
     struct db *db;
@@ -211,9 +294,11 @@ int ctl_app(struct ctl *c, int argc, char **argv)
     if (n != verbs[v].words)
         return ctl_wrong("app %s: %s", rest[0],
                          n < verbs[v].words ? "an argument is missing" : "takes no more");
-    if ((strcmp(rest[0], "remove") == 0) != (x.why != NULL) ||
-        (strcmp(rest[0], "set") == 0) != (keys != NULL))
-        return ctl_wrong("app %s: --why goes with remove, --keys with set", rest[0]);
+    if ((strcmp(rest[0], "remove") == 0) != (x.why != NULL && x.release == NULL) ||
+        (strcmp(rest[0], "set") == 0) != (keys != NULL) ||
+        (x.release != NULL && strcmp(rest[0], "codes") != 0))
+        return ctl_wrong("app %s: --why goes with remove and codes --release, --keys with set",
+                         rest[0]);
     if (keys != NULL)
         x.settings = keys;
     if (!ctl_db(c, &db))

@@ -7,6 +7,7 @@
 #include "command/build.h"
 #include "library/app_file.h"
 #include "library/practice.h"
+#include "library/variables.h"
 #include "store/id.h"
 #include "wire/encode.h"
 
@@ -42,6 +43,118 @@ enum outcome app_keys(const char *identifier, const char *settings, const char *
         js_free(&keys);
     *out = keys;
     return o;
+}
+
+bool app_not_managed(const char *settings)
+{
+    struct err ignored;
+    bool not_managed = false;
+    js s = NULL;
+
+    if (settings[0] != '\0' && js_parse(bytes_str(settings), &s, &ignored) == OK)
+        js_get_bool(js_get(s, "Options"), "NotManaged", &not_managed);
+    js_free(&s);
+    return not_managed;
+}
+
+/* A setting of the list, with what the app's settings hold under key. */
+static void setting_append(js list, const char *item, const char *identifier, js settings,
+                           const char *key)
+{
+    js one = js_object(), value = js_copy(js_get(settings, key));
+
+    js_set_str(one, "Item", item);
+    js_set_str(one, "Identifier", identifier);
+    if (value != NULL)
+        js_set(one, key, value);
+    js_append(list, one);
+}
+
+enum outcome app_settings_keys(const char *identifier, const char *settings, bool configuration,
+                               bool attributes, js *out, struct err *err)
+{
+    js s = NULL, list;
+    enum outcome o = js_parse(bytes_str(settings[0] != '\0' ? settings : "{}"), &s, err);
+
+    *out = NULL;
+    if (o != OK)
+        return o;
+    list = js_array();
+    if (configuration)
+        setting_append(list, "ApplicationConfiguration", identifier, s, "Configuration");
+    if (attributes)
+        setting_append(list, "ApplicationAttributes", identifier, s, "Attributes");
+    *out = js_object();
+    js_set(*out, "Settings", list);
+    js_free(&s);
+    return OK;
+}
+
+/* ---- a change of the settings ---- */
+
+static bool each_variable(const char *key, js value, void *arg);
+
+/* The variables in all texts of a value. */
+static unsigned variables_of_json(js v)
+{
+    unsigned found = js_str(v) != NULL ? variables_in(js_str(v), NULL, 0) : 0;
+
+    if (js_type_of(v) == JS_ARRAY)
+        for (size_t i = 0; i < js_size(v); i++)
+            found |= variables_of_json(js_at(v, i));
+    if (js_type_of(v) == JS_OBJECT)
+        js_each(v, each_variable, &found);
+    return found;
+}
+
+static bool each_variable(const char *key, js value, void *arg)
+{
+    (void)key;
+    *(unsigned *)arg |= variables_of_json(value);
+    return true;
+}
+
+static unsigned settings_variables(js settings)
+{
+    return variables_of_json(js_get(settings, "Configuration")) |
+           variables_of_json(js_get(settings, "Attributes"));
+}
+
+static bool differs(js was, js now, const char *key, struct arena *a)
+{
+    js x = js_get(was, key), y = js_get(now, key);
+    const char *s = x != NULL ? text_of(a, x) : "", *t = y != NULL ? text_of(a, y) : "";
+
+    return s == NULL || t == NULL || strcmp(s, t) != 0;
+}
+
+enum outcome app_settings_take(struct arena *a, js settings, const char *was,
+                               struct library_app *app, const char **text, struct findings *found,
+                               struct err *err)
+{
+    enum outcome o = app_settings_check(a, settings, found, err);
+    bool configuration, attributes, install;
+    js old = NULL;
+
+    if (o == OK)
+        o = js_parse(bytes_str(was[0] != '\0' ? was : "{}"), &old, err);
+    if (o != OK)
+        return o;
+    configuration = differs(old, settings, "Configuration", a);
+    attributes = differs(old, settings, "Attributes", a);
+    install = differs(old, settings, "ManagementFlags", a);
+    js_free(&old);
+    if (configuration || attributes || install)
+        app->settings_rev++;
+    if (configuration)
+        app->configuration_rev = app->settings_rev;
+    if (attributes)
+        app->attributes_rev = app->settings_rev;
+    if (install)
+        app->install_rev = app->settings_rev;
+    app->variables = settings_variables(settings);
+    *text = text_of(a, settings);
+    return *text != NULL ? OK : err_set(err, ERROR, "out of memory");
 }
 
 static bool key_known(const char *key, js value, void *arg)
@@ -145,11 +258,24 @@ static bool identifier_valid(const char *s)
     return n > 0 && n <= LIM_IDENT;
 }
 
-static enum outcome from_names(struct app_put *p, struct library_upload *u, js details,
-                               struct err *err)
+/* The number in the App Store, in the arena, where that is all that is known; NULL: it is not. */
+static const char *store_number(struct arena *a, js settings)
 {
+    int64_t n = 0;
+
+    return js_get_int(settings, "iTunesStoreID", &n) && n > 0 ? arena_fmt(a, "%lld", (long long)n)
+                                                              : NULL;
+}
+
+static enum outcome from_names(struct arena *a, struct app_put *p, struct library_upload *u,
+                               js details, struct err *err)
+{
+    if (p->identifier == NULL && p->manifest_url == NULL)
+        p->identifier = store_number(a, p->settings);
     if (!identifier_valid(p->identifier))
-        return err_set(err, INVALID, "an app needs its bundle identifier, without blanks");
+        return err_set(err, INVALID,
+                       "an app needs its bundle identifier, without blanks, or iTunesStoreID among "
+                       "its settings");
     if (p->manifest_url != NULL &&
         (strncmp(p->manifest_url, "https://", 8) != 0 || strlen(p->manifest_url) > 2000 ||
          !identifier_valid(p->manifest_url + 8)))
@@ -191,7 +317,7 @@ enum outcome app_put(struct db *db, const struct conf *conf, struct arena *a, st
         o = item_known(db, a, p, err);
     if (o == OK)
         o = p->file != NULL ? from_file(conf, a, p, &u, details, err)
-                            : from_names(p, &u, details, err);
+                            : from_names(a, p, &u, details, err);
     u.v.details = text_of(a, details);
     js_free(&details);
     if (o != OK)
@@ -203,6 +329,7 @@ enum outcome app_put(struct db *db, const struct conf *conf, struct arena *a, st
     u.item.kind = LIBRARY_APP;
     u.item.halt_percent = HALT_PERCENT;
     u.item.settings = p->settings != NULL ? text_of(a, p->settings) : "";
+    u.item.app.variables = p->settings != NULL ? settings_variables(p->settings) : 0;
     if (p->name != NULL)
         u.item.name = p->name;
     u.v.id = id_new();

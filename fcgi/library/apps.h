@@ -19,7 +19,8 @@ struct app_put {
     int64_t item_id;          /* the item that gets a version; 0: a new one */
     const char *file;         /* name of an asset that was uploaded; NULL: none */
     const char *manifest_url; /* NULL: none */
-    const char *identifier;   /* bundle identifier; may be NULL with a file, or with item_id */
+    const char *identifier;   /* bundle identifier; may be NULL with a file, with item_id, or with
+                               * iTunesStoreID among the settings: then the first device tells it */
     const char *app_version;  /* version, for people; NULL: none, or the file's */
     const char *name;         /* of a new item; NULL: what the file says, or the identifier */
     js settings;              /* of a new item; NULL: none */
@@ -45,5 +46,20 @@ enum outcome app_settings_check(struct arena *a, js settings, struct findings *o
  * frees them. */
 enum outcome app_keys(const char *identifier, const char *settings, const char *details, js *out,
                       struct err *err) MUST_USE;
+
+/* Is it installed without being managed (Options.NotManaged)? Then it has no settings, and nobody
+ * tells what becomes of it. */
+bool app_not_managed(const char *settings);
+
+/* The keys of the Settings command that gives an app that is there its Configuration, its
+ * Attributes, or both; what the settings lack is taken away from it. The caller frees them. */
+enum outcome app_settings_keys(const char *identifier, const char *settings, bool configuration,
+                               bool attributes, js *out, struct err *err) MUST_USE;
+
+/* What an app's settings become by an edit: the text, the revisions of what has changed, and which
+ * variables there are; was: what they were, "" for none. In a. INVALID: as app_settings_check(). */
+enum outcome app_settings_take(struct arena *a, js settings, const char *was,
+                               struct library_app *app, const char **text, struct findings *found,
+                               struct err *err) MUST_USE;
 
 #endif

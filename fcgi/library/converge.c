@@ -78,6 +78,8 @@ static enum outcome plan_when_due(struct converge *c, int64_t now, struct err *e
     o = wanted_version(c->db, c->a, &version, err);
     if (o != OK || (version == c->seen_version && now < c->next_plan))
         return o;
+    if (version != c->seen_version)
+        c->next_ask = 0; /* somebody may have said that an app is to be asked */
     c->seen_version = version;
     c->next_plan = now + PLAN_US;
     c->walk = (struct wanted_walk){.now = now};
@@ -100,6 +102,8 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
         o = plan_when_due(c, now, err);
     if (o == OK && now >= c->next_drift)
         o = drift(c, now, err);
+    if (o == OK && now >= c->next_ask)
+        o = converge_ask(c, now, err);
     if (o == OK)
         o = converge_apps(c, now, err);
     return o == OK ? converge_act(c, now, err) : o;
@@ -109,7 +113,7 @@ enum outcome converge_all(struct converge *c, int64_t now, struct err *err)
 {
     enum outcome o = converge_groups(c, now, true, err);
 
-    c->next_drift = c->next_overdue = c->next_plan = 0;
+    c->next_drift = c->next_overdue = c->next_plan = c->next_ask = 0;
     for (int i = 0; o == OK && i < ALL_TURNS; i++) {
         c->did = 0;
         o = converge_turn(c, now, err);

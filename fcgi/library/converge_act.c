@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "library/apps.h"
 #include "library/config_profile.h"
 #include "store/library.h"
 #include "store/who.h"
@@ -36,6 +37,8 @@ static int by_item(const void *a, const void *b)
         return x->wanted ? 1 : -1;
     if (x->version != y->version)
         return x->version < y->version ? -1 : 1;
+    if (x->tell != y->tell)
+        return x->tell < y->tell ? -1 : 1;
     return (x->enrollment_id > y->enrollment_id) - (x->enrollment_id < y->enrollment_id);
 }
 
@@ -169,13 +172,17 @@ static enum outcome queue_batch(struct converge *c, const struct batch_of *b, in
 
     uuid_v4(uuid);
     snprintf(key, sizeof key, "item:%lld", (long long)d->item_id);
+    if (d->tell & WANTED_TELL_NOTHING)
+        return wanted_told(c->db, b->d, b->n, now, c->a, err);
     o = converge_item_command(c, d, &b->version, uuid, &body, err);
     if (o == INVALID) /* settings that were taken once and are none any more */
         return wanted_note(c->db, b->d, b->n, WANTED_FAILED, now + DAY_US, err->msg, c->a, err);
     struct enqueue e = {.uuid = uuid,
                         .request_type = converge_request_type(d),
                         .body = body,
-                        .fill = file ? COMMAND_FILL_FILE : 0,
+                        .fill = file                                 ? COMMAND_FILL_FILE
+                                : d->wanted && d->app.variables != 0 ? COMMAND_FILL_VALUES
+                                                                     : 0,
                         .fill_from = file ? b->version.id : 0,
                         .dedupe_key = key,
                         .dedupe = DEDUPE_SUPERSEDE,
@@ -214,6 +221,17 @@ static enum outcome batch_run(struct converge *c, struct batch_of *b, int64_t no
     return o == OK && allowed > 0 ? queue_batch(c, b, now, err) : o;
 }
 
+/* A Mac has no attributes of apps, and an app that is not managed has no settings. */
+static void tell_less(struct wanted_due *d)
+{
+    if (d->tell == 0)
+        return;
+    if (platform_of(d->product_name) == PLATFORM_MACOS)
+        d->tell &= ~WANTED_TELL_ATTRIBUTES;
+    if (d->tell == 0 || app_not_managed(d->settings))
+        d->tell = WANTED_TELL_NOTHING;
+}
+
 static enum outcome act_on(struct converge *c, int state, int64_t now, struct err *err)
 {
     struct wanted_due *list = NULL;
@@ -228,15 +246,17 @@ static enum outcome act_on(struct converge *c, int state, int64_t now, struct er
     d = arena_array(c->a, n, sizeof *d);
     if (d == NULL)
         return err_set(err, ERROR, "out of memory");
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        tell_less(&list[i]);
         d[i] = &list[i];
+    }
     qsort(d, n, sizeof *d, by_item);
     for (size_t from = 0, k; o == OK && from < n; from += k) {
         struct batch_of b = {.d = d + from};
 
         for (k = 1; from + k < n && d[from + k]->item_id == d[from]->item_id &&
                     d[from + k]->wanted == d[from]->wanted &&
-                    d[from + k]->version == d[from]->version;)
+                    d[from + k]->version == d[from]->version && d[from + k]->tell == d[from]->tell;)
             k++;
         b.n = k;
         o = batch_run(c, &b, now, err);

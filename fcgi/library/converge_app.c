@@ -19,13 +19,19 @@ static const char *failure(const char *status)
         {"ManagementRejected", "the user did not let it be managed"},
         {"UserInstalledApp", "the user has installed it, so that it is not managed"},
         {"ManagedButUninstalled", "the user has removed it"},
-        {"NeedsRedemption", "it waits for a redemption code (ApplyRedemptionCode)"},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].status, status) == 0)
             return known[i].words;
     return NULL;
+}
+
+static enum outcome ask_state(struct converge *c, const struct wanted_app *x, int64_t now,
+                              struct err *err)
+{
+    return converge_command(c, "ManagedApplicationList", x->due.ident,
+                            "converge:ManagedApplicationList", now, err);
 }
 
 static enum outcome app_look(struct converge *c, const struct wanted_app *x, int64_t now,
@@ -41,11 +47,12 @@ static enum outcome app_look(struct converge *c, const struct wanted_app *x, int
     c->did++;
     if (told && strcmp(x->status, "Managed") == 0)
         return wanted_note(c->db, &d, 1, WANTED_INSTALLED, now, "", c->a, err);
+    if (told && strcmp(x->status, "NeedsRedemption") == 0)
+        return ask_state(c, x, now, err) == OK ? converge_redeem(c, x, now, err) : err->outcome;
     if (why != NULL || age > GIVE_UP_US)
         return wanted_note(c->db, &d, 1, WANTED_FAILED, now + converge_backoff(d->attempts),
                            why != NULL ? why : "it was not installed within a week", c->a, err);
-    o = converge_command(c, "ManagedApplicationList", d->ident, "converge:ManagedApplicationList",
-                         now, err);
+    o = ask_state(c, x, now, err);
     if (o != OK)
         return o;
     pause = pause < ASK_MIN_US ? ASK_MIN_US : pause > ASK_MAX_US ? ASK_MAX_US : pause;

@@ -1,9 +1,9 @@
 /* converge_follow.c: what became of the commands: see converge.h. */
 #include "library/converge_int.h"
 
+#include "base/limits.h"
 #include "base/log.h"
-#include "store/library.h"
-#include "wire/json.h"
+#include "library/apps.h"
 #include "wire/plist.h"
 
 #include <stdio.h>
@@ -23,6 +23,33 @@ int64_t converge_backoff(int attempts)
     return us < DAY_US ? us : DAY_US;
 }
 
+/* What a RejectionReason of InstallApplication means, and what to do about it. */
+static const char *rejection_words(const char *reason)
+{
+    static const struct {
+        const char *reason, *words;
+    } known[] = {
+        {"AppAlreadyInstalled", " (the user has installed it; the setting ChangeManagementState = "
+                                "Managed takes it over)"},
+        {"AppAlreadyQueued", " (the device is installing it already)"},
+        {"AppStoreDisabled", " (a restriction forbids the App Store on the device)"},
+        {"CouldNotVerifyAppID", " (the store does not know the app's number or identifier, or the "
+                                "device cannot reach it)"},
+        {"ManagementChangeNotSupported", " (this app cannot be taken over from the user)"},
+        {"NotAnApp", " (the number in the store is of a book, film or the like)"},
+        {"NotSupported", " (the device cannot run it: its system is too old, or of another kind)"},
+        {"PurchaseMethodNotSupported", " (Options.PurchaseMethod does not fit this app)"},
+        {"PurchaseMethodNotSupportedInMultiUser",
+         " (a Shared iPad takes apps by a licence for the device alone: Options.PurchaseMethod = "
+         "1)"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].reason, reason) == 0)
+            return known[i].words;
+    return "";
+}
+
 /* The first error of the chain, in words and with its code. In the arena. */
 static const char *error_text(struct arena *a, pl root, int64_t *code)
 {
@@ -36,7 +63,7 @@ static const char *error_text(struct arena *a, pl root, int64_t *code)
         text = pl_get_str(first, "LocalizedDescription");
     rejected = pl_get_str(root, "RejectionReason");
     if (rejected != NULL)
-        return arena_fmt(a, "rejected: %.64s", rejected);
+        return arena_fmt(a, "rejected: %.64s%s", rejected, rejection_words(rejected));
     if (domain == NULL && text == NULL)
         return "the device reported an error without a reason";
     return arena_fmt(a, "%.300s (%.60s %lld)", text != NULL ? text : "an error",
@@ -72,6 +99,12 @@ static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now
         pl_free(&root);
         return;
     }
+    if (x->wanted && x->kind == LIBRARY_APP && x->there && rejected(root, "AppAlreadyInstalled")) {
+        x->next = WANTED_INSTALLED; /* ours, and there is no newer one */
+        x->due_at = now;
+        pl_free(&root);
+        return;
+    }
     pl_free(&root);
     if (!x->wanted && (code == NOT_MANAGED || (x->kind == LIBRARY_PROFILE && !x->listed))) {
         x->next = WANTED_REMOVED; /* what is to go is not there */
@@ -84,16 +117,58 @@ static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now
 /* A managed app is there when the device says so; the command only begins it. */
 static bool app_is_followed(const struct wanted_closed *x)
 {
-    struct err ignored;
-    bool not_managed = false;
-    js settings = NULL;
+    return x->kind == LIBRARY_APP && !app_not_managed(x->settings);
+}
 
-    if (x->kind != LIBRARY_APP)
-        return false;
-    if (x->settings[0] != '\0' && js_parse(bytes_str(x->settings), &settings, &ignored) == OK)
-        js_get_bool(js_get(settings, "Options"), "NotManaged", &not_managed);
-    js_free(&settings);
-    return !not_managed;
+/* A device that takes Settings tells of each whether it did. */
+static void judge_settings(struct converge *c, struct wanted_closed *x, int64_t now)
+{
+    struct err ignored;
+    int64_t code;
+    pl root = NULL, list;
+
+    x->next = WANTED_INSTALLED;
+    if (x->report.n == 0 || pl_parse(x->report, &root, &ignored) != OK)
+        return;
+    list = pl_get(root, "Settings");
+    for (size_t i = 0; i < pl_size(list); i++) {
+        pl one = pl_at(list, i);
+        const char *status = pl_get_str(one, "Status"), *item = pl_get_str(one, "Item");
+
+        if (status == NULL || strcmp(status, "Error") != 0)
+            continue;
+        fail(x, now,
+             arena_fmt(c->a, "it did not take the app's settings: %.40s: %s",
+                       item != NULL ? item : "Settings", error_text(c->a, one, &code)));
+        if (x->reason == NULL)
+            x->reason = "it did not take the app's settings";
+        break;
+    }
+    pl_free(&root);
+}
+
+/* An app that was known by its number in the store alone: the device tells which it is. */
+static enum outcome learn(struct converge *c, const struct wanted_closed *x, struct err *err)
+{
+    struct err ignored;
+    pl root = NULL;
+    const char *identifier;
+    enum outcome o = OK;
+
+    if (x->kind != LIBRARY_APP || x->state != QUEUE_ACKNOWLEDGED || x->report.n == 0 ||
+        strspn(x->identifier, "0123456789") != strlen(x->identifier) ||
+        pl_parse(x->report, &root, &ignored) != OK)
+        return OK;
+    identifier = pl_get_str(root, "Identifier");
+    if (identifier != NULL && identifier[0] != '\0' && strlen(identifier) <= LIM_IDENT)
+        o = library_learn(c->db, x->item_id, x->identifier, identifier, err);
+    if (o == CONFLICT) {
+        log_event(LOG_LEVEL_ERROR, "converge.same-app", "store_id", x->identifier, "identifier",
+                  identifier, NULL);
+        o = OK;
+    }
+    pl_free(&root);
+    return o;
 }
 
 static void judge(struct converge *c, struct wanted_closed *x, int64_t now)
@@ -102,6 +177,10 @@ static void judge(struct converge *c, struct wanted_closed *x, int64_t now)
     x->due_at = now;
     switch (x->state) {
     case QUEUE_ACKNOWLEDGED:
+        if (strcmp(x->request_type, "Settings") == 0) {
+            judge_settings(c, x, now);
+            break;
+        }
         x->next = !x->wanted           ? WANTED_REMOVED
                   : app_is_followed(x) ? WANTED_INSTALLING
                                        : WANTED_INSTALLED;
@@ -143,11 +222,12 @@ enum outcome converge_follow(struct converge *c, int64_t now, bool overdue, stru
                       c->a, &x, &n, err);
     if (o != OK)
         return o;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && o == OK; i++) {
+        o = learn(c, &x[i], err);
         judge(c, &x[i], now);
         failed += x[i].next == WANTED_FAILED;
     }
-    if (n > 0) {
+    if (n > 0 && o == OK) {
         qsort(x, n, sizeof *x, by_item);
         o = wanted_settle(c->db, x, n, now, c->a, err);
         log_msg(LOG_LEVEL_INFO, "converge.settled", "%zu commands, %zu failed", n, failed);

@@ -6,6 +6,7 @@
 #include "library/converge.h"
 #include "store/library.h"
 #include "store/wanted.h"
+#include "wire/json.h"
 
 #define CONVERGE_ACTOR "rule:convergence"
 #define CONVERGE_SOME 2000 /* rows of one turn */
@@ -16,7 +17,7 @@ struct converge {
     struct arena *a;      /* of one step */
     int64_t seen_version; /* of what is wanted, when the last plan began */
     int64_t next_plan;    /* clock: one in any case */
-    int64_t next_groups, next_drift, next_overdue;
+    int64_t next_groups, next_drift, next_overdue, next_ask;
     int64_t closed_since;    /* results are looked at from here on */
     struct wanted_walk walk; /* of the plan under way */
     bool planning;
@@ -33,6 +34,9 @@ const char *converge_request_type(const struct wanted_due *d);
 enum outcome converge_item_command(struct converge *c, const struct wanted_due *d,
                                    const struct library_version *v, const char *uuid,
                                    struct bytes *out, struct err *err) MUST_USE;
+/* The same of any request type and its keys as JSON. */
+enum outcome converge_keys_command(struct converge *c, const char *request_type, js keys,
+                                   const char *uuid, struct bytes *out, struct err *err) MUST_USE;
 /* Queues a command for one enrollment that is not about an item. */
 enum outcome converge_command(struct converge *c, const char *request_type, const char *ident,
                               const char *dedupe_key, int64_t now, struct err *err) MUST_USE;
@@ -40,6 +44,12 @@ enum outcome converge_command(struct converge *c, const char *request_type, cons
 enum outcome converge_act(struct converge *c, int64_t now, struct err *err) MUST_USE;
 /* converge_app.c: apps whose command a device has taken. */
 enum outcome converge_apps(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* converge_redeem.c: gives a device that waits for one a redemption code, and notes how it stands.
+ */
+enum outcome converge_redeem(struct converge *c, const struct wanted_app *x, int64_t now,
+                             struct err *err) MUST_USE;
+/* converge_ask.c: what installed apps and the store are asked from time to time. */
+enum outcome converge_ask(struct converge *c, int64_t now, struct err *err) MUST_USE;
 /* converge_follow.c: what became of them. since 0: those that were open for long. */
 enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
                              struct err *err) MUST_USE;

@@ -82,13 +82,17 @@ enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct e
 
 enum outcome converge_plan(struct converge *c, int64_t now, struct err *err)
 {
-    size_t before = c->walk.changes;
+    size_t before = c->walk.changes, n = 0;
     enum outcome o = wanted_plan(c->db, &c->walk, CONVERGE_SOME, err);
 
-    (void)now;
     c->did += c->walk.changes - before;
     if (o != OK || !c->walk.done)
         return o;
+    o = wanted_settings(c->db, now, CONVERGE_SOME, &n, err);
+    c->walk.changes += n;
+    c->did += n;
+    if (o != OK || n == CONVERGE_SOME)
+        return o; /* the rest of them in the next turn */
     c->planning = false;
     if (c->walk.changes > 0)
         log_msg(LOG_LEVEL_INFO, "converge.plan", "%zu items of devices to be changed",

@@ -20,7 +20,7 @@ static void keys_set(pl command, const struct wanted_due *d, const struct librar
 const char *converge_request_type(const struct wanted_due *d)
 {
     if (d->kind == LIBRARY_APP)
-        return d->wanted ? "InstallApplication" : "RemoveApplication";
+        return d->tell != 0 ? "Settings" : d->wanted ? "InstallApplication" : "RemoveApplication";
     if (d->kind == LIBRARY_PROVISIONING)
         return d->wanted ? "InstallProvisioningProfile" : "RemoveProvisioningProfile";
     return d->wanted ? "InstallProfile" : "RemoveProfile";
@@ -47,27 +47,15 @@ static enum outcome command_text(struct converge *c, const char *request_type, c
     return out->p != NULL ? OK : err_set(err, ERROR, "the command cannot be written");
 }
 
-static enum outcome app_command(struct converge *c, const struct wanted_due *d,
-                                const struct library_version *v, const char *uuid,
-                                struct bytes *out, struct err *err)
+enum outcome converge_keys_command(struct converge *c, const char *request_type, js keys,
+                                   const char *uuid, struct bytes *out, struct err *err)
 {
     struct buf xml = BUF_INIT(LIM_MB);
     struct findings found;
     char ignored[UUID_LEN + 1];
-    js keys = NULL;
     pl root = NULL;
-    enum outcome o;
+    enum outcome o = command_build(c->a, request_type, keys, &root, ignored, &found, err);
 
-    if (d->wanted) {
-        o = app_keys(d->identifier, d->settings, v->details, &keys, err);
-    } else {
-        keys = js_object();
-        js_set_str(keys, "Identifier", d->identifier);
-        o = OK;
-    }
-    if (o == OK)
-        o = command_build(c->a, d->wanted ? "InstallApplication" : "RemoveApplication", keys, &root,
-                          ignored, &found, err);
     if (o == OK) {
         pl_set_str(root, "CommandUUID", uuid);
         o = pl_to_xml(root, &xml);
@@ -75,9 +63,30 @@ static enum outcome app_command(struct converge *c, const struct wanted_due *d,
     *out = o == OK ? arena_bytes(c->a, buf_bytes(&xml)) : bytes_of(NULL, 0);
     if (o == OK && out->p == NULL)
         o = err_set(err, ERROR, "out of memory");
-    js_free(&keys);
     pl_free(&root);
     buf_free(&xml);
+    return o;
+}
+
+static enum outcome app_command(struct converge *c, const struct wanted_due *d,
+                                const struct library_version *v, const char *uuid,
+                                struct bytes *out, struct err *err)
+{
+    js keys = NULL;
+    enum outcome o = OK;
+
+    if (d->tell != 0) {
+        o = app_settings_keys(d->identifier, d->settings, d->tell & WANTED_TELL_CONFIGURATION,
+                              d->tell & WANTED_TELL_ATTRIBUTES, &keys, err);
+    } else if (d->wanted) {
+        o = app_keys(d->identifier, d->settings, v->details, &keys, err);
+    } else {
+        keys = js_object();
+        js_set_str(keys, "Identifier", d->identifier);
+    }
+    if (o == OK)
+        o = converge_keys_command(c, converge_request_type(d), keys, uuid, out, err);
+    js_free(&keys);
     return o;
 }
 

@@ -10,6 +10,7 @@
 
 #define WHAT_MAX 4000
 #define WAVE_MAX 1000000
+#define HOURS_MAX 8760 /* a year */
 
 bool library_id_read(const char *s, int64_t *out)
 {
@@ -75,15 +76,27 @@ static enum outcome signing_read(struct edit *e, js value)
 
 static enum outcome settings_read(struct edit *e, js value)
 {
-    struct buf text = BUF_INIT(LIM_MB);
     struct findings found;
-    enum outcome o = app_settings_check(e->a, value, &found, e->err);
 
-    if (o == OK && (js_write(value, false, &text) != OK ||
-                    (e->item->settings = arena_strdup(e->a, buf_cstr(&text))) == NULL))
-        o = err_set(e->err, ERROR, "out of memory");
-    buf_free(&text);
-    return o;
+    return app_settings_take(e->a, value, e->item->settings, &e->item->app, &e->item->settings,
+                             &found, e->err);
+}
+
+static enum outcome app_key_read(struct edit *e, const char *key, js value)
+{
+    struct library_app *app = &e->item->app;
+
+    if (strcmp(key, "settings") == 0)
+        return settings_read(e, value);
+    if (strcmp(key, "feedback_hours") == 0)
+        return number_read(value, key, HOURS_MAX, &app->feedback_hours, e->err);
+    if (strcmp(key, "feedback_delete") == 0)
+        return flag_read(value, key, &app->feedback_delete, e->err);
+    if (strcmp(key, "update_hours") == 0)
+        return number_read(value, key, HOURS_MAX, &app->update_hours, e->err);
+    if (strcmp(key, "codes_low") == 0)
+        return number_read(value, key, WAVE_MAX, &app->codes_low, e->err);
+    return err_set(e->err, INVALID, "unknown key \"%.64s\"", key);
 }
 
 static enum outcome key_read(struct edit *e, const char *key, js value)
@@ -107,8 +120,8 @@ static enum outcome key_read(struct edit *e, const char *key, js value)
         return signing_read(e, value);
     if (profile && strcmp(key, "encrypt") == 0)
         return flag_read(value, key, &i->encrypt, e->err);
-    if (i->kind == LIBRARY_APP && strcmp(key, "settings") == 0)
-        return settings_read(e, value);
+    if (i->kind == LIBRARY_APP)
+        return app_key_read(e, key, value);
     return err_set(e->err, INVALID, "unknown key \"%.64s\"", key);
 }
 

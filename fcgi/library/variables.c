@@ -152,7 +152,7 @@ static pl fill_string(struct fill *f, const char *text)
         i = variable_at(p, &len);
         if (i >= 0 && f->v->value[i][0] == '\0') {
             if (f->o == OK)
-                f->o = err_set(f->err, NOT_FOUND, "the device has no %s, which the profile needs",
+                f->o = err_set(f->err, NOT_FOUND, "the device has no %s, which is needed here",
                                known[i].name);
             break;
         }
@@ -163,7 +163,7 @@ static pl fill_string(struct fill *f, const char *text)
         p += i >= 0 ? len : 1;
     }
     if (buf_failed(&b))
-        fill_fail(f, INVALID, "the profile is too long with this device's values");
+        fill_fail(f, INVALID, "the text is too long with this device's values");
     f->left -= f->o == OK ? b.len : 0;
     node = f->o == OK ? pl_new_str(buf_cstr(&b)) : NULL;
     buf_wipe(&b);

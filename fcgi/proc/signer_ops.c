@@ -137,6 +137,7 @@ static const struct {
                {"ScepChallenge", MDM | AGENT, false, LIM_SECRET},
                {"RemovalPassword", MDM | AGENT, false, LIM_SECRET},
                {"Command", MDM, false, LIM_SECRET},
+               {"RedemptionCode", MDM, false, LIM_SECRET},
                {"Secret", CONSOLE | CTL, false, LIM_SECRET},
                {"Order", CONSOLE | CTL, false, LIM_BODY_API},
                {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE},

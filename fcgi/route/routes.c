@@ -142,7 +142,7 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/apps", GATE_API, api_app_add, LIM_BODY_API,
      "application/json", "library"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/apps/*", GATE_API, api_app_get, 0, NULL, "read"},
-    {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/apps/*", GATE_API, api_app_post, LIM_BODY_FORM, NULL,
+    {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/apps/*", GATE_API, api_app_post, LIM_MB, NULL,
      "library"},
     {PROGRAM_CONSOLE, METHOD_PATCH, "/api/v1/apps/*", GATE_API, api_app_patch, LIM_BODY_API,
      "application/json", "library"},

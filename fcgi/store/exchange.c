@@ -407,7 +407,6 @@ static enum outcome fill(struct db *db, struct exchange *x, struct err *err)
                       &token, err);
     if (o != OK)
         return o;
-    x->fill_unlock_token = true;
     x->ticket = ticket.n > 0 ? val_bytes(row_at(&ticket, 0, 0)) : bytes_of(NULL, 0);
     x->unlock_token = token.n > 0 ? val_bytes(row_at(&token, 0, 0)) : bytes_of(NULL, 0);
     return OK;
@@ -428,7 +427,8 @@ static enum outcome give_body(struct db *db, struct exchange *x, const struct ro
         if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL ||
             (x->sealed.p == NULL && v[6].n > 0))
             return err_set(err, ERROR, "out of memory");
-        x->fill_from = v[3].i & COMMAND_FILL_FILE ? val_or_0(&v[5]) : 0;
+        x->fill = (int)v[3].i;
+        x->fill_from = val_or_0(&v[5]);
         return v[3].i & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;
     }
     return err_set(err, ERROR, "command %lld has no row", (long long)x->command_id);
@@ -474,7 +474,7 @@ static enum outcome exchange_write(struct db *db, struct unit **u, size_t n, str
         x[nx] = of(u[i]);
         x[nx]->effect = EFFECT_NONE;
         x[nx]->command_id = 0;
-        x[nx]->fill_unlock_token = false;
+        x[nx]->fill = 0;
         x[nx]->fill_from = 0;
         x[nx]->closed_ticket = bytes_of(NULL, 0);
         if (x[nx]->next_command_ != 0)

@@ -46,9 +46,9 @@ struct exchange {
     int64_t command_id;         /* 0: nothing to do, the empty answer */
     const char *command_uuid, *request_type;
     struct bytes body, sealed; /* sealed: the command with its secrets; empty: it has none */
-    bool fill_unlock_token;    /* the UnlockToken is to be filled in: */
-    struct bytes ticket, unlock_token;
-    int64_t fill_from; /* library_version.id whose file is to be filled in; 0: none */
+    int fill;                  /* COMMAND_FILL_*: what is to be filled in */
+    int64_t fill_from;         /* as of the command (store/queue.h); 0: none */
+    struct bytes ticket, unlock_token; /* with COMMAND_FILL_UNLOCK_TOKEN */
     /* private to exchange.c */
     int64_t next_command_; /* to be sent */
     bool reset_;           /* commands that were put off become eligible again */

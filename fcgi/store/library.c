@@ -20,8 +20,11 @@
 #define ITEM_COLUMNS                                                                               \
     VERSION_COLUMNS ", i.id, i.kind, i.identifier, i.name, i.version, i.signing, i.encrypt, "      \
                     "i.after_id, i.after_passcode, i.settings, i.wave_first, i.halt_percent, "     \
-                    "i.created_at, i.created_by, i.changed_at, i.changed_by"
-#define ITEM_COLUMNS_N (VERSION_COLUMNS_N + 16)
+                    "i.created_at, i.created_by, i.changed_at, i.changed_by, i.settings_rev, "     \
+                    "i.configuration_rev, i.attributes_rev, i.install_rev, i.variables, "          \
+                    "i.feedback_hours, i.feedback_delete, i.update_hours, i.codes_low, "           \
+                    "i.codes_alarm_at"
+#define ITEM_COLUMNS_N (VERSION_COLUMNS_N + 26)
 #define ITEM_FROM                                                                                  \
     " FROM library_item i JOIN library_version v ON v.item_id = i.id AND v.number = i.version "
 
@@ -75,7 +78,7 @@ static const struct sql ADD_ITEM = {
     "library_add_item",
     "INSERT INTO library_item (id, kind, identifier, name, version, signing, encrypt, after_id, "
     "after_passcode, settings, wave_first, halt_percent, created_at, created_by, changed_at, "
-    "changed_by) VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?)",
+    "changed_by, variables) VALUES (?,?,?,?,1,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql ADD_VERSION = {
     "library_add_version",
@@ -97,7 +100,16 @@ static const struct sql CHANGE = {
     "library_change",
     "UPDATE library_item SET name = ?, version = ?, signing = ?, encrypt = ?, after_id = ?, "
     "after_passcode = ?, settings = ?, wave_first = ?, halt_percent = ?, changed_at = ?, "
-    "changed_by = ? WHERE id = ?",
+    "changed_by = ?, settings_rev = ?, configuration_rev = ?, attributes_rev = ?, install_rev = ?, "
+    "variables = ?, feedback_hours = ?, feedback_delete = ?, update_hours = ?, codes_low = ? "
+    "WHERE id = ?",
+    0};
+static const struct sql LEARN = {
+    "library_learn", "UPDATE library_item SET identifier = ? WHERE id = ? AND identifier = ?", 0};
+static const struct sql FILES = {
+    "library_files",
+    "SELECT JSON_VALUE(v.details, '$.file'), i.deleted_at FROM library_item i JOIN "
+    "library_version v ON v.item_id = i.id WHERE i.kind = 3 AND v.size > 0",
     0};
 static const struct sql WAITS = {
     "library_waits", "SELECT name FROM library_item WHERE after_id = ? AND deleted_at = 0 LIMIT 1",
@@ -157,7 +169,17 @@ static void item_from_row(const struct val *v, struct library_item *out)
                                  .created_at = i[12].i,
                                  .created_by = i[13].s,
                                  .changed_at = i[14].i,
-                                 .changed_by = i[15].s};
+                                 .changed_by = i[15].s,
+                                 .app = {.settings_rev = (int)i[16].i,
+                                         .configuration_rev = (int)i[17].i,
+                                         .attributes_rev = (int)i[18].i,
+                                         .install_rev = (int)i[19].i,
+                                         .variables = (unsigned)i[20].i,
+                                         .feedback_hours = (int)i[21].i,
+                                         .feedback_delete = i[22].i != 0,
+                                         .update_hours = (int)i[23].i,
+                                         .codes_low = (int)i[24].i,
+                                         .codes_alarm_at = val_or_0(&i[25])}};
     version_from_row(v, &out->current);
 }
 
@@ -312,8 +334,9 @@ static enum outcome add_item(struct db *db, struct library_upload *u, struct err
                        val_cut(i->name, NAME_CHARS), val_int(i->signing), val_int(i->encrypt),
                        val_id(i->after_id), val_int(i->after_passcode),
                        i->settings != NULL && i->settings[0] ? val_str(i->settings) : val_null(),
-                       val_int(i->wave_first), val_int(i->halt_percent), now, by, now, by},
-        15, NULL, err);
+                       val_int(i->wave_first), val_int(i->halt_percent), now, by, now, by,
+                       val_int((int64_t)i->app.variables)},
+        16, NULL, err);
 
     return o == CONFLICT ? err_set(err, CONFLICT,
                                    "the library has a %s %s already; a new version "
@@ -470,14 +493,28 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
         o = after_check(db, x, err);
     if (o == OK)
         o = db_exec(db, &CHANGE,
-                    (struct val[]){val_cut(i->name, NAME_CHARS), val_int(i->version),
-                                   val_int(i->signing), val_int(i->encrypt), val_id(i->after_id),
+                    (struct val[]){val_cut(i->name, NAME_CHARS),
+                                   val_int(i->version),
+                                   val_int(i->signing),
+                                   val_int(i->encrypt),
+                                   val_id(i->after_id),
                                    val_int(i->after_passcode),
                                    i->settings[0] ? val_str(i->settings) : val_null(),
-                                   val_int(i->wave_first), val_int(i->halt_percent),
+                                   val_int(i->wave_first),
+                                   val_int(i->halt_percent),
                                    val_int(x->now > i->changed_at ? x->now : i->changed_at + 1),
-                                   val_cut(x->actor, ACTOR_CHARS), val_int(i->id)},
-                    12, NULL, err);
+                                   val_cut(x->actor, ACTOR_CHARS),
+                                   val_int(i->app.settings_rev),
+                                   val_int(i->app.configuration_rev),
+                                   val_int(i->app.attributes_rev),
+                                   val_int(i->app.install_rev),
+                                   val_int((int64_t)i->app.variables),
+                                   val_int(i->app.feedback_hours),
+                                   val_int(i->app.feedback_delete),
+                                   val_int(i->app.update_hours),
+                                   val_int(i->app.codes_low),
+                                   val_int(i->id)},
+                    21, NULL, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)
@@ -495,6 +532,30 @@ enum outcome library_change(struct db *db, const struct library_item *item, cons
 
     arena_free(&x.a);
     return o;
+}
+
+enum outcome library_learn(struct db *db, int64_t id, const char *was, const char *identifier,
+                           struct err *err)
+{
+    return db_exec(db, &LEARN, (struct val[]){val_str(identifier), val_int(id), val_str(was)}, 3,
+                   NULL, err);
+}
+
+enum outcome library_files(struct db *db, struct arena *a, struct library_file **out, size_t *n,
+                           struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &FILES, NULL, 0, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        (*out)[*n] = (struct library_file){val_text(row_at(&r, *n, 0)), row_at(&r, *n, 1)->i != 0};
+    return OK;
 }
 
 static enum outcome delete_unit(struct db *db, void *arg, struct err *err)

@@ -28,6 +28,18 @@ struct library_version {
     const char *created_by;
 };
 
+/* What an app has beside its settings. A revision counts changes of settings: what of them changed
+ * when tells which devices are to be told what. */
+struct library_app {
+    int settings_rev, configuration_rev, attributes_rev, install_rev;
+    unsigned variables; /* in the settings: bits of library/variables.h */
+    int feedback_hours; /* 0: it is not asked for feedback */
+    bool feedback_delete;
+    int update_hours; /* 0: the store is not asked for updates */
+    int codes_low;
+    int64_t codes_alarm_at;
+};
+
 struct library_item {
     int64_t id;
     int kind; /* enum library_kind */
@@ -41,6 +53,7 @@ struct library_item {
     int64_t created_at, changed_at;
     const char *created_by, *changed_by;
     struct library_version current; /* of that number */
+    struct library_app app;         /* of an app */
 };
 
 /* A version to be stored: v without number, times and created_by; v.id was made with id_new(), as
@@ -94,11 +107,22 @@ enum outcome library_for_delivery(struct db *db, int64_t version_id, struct aren
                                   struct err *err) MUST_USE;
 
 /* Stores what of an item can be changed: name, version, signing, encrypt, after_id, after_passcode,
- * settings, wave_first, halt_percent. CONFLICT: it was changed since it was read (changed_at);
- * NOT_FOUND: no such item; INVALID: no such version or no such item to wait for, or they would
- * wait for each other. what: for the audit log, key=value. */
+ * settings, wave_first, halt_percent, and of app all but codes_alarm_at. CONFLICT: it was changed
+ * since it was read (changed_at); NOT_FOUND: no such item; INVALID: no such version or no such item
+ * to wait for, or they would wait for each other. what: for the audit log, key=value. */
 enum outcome library_change(struct db *db, const struct library_item *item, const char *actor,
                             const char *what, int64_t now, struct err *err) MUST_USE;
+/* A device has told the bundle identifier of an app that was known by its number in the store alone
+ * (was). CONFLICT: another app of the library has that identifier. */
+enum outcome library_learn(struct db *db, int64_t id, const char *was, const char *identifier,
+                           struct err *err) MUST_USE;
+/* The files of all versions of all apps, by the names they were uploaded under. */
+struct library_file {
+    const char *name;
+    bool deleted; /* the app was */
+};
+enum outcome library_files(struct db *db, struct arena *a, struct library_file **out, size_t *n,
+                           struct err *err) MUST_USE;
 /* Deletes an item. CONFLICT: another item waits for it. NOT_FOUND: no such item. */
 enum outcome library_delete(struct db *db, int64_t id, const char *actor, const char *why,
                             int64_t now, struct err *err) MUST_USE;

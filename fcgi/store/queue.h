@@ -22,7 +22,8 @@ struct enqueue {
     const char *dropped; /* JSON array of queries that were left out; NULL: none */
     const char *reason;  /* why it is sent; NULL: none was asked for */
     int fill;            /* COMMAND_FILL_* */
-    int64_t fill_from;   /* with COMMAND_FILL_FILE: library_version.id; 0: none */
+    int64_t fill_from;   /* library_version.id with COMMAND_FILL_FILE, redemption_code.id with
+                          * COMMAND_FILL_CODE; 0: none */
     const char *const *idents;
     size_t n;               /* at most LIM_IDS */
     int priority;           /* -100 to 100; higher goes first; 0 is the custom */

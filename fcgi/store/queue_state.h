@@ -19,6 +19,8 @@ enum queue_state {
 const char *queue_state_name(int state);
 
 #define COMMAND_FILL_UNLOCK_TOKEN 1
-#define COMMAND_FILL_FILE 2 /* the file of a library version, made for the device */
+#define COMMAND_FILL_FILE 2   /* the file of a library version, made for the device */
+#define COMMAND_FILL_CODE 4   /* a redemption code */
+#define COMMAND_FILL_VALUES 8 /* variables in an app's configuration and attributes */
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef DROVER_STORE_WANTED_H
 #define DROVER_STORE_WANTED_H
 
+#include "store/library.h"
 #include "store/queue.h"
 
 enum wanted_state {
@@ -71,7 +72,14 @@ struct wanted_due {
     int64_t after_id;
     bool after_passcode, after_installed, command_open;
     int wave_first, halt_percent;
+    /* of an app */
+    struct library_app app;
+    int settings_rev; /* of the settings that the device has */
+    unsigned tell;    /* bits WANTED_TELL_*: it is there, and Settings brings what has changed */
 };
+#define WANTED_TELL_CONFIGURATION 1u
+#define WANTED_TELL_ATTRIBUTES 2u
+#define WANTED_TELL_NOTHING 4u /* nothing of it is for this device */
 /* At most max of those pending (or failed) and due at `now`. */
 enum outcome wanted_due(struct db *db, int state, int64_t now, size_t max, struct arena *a,
                         struct wanted_due **out, size_t *n, struct err *err) MUST_USE;
@@ -85,6 +93,10 @@ enum outcome wanted_note(struct db *db, const struct wanted_due *const *d, size_
 enum outcome wanted_queue(struct db *db, const struct wanted_due *const *d, size_t n,
                           struct enqueue *e, int64_t check_at, size_t *queued,
                           struct err *err) MUST_USE;
+
+/* Notes for n of them that they have the item's settings, as there is nothing to tell. */
+enum outcome wanted_told(struct db *db, const struct wanted_due *const *d, size_t n, int64_t now,
+                         struct arena *a, struct err *err) MUST_USE;
 
 /* How far a version is: how many devices are at it or past it. */
 struct rollout {
@@ -111,12 +123,14 @@ struct wanted_closed {
     int64_t enrollment_id, item_id, command_id;
     bool wanted;
     int version, attempts, kind;
+    bool there; /* it has that version already: the command renews it */
     const char *identifier;
     int state;              /* enum queue_state; 0: neither open nor closed any more */
     const char *closed_why; /* "" */
-    struct bytes report;    /* of an error */
-    bool listed;            /* the inventory has it */
-    const char *settings;   /* of an app; "" */
+    const char *request_type;
+    struct bytes report;  /* of an error, of Settings, and of an app known by its number alone */
+    bool listed;          /* the inventory has it */
+    const char *settings; /* of an app; "" */
     /* to be set by the caller */
     int next; /* enum wanted_state */
     int64_t due_at;
@@ -144,6 +158,32 @@ struct wanted_app {
 };
 enum outcome wanted_apps(struct db *db, int64_t now, size_t max, struct arena *a,
                          struct wanted_app **out, size_t *n, struct err *err) MUST_USE;
+
+/* ---- apps that are installed ---- */
+
+/* Those whose settings have changed since the device got them are pending again, and so are those
+ * that failed with the settings before. *n: how many. */
+enum outcome wanted_settings(struct db *db, int64_t now, size_t max, size_t *n,
+                             struct err *err) MUST_USE;
+/* The same for those of which the inventory, told later than they were installed, says that the
+ * store has an update. */
+enum outcome wanted_updates(struct db *db, int64_t now, size_t max, size_t *n,
+                            struct err *err) MUST_USE;
+
+/* What an installed app's device is asked from time to time. */
+enum wanted_question { WANTED_ASK_FEEDBACK, WANTED_ASK_UPDATE };
+struct wanted_ask {
+    int64_t enrollment_id, item_id;
+    const char *ident, *identifier;
+    bool feedback_delete;
+};
+/* At most max that are due, by item. */
+enum outcome wanted_asks(struct db *db, enum wanted_question q, int64_t now, size_t max,
+                         struct arena *a, struct wanted_ask **out, size_t *n,
+                         struct err *err) MUST_USE;
+/* n of them, of one item, were asked. */
+enum outcome wanted_asked(struct db *db, enum wanted_question q, const struct wanted_ask *list,
+                          size_t n, int64_t now, struct arena *a, struct err *err) MUST_USE;
 
 /* ---- devices that have just enrolled ---- */
 

@@ -17,7 +17,9 @@ static const struct sql DUE = {
     "d.state, e.ident, e.kind, e.state, COALESCE(v.product_name, e.product_name), "
     "COALESCE(v.os_version, e.os_version), v.is_supervised, s.passcode_compliant, a.reported_at, "
     "i.kind, i.identifier, i.settings, i.after_id, i.after_passcode, w.state, d.command_id, "
-    "i.wave_first, i.halt_percent FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id "
+    "i.wave_first, i.halt_percent, d.settings_rev, i.settings_rev, i.configuration_rev, "
+    "i.attributes_rev, i.install_rev, i.variables FROM device_item d JOIN enrollment e ON e.id = "
+    "d.enrollment_id "
     "JOIN library_item i ON i.id = d.item_id "
     "LEFT JOIN device_item w ON w.enrollment_id = d.enrollment_id AND w.item_id = i.after_id "
     "LEFT JOIN inv_device v ON v.enrollment_id = d.enrollment_id "
@@ -33,6 +35,11 @@ static const struct sql NOTE = {
     "installed_at = IF(? = 3, ?, installed_at) WHERE (enrollment_id, item_id, wanted, version, "
     "state) IN (%IN%)",
     5};
+static const struct sql TOLD = {
+    "wanted_told",
+    "UPDATE device_item FORCE INDEX (PRIMARY) SET state = 3, reason = '', changed_at = ?, "
+    "settings_rev = ? WHERE (enrollment_id, item_id, wanted, version, state) IN (%IN%)",
+    5};
 static const struct sql LOCK = {"wanted_lock",
                                 "SELECT enrollment_id FROM device_item FORCE INDEX (PRIMARY) WHERE "
                                 "(enrollment_id, item_id, wanted, version, state) "
@@ -41,7 +48,7 @@ static const struct sql LOCK = {"wanted_lock",
 static const struct sql QUEUED = {
     "wanted_queued",
     "UPDATE device_item FORCE INDEX (PRIMARY) SET state = 2, command_id = ?, due_at = ?, "
-    "changed_at = ?, attempts = "
+    "changed_at = ?, asked_rev = ?, attempts = "
     "LEAST(attempts + 1, 1000) WHERE item_id = ? AND enrollment_id IN (%IN%)",
     1};
 static const struct sql COUNTS = {
@@ -102,6 +109,16 @@ static int maybe(const struct val *v)
     return val_is_null(v) ? -1 : v->i != 0;
 }
 
+/* What Settings is to tell of an app that is there. */
+static unsigned tell(const struct wanted_due *d)
+{
+    if (d->kind != LIBRARY_APP || !d->wanted || d->installed_version != d->version ||
+        d->settings_rev < d->app.install_rev || d->settings_rev >= d->app.settings_rev)
+        return 0;
+    return (d->app.configuration_rev > d->settings_rev ? WANTED_TELL_CONFIGURATION : 0) |
+           (d->app.attributes_rev > d->settings_rev ? WANTED_TELL_ATTRIBUTES : 0);
+}
+
 static void due_from_row(const struct val *v, struct wanted_due *d)
 {
     *d = (struct wanted_due){.enrollment_id = v[0].i,
@@ -127,7 +144,14 @@ static void due_from_row(const struct val *v, struct wanted_due *d)
                              .after_installed = val_or_0(&v[20]) == WANTED_INSTALLED,
                              .command_open = !val_is_null(&v[21]),
                              .wave_first = (int)v[22].i,
-                             .halt_percent = (int)v[23].i};
+                             .halt_percent = (int)v[23].i,
+                             .settings_rev = (int)v[24].i,
+                             .app = {.settings_rev = (int)v[25].i,
+                                     .configuration_rev = (int)v[26].i,
+                                     .attributes_rev = (int)v[27].i,
+                                     .install_rev = (int)v[28].i,
+                                     .variables = (unsigned)v[29].i}};
+    d->tell = tell(d);
 }
 
 enum outcome wanted_due(struct db *db, int state, int64_t now, size_t max, struct arena *a,
@@ -172,6 +196,22 @@ enum outcome wanted_note(struct db *db, const struct wanted_due *const *d, size_
         o = db_exec_in(db, &NOTE,
                        (struct val[]){s, due, s, due, val_cut(reason, REASON_CHARS), s, s, s, due},
                        9, list, k, a, NULL, err);
+    }
+    return o;
+}
+
+enum outcome wanted_told(struct db *db, const struct wanted_due *const *d, size_t n, int64_t now,
+                         struct arena *a, struct err *err)
+{
+    struct val list[CHUNK * 5], at = val_int(now);
+    enum outcome o = OK;
+
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        k = n - from < CHUNK ? n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            as_read(d[from + i], list + i * 5);
+        o = db_exec_in(db, &TOLD, (struct val[]){at, val_int(d[0]->app.settings_rev)}, 2, list, k,
+                       a, NULL, err);
     }
     return o;
 }
@@ -236,8 +276,9 @@ static enum outcome note_queued(struct db *db, struct queueing *x, struct err *e
             continue;
         o = db_exec_in(db, &QUEUED,
                        (struct val[]){val_int(e->command_id), val_int(x->check_at), val_int(e->now),
+                                      val_int(x->d[0]->app.settings_rev),
                                       val_int(x->d[0]->item_id)},
-                       4, list, k, x->a, NULL, err);
+                       5, list, k, x->a, NULL, err);
         x->took += k;
         k = 0;
     }

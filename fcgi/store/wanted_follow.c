@@ -12,10 +12,12 @@
 
 #define CLOSED_COLUMNS                                                                             \
     "d.enrollment_id, d.item_id, d.command_id, d.wanted, d.version, d.attempts, i.kind, "          \
-    "i.identifier, r.state, r.closed_why, IF(r.state IN (5, 6), r.report, NULL), "                 \
-    "p.identifier IS NOT NULL, i.settings "
+    "i.identifier, r.state, r.closed_why, IF(r.state IN (5, 6) OR c.request_type = 'Settings' OR " \
+    "(i.kind = 3 AND i.identifier REGEXP '^[0-9]+$'), r.report, NULL), "                           \
+    "p.identifier IS NOT NULL, i.settings, c.request_type, d.installed_version = d.version "
 #define CLOSED_JOINS                                                                               \
-    "JOIN library_item i ON i.id = d.item_id LEFT JOIN inv_profile p ON p.enrollment_id = "        \
+    "JOIN library_item i ON i.id = d.item_id LEFT JOIN command c ON c.id = d.command_id "          \
+    "LEFT JOIN inv_profile p ON p.enrollment_id = "                                                \
     "d.enrollment_id AND p.identifier = i.identifier "
 static const struct sql CLOSED = {
     "wanted_closed",
@@ -38,10 +40,11 @@ static const struct sql SETTLE = {
     "wanted_settle",
     "UPDATE device_item SET installed_version = IF(? = 3, version, IF(? = 6, 0, "
     "installed_version)), installed_at = IF(? = 3, ?, installed_at), attempts = IF(? = 1, "
-    "GREATEST(attempts - 1, 0), attempts), state = ?, due_at = ?, reason = ?, changed_at = ? "
+    "GREATEST(attempts - 1, 0), attempts), settings_rev = IF(? IN (3, 7), asked_rev, "
+    "settings_rev), state = ?, due_at = ?, reason = ?, changed_at = ? "
     "WHERE enrollment_id = ? AND item_id = ? AND state = 2 AND command_id = ?",
     0};
-#define SETTLE_ARGS 12
+#define SETTLE_ARGS 13
 static const struct sql WAKE = {"wanted_wake",
                                 "UPDATE device_item d JOIN library_item i ON i.id = d.item_id AND "
                                 "i.after_id = ? SET d.due_at = "
@@ -70,15 +73,6 @@ static const struct sql APPS_DRIFTED = {
     "p.identifier = i.identifier WHERE i.kind = 3 AND i.deleted_at = 0 AND p.identifier IS NULL "
     "AND COALESCE(JSON_VALUE(i.settings, '$.Options.NotManaged'), '0') NOT IN ('1', 'true') LIMIT "
     "?",
-    0};
-static const struct sql APPS = {
-    "wanted_apps",
-    "SELECT d.enrollment_id, d.item_id, d.wanted, d.version, d.attempts, e.ident, i.identifier, "
-    "m.status, a.reported_at, d.changed_at FROM device_item d JOIN enrollment e ON e.id = "
-    "d.enrollment_id JOIN library_item i ON i.id = d.item_id LEFT JOIN inv_managed_app m ON "
-    "m.enrollment_id = d.enrollment_id AND m.identifier = i.identifier LEFT JOIN inv_area a ON "
-    "a.enrollment_id = d.enrollment_id AND a.area = 8 WHERE d.state = 7 AND d.due_at <= ? "
-    "ORDER BY d.due_at LIMIT ?",
     0};
 static const struct sql NEWCOMERS = {
     "newcomer_list",
@@ -114,7 +108,9 @@ static void closed_from_row(const struct val *v, struct wanted_closed *c)
                                 .closed_why = val_text(&v[9]),
                                 .report = val_bytes(&v[10]),
                                 .listed = v[11].i != 0,
-                                .settings = val_text(&v[12])};
+                                .settings = val_text(&v[12]),
+                                .request_type = val_text(&v[13]),
+                                .there = v[14].i != 0};
 }
 
 /* Those that are still open are looked at again later. */
@@ -126,7 +122,7 @@ static enum outcome look_later(struct db *db, const struct rows *r, int64_t chec
     enum outcome o = OK;
 
     for (size_t i = 0; o == OK && i <= r->n; i++) {
-        if (i < r->n && row_at(r, i, 13)->i != 0) {
+        if (i < r->n && row_at(r, i, 15)->i != 0) {
             list[k * 2] = *row_at(r, i, 0);
             list[k++ * 2 + 1] = *row_at(r, i, 1);
         }
@@ -156,7 +152,7 @@ enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t ch
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < r.n; i++)
-        if (since != 0 || row_at(&r, i, 13)->i == 0)
+        if (since != 0 || row_at(&r, i, 15)->i == 0)
             closed_from_row(row_at(&r, i, 0), &(*out)[(*n)++]);
     return OK;
 }
@@ -192,14 +188,14 @@ enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t 
             const struct wanted_closed *x = &c[from + i];
             struct val *v = args + i * SETTLE_ARGS, next = val_int(x->next);
 
-            v[0] = v[1] = v[2] = v[4] = v[5] = next;
+            v[0] = v[1] = v[2] = v[4] = v[5] = v[6] = next;
             v[3] = at;
-            v[6] = val_int(x->due_at);
-            v[7] = val_cut(x->reason, REASON_CHARS);
-            v[8] = at;
-            v[9] = val_int(x->enrollment_id);
-            v[10] = val_int(x->item_id);
-            v[11] = val_int(x->command_id);
+            v[7] = val_int(x->due_at);
+            v[8] = val_cut(x->reason, REASON_CHARS);
+            v[9] = at;
+            v[10] = val_int(x->enrollment_id);
+            v[11] = val_int(x->item_id);
+            v[12] = val_int(x->command_id);
         }
         o = db_exec_many(db, &SETTLE, args, SETTLE_ARGS, k, NULL, err);
     }
@@ -250,37 +246,6 @@ enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, str
         o = drift_of(db, &APPS_DRIFTED, now, max, &apps, err);
     *n = profiles + apps;
     return o;
-}
-
-enum outcome wanted_apps(struct db *db, int64_t now, size_t max, struct arena *a,
-                         struct wanted_app **out, size_t *n, struct err *err)
-{
-    struct rows r;
-    enum outcome o =
-        db_select(db, &APPS, (struct val[]){val_int(now), val_int((int64_t)max)}, 2, a, &r, err);
-
-    *n = 0;
-    if (o != OK)
-        return o;
-    *out = arena_array(a, r.n + 1, sizeof **out);
-    if (*out == NULL)
-        return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n) {
-        const struct val *v = row_at(&r, *n, 0);
-
-        (*out)[*n] = (struct wanted_app){.due = {.enrollment_id = v[0].i,
-                                                 .item_id = v[1].i,
-                                                 .wanted = v[2].i != 0,
-                                                 .version = (int)v[3].i,
-                                                 .attempts = (int)v[4].i,
-                                                 .state = WANTED_INSTALLING,
-                                                 .ident = v[5].s,
-                                                 .identifier = v[6].s},
-                                         .status = val_text(&v[7]),
-                                         .told_at = val_or_0(&v[8]),
-                                         .since = v[9].i};
-    }
-    return OK;
 }
 
 enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct newcomer **out,

@@ -63,6 +63,11 @@ enum outcome js_parse(struct bytes text, js *root, struct err *err)
     return OK;
 }
 
+js js_copy(js v)
+{
+    return v != NULL ? json_deep_copy(v) : NULL;
+}
+
 void js_free(js *root)
 {
     json_decref(*root); /* accepts NULL */

@@ -15,6 +15,8 @@ enum js_type { JS_NONE, JS_NULL, JS_BOOL, JS_INT, JS_REAL, JS_STRING, JS_ARRAY, 
  * than LIM_JSON_NODES values. */
 enum outcome js_parse(struct bytes text, js *root, struct err *err) MUST_USE;
 void js_free(js *root);
+/* A copy of everything, the caller's; NULL for NULL. */
+js js_copy(js v);
 enum js_type js_type_of(js v);
 js js_get(js object, const char *key);
 const char *js_str(js v);

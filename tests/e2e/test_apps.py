@@ -5,6 +5,7 @@ import io
 import json
 import os
 import plistlib
+import re
 import unittest
 import urllib.parse
 import uuid
@@ -153,7 +154,76 @@ class AppsOfDevices(Apps):
                                         "Options": {"PurchaseMethod": 1}})
         d.report(c["CommandUUID"], "Error", RejectionReason="AppStoreDisabled")
         drover.wait_for(lambda: self.state(d, app["id"])["state"] == "failed", 15)
-        self.assertEqual(self.state(d, app["id"])["reason"], "rejected: AppStoreDisabled")
+        self.assertRegex(self.state(d, app["id"])["reason"], r"^rejected: AppStoreDisabled \(")
+
+    def managed(self, d, bundle, status, **more):
+        """The device tells that state of its app as soon as it is asked."""
+        self.s.sql("UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id SET d.due_at = 0 "
+                   "WHERE e.ident = '%s'" % d.ident)
+        c = self.offered(d, "ManagedApplicationList")
+        d.report(c["CommandUUID"], ManagedApplicationList={bundle: {
+            "Status": status, "ManagementFlags": 0, "HasConfiguration": True,
+            "HasFeedback": False, **more}})
+        drover.wait_for(lambda: self.s.count(
+            "SELECT COUNT(*) FROM inv_managed_app WHERE identifier = '%s' AND status = '%s'"
+            % (bundle, status)), 15)
+        self.s.sql("UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id SET d.due_at = 0 "
+                   "WHERE e.ident = '%s'" % d.ident)
+
+    def assets(self):
+        """Where the web server finds the files of apps."""
+        with open(os.path.join(self.s.state, "drover.conf"), encoding="utf-8") as f:
+            return os.path.join(re.search(r"\[assets\]\s+dir = (\S+)", f.read())[1], "assets")
+
+    def test_paid_for_configured_and_gone(self):
+        d = drover.device().enrol()
+        bundle = "org.example." + uuid.uuid4().hex
+        app = self.call("POST", "/api/v1/apps", {"file": self.upload(ipa(bundle)), "settings": {
+            "Configuration": {"who": "%UDID% of %Organization%"}}}, 201)
+        at = "/api/v1/apps/" + app["id"]
+        folder = os.path.join(self.assets(), app["current"]["details"]["file"])
+        self.assertTrue(os.path.exists(os.path.join(folder, "manifest.plist")))
+        self.call("POST", at + "/codes", b"not one\n", 400)
+        self.assertEqual(self.call("POST", at + "/codes", b"PAID-0001\nPAID-0001\n", 201),
+                         {"added": 1, "known": 1})
+        self.call("POST", at + "/codes", b"PAID-0001", 200)
+        g = self.call("POST", "/api/v1/groups", {"name": bundle}, 201)
+        self.call("POST", "/api/v1/groups/%s/devices" % g["id"], {"add": [d.ident]})
+        self.call("POST", "/api/v1/assignments", {"group": g["id"], "item": app["id"]}, 201)
+        c = self.offered(d, "InstallApplication")
+        self.assertRegex(c["Command"]["Configuration"]["who"], "^%s of ." % d.ident)
+        d.report(c["CommandUUID"], Identifier=bundle, State="NeedsRedemption")
+        self.managed(d, bundle, "NeedsRedemption")
+        c = self.offered(d, "ApplyRedemptionCode")
+        self.assertEqual(c["Command"], {"RequestType": "ApplyRedemptionCode", "Identifier": bundle,
+                                        "RedemptionCode": "PAID-0001"})
+        d.report(c["CommandUUID"])
+        drover.wait_for(lambda: self.call("GET", at + "/codes")["counts"]["redeemed"] == 1, 15)
+        self.call("DELETE", at + "/codes?code=" + self.call("GET", at + "/codes")["codes"][0]["id"],
+                  status=409)
+        self.managed(d, bundle, "Managed", UnusedRedemptionCode="PAID-0001")
+        drover.wait_for(lambda: self.call("GET", at + "/codes")["counts"]["free"] == 1, 15)
+        drover.wait_for(lambda: self.state(d, app["id"])["state"] == "installed", 15)
+        self.assertRegex(self.s.ctl("app", "codes", bundle), r"(?m)^\d+ +free +- ")
+        # the question for feedback, and a change of the configuration
+        self.call("PATCH", at, {"feedback_hours": 1})
+        c = self.offered(d, "ManagedApplicationFeedback")
+        d.report(c["CommandUUID"], ManagedApplicationFeedback=[
+            {"Identifier": bundle, "Feedback": {"opened": 3}}])
+        drover.wait_for(lambda: self.call("GET", at + "/feedback")["feedback"], 15)
+        self.assertEqual(self.call("GET", at + "/feedback")["feedback"][0]["feedback"], {"opened": 3})
+        self.call("PATCH", at, {"settings": {"Configuration": {"who": "nobody"}}})
+        c = self.offered(d, "Settings")
+        self.assertEqual(c["Command"]["Settings"], [{
+            "Item": "ApplicationConfiguration", "Identifier": bundle,
+            "Configuration": {"who": "nobody"}}])
+        d.report(c["CommandUUID"], Settings=[{"Item": "ApplicationConfiguration",
+                                              "Identifier": bundle, "Status": "Acknowledged"}])
+        # its file goes with the app
+        self.call("DELETE", at + "?why=test", status=204)
+        self.assertFalse(os.path.exists(folder))
+        c = self.offered(d, "RemoveApplication")
+        d.report(c["CommandUUID"])
 
 
 if __name__ == "__main__":

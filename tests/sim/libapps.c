@@ -82,6 +82,32 @@ static bool is_paid(const char *identifier)
     return strncmp(identifier, "com.example.paid", 16) == 0;
 }
 
+/* Some have an update in the store as soon as they are installed, and some the user has bought. */
+static bool has_update(const char *identifier)
+{
+    return strncmp(identifier, "com.example.update", 18) == 0;
+}
+
+static bool is_bought(const char *identifier)
+{
+    return strncmp(identifier, "com.example.paid.bought", 23) == 0;
+}
+
+/* The command comes for an app that is there: a newer one is installed, else it is refused. */
+static bool install_again(struct app *a, pl command, pl report, enum answer *out)
+{
+    if (!a || !a->managed)
+        return false;
+    *out = ANS_ERROR;
+    if (a->waits)
+        *out = reject(report, "AppAlreadyQueued", 12026, "It waits already.");
+    else if (!a->updates && !pl_get_str(command, "ManifestURL"))
+        *out = reject(report, "AppAlreadyInstalled", 12025, "The app is already installed.");
+    else
+        return false;
+    return true;
+}
+
 enum answer app_install(struct simdev *d, unsigned channel, pl command, pl report)
 {
     const char *identifier = pl_get_str(command, "Identifier");
@@ -99,14 +125,15 @@ enum answer app_install(struct simdev *d, unsigned channel, pl command, pl repor
                  (long long)store_id);
         identifier = made_up;
     }
-    struct app **place = app_place(d, identifier);
-    if (*place && (*place)->managed)
-        return (*place)->waits
-                   ? reject(report, "AppAlreadyQueued", 12026, "It waits already.")
-                   : reject(report, "AppAlreadyInstalled", 12025, "The app is already installed.");
+    enum answer refused;
+    if (install_again(*app_place(d, identifier), command, report, &refused))
+        return refused;
     struct app *a = app_make(d, identifier);
+    a->updates = !a->managed && has_update(identifier);
+    a->waits = !a->managed && is_paid(identifier);
     a->managed = true;
-    a->waits = is_paid(identifier);
+    a->flags = 0;
+    pl_get_int(command, "ManagementFlags", &a->flags);
     keep(&a->config, pl_get(command, "Configuration"));
     keep(&a->attributes, pl_get(command, "Attributes"));
     pl_set_str(report, "Identifier", identifier);
@@ -127,9 +154,11 @@ enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report
     struct app *a = *app_place(d, identifier);
     if (!a || !a->waits)
         return refuse(report, 12028, "The app does not wait for a code.");
-    if (strlen(code) < 4)
+    if (strlen(code) < 4 || strncmp(code, "BAD", 3) == 0)
         return refuse(report, 12037, "The code is not valid.");
     a->waits = false;
+    if (is_bought(identifier))
+        snprintf(a->unused, sizeof a->unused, "%s", code);
     return ANS_ACKNOWLEDGED;
 }
 
@@ -170,9 +199,12 @@ enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl 
             continue;
         pl one = pl_new_dict();
         pl_set_str(one, "Status", a->waits ? "NeedsRedemption" : "Managed");
-        pl_set_int(one, "ManagementFlags", 1);
+        pl_set_int(one, "ManagementFlags", a->flags);
+        if (a->unused[0])
+            pl_set_str(one, "UnusedRedemptionCode", a->unused);
+        a->unused[0] = '\0';
         pl_set_bool(one, "HasConfiguration", a->config.p != NULL);
-        pl_set_bool(one, "HasFeedback", a->config.p != NULL);
+        pl_set_bool(one, "HasFeedback", a->config.p != NULL && !a->told_feedback);
         pl_set(all, a->identifier, one);
     }
     pl_set(report, "ManagedApplicationList", all);
@@ -189,11 +221,14 @@ static enum answer tell_data(struct simdev *d, pl command, pl report, const char
         if (!a->managed || !asked(command, a->identifier))
             continue;
         value = which == 2 ? kept(&a->attributes) : kept(&a->config);
-        if (!value)
+        if (!value || (which == 3 && a->told_feedback)) {
+            pl_free(&value);
             continue;
+        }
         if (which == 3) { /* the app says which keys it has seen */
             pl seen = pl_new_dict();
             pl_set_int(seen, "keys", (int64_t)pl_size(value));
+            pl_get_bool(command, "DeleteFeedback", &a->told_feedback);
             pl_free(&value);
             value = seen;
         }
@@ -231,6 +266,7 @@ bool app_set(struct simdev *d, pl setting)
 
     if (!a || !a->managed)
         return false;
+    a->told_feedback = false; /* it has something new to say */
     if (strcmp(item, "ApplicationConfiguration") == 0)
         keep(&a->config, pl_get(setting, "Configuration"));
     else

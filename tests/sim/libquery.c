@@ -283,7 +283,7 @@ static bool wanted(pl command, const char *identifier)
     return list == NULL;
 }
 
-static void add_app(pl list, const char *identifier, const char *name)
+static void add_app(pl list, const char *identifier, const char *name, bool updates)
 {
     pl a = pl_new_dict();
     pl_set_str(a, "Identifier", identifier);
@@ -292,6 +292,7 @@ static void add_app(pl list, const char *identifier, const char *name)
     pl_set_str(a, "ShortVersion", "12.4");
     pl_set_int(a, "BundleSize", 48234496);
     pl_set_int(a, "DynamicSize", 1052672);
+    pl_set_bool(a, "HasUpdateAvailable", updates);
     pl_append(list, a);
 }
 
@@ -306,10 +307,10 @@ enum answer query_installed_apps(struct simdev *d, unsigned channel, pl command,
     pl_get_bool(command, "ManagedAppsOnly", &managed_only);
     for (size_t i = 0; !managed_only && i < sizeof own / sizeof own[0]; i++)
         if (wanted(command, own[i][0]))
-            add_app(list, own[i][0], own[i][1]);
+            add_app(list, own[i][0], own[i][1], false);
     for (struct app *a = d->apps; a; a = a->next)
         if (wanted(command, a->identifier))
-            add_app(list, a->identifier, a->identifier);
+            add_app(list, a->identifier, a->identifier, a->updates);
     pl_set(report, "InstalledApplicationList", list);
     return ANS_ACKNOWLEDGED;
 }

@@ -85,6 +85,10 @@ struct app {
     char *identifier;
     bool managed;
     bool waits;                             /* for a redemption code */
+    bool updates;                           /* the store has a newer one */
+    bool told_feedback;                     /* and the server had it deleted */
+    char unused[65];                        /* a code it did not use, told once; "": none */
+    int64_t flags;                          /* ManagementFlags */
     struct plist_octets config, attributes; /* what Settings gave it */
     struct app *next;
 };

@@ -480,6 +480,34 @@ static void a_library_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT installed FROM item_count WHERE item_id = 1"), 1000);
 }
 
+/* Devices that have apps are not told settings that they have. */
+static void apps_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/000*.sql sql/schema/001*.sql sql/schema/002[0-8]-*.sql %s/", dir);
+    assert_ok(run(), err);
+    SQL(APPS,
+        "INSERT INTO library_item (id, kind, identifier, name, version, settings, created_at, "
+        "created_by, changed_at, changed_by) SELECT seq, 3, CONCAT('org.example.', seq), 'A', "
+        "1, '{}', 1, 'ann', 1, 'ann' FROM seq_1_to_10");
+    SQL(HAVE, "INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+              "changed_at) SELECT d.seq, i.seq, 1, 1, 3, 1, 1 FROM seq_1_to_500 d, seq_1_to_10 i");
+    assert_ok(db_exec(db, &APPS, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &HAVE, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM device_item d JOIN library_item i ON i.id = "
+                                "d.item_id WHERE d.settings_rev = i.settings_rev AND d.feedback_at "
+                                "IS NULL AND i.codes_low = 10"),
+                     5000);
+    SQL(NEW, "INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+             "changed_at) VALUES (9999, 1, 1, 1, 1, 1, 1)");
+    assert_ok(db_exec(db, &NEW, NULL, 0, NULL, &err), err);
+    assert_int_equal(select_int("SELECT settings_rev FROM device_item WHERE enrollment_id = 9999"),
+                     0);
+}
+
 /* --- grants ---------------------------------------------------------------------------------- */
 
 static void grants_are_given(void **state)
@@ -536,6 +564,7 @@ static void the_grants_of_this_program(void **state)
         {DB_MDM, {.name = "20", .text = "SELECT key_sealed FROM vendor_cert"}, false},
         {DB_CONSOLE, {.name = "17", .text = "SELECT subject FROM scep_request"}, true},
         {DB_AGENT, {.name = "18", .text = "SELECT csr_sealed FROM scep_request"}, false},
+        {DB_MDM, {.name = "21", .text = "SELECT sealed FROM redemption_code"}, true},
         {DB_AGENT, {.name = "16", .text = "SELECT token_sha256 FROM session"}, false},
     };
     static const struct sql writes[] = {
@@ -580,6 +609,7 @@ int main(void)
         TEST(a_filled_database_is_upgraded),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
+        TEST(apps_are_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };
