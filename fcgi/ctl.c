@@ -141,6 +141,11 @@ static const struct verb verbs[] = {
      "remove GROUP --why TEXT",
      "groups of devices, by a filter or by hand, and what of the library their devices are to have",
      ctl_group},
+    {"blueprint",
+     "show GROUP [--json]\nversions GROUP [--json]\n"
+     "command GROUP NAME [--policy join|enrol|every] [--days N] [--keys JSON] [--why TEXT]\n"
+     "drop GROUP ID --why TEXT\nrestore GROUP VERSION --why TEXT",
+     "all that is assigned to a group: its commands, its versions", ctl_blueprint},
     {"tag", "list\nadd TAG ID...\nremove TAG ID...", "tags of devices, for filters", ctl_tag},
     {"profile",
      "list [--search TEXT] [--json]\nshow ID\nadd FILE [--name TEXT] [--signing WORD]\n"

@@ -41,6 +41,8 @@ handler_fn api_push_requests, api_push_request_new, api_push_request_sign;
 handler_fn api_vendor_certs, api_vendor_cert_put;
 handler_fn api_groups, api_group_add, api_group, api_group_change; /* groups.c */
 handler_fn api_group_devices, api_group_delete;
+handler_fn api_group_command, api_group_command_retry; /* blueprint.c */
+handler_fn api_group_command_delete;
 handler_fn api_tags, api_tags_edit, api_filter_facts;
 handler_fn api_assignments, api_assign, api_unassign, api_preview; /* assignments.c */
 handler_fn api_device_items;

@@ -4,7 +4,7 @@
 
 #include "api/fleet.h"
 #include "base/limits.h"
-#include "store/approval.h"
+#include "library/standing.h"
 #include "wire/sign.h"
 
 #include <stdlib.h>
@@ -111,6 +111,16 @@ static void run_approved(struct app *app, struct req *req, struct resp *resp, st
     if (out == OK)
         out = js_parse(buf_bytes(&text), &body, &err);
     buf_wipe(&text);
+    if (out == OK && standing_asked(body) != 0) {
+        out = standing_approve(db, standing_asked(body), by, req->now, &err);
+        js_free(&body);
+        body = out == OK ? approval_object(req, x) : NULL;
+        if (out == OK)
+            api_json(resp, 200, &body);
+        else
+            api_fail(resp, &err);
+        return;
+    }
     if (out != OK)
         api_fail(resp, &err);
     else if (order_read(req, resp, body, js_get(body, "ids") == NULL ? x->first_target : NULL,

@@ -1,5 +1,6 @@
 /* assignments.c: /api/v1/assignments, what groups are to have; /api/v1/preview, what a change would
  * change; /api/v1/device-items, how far a device is. */
+#include "api/blueprint.h"
 #include "api/library.h"
 
 #include "base/limits.h"
@@ -195,16 +196,19 @@ void api_device_items(struct app *app, struct req *req, const struct caller *cal
                       struct resp *resp)
 {
     struct wanted_row *x = NULL;
+    struct device_order *d = NULL;
     struct err err = {0};
     struct db *db = NULL;
     const char *ident;
-    size_t n;
+    size_t n, nd = 0;
     js root, list;
 
     (void)caller;
     if (!api_segments(req, resp, "/api/v1/device-items/", &ident, 1, &n) || !api_db(app, resp, &db))
         return;
     enum outcome o = wanted_of_device(db, ident, req->arena, &x, &n, &err);
+    if (o == OK)
+        o = standing_of_device(db, ident, req->arena, &d, &nd, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -215,5 +219,9 @@ void api_device_items(struct app *app, struct req *req, const struct caller *cal
     for (size_t i = 0; i < n; i++)
         js_append(list, wanted_json(&x[i], false));
     js_set(root, "items", list);
+    list = js_array();
+    for (size_t i = 0; i < nd; i++)
+        js_append(list, device_order_json(&d[i], false));
+    js_set(root, "commands", list);
     api_json(resp, 200, &root);
 }

@@ -1,5 +1,6 @@
 /* groups.c: /api/v1/groups, /api/v1/tags and /api/v1/filter-facts: which devices belong together.
  */
+#include "api/blueprint.h"
 #include "api/library.h"
 
 #include "base/limits.h"
@@ -217,6 +218,10 @@ void api_group(struct app *app, struct req *req, const struct caller *caller, st
         answer_group(app, req, resp, id, 200);
     else if (strcmp(word, "devices") == 0)
         members(app, req, resp, id);
+    else if (strcmp(word, "blueprint") == 0)
+        blueprint_answer(app, req, resp, id);
+    else if (strcmp(word, "versions") == 0)
+        blueprint_versions(app, req, resp, id);
     else
         resp_json_error(resp, 404, "a group has nothing called \"%.64s\"", word);
 }
@@ -241,8 +246,15 @@ void api_group_devices(struct app *app, struct req *req, const struct caller *ca
         return;
     if (strcmp(word, "devices") == 0)
         members_edit(app, req, caller, resp, id);
+    else if (strcmp(word, "blueprint") == 0)
+        blueprint_post(app, req, caller, resp, id);
+    else if (strcmp(word, "commands") == 0)
+        blueprint_command(app, req, caller, resp, id);
+    else if (strcmp(word, "restore") == 0)
+        blueprint_restore(app, req, caller, resp, id);
     else
-        resp_json_error(resp, 404, "devices are added to {id}/devices");
+        resp_json_error(resp, 404,
+                        "a group takes devices, blueprint, commands and restore behind its id");
 }
 
 void api_group_delete(struct app *app, struct req *req, const struct caller *caller,

@@ -140,6 +140,15 @@ static enum outcome make_parts(struct running *r)
     return o->parts != NULL ? name_parts(r) : err_set(r->err, ERROR, "out of memory");
 }
 
+enum outcome order_parts(struct db *db, struct arena *a, struct order *o, struct err *err)
+{
+    struct running r = {.db = db, .a = a, .o = o, .err = err};
+    enum outcome out =
+        command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
+
+    return out == OK ? make_parts(&r) : out;
+}
+
 /* ---- what is put on record ---- */
 
 static enum outcome note_force(struct running *r)
@@ -164,23 +173,32 @@ static enum outcome note_reason(struct running *r, const struct order_part *p)
                      r->err);
 }
 
-/* A PIN that was set is needed to unlock the device later: it is kept, sealed, for each. */
-static enum outcome keep_pin(struct running *r, const struct order_part *p)
+enum outcome order_keep_pin(struct db *db, const struct conf *conf, struct arena *a,
+                            const struct order *o, int64_t enrollment_id, const char *ident,
+                            int64_t now, struct err *err)
 {
-    const char *pin = js_get_str(r->o->keys, "PIN");
-    const char *kind = arena_fmt(r->a, "%s.PIN", r->o->request_type);
+    const char *pin = js_get_str(o->keys, "PIN");
+    struct inv_source s = {enrollment_id, 0, now};
+    struct bytes sealed;
+    enum outcome out;
+
+    if (pin == NULL)
+        return OK;
+    out = secrets_seal_one(conf->signer_dir, ident, bytes_str(pin), a, &sealed, err);
+    return out == OK
+               ? inv_secret_put(db, &s, arena_fmt(a, "%s.PIN", o->request_type), "", sealed, err)
+               : out;
+}
+
+static enum outcome keep_pins(struct running *r, const struct order_part *p)
+{
     enum outcome o = OK;
 
-    for (size_t i = 0; pin != NULL && o == OK && i < p->send.n; i++) {
+    for (size_t i = 0; o == OK && i < p->send.n; i++) {
         const struct target *t = &p->send.targets[i];
-        struct inv_source s = {t->enrollment_id, 0, r->now};
-        struct bytes sealed;
 
-        if (t->command_error != NULL)
-            continue;
-        o = secrets_seal_one(r->conf->signer_dir, t->id, bytes_str(pin), r->a, &sealed, r->err);
-        if (o == OK)
-            o = inv_secret_put(r->db, &s, kind, "", sealed, r->err);
+        if (t->command_error == NULL)
+            o = order_keep_pin(r->db, r->conf, r->a, r->o, t->enrollment_id, t->id, r->now, r->err);
     }
     return o;
 }
@@ -214,7 +232,7 @@ static enum outcome send_part(struct running *r, struct order_part *p)
     }
     if (p->send.away)
         return err_set(r->err, UNAVAILABLE, "%s", p->send.command_error);
-    return keep_pin(r, p);
+    return keep_pins(r, p);
 }
 
 enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err)

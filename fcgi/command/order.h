@@ -49,6 +49,14 @@ bool order_sensitive(const char *request_type);
 /* The first half of order_run(): checks it, and sends nothing; INVALID as there, and when it is
  * right for none of them. */
 enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err) MUST_USE;
+/* Checks it for o->ids and sorts those for whom it is right into o->parts, without a word about who
+ * may send it: for what sends it in another way. Outcomes as command_checked(). */
+enum outcome order_parts(struct db *db, struct arena *a, struct order *o, struct err *err) MUST_USE;
+/* A PIN that a command sets is needed to unlock the device later: it is kept, sealed. Nothing for a
+ * command without one. */
+enum outcome order_keep_pin(struct db *db, const struct conf *conf, struct arena *a,
+                            const struct order *o, int64_t enrollment_id, const char *ident,
+                            int64_t now, struct err *err) MUST_USE;
 /* Checks it and queues it for those for whom it is right; with force for all, which is audited.
  * INVALID: it cannot be made (checked.built says why), a sensitive one has no reason or goes to too
  * many; UNAVAILABLE: the database or the signer is away. Otherwise OK: parts and checked.groups say

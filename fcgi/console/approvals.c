@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "store/approval.h"
+#include "library/standing.h"
 #include "store/id.h"
 #include "wire/seal.h"
 #include "wire/sign.h"
@@ -126,6 +126,11 @@ static enum outcome run(struct page *p, const struct approval *x)
     if (out == OK)
         out = js_parse(buf_bytes(&text), &body, &p->err);
     buf_wipe(&text);
+    if (out == OK && standing_asked(body) != 0) {
+        out = standing_approve(p->db, standing_asked(body), p->caller->admin, p->req->now, &p->err);
+        js_free(&body);
+        return out;
+    }
     if (out == OK)
         out = ids_of(p, body, x, &o);
     o.request_type = x->request_type;

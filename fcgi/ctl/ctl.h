@@ -44,6 +44,7 @@ ctl_fn ctl_inventory, ctl_reports;                      /* inventory.c */
 ctl_fn ctl_catalogue;                                   /* catalogue.c */
 ctl_fn ctl_profile;                                     /* profile.c */
 ctl_fn ctl_app;                                         /* app.c */
+ctl_fn ctl_blueprint;                                   /* blueprint.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */

@@ -59,9 +59,13 @@ static enum outcome follow(struct converge *c, int64_t now, struct err *err)
 
     if (c->closed_since == 0)
         c->closed_since = now - START_US;
-    o = converge_follow(c, now, false, err);
+    o = converge_standing_follow(c, c->closed_since, now, err);
+    if (o == OK)
+        o = converge_follow(c, now, false, err);
     if (o == OK && now >= c->next_overdue) {
         o = converge_follow(c, now, true, err);
+        if (o == OK)
+            o = converge_standing_follow(c, 0, now, err);
         c->next_overdue = now + OVERDUE_US;
     }
     return o;
@@ -83,6 +87,7 @@ static enum outcome plan_when_due(struct converge *c, int64_t now, struct err *e
     c->seen_version = version;
     c->next_plan = now + PLAN_US;
     c->walk = (struct wanted_walk){.now = now};
+    c->orders = (struct standing_walk){.now = now};
     c->planning = true;
     o = enrolgroup_sync(c->db, now, err);
     if (o == OK)
@@ -106,7 +111,9 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
         o = converge_ask(c, now, err);
     if (o == OK)
         o = converge_apps(c, now, err);
-    return o == OK ? converge_act(c, now, err) : o;
+    if (o == OK)
+        o = converge_act(c, now, err);
+    return o == OK ? converge_standing_act(c, now, err) : o;
 }
 
 enum outcome converge_all(struct converge *c, int64_t now, struct err *err)

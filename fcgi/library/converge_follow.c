@@ -70,6 +70,19 @@ static const char *error_text(struct arena *a, pl root, int64_t *code)
                      domain != NULL ? domain : "no domain", (long long)*code);
 }
 
+const char *converge_error(struct arena *a, struct bytes report)
+{
+    const char *text = "the device reported an error that cannot be read";
+    struct err ignored;
+    int64_t code = 0;
+    pl root = NULL;
+
+    if (report.n > 0 && pl_parse(report, &root, &ignored) == OK)
+        text = error_text(a, root, &code);
+    pl_free(&root);
+    return text != NULL ? text : "the device reported an error";
+}
+
 static void fail(struct wanted_closed *x, int64_t now, const char *reason)
 {
     x->next = WANTED_FAILED;

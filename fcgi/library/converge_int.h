@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "library/converge.h"
 #include "store/library.h"
+#include "store/standing.h"
 #include "store/wanted.h"
 #include "wire/json.h"
 
@@ -20,6 +21,7 @@ struct converge {
     int64_t next_groups, next_drift, next_overdue, next_ask;
     int64_t closed_since;    /* results are looked at from here on */
     struct wanted_walk walk; /* of the plan under way */
+    struct standing_walk orders;
     bool planning;
     size_t did; /* what this turn did: 0, nothing */
 };
@@ -53,6 +55,15 @@ enum outcome converge_ask(struct converge *c, int64_t now, struct err *err) MUST
 /* converge_follow.c: what became of them. since 0: those that were open for long. */
 enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
                              struct err *err) MUST_USE;
+
+/* The first error of a device's report, in words, in a. */
+const char *converge_error(struct arena *a, struct bytes report);
+/* converge_standing.c: commands of groups. Plans them; queues what is due; follows them (since 0:
+ * those that were open for long). */
+enum outcome converge_standing_plan(struct converge *c, struct err *err) MUST_USE;
+enum outcome converge_standing_act(struct converge *c, int64_t now, struct err *err) MUST_USE;
+enum outcome converge_standing_follow(struct converge *c, int64_t since, int64_t now,
+                                      struct err *err) MUST_USE;
 
 /* How long a failure is waited for: 5 minutes, 20, 80, ..., a day. */
 int64_t converge_backoff(int attempts);

@@ -83,10 +83,12 @@ enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct e
 enum outcome converge_plan(struct converge *c, int64_t now, struct err *err)
 {
     size_t before = c->walk.changes, n = 0;
-    enum outcome o = wanted_plan(c->db, &c->walk, CONVERGE_SOME, err);
+    enum outcome o = c->walk.done ? OK : wanted_plan(c->db, &c->walk, CONVERGE_SOME, err);
 
     c->did += c->walk.changes - before;
-    if (o != OK || !c->walk.done)
+    if (o == OK && c->walk.done)
+        o = converge_standing_plan(c, err);
+    if (o != OK || !c->walk.done || !c->orders.done)
         return o;
     o = wanted_settings(c->db, now, CONVERGE_SOME, &n, err);
     c->walk.changes += n;
@@ -130,6 +132,7 @@ static enum outcome newcomers_plan(struct converge *c, const struct newcomer *wh
 {
     int64_t *ids = arena_array(a, n + 1, sizeof *ids);
     struct wanted_walk walk = {.now = now};
+    struct standing_walk orders;
     size_t k = 0;
     enum outcome o;
 
@@ -149,8 +152,11 @@ static enum outcome newcomers_plan(struct converge *c, const struct newcomer *wh
     }
     for (size_t i = 0; o == OK && i < (k > FEW ? 1 : k); i++) {
         walk = (struct wanted_walk){.only = k > FEW ? 0 : ids[i], .now = now};
+        orders = (struct standing_walk){.only = walk.only, .now = now};
         while (o == OK && !walk.done)
             o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
+        while (o == OK && !orders.done)
+            o = standing_plan(c->db, &orders, CONVERGE_SOME, err);
     }
     if (o == OK)
         o = newcomer_planned(c->db, ids, k, err);

@@ -140,6 +140,7 @@ static const struct {
                {"RedemptionCode", MDM, false, LIM_SECRET},
                {"Secret", CONSOLE | CTL, false, LIM_SECRET},
                {"Order", CONSOLE | CTL, false, LIM_BODY_API},
+               {"StandingOrder", AGENT, false, LIM_MB},
                {"LibraryFile", MDM | CONSOLE | CTL, false, LIM_PROFILE},
                {"LibraryDraft", CONSOLE, false, LIM_PROFILE}};
 

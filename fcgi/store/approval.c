@@ -35,9 +35,8 @@ const char *approval_state_name(int state)
     return names[state >= 1 && state <= 4 ? state : 0];
 }
 
-static enum outcome ask_unit(struct db *db, void *arg, struct err *err)
+enum outcome approval_ask_within(struct db *db, const struct approval *x, struct err *err)
 {
-    const struct approval *x = arg;
     char subject[32], detail[512];
     enum outcome o =
         db_exec(db, &ASK,
@@ -51,6 +50,11 @@ static enum outcome ask_unit(struct db *db, void *arg, struct err *err)
     snprintf(detail, sizeof detail, "request_type=%.64s targets=%lld first=%.100s reason=%.200s",
              x->request_type, (long long)x->targets, x->first_target, x->reason);
     return o == OK ? audit_add(db, x->asked_by, "approval.ask", subject, detail, err) : o;
+}
+
+static enum outcome ask_unit(struct db *db, void *arg, struct err *err)
+{
+    return approval_ask_within(db, arg, err);
 }
 
 enum outcome approval_ask(struct db *db, const struct approval *x, struct err *err)

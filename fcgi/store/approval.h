@@ -19,6 +19,8 @@ struct approval {
 
 /* Stores one that waits, with an entry in the audit log; out->id must be set (store/id.h). */
 enum outcome approval_ask(struct db *db, const struct approval *x, struct err *err) MUST_USE;
+/* The same in the caller's unit of work. */
+enum outcome approval_ask_within(struct db *db, const struct approval *x, struct err *err) MUST_USE;
 /* NOT_FOUND: there is none of that id. */
 enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct approval *out,
                           struct err *err) MUST_USE;

@@ -1,8 +1,10 @@
 /* assignment.c: see assignment.h. */
 #include "store/assignment.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/blueprint.h"
 #include "store/group.h"
 #include "store/id.h"
 
@@ -26,11 +28,11 @@ static const struct sql ASSIGNMENTS = {
     "ON i.id = a.item_id WHERE (? = 0 OR a.group_id = ?) AND (? = 0 OR a.item_id = ?) AND a.id > ? "
     "ORDER BY a.id LIMIT ?",
     0};
-static const struct sql ASSIGNMENT = {
-    "assignment_get",
-    "SELECT g.name, i.name FROM assignment a JOIN device_group g ON g.id = a.group_id JOIN "
-    "library_item i ON i.id = a.item_id WHERE a.id = ?",
-    0};
+static const struct sql ASSIGNMENT = {"assignment_get",
+                                      "SELECT g.name, i.name, a.group_id FROM assignment a JOIN "
+                                      "device_group g ON g.id = a.group_id JOIN "
+                                      "library_item i ON i.id = a.item_id WHERE a.id = ?",
+                                      0};
 
 static struct val page(size_t max)
 {
@@ -47,13 +49,18 @@ static enum outcome assign_unit(struct db *db, void *arg, struct err *err)
 {
     struct assign *x = arg;
     char detail[300];
+    const char *name;
+    bool filtered;
     struct rows r;
+    int number;
     enum outcome o;
 
     arena_reset(x->a);
     x->id = id_new();
-    o = db_select(db, &ASSIGNABLE, (struct val[]){val_int(x->group_id), val_int(x->item_id)}, 2,
-                  x->a, &r, err);
+    o = group_lock(db, x->group_id, x->a, &name, &filtered, err);
+    if (o == OK)
+        o = db_select(db, &ASSIGNABLE, (struct val[]){val_int(x->group_id), val_int(x->item_id)}, 2,
+                      x->a, &r, err);
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "there is no such group, or nothing of that id to assign");
     if (o == OK)
@@ -63,6 +70,9 @@ static enum outcome assign_unit(struct db *db, void *arg, struct err *err)
                     5, NULL, err);
     if (o == CONFLICT)
         return err_set(err, CONFLICT, "the group has it assigned already");
+    if (o == OK)
+        o = blueprint_note(db, x->group_id, arena_fmt(x->a, "+ %s", row_at(&r, 0, 1)->s), x->actor,
+                           x->now, &number, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)
@@ -92,7 +102,10 @@ static enum outcome unassign_unit(struct db *db, void *arg, struct err *err)
 {
     struct assign *x = arg;
     char detail[400];
+    const char *name;
+    bool filtered;
     struct rows r;
+    int number;
     enum outcome o;
 
     arena_reset(x->a);
@@ -100,7 +113,12 @@ static enum outcome unassign_unit(struct db *db, void *arg, struct err *err)
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "there is no assignment %lld", (long long)x->id);
     if (o == OK)
+        o = group_lock(db, row_at(&r, 0, 2)->i, x->a, &name, &filtered, err);
+    if (o == OK)
         o = db_exec(db, &UNASSIGN, (struct val[]){val_int(x->id)}, 1, NULL, err);
+    if (o == OK)
+        o = blueprint_note(db, row_at(&r, 0, 2)->i, arena_fmt(x->a, "- %s", row_at(&r, 0, 1)->s),
+                           x->actor, clock_now(), &number, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)

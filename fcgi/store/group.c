@@ -28,6 +28,11 @@ static const struct sql CHANGE = {
 static const struct sql LOCK = {
     "group_lock", "SELECT name, filter IS NOT NULL FROM device_group WHERE id = ? FOR UPDATE", 0};
 static const struct sql DELETE = {"group_delete", "DELETE FROM device_group WHERE id = ?", 0};
+static const struct sql DELETE_BLUEPRINTS = {"group_delete_blueprints",
+                                             "DELETE FROM group_blueprint WHERE group_id = ?", 0};
+static const struct sql END_ORDERS = {
+    "group_end_orders",
+    "UPDATE standing_order SET state = 3, changed_at = ? WHERE group_id = ? AND state <> 3", 0};
 static const struct sql DELETE_ASSIGNMENTS = {"group_delete_assignments",
                                               "DELETE FROM assignment WHERE group_id = ?", 0};
 static const struct sql TOUCH = {"wanted_touch",
@@ -183,6 +188,8 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     arena_reset(x->a);
     if ((o = group_lock(db, x->g->id, x->a, &name, &filtered, err)) != OK ||
         (o = db_exec(db, &DELETE_ASSIGNMENTS, &id, 1, NULL, err)) != OK ||
+        (o = db_exec(db, &END_ORDERS, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
+        (o = db_exec(db, &DELETE_BLUEPRINTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE, &id, 1, NULL, err)) != OK || (o = wanted_touch(db, err)) != OK)
         return o;
     return audit_add(db, x->actor, "group.delete", name, x->why, err);

@@ -77,9 +77,9 @@ static const struct sql APPS_DRIFTED = {
 static const struct sql NEWCOMERS = {
     "newcomer_list",
     "SELECT n.device_id, n.at, e.ident, n.awaiting, n.planned, (SELECT COUNT(*) FROM device_item d "
-    "WHERE d.enrollment_id = n.device_id AND d.wanted = 1 AND d.state IN (1, 2, 4, 7)) FROM "
-    "newcomer "
-    "n "
+    "WHERE d.enrollment_id = n.device_id AND d.wanted = 1 AND d.state IN (1, 2, 4, 7)) + (SELECT "
+    "COUNT(*) FROM device_order o WHERE o.enrollment_id = n.device_id AND o.state IN (1, 2)) FROM "
+    "newcomer n "
     "JOIN enrollment e ON e.id = n.device_id ORDER BY n.planned, n.at LIMIT ?",
     0};
 /* What was noted after it enrolled is about the device as it is now. */

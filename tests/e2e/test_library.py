@@ -163,6 +163,65 @@ class TestLibrary(unittest.TestCase):
         d.report(c["CommandUUID"])
         self.call("DELETE", "/api/v1/groups/%s?why=test" % g["id"], status=204)
 
+    def ordered(self, d, request_type):
+        return next((c for c in self.call("GET", "/api/v1/device-items/" + d.ident)["commands"]
+                     if c["request_type"] == request_type), {"state": None})
+
+    def test_commands_of_a_group(self):
+        """A secret is delivered and kept; what an enrolment brings comes before the device goes on;
+        an older version takes commands out again."""
+        d = drover.device().enrol()
+        self.s.sql("UPDATE enrollment SET product_name = 'Mac14,2', os_version = '14.0' WHERE "
+                   "ident = '%s'" % d.ident)
+        g = self.call("POST", "/api/v1/groups", {"name": uuid.uuid4().hex}, 201)
+        path = "/api/v1/groups/" + g["id"]
+        self.call("POST", path + "/devices", {"add": [d.ident]})
+        lock = {"request_type": "DeviceLock", "command": {"PIN": "815471"}, "policy": "join"}
+        self.call("POST", path + "/commands", lock, 400)  # sensitive: a reason is missing
+        self.call("POST", path + "/commands", {**lock, "reason": "kiosk", "command": {"PIN": 1}},
+                  400)
+        got = self.call("POST", path + "/commands", {**lock, "reason": "kiosk"})
+        self.assertEqual(got["commands"][0]["command"], {"PIN": "(secret)"})
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM standing_order WHERE INSTR(command_keys,"
+                                      " '815471') OR INSTR(sealed, '815471')"), 0)
+        c = self.offered(d)
+        self.assertEqual((c["Command"]["RequestType"], c["Command"]["PIN"]),
+                         ("DeviceLock", "815471"))
+        d.report(c["CommandUUID"])
+        drover.wait_for(lambda: self.ordered(d, "DeviceLock")["state"] == "done", 15)
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM inv_secret WHERE kind = "
+                                      "'DeviceLock.PIN' AND enrollment_id = (SELECT id FROM "
+                                      "enrollment WHERE ident = '%s')" % d.ident), 1)
+        got = self.call("POST", path + "/commands", {"request_type": "SecurityInfo",
+                                                     "policy": "enrol"})
+        self.assertEqual(got["version"], 2)
+        self.call("POST", path + "/blueprint", {"base": 1, "items": []}, 409)
+        d.authenticate()
+        d.token_update(AwaitingConfiguration=True)
+        kinds = []
+        for _ in range(2):
+            c = self.offered(d)
+            kinds.append(c["Command"]["RequestType"])
+            d.report(c["CommandUUID"])
+        self.assertEqual(kinds, ["SecurityInfo", "DeviceConfigured"])
+        # it says that it is an iPhone now, whose lock takes no PIN
+        self.assertEqual(self.ordered(d, "DeviceLock")["state"], "not-applicable")
+        order = got["commands"][1]["id"]
+        drover.wait_for(lambda: self.call("GET", "/api/v1/group-commands/" + order)["devices"][
+            "done"] == 1, 15)
+        rows = self.call("GET", "/api/v1/group-commands/%s/devices?state=done" % order)["devices"]
+        self.assertEqual([r["enrollment_id"] for r in rows], [d.ident])
+        got = self.call("POST", path + "/restore", {"version": 1})
+        self.assertEqual([c["request_type"] for c in got["commands"]], ["DeviceLock"])
+        self.assertEqual([v["version"] for v in self.call("GET", path + "/versions")["versions"]],
+                         [3, 2, 1])
+        self.assertIn("DeviceLock", self.s.ctl("blueprint", "show", g["id"]))
+        self.s.ctl("blueprint", "restore", g["id"], "2", "--why", "x")
+        self.call("POST", path + "/restore", {"version": 1})
+        self.call("DELETE", "/api/v1/group-commands/%s?why=x" % got["commands"][0]["id"],
+                  status=204)
+        self.assertEqual(self.call("GET", path + "/blueprint")["command_ids"], [])
+
 
 if __name__ == "__main__":
     unittest.main()

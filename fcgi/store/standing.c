@@ -1,0 +1,343 @@
+/* standing.c: standing orders, for people: see standing.h. */
+#include "store/standing.h"
+
+#include "base/limits.h"
+#include "store/audit.h"
+#include "store/group.h"
+
+#include <stdio.h>
+
+#define ACTOR_CHARS 128
+
+#define COLUMNS                                                                                    \
+    "SELECT s.id, s.group_id, s.request_type, s.command_keys, s.sealed, s.policy, s.every_days, "  \
+    "s.reason, s.state, s.approval_id, IF(a.state = 1 AND a.expires_at <= UNIX_TIMESTAMP() * "     \
+    "1000000, 4, a.state), s.created_at, s.changed_at, s.created_by FROM standing_order s LEFT "   \
+    "JOIN approval a ON a.id = s.approval_id "
+static const struct sql LIST = {
+    "standing_list",
+    COLUMNS "WHERE (? = 0 OR s.group_id = ?) AND s.state IN (1, 2) ORDER BY s.id LIMIT ?", 0};
+static const struct sql GET = {"standing_get",
+                               COLUMNS "WHERE s.id = ? AND (? = 0 OR s.group_id = ?)", 0};
+static const struct sql ADD = {
+    "standing_add",
+    "INSERT INTO standing_order (id, group_id, request_type, command_keys, sealed, policy, "
+    "every_days, reason, state, created_at, created_by, changed_at) VALUES "
+    "(?,?,?,?,?,?,?,?,4,?,?,?)",
+    0};
+static const struct sql ASKED = {"standing_asked",
+                                 "UPDATE standing_order SET approval_id = ? WHERE id = ?", 0};
+static const struct sql SET = {
+    "standing_set",
+    "UPDATE standing_order s LEFT JOIN approval a ON a.id = s.approval_id SET s.state = IF(? = 1 "
+    "AND a.state IS NOT NULL AND a.state <> 2, 2, ?), s.changed_at = ? WHERE s.group_id = ? AND "
+    "s.id IN (%IN%)",
+    1};
+static const struct sql APPROVE = {
+    "standing_approve",
+    "UPDATE standing_order SET state = 1, changed_at = ? WHERE id = ? AND state = 2", 0};
+
+#define DEVICE_COLUMNS                                                                             \
+    "SELECT d.enrollment_id, d.order_id, s.group_id, e.ident, e.serial, e.device_name, g.name, "   \
+    "s.request_type, s.policy, s.every_days, d.state, d.attempts, d.occasion, d.due_at, "          \
+    "d.changed_at, d.done_at, d.reason, c.uuid FROM device_order d JOIN standing_order s ON s.id " \
+    "= d.order_id JOIN enrollment e ON e.id = d.enrollment_id LEFT JOIN device_group g ON g.id = " \
+    "s.group_id LEFT JOIN command c ON c.id = d.command_id "
+static const struct sql DEVICES = {
+    "standing_devices",
+    DEVICE_COLUMNS "WHERE d.order_id = ? AND (? = 0 OR d.state = ?) AND d.enrollment_id > ? ORDER "
+                   "BY d.enrollment_id LIMIT ?",
+    0};
+static const struct sql OF_DEVICE = {
+    "standing_of_device", DEVICE_COLUMNS "WHERE e.ident = ? ORDER BY d.order_id LIMIT ?", 0};
+static const struct sql EXISTS = {"standing_device", "SELECT id FROM enrollment WHERE ident = ?",
+                                  0};
+static const struct sql COUNTS = {
+    "standing_counts", "SELECT state, COUNT(*) FROM device_order WHERE order_id = ? GROUP BY state",
+    0};
+static const struct sql RETRY = {
+    "standing_retry",
+    "UPDATE device_order d JOIN enrollment e ON e.id = d.enrollment_id SET d.state = 1, d.attempts "
+    "= 0, d.due_at = ?, d.changed_at = ?, d.reason = '' WHERE d.order_id = ? AND d.state IN (4, 5) "
+    "AND (? IS NULL OR e.ident = ?)",
+    0};
+
+static const char *name_of(const char *const *names, size_t n, int i)
+{
+    return i >= 1 && (size_t)i < n ? names[i] : "?";
+}
+
+static int read_of(const char *const *names, size_t n, const char *word)
+{
+    for (size_t i = 1; word != NULL && i < n; i++)
+        if (strcmp(names[i], word) == 0)
+            return (int)i;
+    return 0;
+}
+
+#define COUNT(x) (sizeof(x) / sizeof *(x))
+static const char *const POLICIES[] = {"?", "join", "enrol", "every"};
+static const char *const STATES[] = {"?", "in-force", "waiting", "taken-out", "draft"};
+static const char *const PROGRESS[] = {"?",      "pending",        "queued",   "done",
+                                       "failed", "not-applicable", "withdrawn"};
+
+const char *standing_policy_name(int policy)
+{
+    return name_of(POLICIES, COUNT(POLICIES), policy);
+}
+
+int standing_policy_read(const char *word)
+{
+    return read_of(POLICIES, COUNT(POLICIES), word);
+}
+
+const char *standing_state_name(int state)
+{
+    return name_of(STATES, COUNT(STATES), state);
+}
+
+const char *device_order_state_name(int state)
+{
+    return name_of(PROGRESS, COUNT(PROGRESS), state);
+}
+
+int device_order_state_read(const char *word)
+{
+    return read_of(PROGRESS, COUNT(PROGRESS), word);
+}
+
+/* ---- orders ---- */
+
+static void from_row(const struct val *v, struct standing *s)
+{
+    *s = (struct standing){.id = v[0].i,
+                           .group_id = v[1].i,
+                           .request_type = v[2].s,
+                           .keys = v[3].s,
+                           .sealed = val_bytes(&v[4]),
+                           .policy = (int)v[5].i,
+                           .every_days = (int)v[6].i,
+                           .reason = v[7].s,
+                           .state = (int)v[8].i,
+                           .approval_id = val_or_0(&v[9]),
+                           .approval = (int)val_or_0(&v[10]),
+                           .created_at = v[11].i,
+                           .changed_at = v[12].i,
+                           .created_by = v[13].s};
+}
+
+enum outcome standing_add(struct db *db, const struct standing *s, const char *actor, int64_t now,
+                          struct err *err)
+{
+    return db_exec(db, &ADD,
+                   (struct val[]){val_int(s->id), val_int(s->group_id), val_str(s->request_type),
+                                  val_str(s->keys),
+                                  s->sealed.n > 0 ? val_bin(s->sealed) : val_null(),
+                                  val_int(s->policy), val_int(s->every_days),
+                                  val_cut(s->reason != NULL ? s->reason : "", 255), val_int(now),
+                                  val_cut(actor, ACTOR_CHARS), val_int(now)},
+                   11, NULL, err);
+}
+
+enum outcome standing_ask(struct db *db, const struct standing *s, const struct approval *x,
+                          const char *actor, int64_t now, struct err *err)
+{
+    struct approval asked = *x;
+    struct arena *a = arena_new(LIM_MB);
+    struct device_group g;
+    enum outcome o =
+        a != NULL ? group_get(db, s->group_id, a, &g, err) : err_set(err, ERROR, "out of memory");
+
+    if (o == OK) {
+        asked.request_type = s->request_type;
+        asked.first_target = arena_fmt(a, "group %s", g.name);
+        asked.reason = s->reason;
+        asked.asked_by = actor;
+        asked.targets = g.members;
+        asked.asked_at = now;
+        o = approval_ask_within(db, &asked, err);
+    }
+    if (o == OK)
+        o = db_exec(db, &ASKED, (struct val[]){val_int(x->id), val_int(s->id)}, 2, NULL, err);
+    arena_free(&a);
+    return o;
+}
+
+enum outcome standing_set(struct db *db, int64_t group_id, const int64_t *ids, size_t n, int state,
+                          int64_t now, struct arena *a, struct err *err)
+{
+    struct val s = val_int(state), *list = arena_array(a, n + 1, sizeof *list);
+
+    if (list == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        list[i] = val_int(ids[i]);
+    return n > 0 ? db_exec_in(db, &SET, (struct val[]){s, s, val_int(now), val_int(group_id)}, 4,
+                              list, n, a, NULL, err)
+                 : OK;
+}
+
+enum outcome standing_list(struct db *db, int64_t group_id, struct arena *a, struct standing **out,
+                           size_t *n, struct err *err)
+{
+    struct val g = val_int(group_id);
+    struct rows r;
+    enum outcome o = db_select(db, &LIST, (struct val[]){g, g, val_int(LIM_PAGE)}, 3, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return OK;
+}
+
+enum outcome standing_get(struct db *db, int64_t group_id, int64_t id, struct arena *a,
+                          struct standing *out, struct err *err)
+{
+    struct val g = val_int(group_id);
+    struct rows r;
+    enum outcome o = db_select(db, &GET, (struct val[]){val_int(id), g, g}, 3, a, &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no such command of a group");
+    if (o == OK)
+        from_row(row_at(&r, 0, 0), out);
+    return o;
+}
+
+struct approving {
+    int64_t id, now;
+    const char *by;
+};
+
+static enum outcome approve_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct approving *x = arg;
+    char name[32];
+    uint64_t n = 0;
+    enum outcome o =
+        db_exec(db, &APPROVE, (struct val[]){val_int(x->now), val_int(x->id)}, 2, &n, err);
+
+    if (o != OK || n == 0)
+        return o;
+    if ((o = wanted_touch(db, err)) != OK)
+        return o;
+    snprintf(name, sizeof name, "%lld", (long long)x->id);
+    return audit_add(db, x->by, "group.order-approved", name, NULL, err);
+}
+
+enum outcome standing_approve(struct db *db, int64_t id, const char *by, int64_t now,
+                              struct err *err)
+{
+    struct approving x = {id, now, by};
+
+    return db_unit(db, approve_unit, &x, err);
+}
+
+/* ---- how far devices are ---- */
+
+static enum outcome devices_read(const struct rows *r, struct arena *a, struct device_order **out,
+                                 size_t *n, struct err *err)
+{
+    *out = arena_array(a, r->n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r->n; ++*n) {
+        const struct val *v = row_at(r, *n, 0);
+
+        (*out)[*n] = (struct device_order){.enrollment_id = v[0].i,
+                                           .order_id = v[1].i,
+                                           .group_id = v[2].i,
+                                           .ident = v[3].s,
+                                           .serial = val_text(&v[4]),
+                                           .device_name = val_text(&v[5]),
+                                           .group = val_text(&v[6]),
+                                           .request_type = v[7].s,
+                                           .policy = (int)v[8].i,
+                                           .every_days = (int)v[9].i,
+                                           .state = (int)v[10].i,
+                                           .attempts = (int)v[11].i,
+                                           .occasion = v[12].i,
+                                           .due_at = v[13].i == STANDING_NEVER ? 0 : v[13].i,
+                                           .changed_at = v[14].i,
+                                           .done_at = val_or_0(&v[15]),
+                                           .reason = v[16].s,
+                                           .command_uuid = val_text(&v[17])};
+    }
+    return OK;
+}
+
+enum outcome standing_devices(struct db *db, int64_t id, int state, int64_t after, size_t max,
+                              struct arena *a, struct device_order **out, size_t *n,
+                              struct err *err)
+{
+    struct val s = val_int(state);
+    struct rows r;
+    enum outcome o = db_select(db, &DEVICES,
+                               (struct val[]){val_int(id), s, s, val_int(after),
+                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                               5, a, &r, err);
+
+    *n = 0;
+    return o == OK ? devices_read(&r, a, out, n, err) : o;
+}
+
+enum outcome standing_of_device(struct db *db, const char *ident, struct arena *a,
+                                struct device_order **out, size_t *n, struct err *err)
+{
+    struct val id = val_str(ident);
+    struct rows r;
+    enum outcome o = db_select(db, &EXISTS, &id, 1, a, &r, err);
+
+    *n = 0;
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no enrollment %s", ident);
+    if (o == OK)
+        o = db_select(db, &OF_DEVICE, (struct val[]){id, val_int(LIM_PAGE)}, 2, a, &r, err);
+    return o == OK ? devices_read(&r, a, out, n, err) : o;
+}
+
+enum outcome standing_counts(struct db *db, int64_t id, struct arena *a, int64_t counts[ORDER__MAX],
+                             struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(id)}, 1, a, &r, err);
+
+    memset(counts, 0, ORDER__MAX * sizeof *counts);
+    for (size_t i = 0; o == OK && i < r.n; i++)
+        if (row_at(&r, i, 0)->i >= ORDER_PENDING && row_at(&r, i, 0)->i < ORDER__MAX)
+            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
+    return o;
+}
+
+struct retry {
+    int64_t id, now;
+    const char *ident, *actor;
+    uint64_t n;
+};
+
+static enum outcome retry_unit(struct db *db, void *arg, struct err *err)
+{
+    struct retry *x = arg;
+    struct val now = val_int(x->now), ident = val_str(x->ident);
+    char name[32];
+    enum outcome o =
+        db_exec(db, &RETRY, (struct val[]){now, now, val_int(x->id), ident, ident}, 5, &x->n, err);
+
+    snprintf(name, sizeof name, "%lld", (long long)x->id);
+    return o == OK ? audit_add(db, x->actor, "group.order-retry", name, x->ident, err) : o;
+}
+
+enum outcome standing_retry(struct db *db, int64_t id, const char *ident, const char *actor,
+                            int64_t now, uint64_t *n, struct err *err)
+{
+    struct retry x = {id, now, ident, actor, 0};
+    enum outcome o = db_unit(db, retry_unit, &x, err);
+
+    *n = x.n;
+    return o;
+}
