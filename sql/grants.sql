@@ -6,6 +6,7 @@
 -- commands, nor change or delete what is audited.
 GRANT SELECT ON @db@.schema_migration TO @mdm@;
 GRANT SELECT ON @db@.site TO @mdm@;
+GRANT SELECT ON @db@.setting TO @mdm@;
 GRANT SELECT ON @db@.trust_ca TO @mdm@;
 GRANT SELECT ON @db@.trust_crl TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.identity_cert TO @mdm@;
@@ -42,6 +43,7 @@ GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @mdm@;
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
 GRANT SELECT, UPDATE ON @db@.site TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.setting TO @console@;
 GRANT SELECT ON @db@.trust_ca TO @console@;
 GRANT SELECT ON @db@.trust_crl TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.identity_cert TO @console@;
@@ -121,6 +123,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.idempotency TO @console@;
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
 GRANT SELECT, UPDATE ON @db@.site TO @agent@;
+GRANT SELECT ON @db@.setting TO @agent@;
 GRANT SELECT ON @db@.trust_ca TO @agent@;
 GRANT SELECT ON @db@.trust_crl TO @agent@;
 GRANT SELECT, INSERT ON @db@.identity_cert TO @agent@;

@@ -45,7 +45,10 @@ const struct conf_key conf_keys[] = {
     {"server", "share_dir", PATH, AT(share_dir), DROVER_PREFIX "/share/drover", .help =
         "folder of the files that were installed with Drover: templates and htdocs of the console"},
     {"server", "organization", TEXT, AT(organization), "", .help =
-        "name of the organization, shown to users in profiles"},
+        "name of the organization, shown to users in profiles", .live = true},
+    {"server", "support", TEXT, AT(support), "", .help =
+        "whom people turn to for help, such as a telephone number, shown on the pages that are theirs",
+        .live = true},
     {"server", "log", LOG, AT(log), "stderr", .help =
         "where the log goes: stderr, syslog or an absolute path"},
     {"server", "log_level", ENUM, AT(log_level), "info", .choices = "error warning info debug",
@@ -85,7 +88,7 @@ const struct conf_key conf_keys[] = {
     {"console", "second_factor", ENUM, AT(console_second_factor), "optional",
         .choices = "optional required", .help =
         "required: an administrator who signs in with a password must set up a second factor before "
-        "anything else"},
+        "anything else", .live = true},
     {"console", "remote_user", BOOL, AT(console_remote_user), "no", .help =
         "sign people in whom the web server has authenticated: REMOTE_USER, from its LDAP, "
         "Kerberos or OpenID Connect module"},
@@ -136,14 +139,14 @@ const struct conf_key conf_keys[] = {
         "401, which removes its MDM profile"},
     {"inactive", "days", INT, AT(inactive_days), "7", 2, 365, .help =
         "an enrollment is called inactive when it was not seen for so many days; one not seen for a "
-        "day is pushed daily"},
+        "day is pushed daily", .live = true},
     {"renewal", "days", INT, AT(renewal_days), "30", 1, 365, .help =
         "device identities that Drover issued are renewed so many days before they end, or when 30 "
-        "percent of their validity are left, whichever is later"},
+        "percent of their validity are left, whichever is later", .live = true},
     {"renewal", "per_hour", INT, AT(renewal_per_hour), "500", 0, 100000, .help =
-        "so many renewals begin in an hour; 0 stops them"},
+        "so many renewals begin in an hour; 0 stops them", .live = true},
     {"renewal", "grace", BOOL, AT(renewal_grace), "no", .help =
-        "let a device whose identity has expired fetch its renewal, and nothing else"},
+        "let a device whose identity has expired fetch its renewal, and nothing else", .live = true},
     {"checkin", "user_authenticate", ENUM, AT(user_authenticate), "refuse",
         .choices = "refuse accept digest", .help =
         "UserAuthenticate of network users: refuse (410, users are not managed), accept without a "
@@ -221,15 +224,22 @@ const struct conf_key conf_keys[] = {
     {"account", "profile", TEXT, AT(account_profile), "", .help =
         "name of the enrolment profile that they get; empty: that named default"},
 
+    {"invitation", "days", INT, AT(invitation_days), "7", 1, 365, .help =
+        "days for which a new link of the console is good, unless its form says otherwise",
+        .live = true},
+    {"invitation", "uses", INT, AT(invitation_uses), "1", 1, 1000000, .help =
+        "how many devices may use a new link of the console, unless its form says otherwise",
+        .live = true},
+
     {"command", "approval", ENUM, AT(command_approval), "never", .choices = "never sensitive",
         .help = "which commands a second person must approve before they are queued: none, or those "
                 "that the catalogue calls sensitive (EraseDevice, DeviceLock, ClearPasscode, Lost "
-                "Mode, ...)"},
+                "Mode, ...)", .live = true},
     {"command", "approval_hours", INT, AT(command_approval_hours), "24", 1, 720, .help =
-        "hours after which a request that nobody approved is void"},
+        "hours after which a request that nobody approved is void", .live = true},
     {"history", "days", INT, AT(history_days), "365", 1, 36500, .help =
         "days for which results of commands, with their reports, and changes of the inventory are "
-        "kept"},
+        "kept", .live = true},
     {"assets", "dir", PATH, AT(assets_dir), "{state_dir}/public", .help =
         "folder of apps that were uploaded; its folder assets is what the web server shows to "
         "devices as /assets/"},
@@ -255,7 +265,7 @@ const char *conf_path(const char *explicit_path)
     return env && *env ? env : DROVER_SYSCONFDIR "/drover/drover.conf";
 }
 
-static const char *type_name(const struct conf_key *k)
+const char *conf_key_kind(const struct conf_key *k)
 {
     static const char *const names[] = {"text",
                                         "path",
@@ -282,6 +292,6 @@ void conf_describe(void)
             printf("%s[%s]\n", *section ? "\n" : "", conf_keys[i].section);
         section = conf_keys[i].section;
         printf("%s = %s\n    (%s) %s\n", conf_keys[i].name, conf_keys[i].def,
-               type_name(&conf_keys[i]), conf_keys[i].help);
+               conf_key_kind(&conf_keys[i]), conf_keys[i].help);
     }
 }

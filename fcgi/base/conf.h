@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #define CONF_LIST_MAX 32
+#define CONF_KEYS_MAX 256
 
 /* Strings are never NULL ("" when unset) and live as long as the struct conf. */
 struct conf_list {
@@ -38,6 +39,7 @@ struct conf {
     const char *run_dir;
     const char *share_dir; /* templates/ and htdocs/ of the console */
     const char *organization;
+    const char *support; /* whom people turn to; "" is nobody */
     const char *log;
     const char *log_level;
 
@@ -128,7 +130,11 @@ struct conf {
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */
 
-    void *store_; /* memory of the strings */
+    int64_t invitation_days; /* [invitation] what the form of a new link begins with */
+    int64_t invitation_uses;
+
+    void *store_;               /* memory of the strings */
+    bool given_[CONF_KEYS_MAX]; /* the file names the key of that place in the table */
 };
 
 /* Reads the file at path. INVALID names file, line and key: an unknown section or key, a value of

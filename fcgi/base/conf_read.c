@@ -22,7 +22,6 @@ struct reading {
     const char *path;
     int line;
     bool failed;
-    bool given[CONF_KEYS_MAX];
     struct err *err;
 };
 
@@ -285,12 +284,12 @@ static int on_key(void *user, const char *section, const char *name, const char 
         const struct conf_key *k = &conf_keys[i];
         if (strcmp(k->section, section) != 0 || strcmp(k->name, name) != 0)
             continue;
-        if (r->given[i] && !is_list(k))
+        if (r->c->given_[i] && !is_list(k))
             fault(r,
                   "[%s] %s: given twice (a line that begins with a space continues the value "
                   "above it)",
                   section, name);
-        r->given[i] = true;
+        r->c->given_[i] = true;
         set_value(r, k, value);
         return !r->failed;
     }
@@ -316,7 +315,7 @@ static const char *default_of(struct reading *r, const struct conf_key *k)
 static void set_defaults(struct reading *r)
 {
     for (size_t i = 0; i < conf_keys_n && !r->failed; i++) {
-        if (r->given[i])
+        if (r->c->given_[i])
             continue;
         const char *def = default_of(r, &conf_keys[i]);
         if (def)
@@ -403,4 +402,71 @@ void conf_free(struct conf **c)
     arena_free(&a);
     free(*c);
     *c = NULL;
+}
+
+/* --- one key --- */
+
+const struct conf_key *conf_key_find(const char *key)
+{
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        size_t n = strlen(conf_keys[i].section);
+        if (strncmp(conf_keys[i].section, key, n) == 0 && key[n] == '.' &&
+            strcmp(conf_keys[i].name, key + n + 1) == 0)
+            return &conf_keys[i];
+    }
+    return NULL;
+}
+
+bool conf_key_given(const struct conf *c, const struct conf_key *k)
+{
+    return c->given_[k - conf_keys];
+}
+
+enum outcome conf_key_set(struct conf *c, struct arena *a, const struct conf_key *k,
+                          const char *text, struct err *err)
+{
+    struct conf tried = *c;
+    struct reading r = {.c = &tried, .a = a, .err = err};
+    if (is_list(k))
+        *(struct conf_list *)((char *)&tried + k->offset) = (struct conf_list){.n = 0};
+    set_value(&r, k, text);
+    if (!r.failed)
+        conf_key_copy(c, &tried, k);
+    return r.failed ? err->outcome : OK;
+}
+
+void conf_key_copy(struct conf *c, const struct conf *from, const struct conf_key *k)
+{
+    size_t n = sizeof(const char *);
+    if (is_list(k))
+        n = sizeof(struct conf_list);
+    else if (k->type == BOOL)
+        n = sizeof(bool);
+    else if (k->type == INT || k->type == SIZE || k->type == TIME)
+        n = sizeof(int64_t);
+    memcpy((char *)c + k->offset, (const char *)from + k->offset, n);
+}
+
+void conf_key_text(const struct conf *c, const struct conf_key *k, struct buf *out)
+{
+    const void *at = (const char *)c + k->offset;
+    const struct conf_list *l = at;
+    switch (k->type) {
+    case HOSTS:
+    case NETS:
+    case WORDS:
+        for (size_t i = 0; i < l->n; i++)
+            buf_fmt(out, "%s%s", i ? " " : "", l->item[i]);
+        return;
+    case INT:
+    case SIZE:
+    case TIME:
+        buf_fmt(out, "%lld", (long long)*(const int64_t *)at);
+        return;
+    case BOOL:
+        buf_str(out, *(const bool *)at ? "yes" : "no");
+        return;
+    default:
+        buf_str(out, *(const char *const *)at);
+    }
 }

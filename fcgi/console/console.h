@@ -40,6 +40,7 @@ handler_fn console_invitations, console_invite;       /* invitations.c */
 handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
 handler_fn console_audit;                             /* audit.c */
+handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */
 handler_fn console_accounts, console_accounts_post;   /* accounts.c */
 

@@ -28,6 +28,8 @@ static void show(struct page *p, int status)
         page_time(p, row, "expires", v[i].expires_at);
     }
     value_set_bool(p->root, "some", n > 0);
+    value_set_int(p->root, "days_given", p->app->conf->invitation_days);
+    value_set_int(p->root, "uses_given", p->app->conf->invitation_uses);
     if (n == PAGE_ROWS)
         value_set(
             p->root, "next",

@@ -12,14 +12,26 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/setting.h"
 #include "wire/encode.h"
 #include "wire/json.h"
+
+/* Before `droverctl migrate` there are none. */
+static void settings_take(struct ctl *c, struct db *db)
+{
+    struct settings *s = settings_new(c->conf);
+    struct err ignored;
+    if (s && settings_refresh(s, db, NULL, &ignored) == OK)
+        c->conf = settings_conf(s, c->arena);
+    settings_free(&s);
+}
 
 bool ctl_db(struct ctl *c, struct db **db)
 {
     struct err err;
     *db = NULL;
-    if (!c->db && db_new(c->conf, DB_OWNER, &c->db, &err) != OK) {
+    bool first = !c->db;
+    if (first && db_new(c->conf, DB_OWNER, &c->db, &err) != OK) {
         ctl_failed(&err);
         return false;
     }
@@ -27,6 +39,8 @@ bool ctl_db(struct ctl *c, struct db **db)
         ctl_failed(&err);
         return false;
     }
+    if (first)
+        settings_take(c, c->db);
     *db = c->db;
     return true;
 }

@@ -14,7 +14,8 @@
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
 struct ctl {
-    const struct conf *conf; /* NULL for a verb that needs none */
+    const struct conf *conf; /* NULL for a verb that needs none; with the settings in force once
+                              * there is a connection */
     struct arena *arena;     /* freed when the program ends */
     const char *actor;       /* who is at the shell, for the audit log: "droverctl:alice" */
     struct db *db;           /* see ctl_db() */
@@ -38,6 +39,7 @@ ctl_fn ctl_enrollprofile;                               /* enrollprofile.c */
 ctl_fn ctl_enqueue, ctl_push;                           /* send.c */
 ctl_fn ctl_devices, ctl_queue, ctl_results, ctl_cancel; /* devices.c */
 ctl_fn ctl_decide, ctl_end, ctl_restored, ctl_revoke;   /* decide.c */
+ctl_fn ctl_settings;                                    /* settings.c */
 ctl_fn ctl_status;                                      /* status.c */
 ctl_fn ctl_doctor;                                      /* doctor.c */
 ctl_fn ctl_inventory, ctl_reports;                      /* inventory.c */

@@ -138,6 +138,7 @@ void visit_show(struct visit *v, int status)
     if (v->db)
         db_pool_give(v->app->pool, &v->db);
     value_set_text(v->root, "organization", organization(v));
+    value_set_text(v->root, "support", v->app->conf->support);
     set_headers(v);
     resp_header(v->resp, "Vary", "Accept, Accept-Language, Cookie");
     if (template_render(v->app->enroll->templates, "enroll", v->root, v->a, &out, &err) == OK) {

@@ -16,12 +16,14 @@ struct trust_set;
 struct console;
 struct enroll_web;
 struct session;
+struct settings;
 
 /* One per process, shared by its threads. */
 struct app {
-    const struct conf *conf;
-    struct db_pool *pool;    /* for units outside the hot path */
-    struct batch *batch;     /* the hot path's connection (mdm only, NULL elsewhere) */
+    const struct conf *conf;   /* in force for the request (route/route.c) */
+    struct settings *settings; /* store/setting.h (NULL: the file alone counts) */
+    struct db_pool *pool;      /* for units outside the hot path */
+    struct batch *batch;       /* the hot path's connection (mdm only, NULL elsewhere) */
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gatekeeper *gate; /* what route/gate.c remembers */
     struct console *console; /* templates and texts (console only, NULL elsewhere) */

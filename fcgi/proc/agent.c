@@ -24,6 +24,7 @@
 #include "store/push.h"
 #include "store/queue.h"
 #include "store/renewal.h"
+#include "store/setting.h"
 #include "wire/sign.h"
 #include <signal.h>
 #include <stdio.h>
@@ -44,7 +45,9 @@
 #define PAUSE_MAX_MS 2000
 
 struct agent {
-    const struct conf *conf;
+    const struct conf *conf; /* the one below */
+    struct conf live;        /* with the settings in force */
+    struct settings *settings;
     struct db *db;
     struct outbox *outbox;
     struct escrow *escrow;
@@ -62,6 +65,16 @@ typedef enum outcome job_fn(struct agent *a, struct err *err);
 static enum outcome job_certificates(struct agent *a, struct err *err)
 {
     return outbox_reload(a->outbox, err);
+}
+
+/* The jobs and what they call read them in this thread alone. */
+static enum outcome job_settings(struct agent *a, struct err *err)
+{
+    bool changed = false;
+    enum outcome o = settings_refresh(a->settings, a->db, &changed, err);
+    if (changed)
+        settings_into(a->settings, &a->live);
+    return o;
 }
 
 static enum outcome job_claims(struct agent *a, struct err *err)
@@ -220,6 +233,7 @@ static const struct job {
     int64_t period_us;
     job_fn *fn;
 } JOBS[] = {
+    {"settings", 2 * SECOND_US, job_settings},
     {"certificates", SECOND_US, job_certificates},
     {"claims", MINUTE_US, job_claims},
     {"later pushes", SECOND_US, job_later},
@@ -390,12 +404,15 @@ static void finish(struct agent *a)
 
 int agent_main(const struct conf *conf)
 {
-    struct agent a = {.conf = conf};
+    struct agent a = {.live = *conf};
     struct err err = {0};
     signals_setup();
     sign_client_setup(conf->run_dir, SIGN_AGENT);
     holder_name(a.holder, sizeof a.holder);
-    if (db_new(conf, DB_AGENT, &a.db, &err) != OK ||
+    a.conf = &a.live;
+    a.settings = settings_new(conf);
+    conf = a.conf;
+    if (!a.settings || db_new(conf, DB_AGENT, &a.db, &err) != OK ||
         outbox_new(conf, a.db, &a.outbox, &err) != OK ||
         escrow_new(conf, a.db, &a.escrow, &err) != OK ||
         converge_new(conf, a.db, &a.converge, &err) != OK ||
@@ -405,6 +422,7 @@ int agent_main(const struct conf *conf)
         escrow_free(&a.escrow);
         outbox_free(&a.outbox);
         db_free(&a.db);
+        settings_free(&a.settings);
         return 1;
     }
     log_event(LOG_LEVEL_INFO, "agent.started", "holder", a.holder, NULL);
@@ -421,5 +439,6 @@ int agent_main(const struct conf *conf)
     escrow_free(&a.escrow);
     outbox_free(&a.outbox);
     db_free(&a.db);
+    settings_free(&a.settings);
     return 0;
 }

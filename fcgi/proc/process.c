@@ -13,10 +13,11 @@
 #include "route/gate.h"
 #include "store/batch.h"
 #include "store/db.h"
+#include "store/setting.h"
 #include "store/trust.h"
 #include "wire/sign.h"
 
-#define REFRESH_S 5 /* a CA that was added or removed counts after this long at most */
+#define REFRESH_S 2 /* a CA or a setting that was changed counts after this long at most */
 #define RETRY_S 1   /* while there is no set at all */
 #define FIRST_WAIT_S 2
 #define STOP_WAIT_S 1
@@ -44,13 +45,15 @@ static void refresh(struct process *p, bool *failing)
     struct db *db = NULL;
     struct err err = {.outcome = OK};
     enum outcome o = db_pool_take(p->app.pool, &db, &err);
-    if (o == OK)
+    if (o == OK && p->app.trust)
         o = trust_set_refresh(p->app.trust, db, &err);
+    if (o == OK)
+        o = settings_refresh(p->app.settings, db, NULL, &err);
     db_pool_give(p->app.pool, &db);
     if (o != OK && !*failing)
-        log_err(LOG_LEVEL_WARNING, "trust.refresh", &err);
+        log_err(LOG_LEVEL_WARNING, "refresh", &err);
     if (o == OK && *failing)
-        log_msg(LOG_LEVEL_INFO, "trust.refresh", "the trusted CAs were read again");
+        log_msg(LOG_LEVEL_INFO, "refresh", "trusted CAs and settings were read again");
     *failing = o != OK;
 }
 
@@ -62,7 +65,8 @@ static void *refresher(void *arg)
     while (!p->stop) {
         pthread_mutex_unlock(&p->lock);
         refresh(p, &failing);
-        struct timespec until = later(trust_set_generation(p->app.trust) ? REFRESH_S : RETRY_S);
+        bool wanting = p->app.trust && !trust_set_generation(p->app.trust);
+        struct timespec until = later(wanting || failing ? RETRY_S : REFRESH_S);
         pthread_mutex_lock(&p->lock);
         p->tried = true;
         pthread_cond_broadcast(&p->changed);
@@ -73,14 +77,15 @@ static void *refresher(void *arg)
     return NULL;
 }
 
-static enum outcome refresher_start(struct process *p, struct err *err)
+static enum outcome refresher_start(struct process *p, bool mdm, struct err *err)
 {
     struct timespec until = later(FIRST_WAIT_S);
-    p->app.trust = trust_set_new();
-    if (!p->app.trust)
+    p->app.trust = mdm ? trust_set_new() : NULL;
+    p->app.settings = settings_new(p->app.conf);
+    if ((mdm && !p->app.trust) || !p->app.settings)
         return err_set(err, ERROR, "out of memory");
     if (pthread_create(&p->refresher, NULL, refresher, p) != 0)
-        return err_set(err, ERROR, "cannot start the thread that reads the trusted CAs");
+        return err_set(err, ERROR, "cannot start the thread that reads trusted CAs and settings");
     p->has_refresher = true;
     pthread_mutex_lock(&p->lock);
     while (!p->tried && pthread_cond_timedwait(&p->changed, &p->lock, &until) == 0)
@@ -112,8 +117,8 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
         o = gate_new(conf, &p->app.gate, err);
     if (o == OK && mdm)
         o = batch_new(conf, DB_MDM, (size_t)conf->mdm_batch, &p->app.batch, err);
-    if (o == OK && mdm)
-        o = refresher_start(p, err);
+    if (o == OK)
+        o = refresher_start(p, mdm, err);
     if (o == OK && mdm && enroll_web_new(conf, &p->app.enroll, err) != OK)
         log_err(LOG_LEVEL_WARNING, "enroll.no_page", err); /* devices need none */
     if (o == OK && !mdm)
@@ -151,6 +156,7 @@ void process_close(struct process **pp)
     console_free(&p->app.console);
     enroll_web_free(&p->app.enroll);
     trust_set_free(&p->app.trust);
+    settings_free(&p->app.settings);
     db_pool_free(&p->app.pool);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);

@@ -7,6 +7,7 @@
 
 #include "console/console.h"
 #include "route/gate.h"
+#include "store/setting.h"
 
 static const struct {
     enum method method;
@@ -148,8 +149,11 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
         refuse(row->gate, resp, 415, "Unsupported content type; expected: %s", row->types);
         return;
     }
-    if (!gate_enter(app, row, req, &caller, resp) || !take_body(row, req, resp) ||
-        !gate_admit(app, row, req, &caller, resp))
+    struct app live = *app; /* one request is answered by one state of the settings */
+    if (app->settings)
+        live.conf = settings_conf(app->settings, req->arena);
+    if (!gate_enter(&live, row, req, &caller, resp) || !take_body(row, req, resp) ||
+        !gate_admit(&live, row, req, &caller, resp))
         return;
-    row->handler(app, req, &caller, resp);
+    row->handler(&live, req, &caller, resp);
 }

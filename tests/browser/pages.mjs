@@ -44,7 +44,7 @@ export const PAGES = {
   history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
-  approvals: "/approvals", accounts: "/accounts", account: "/account",
+  approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
 };
 // Every form: its address and fields that would do something.
 export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
@@ -53,4 +53,4 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
-  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];

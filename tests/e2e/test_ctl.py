@@ -287,6 +287,31 @@ class FakeHost:
         self.server.server_close()
 
 
+class Settings(CtlTest):
+    def rows(self):
+        return {r["name"]: r for r in json.loads(self.good("settings", "list", "--json"))}
+
+    def test_settings(self):
+        self.assertEqual(self.rows()["server.organization"]["origin"], "file")
+        self.assertIn("change it there", self.bad(1, "settings", "set", "server.organization", "x"))
+        self.assertIn("1 to 365", self.bad(1, "settings", "set", "invitation.days", "0"))
+        self.bad(1, "settings", "set", "enroll.open", "yes")
+        self.bad(2, "settings", "set", "invitation.days")
+        self.bad(2, "settings", "list", "x")
+        self.good("settings", "set", "server.support", "Room 7, +49 <b>123")
+        try:
+            row = self.rows()["server.support"]
+            self.assertEqual((row["value"], row["origin"]), ("Room 7, +49 <b>123", "database"))
+            drover.wait_for(lambda: b"Room 7, +49 &lt;b&gt;123" in self.s.request(
+                "device_url", "GET", "/enroll", headers={"Accept": "text/html"}).body)
+        finally:
+            self.good("settings", "reset", "server.support")
+        self.assertEqual(self.rows()["server.support"]["origin"], "default")
+        self.assertEqual([r[0] for r in self.s.sql(
+            "SELECT detail FROM audit WHERE action='setting.change' ORDER BY id DESC LIMIT 2")],
+            ["was=Room 7, +49 <b>123 became=default", "was=default became=Room 7, +49 <b>123"])
+
+
 class Doctor(CtlTest):
     def doctor(self, config=None, tls_ca=True):
         """The findings, and what the exit status must be by them."""

@@ -50,6 +50,8 @@ static const struct {
     {METHOD_POST, "/pushcerts", "!"},
     {METHOD_GET, "/audit.csv", "A!"},
     {METHOD_GET, "/audit", "A!"},
+    {METHOD_GET, "/settings", "!"},
+    {METHOD_POST, "/settings", "!"},
     {METHOD_GET, "/accounts", "!"},
     {METHOD_POST, "/accounts", "!"},
     {METHOD_GET, "/account", "VAHO!"},
