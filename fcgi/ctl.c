@@ -81,7 +81,7 @@ static const struct verb verbs[] = {
      ctl_enqueue},
     {"push", "ID... [--json]", "wake enrollments", ctl_push},
     {"devices",
-     "[ID...] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
+     "[ID...] [--search TEXT] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
      "[--inactive] [--push-dead] [--json]",
      "list enrollments: devices and the users on them", ctl_devices},
     {"inventory", "ID [PART] [--limit N] [--cursor TEXT]",

@@ -141,23 +141,6 @@ static bool fill_columns(struct digesting *d, const struct inv_table *t, pl answ
     return any;
 }
 
-static int64_t os_number(const char *version)
-{
-    int64_t part[3] = {0};
-
-    for (size_t i = 0; version != NULL && i < 3; i++) {
-        while (*version >= '0' && *version <= '9' && part[i] < 1000)
-            part[i] = part[i] * 10 + (*version++ - '0');
-        if (*version != '.')
-            break;
-        version++;
-    }
-    for (size_t i = 0; i < 3; i++)
-        if (part[i] > 999)
-            part[i] = 999;
-    return part[0] * 1000000 + part[1] * 1000 + part[2];
-}
-
 static void derive(struct digesting *d, const struct inv_table *t, struct val *row)
 {
     const struct val *product = &row[digest_column(t, "product_name")];
@@ -166,7 +149,7 @@ static void derive(struct digesting *d, const struct inv_table *t, struct val *r
     row[digest_column(t, "platform")] =
         val_int(platform_of(val_is_null(product) ? d->r->product_name : product->s));
     row[digest_column(t, "os_number")] =
-        val_int(os_number(val_is_null(version) ? NULL : version->s));
+        val_int(inv_os_number(val_is_null(version) ? NULL : version->s));
 }
 
 static enum outcome facts(struct digesting *d, enum inv_area area, pl answers)

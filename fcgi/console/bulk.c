@@ -53,8 +53,8 @@ static enum outcome preview(struct page *p, const struct picks *x, const struct 
     if (x->n == 0) {
         o = device_count(p->db, f, p->a, &total, &p->err);
         if (o == OK)
-            o = device_search(p->db, f, (struct enrollment_cursor){0}, PREVIEW, p->a, &d, &n,
-                              &p->err);
+            o = device_list(p->db, f, (struct device_order){0}, NULL, 0, PREVIEW, p->a, &d, &n,
+                            &p->err);
     }
     for (size_t i = 0; o == OK && i < n; i++)
         value_append(list, value_text(p->a, *d[i].name     ? d[i].name

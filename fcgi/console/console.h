@@ -23,7 +23,7 @@ handler_fn console_signin, console_signin_post;       /* signin.c */
 handler_fn console_code, console_code_post;           /* factor.c */
 handler_fn console_signout;                           /* signin.c */
 handler_fn console_overview;                          /* overview.c */
-handler_fn console_devices;                           /* devices.c */
+handler_fn console_devices, console_devices_post;     /* devices.c */
 handler_fn console_devices_csv;                       /* devices.c */
 handler_fn console_bulk, console_bulk_post;           /* bulk.c */
 handler_fn console_bulk_job, console_bulk_jobs;       /* bulk.c */

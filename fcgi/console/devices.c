@@ -1,112 +1,183 @@
-/* devices.c: the list of devices, with search and filters, also as CSV. */
+/* devices.c: the list of devices, with search, filters that can be saved, an order and columns of
+ * one's own, also as CSV. */
+#include "console/columns.h"
 #include "console/filter.h"
-#include "console/page.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
-#include "http/csv.h"
+#include "store/choice.h"
 
 #define CSV_PAGES 400 /* of LIM_PAGE rows */
 
-/* "SEEN-ID" of the last row of the page before. */
-static struct enrollment_cursor cursor_of(const char *s)
+/* "ID", or "ID~PLACE", of the last row of the page before. */
+static void after_read(struct page *p, struct device_order *o)
 {
-    long long seen, id;
-    char end;
-    if (s && sscanf(s, "%lld-%lld%c", &seen, &id, &end) == 2 && seen > 0 && id > 0)
-        return (struct enrollment_cursor){.id = id, .last_seen_at = seen};
-    return (struct enrollment_cursor){0};
+    const char *s = req_query(p->req, "after");
+    char *end = NULL;
+    long long id = s ? strtoll(s, &end, 10) : 0;
+    if (id <= 0 || (*end && *end != '~') || !utf8_valid(bytes_str(s)))
+        return;
+    o->after_id = id;
+    o->after = *end == '~' ? end + 1 : NULL;
 }
 
-static void row(struct page *p, struct value *list, const struct device_brief *d)
+static const char *after_write(struct page *p, const struct device_brief *d)
+{
+    return d->place ? arena_fmt(p->a, "%lld~%s", (long long)d->id, d->place)
+                    : arena_fmt(p->a, "%lld", (long long)d->id);
+}
+
+static void row(struct page *p, const struct columns *c, struct value *list,
+                const struct device_brief *d)
 {
     struct value *v = value_append_dict(list);
     value_set_text(v, "link", page_link(p, "/device", "id", d->ident));
     value_set_text(v, "ident", d->ident);
     value_set_text(v, "name", *d->name ? d->name : *d->serial ? d->serial : d->ident);
-    value_set_text(v, "serial", d->serial);
-    value_set_text(v, "model", *d->model_name ? d->model_name : d->product_name);
-    value_set_text(v, "product", d->product_name);
-    value_set_text(v, "os", d->os_version);
-    value_set_int(v, "open", d->open_commands);
-    page_state(p, v, "state", enrollment_state_name(d->state));
-    page_time(p, v, "seen", d->last_seen_at);
+    columns_cells(p, c, v, d);
+}
+
+static bool saved(struct page *p)
+{
+    const char *me = p->caller->session->admin;
+    struct value *list = value_set_list(p->root, "saved");
+    struct saved_filter *f;
+    size_t n;
+    if (saved_filter_list(p->db, me, p->a, &f, &n, &p->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct value *v = value_append_dict(list);
+        bool own = strcmp(f[i].owner, me) == 0;
+        value_set_text(v, "name", f[i].name);
+        value_set_text(v, "link",
+                       *f[i].query ? arena_fmt(p->a, "/devices?%s", f[i].query) : "/devices");
+        value_set_bool(v, "own", own);
+        value_set_bool(v, "is_shared", f[i].shared);
+        value_set_text(v, "owner", own ? NULL : f[i].owner);
+        value_set_int(v, "id", f[i].id);
+    }
+    value_set_bool(p->root, "some_saved", n > 0);
+    return true;
+}
+
+static void show(struct page *p, int status)
+{
+    struct columns c;
+    struct device_brief *d;
+    size_t n;
+    const struct device_filter f = filter_of(p);
+    struct device_order order = columns_order(filter_given(p, "sort"));
+    if (p->req->method != METHOD_POST)
+        after_read(p, &order);
+    value_set_bool(p->root, "later", order.after_id != 0);
+    if (!columns_of(p, &c) || !saved(p) ||
+        device_list(p->db, &f, order, c.facts, c.nfacts, PAGE_ROWS + 1, p->a, &d, &n, &p->err) !=
+            OK) {
+        page_fail(p);
+        return;
+    }
+    struct value *list = value_set_list(p->root, "devices");
+    for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
+        row(p, &c, list, &d[i]);
+    const char *here = filter_link(p, "/devices");
+    columns_heads(p, &c, filter_link_but(p, "/devices", "sort"), order);
+    value_set_bool(p->root, "some", n > 0);
+    value_set_text(p->root, "csv_link", filter_link(p, "/devices.csv"));
+    value_set_text(p->root, "bulk_link", filter_link(p, "/bulk"));
+    if (n > PAGE_ROWS)
+        value_set_text(p->root, "next",
+                       page_link(p, here, "after", after_write(p, &d[PAGE_ROWS - 1])));
+    page_show(p, status, "devices");
 }
 
 void console_devices(struct app *app, struct req *req, const struct caller *caller,
                      struct resp *resp)
 {
     struct page p;
-    struct device_brief *d;
-    size_t n;
-    if (!page_open(&p, app, req, caller, resp, "devices"))
-        return;
-    const struct device_filter f = filter_of(&p);
-    value_set_bool(p.root, "later", req_query(req, "after") != NULL);
-    if (device_search(p.db, &f, cursor_of(req_query(req, "after")), PAGE_ROWS + 1, p.a, &d, &n,
-                      &p.err) != OK) {
-        page_fail(&p);
-        return;
-    }
-    struct value *list = value_set_list(p.root, "devices");
-    for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
-        row(&p, list, &d[i]);
-    value_set_bool(p.root, "some", n > 0);
-    value_set_text(p.root, "csv_link", filter_link(&p, "/devices.csv"));
-    value_set_text(p.root, "bulk_link", filter_link(&p, "/bulk"));
-    if (n > PAGE_ROWS) {
-        const struct device_brief *last = &d[PAGE_ROWS - 1];
-        const char *at =
-            arena_fmt(p.a, "%lld-%lld", (long long)last->last_seen_at, (long long)last->id);
-        value_set_text(p.root, "next", page_link(&p, filter_link(&p, "/devices"), "after", at));
-    }
-    page_show(&p, 200, "devices");
+    if (page_open(&p, app, req, caller, resp, "devices"))
+        show(&p, 200);
 }
 
-static void line(struct buf *out, const struct device_brief *d)
+/* What stands after "?" of the list that the form was sent from. */
+static const char *query_of(struct page *p)
 {
-    char seen[CLOCK_TEXT_MAX], open[24];
-    snprintf(open, sizeof open, "%lld", (long long)d->open_commands);
-    csv_cell(out, d->ident, true);
-    csv_cell(out, d->serial, false);
-    csv_cell(out, d->name, false);
-    csv_cell(out, d->model_name, false);
-    csv_cell(out, d->product_name, false);
-    csv_cell(out, d->os_version, false);
-    csv_cell(out, enrollment_state_name(d->state), false);
-    csv_cell(out, open, false);
-    csv_cell(out, clock_rfc3339(d->last_seen_at, false, seen), false);
-    csv_end(out);
+    const char *link = filter_link(p, ""), *query = strchr(link, '?');
+    return query ? query + 1 : "";
+}
+
+static enum outcome keep(struct page *p)
+{
+    struct saved_filter f = {.owner = p->caller->session->admin,
+                             .name = page_field(p, "name"),
+                             .query = query_of(p),
+                             .shared = strcmp(page_field(p, "shared"), "1") == 0};
+    if (!utf8_valid(bytes_str(f.name)))
+        return err_set(&p->err, INVALID, "%s", page_text(p, "saved_no_name"));
+    if (f.shared && !page_may(p, "operate"))
+        return err_set(&p->err, DENIED, "%s", page_text(p, "saved_no_share"));
+    if (!*f.name)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "saved_no_name"));
+    return saved_filter_put(p->db, &f, p->req->now, &p->err);
+}
+
+void console_devices_post(struct app *app, struct req *req, const struct caller *caller,
+                          struct resp *resp)
+{
+    struct page p;
+    enum outcome o;
+    const char *done = "filter_saved";
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const char *what = page_field(&p, "what");
+    if (strcmp(what, "columns") == 0) {
+        o = columns_keep(&p) ? OK : p.err.outcome;
+        done = "columns";
+    } else if (strcmp(what, "save") == 0) {
+        o = keep(&p);
+    } else if (strcmp(what, "drop") == 0) {
+        o = saved_filter_drop(p.db, caller->session->admin, page_number(page_field(&p, "number")),
+                              &p.err);
+        done = "filter_dropped";
+    } else {
+        o = err_set(&p.err, INVALID, "the form has no part \"what\" that is known here");
+    }
+    if (o == OK) {
+        page_go(&p, page_link(&p, filter_link(&p, "/devices"), "done", done));
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+        show(&p, page_status(o));
+    } else {
+        page_fail(&p);
+    }
 }
 
 void console_devices_csv(struct app *app, struct req *req, const struct caller *caller,
                          struct resp *resp)
 {
-    static const char *const heads[] = {"id",    "serial_number", "name",
-                                        "model", "product",       "os_version",
-                                        "state", "open_commands", "last_seen"};
     struct page p;
-    struct enrollment_cursor at = {0};
+    struct columns c;
     size_t n = LIM_PAGE;
     if (!page_open(&p, app, req, caller, resp, "devices"))
         return;
     const struct device_filter f = filter_of(&p);
-    struct arena *a = arena_new(8 * LIM_MB);
+    struct device_order order = columns_order(filter_given(&p, "sort"));
+    struct arena *a = arena_new(16 * LIM_MB);
     enum outcome o = a ? OK : err_set(&p.err, ERROR, "out of memory");
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        csv_cell(&resp->body, heads[i], i == 0);
-    csv_end(&resp->body);
+    if (o == OK && !columns_of(&p, &c))
+        o = p.err.outcome;
+    if (o == OK)
+        columns_csv(&p, &c, &resp->body, NULL, a);
     for (int i = 0; o == OK && n == LIM_PAGE && i < CSV_PAGES; i++) {
         struct device_brief *d;
         arena_reset(a);
-        o = device_search(p.db, &f, at, LIM_PAGE, a, &d, &n, &p.err);
+        o = device_list(p.db, &f, order, c.facts, c.nfacts, LIM_PAGE, a, &d, &n, &p.err);
         for (size_t k = 0; o == OK && k < n; k++)
-            line(&resp->body, &d[k]);
-        if (o == OK && n)
-            at = (struct enrollment_cursor){.id = d[n - 1].id,
-                                            .last_seen_at = d[n - 1].last_seen_at};
+            columns_csv(&p, &c, &resp->body, &d[k], a);
+        if (o == OK && n) {
+            order.after_id = d[n - 1].id;
+            order.after = d[n - 1].place ? arena_strdup(p.a, d[n - 1].place) : NULL;
+        }
     }
     arena_free(&a);
     if (o != OK) {

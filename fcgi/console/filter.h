@@ -7,7 +7,10 @@
 
 /* Reads the filter and sets what templates/filter.html and the links show of it. */
 struct device_filter filter_of(struct page *p);
-/* path with the filter as its query. */
+/* A field of the filter as it was given; "" when it was not, or is no UTF-8. */
+const char *filter_given(struct page *p, const char *name);
+/* path with the filter, and the order of the list, as its query; but one field. */
+const char *filter_link_but(struct page *p, const char *path, const char *left_out);
 const char *filter_link(struct page *p, const char *path);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "html/form.h"
+#include "store/inventory.h"
 #include "store/role.h"
 #include "wire/encode.h"
 
@@ -226,6 +227,19 @@ const char *page_size(struct page *p, int64_t octets)
                         ? arena_fmt(p->a, "%lld KB", (long long)(octets / LIM_KB))
                         : arena_fmt(p->a, "%.1f MB", (double)octets / LIM_MB);
     return s ? s : "";
+}
+
+void page_cell(struct page *p, struct value *v, const struct inv_column *c, const struct val *x)
+{
+    value_set_bool(v, "time", false);
+    if (c->type == INV_DATE) {
+        page_time(p, v, "time", val_or_0(x));
+        return;
+    }
+    const char *text = inv_text(c, x, p->a);
+    if (text && c->type == INV_BOOL)
+        text = page_text(p, strcmp(text, "true") == 0 ? "yes" : "no");
+    value_set_text(v, "text", text);
 }
 
 int64_t page_number(const char *s)

@@ -66,6 +66,10 @@ void page_time(struct page *p, struct value *dict, const char *key, int64_t us);
 void page_state(struct page *p, struct value *dict, const char *prefix, const char *name);
 /* A size in octets for people: "120 KB". */
 const char *page_size(struct page *p, int64_t octets);
+struct inv_column;
+struct val;
+/* A value of the inventory as {text}, or {time: ...}. */
+void page_cell(struct page *p, struct value *v, const struct inv_column *c, const struct val *x);
 /* A number in the query or the form, 0 when there is none. */
 int64_t page_number(const char *s);
 /* "PATH?name=value", value percent-encoded; in the arena. */

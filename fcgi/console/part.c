@@ -58,19 +58,6 @@ void device_tabs(struct page *p, const char *ident, const char *part)
     }
 }
 
-static void cell(struct page *p, struct value *v, const struct inv_column *c, const struct val *x)
-{
-    value_set_bool(v, "time", false);
-    if (c->type == INV_DATE) {
-        page_time(p, v, "time", val_or_0(x));
-        return;
-    }
-    const char *text = inv_text(c, x, p->a);
-    if (text && c->type == INV_BOOL)
-        text = page_text(p, strcmp(text, "true") == 0 ? "yes" : "no");
-    value_set_text(v, "text", text);
-}
-
 static const char *label(const struct inv_column *c)
 {
     return *c->key ? c->key : c->name;
@@ -85,7 +72,7 @@ static void facts(struct page *p, const struct inv_column *c, size_t n, const st
             continue;
         struct value *v = value_append_dict(list);
         value_set_text(v, "name", label(&c[i]));
-        cell(p, v, &c[i], &row[i]);
+        page_cell(p, v, &c[i], &row[i]);
     }
 }
 
@@ -107,7 +94,7 @@ static void table(struct page *p, const struct inv_column *c, size_t n, const st
         struct value *cells = value_set_list(value_append_dict(lines), "cells");
         for (size_t i = 0; i < n && i < 128; i++)
             if (shown[i])
-                cell(p, value_append_dict(cells), &c[i], row_at(r, k, first + i));
+                page_cell(p, value_append_dict(cells), &c[i], row_at(r, k, first + i));
     }
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "store/enrollment.h"
+#include "store/device.h"
 #include "store/ident.h"
 #include "store/queue.h"
 
@@ -28,8 +28,74 @@ static struct val *device_cells(struct ctl *c, const struct enrollment *e, size_
     return cells;
 }
 
+/* Enrollments, page after page. */
+struct gather {
+    struct enrollment *all;
+    size_t n, room;
+};
+
+static bool gather_add(struct ctl *c, struct gather *g, const struct enrollment *page, size_t n)
+{
+    if (g->n + n > g->room) {
+        size_t room = (g->room + LIM_PAGE) * 2;
+        struct enrollment *more = arena_array(c->arena, room, sizeof *more);
+        if (!more)
+            return false;
+        if (g->n)
+            memcpy(more, g->all, g->n * sizeof *more);
+        g->all = more;
+        g->room = room;
+    }
+    if (n)
+        memcpy(g->all + g->n, page, n * sizeof *page);
+    g->n += n;
+    return true;
+}
+
+static enum outcome gather_all(struct ctl *c, struct db *db, const struct enrollment_filter *f,
+                               struct gather *g, struct err *err)
+{
+    struct enrollment_cursor after = {0, 0};
+    struct enrollment *page;
+    size_t n = LIM_PAGE;
+    enum outcome o = OK;
+    while (o == OK && n == LIM_PAGE) {
+        o = enrollment_list(db, f, ENROLLMENT_BY_ID, after, 0, LIM_PAGE, false, c->arena, &page, &n,
+                            err);
+        if (o == OK && n)
+            after.id = page[n - 1].id;
+        if (o == OK && !gather_add(c, g, page, n))
+            o = err_set(err, INVALID, "too many devices to list at once; use a filter");
+    }
+    return o;
+}
+
+/* Those of them that the console's search finds. */
+static enum outcome gather_found(struct ctl *c, struct db *db, struct enrollment_filter f,
+                                 const char *text, struct gather *g, struct err *err)
+{
+    const struct device_filter found = {.text = text, .platform = "", .os = ""};
+    const char *ids[LIM_PAGE];
+    struct rows r = {.n = LIM_PAGE};
+    int64_t after = 0;
+    enum outcome o = OK;
+    while (o == OK && r.n == LIM_PAGE) {
+        o = device_ids(db, &found, after, LIM_PAGE, c->arena, &r, err);
+        for (size_t i = 0; o == OK && i < r.n; i++)
+            ids[i] = row_at(&r, i, 1)->s;
+        f.idents = ids;
+        f.nidents = r.n;
+        if (o == OK && r.n) {
+            after = row_at(&r, r.n - 1, 0)->i;
+            o = gather_all(c, db, &f, g, err);
+        }
+    }
+    return o;
+}
+
 /* All pages as one list. */
-static int devices_show(struct ctl *c, struct db *db, const struct enrollment_filter *f, bool json)
+static int devices_show(struct ctl *c, struct db *db, const struct enrollment_filter *f,
+                        const char *text, bool json)
 {
     static const struct ctl_column cols[] = {
         {"id", CTL_TEXT},           {"type", CTL_TEXT},
@@ -37,46 +103,26 @@ static int devices_show(struct ctl *c, struct db *db, const struct enrollment_fi
         {"product_name", CTL_TEXT}, {"os_version", CTL_TEXT},
         {"user", CTL_TEXT},         {"last_seen", CTL_TIME},
         {"inactive_at", CTL_TIME}};
-    struct enrollment_cursor after = {0, 0};
-    struct enrollment *page, *all = NULL;
-    size_t n, total = 0, room = 0;
+    struct gather g = {0};
     struct err err;
-    do {
-        if (enrollment_list(db, f, ENROLLMENT_BY_ID, after, 0, LIM_PAGE, false, c->arena, &page, &n,
-                            &err) != OK)
-            return ctl_failed(&err);
-        if (total + n > room) {
-            struct enrollment *more;
-            room = (room + LIM_PAGE) * 2;
-            more = arena_array(c->arena, room, sizeof *more);
-            if (!more)
-                return ctl_wrong("too many devices to list at once; use a filter");
-            if (total)
-                memcpy(more, all, total * sizeof *more);
-            all = more;
-        }
-        if (n) {
-            memcpy(all + total, page, n * sizeof *all);
-            after.id = page[n - 1].id;
-        }
-        total += n;
-    } while (n == LIM_PAGE);
-    struct val *cells = device_cells(c, all, total);
-    return cells ? ctl_list(c, json, cols, DEVICE_COLUMNS, cells, total) : CTL_FAILED;
+    if ((text ? gather_found(c, db, *f, text, &g, &err) : gather_all(c, db, f, &g, &err)) != OK)
+        return ctl_failed(&err);
+    struct val *cells = device_cells(c, g.all, g.n);
+    return cells ? ctl_list(c, json, cols, DEVICE_COLUMNS, cells, g.n) : CTL_FAILED;
 }
 
 int ctl_devices(struct ctl *c, int argc, char **argv)
 {
-    const char *ids[256], *serial = NULL, *user = NULL, *state = NULL;
+    const char *ids[256], *serial = NULL, *user = NULL, *state = NULL, *text = NULL;
     bool json = false, devices_only = false, inactive = false, push_dead = false;
     const struct ctl_option options[] = {
         {.name = "serial", .value = &serial},    {.name = "user", .value = &user},
         {.name = "state", .value = &state},      {.name = "devices-only", .flag = &devices_only},
         {.name = "inactive", .flag = &inactive}, {.name = "push-dead", .flag = &push_dead},
-        {.name = "json", .flag = &json}};
+        {.name = "search", .value = &text},      {.name = "json", .flag = &json}};
     struct enrollment_filter f = {0};
     struct db *db;
-    int n = ctl_args(argc, argv, options, 7, ids, 0, 256);
+    int n = ctl_args(argc, argv, options, 8, ids, 0, 256);
     if (n < 0)
         return CTL_USAGE;
     for (int s = ENROLLMENT_PENDING; state && s <= ENROLLMENT_ENDED; s++)
@@ -84,6 +130,8 @@ int ctl_devices(struct ctl *c, int argc, char **argv)
             f.states = 1u << s;
     if (state && !f.states)
         return ctl_wrong("--state: there are pending, enrolled, left and ended");
+    if (text && n > 0)
+        return ctl_wrong("either ids or --search");
     f.inactive = inactive;
     f.push_dead = push_dead;
     if (devices_only)
@@ -100,7 +148,7 @@ int ctl_devices(struct ctl *c, int argc, char **argv)
         f.user_short_names = &user;
         f.nuser_short_names = 1;
     }
-    return ctl_db(c, &db) ? devices_show(c, db, &f, json) : CTL_FAILED;
+    return ctl_db(c, &db) ? devices_show(c, db, &f, text, json) : CTL_FAILED;
 }
 
 /* ---- commands of one enrollment ---- */

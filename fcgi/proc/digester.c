@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/digest.h"
-#include "store/db.h"
+#include "store/search.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +18,8 @@
 #define HURRY_US (30 * SECOND_US)
 #define REST_MIN_MS 50
 #define REST_MAX_MS 1000
-#define TELL_US MINUTE_US /* how often a log line says what was done */
+#define SEARCH_TOGETHER 64 /* devices whose words are renewed in one turn */
+#define TELL_US MINUTE_US  /* how often a log line says what was done */
 
 struct digester {
     struct db *db;
@@ -54,22 +55,25 @@ static void tell(struct digester *d, size_t done)
     d->read = 0;
 }
 
-/* After a turn that began then. */
-static void give_way(struct digester *d, int64_t begun)
+/* After a turn that began then. The words that devices are found by are never in a hurry. */
+static void give_way(struct digester *d, int64_t begun, bool reports)
 {
     int64_t ms = 3 * (clock_mono() - begun) / 1000;
 
-    if (clock_now() - d->place.oldest_at < HURRY_US)
+    if (!reports || clock_now() - d->place.oldest_at < HURRY_US)
         rest(d, ms < REST_MIN_MS ? REST_MIN_MS : ms > REST_MAX_MS ? REST_MAX_MS : (int)ms);
 }
 
 static void turn(struct digester *d)
 {
     struct err err = {0};
-    size_t done = 0;
+    size_t done = 0, found = 0;
     int64_t begun = clock_mono();
 
-    if (digest_turn(d->db, &d->place, &done, &err) != OK) {
+    enum outcome o = digest_turn(d->db, &d->place, &done, &err);
+    if (o == OK)
+        o = search_turn(d->db, SEARCH_TOGETHER, &found, &err);
+    if (o != OK) {
         if (d->pause_ms == 0)
             log_err(LOG_LEVEL_ERROR, "agent.digest", &err);
         d->pause_ms = d->pause_ms ? d->pause_ms * 2 : PAUSE_MIN_MS;
@@ -80,10 +84,10 @@ static void turn(struct digester *d)
     }
     d->pause_ms = 0;
     tell(d, done);
-    if (done == 0)
+    if (done + found == 0)
         rest(d, IDLE_MS);
     else
-        give_way(d, begun);
+        give_way(d, begun, done > 0);
 }
 
 static void *run(void *arg)

@@ -238,6 +238,8 @@ const struct route routes[] = {
      "self"},
     {PROGRAM_CONSOLE, METHOD_GET, "/", GATE_CONSOLE, console_overview, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_GET, "/devices", GATE_CONSOLE, console_devices, 0, NULL, "view"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/devices", GATE_CONSOLE, console_devices_post, LIM_BODY_FORM,
+     FORM, "view"},
     {PROGRAM_CONSOLE, METHOD_GET, "/devices.csv", GATE_CONSOLE, console_devices_csv, 0, NULL,
      "view"},
     {PROGRAM_CONSOLE, METHOD_GET, "/bulk", GATE_CONSOLE, console_bulk, 0, NULL, "operate"},

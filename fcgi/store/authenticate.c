@@ -59,7 +59,7 @@ static const struct sql ADD_ENROLLMENT = {
 #define ADD_ENROLLMENT_ARGS 17
 static const struct sql UPDATE_ENROLLMENT = {
     "enrollment_reopen",
-    "UPDATE enrollment SET pending_life_id=?, serial=COALESCE(?,serial), "
+    "UPDATE enrollment SET search_due=1, pending_life_id=?, serial=COALESCE(?,serial), "
     "device_name=COALESCE(?,device_name), product_name=COALESCE(?,product_name), "
     "model=COALESCE(?,model), model_name=COALESCE(?,model_name), "
     "os_version=COALESCE(?,os_version), build_version=COALESCE(?,build_version), "

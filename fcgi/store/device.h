@@ -4,29 +4,46 @@
 
 #include "store/enrollment.h"
 
-#define DEVICE_SEARCH_MAX 100 /* octets of what is searched for */
-
 /* Strings are "" when absent. */
 struct device_brief {
     int64_t id;
-    const char *ident, *serial, *name, *product_name, *model_name, *os_version;
-    int state; /* enum enrollment_state */
-    int64_t last_seen_at, open_commands;
+    const char *ident, *serial, *name, *product_name, *model_name, *os_version, *build_version,
+        *udid, *users; /* users: short names of those on it, with commas */
+    int state;         /* enum enrollment_state */
+    int64_t last_seen_at, enrolled_at, open_commands;
+    const struct val *facts; /* as asked for */
+    const char *place;       /* what it is sorted by, for device_order.after; NULL: nothing */
 };
 
 /* Strings are never NULL; "" lets everything pass. */
 struct device_filter {
-    const char *text; /* in serial number, name, id, model or a user's name, whatever the case */
+    const char *text;     /* store/search.h */
     const char *platform; /* as of struct device_share */
-    const char *os;       /* how the system's version begins */
+    const char *os;       /* how the system's version begins: "17", "17.4" */
     unsigned states;      /* bits 1 << state; 0: all */
     int64_t seen_before;  /* 0: any */
 };
-/* At most max device channels that fit, seen last first, after the cursor ({0, 0}: from the
- * start); in a. INVALID: the text is longer than DEVICE_SEARCH_MAX. */
-enum outcome device_search(struct db *db, const struct device_filter *f,
-                           struct enrollment_cursor after, size_t max, struct arena *a,
-                           struct device_brief **out, size_t *n, struct err *err) MUST_USE;
+
+enum device_sort {
+    DEVICE_BY_SEEN,
+    DEVICE_BY_NAME,
+    DEVICE_BY_SERIAL,
+    DEVICE_BY_OS,
+    DEVICE_BY_ENROLLED,
+    DEVICE_SORTS
+};
+struct device_order {
+    enum device_sort by;
+    bool up;           /* the least first */
+    int64_t after_id;  /* the last one of the page before; 0: from the start */
+    const char *after; /* its place */
+};
+#define DEVICE_FACTS_MAX 40
+/* At most max (LIM_PAGE) device channels that fit; facts: nfacts keys of inv_fact(), others are
+ * NULL in every row; in a. INVALID: the text is too long, or there are too many facts. */
+enum outcome device_list(struct db *db, const struct device_filter *f, struct device_order order,
+                         const char *const *facts, size_t nfacts, size_t max, struct arena *a,
+                         struct device_brief **out, size_t *n, struct err *err) MUST_USE;
 /* How many fit. */
 enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
                           struct err *err) MUST_USE;
@@ -34,9 +51,8 @@ enum outcome device_count(struct db *db, const struct device_filter *f, struct a
 enum outcome device_ids(struct db *db, const struct device_filter *f, int64_t after, size_t max,
                         struct arena *a, struct rows *out, struct err *err) MUST_USE;
 
-/* "%text%" for LIKE, with what has a meaning there escaped; in a. NULL: longer than
- * DEVICE_SEARCH_MAX, or no memory. */
-const char *device_pattern(const char *text, struct arena *a);
+/* "iPhone" and the like of enrollment.list_platform; "" for others. */
+const char *device_platform_name(int64_t number);
 
 /* How many devices are alike. */
 struct device_share {

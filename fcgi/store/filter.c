@@ -60,50 +60,27 @@ struct compile {
 
 const char *filter_fact_name(size_t i)
 {
-    static const enum inv_area areas[] = {INV_DEVICE, INV_NETWORK, INV_SECURITY};
+    const struct inv_column *c = i < NFACTS ? NULL : inv_fact_at(i - NFACTS);
 
-    if (i < NFACTS)
-        return FACTS[i].name;
-    i -= NFACTS;
-    for (size_t t = 0; t < sizeof areas / sizeof *areas; t++) {
-        const struct inv_table *table = inv_table(areas[t]);
-
-        for (unsigned c = 0; c < table->n; c++)
-            if (table->cols[c].key[0] != '\0' && i-- == 0)
-                return table->cols[c].key;
-    }
-    return NULL;
+    return i < NFACTS ? FACTS[i].name : c != NULL ? c->key : NULL;
 }
 
 /* A column of the inventory by Apple's key. */
 static bool inventory_fact(struct compile *c, const char *name, struct fact *out)
 {
-    static const struct {
-        enum inv_area area;
-        unsigned join;
-        const char *alias;
-    } tables[] = {{INV_DEVICE, JOIN_DEVICE, "d"},
-                  {INV_NETWORK, JOIN_NETWORK, "n"},
-                  {INV_SECURITY, JOIN_SECURITY, "s"}};
+    const char *alias;
+    const struct inv_column *col = inv_fact(name, &alias);
 
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
-        const struct inv_table *table = inv_table(tables[t].area);
-
-        for (unsigned i = 0; i < table->n; i++) {
-            const struct inv_column *col = &table->cols[i];
-
-            if (col->key[0] == '\0' || strcmp(col->key, name) != 0 || col->type == INV_EXTRA ||
-                col->type == INV_JSON || col->type == INV_BIN)
-                continue;
-            *out = (struct fact){name, arena_fmt(c->a, "%s.%s", tables[t].alias, col->name),
-                                 col->type == INV_TEXT   ? FACT_TEXT
-                                 : col->type == INV_BOOL ? FACT_BOOL
-                                                         : FACT_NUMBER,
-                                 tables[t].join};
-            return out->sql != NULL;
-        }
-    }
-    return false;
+    if (col == NULL)
+        return false;
+    *out = (struct fact){name, arena_fmt(c->a, "%s.%s", alias, col->name),
+                         col->type == INV_TEXT   ? FACT_TEXT
+                         : col->type == INV_BOOL ? FACT_BOOL
+                                                 : FACT_NUMBER,
+                         *alias == 'd'   ? JOIN_DEVICE
+                         : *alias == 'n' ? JOIN_NETWORK
+                                         : JOIN_SECURITY};
+    return out->sql != NULL;
 }
 
 static enum outcome fact_find(struct compile *c, const char *name, struct fact *out)

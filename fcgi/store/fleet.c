@@ -2,7 +2,7 @@
 #include "store/fleet.h"
 
 #include "base/limits.h"
-#include "store/device.h"
+#include "store/search.h"
 
 #include <stdio.h>
 
@@ -22,18 +22,18 @@
     "AND (? = 0 OR ((? >> e.state) & 1)) AND (? = 0 OR d.platform = ?) AND (? = 0 OR d.os_number " \
     ">= ?) AND (? = 0 OR (d.os_number <= ? AND d.os_number > 0)) AND (? IS NULL OR "               \
     "COALESCE(d.product_name, e.product_name) = ?) AND (? < 0 OR d.is_supervised = ?) AND (? = 0 " \
-    "OR e.last_seen_at >= ?) AND (? = 0 OR e.last_seen_at < ?) AND (? IS NULL OR CONCAT_WS('\n', " \
-    "d.device_name, e.device_name, d.serial_number, e.serial, e.ident) COLLATE "                   \
-    "utf8mb4_general_ci LIKE ?) ORDER BY e.id LIMIT ?"
-#define CONDITION_ARGS 19
-static const struct sql LIST = {"fleet_list", COLUMNS "WHERE e.id > ? AND " IS_DEVICE CONDITIONS,
-                                0};
+    "OR e.last_seen_at >= ?) AND (? = 0 OR e.last_seen_at < ?) "
+#define BY_ID "ORDER BY e.id LIMIT ?"
+#define CONDITION_ARGS 17
+static const struct sql LIST = {"fleet_list",
+                                COLUMNS "WHERE e.id > ? AND " IS_DEVICE CONDITIONS BY_ID, 0};
 /* By serial number there are few, and an index for each of the two columns that tell it. */
 static const struct sql LIST_SERIAL = {
     "fleet_list_serial",
-    SELECTED "FROM (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id FROM "
-             "inv_device WHERE serial_number = ?) AS s JOIN enrollment e ON e.id = s.id LEFT JOIN "
-             "inv_device d ON d.enrollment_id = e.id WHERE e.id > ? AND " IS_DEVICE CONDITIONS,
+    SELECTED
+    "FROM (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id FROM "
+    "inv_device WHERE serial_number = ?) AS s JOIN enrollment e ON e.id = s.id LEFT JOIN "
+    "inv_device d ON d.enrollment_id = e.id WHERE e.id > ? AND " IS_DEVICE CONDITIONS BY_ID,
     0};
 static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ?", 0};
 /* A user's channel goes by its device's facts. Lost: in Lost Mode, or to be put into it. */
@@ -123,10 +123,8 @@ static size_t twice(struct val *args, size_t n, struct val v)
     return n + 2;
 }
 
-static size_t conditions(const struct fleet_filter *f, size_t max, struct arena *a,
-                         struct val *args)
+static size_t conditions(const struct fleet_filter *f, struct val *args)
 {
-    const char *like = f->text != NULL ? device_pattern(f->text, a) : NULL;
     size_t n = 0;
 
     n = twice(args, n, val_int(f->states));
@@ -136,28 +134,76 @@ static size_t conditions(const struct fleet_filter *f, size_t max, struct arena 
     n = twice(args, n, val_str(f->product_name));
     n = twice(args, n, val_int(f->supervised));
     n = twice(args, n, val_int(f->seen_after));
-    n = twice(args, n, val_int(f->seen_before));
-    n = twice(args, n, val_str(like));
-    args[n++] = val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
-    return n;
+    return twice(args, n, val_int(f->seen_before));
+}
+
+/* Those that have a text, too, as the list of the console finds them. */
+static enum outcome list_found(struct db *db, const struct fleet_filter *f, const struct search *s,
+                               int64_t after, int64_t max, struct arena *a, struct rows *out,
+                               struct err *err)
+{
+    struct val args[CONDITION_ARGS + SEARCH_ARGS_MAX + 3];
+    struct sql sql = {.name = "fleet_list_found"};
+    struct buf b = BUF_INIT(16 * LIM_KB);
+    int rarest = -1;
+    size_t n = 0;
+    enum outcome o = search_rarest(db, s, SEARCH_MANY, a, &rarest, err);
+
+    buf_str(&b, SELECTED "FROM ");
+    if (rarest >= 0) {
+        search_table(s, rarest, &b, args, &n);
+        buf_str(&b,
+                " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = found.id ");
+    } else {
+        buf_str(&b, "enrollment e FORCE INDEX (PRIMARY) ");
+    }
+    buf_str(&b, "LEFT JOIN inv_device d ON d.enrollment_id = e.id WHERE e.id > ? "
+                "AND " IS_DEVICE CONDITIONS);
+    args[n++] = val_int(after);
+    n += conditions(f, args + n);
+    if (f->serial != NULL) {
+        buf_str(&b, "AND COALESCE(d.serial_number, e.serial) = ? ");
+        args[n++] = val_str(f->serial);
+    }
+    search_conditions(s, rarest, &b, args, &n);
+    buf_str(&b, BY_ID);
+    args[n++] = val_int(max);
+    sql.text = buf_cstr(&b);
+    if (o == OK)
+        o = buf_failed(&b) ? err_set(err, ERROR, "out of memory")
+                           : db_select(db, &sql, args, n, a, out, err);
+    db_forget(db, &sql);
+    buf_free(&b);
+    return o;
+}
+
+static enum outcome list_all(struct db *db, const struct fleet_filter *f, int64_t after,
+                             int64_t max, struct arena *a, struct rows *out, struct err *err)
+{
+    struct val args[CONDITION_ARGS + 3];
+    size_t k = 0;
+
+    if (f->serial != NULL)
+        k = twice(args, k, val_str(f->serial));
+    args[k++] = val_int(after);
+    k += conditions(f, args + k);
+    args[k++] = val_int(max);
+    return db_select(db, f->serial != NULL ? &LIST_SERIAL : &LIST, args, k, a, out, err);
 }
 
 enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t after, size_t max,
                         struct arena *a, struct fleet_device **out, size_t *n, struct err *err)
 {
-    struct val args[CONDITION_ARGS + 3];
-    struct rows r;
-    size_t k = 0;
-    enum outcome o;
+    int64_t limit = (int64_t)(max < LIM_PAGE ? max : LIM_PAGE);
+    struct rows r = {0};
+    struct search s;
+    enum outcome o = search_read(f->text, a, &s, err);
 
     *n = 0;
-    if (f->text != NULL && device_pattern(f->text, a) == NULL)
-        return err_set(err, INVALID, "at most %d octets can be searched for", DEVICE_SEARCH_MAX);
-    if (f->serial != NULL)
-        k = twice(args, k, val_str(f->serial));
-    args[k++] = val_int(after);
-    k += conditions(f, max, a, args + k);
-    o = db_select(db, f->serial != NULL ? &LIST_SERIAL : &LIST, args, k, a, &r, err);
+    if (o == OK && s.n > 0)
+        o = list_found(db, f, &s, after, limit, a, &r, err);
+    else if (o == OK && !s.nothing)
+        o = list_all(db, f, after, limit, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

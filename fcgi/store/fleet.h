@@ -22,7 +22,7 @@ struct fleet_filter {
     int platform;           /* 0: any */
     int64_t os_min, os_max; /* as inv_device.os_number, both included; 0: any */
     const char *product_name, *serial;
-    const char *text;                /* in name, serial number or id, whatever the case */
+    const char *text;                /* store/search.h */
     int supervised;                  /* -1: any */
     int64_t seen_after, seen_before; /* 0: any */
 };

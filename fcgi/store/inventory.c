@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/id.h"
+#include "store/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,23 @@ const char *inv_text(const struct inv_column *c, const struct val *v, struct are
     if (v->type == VAL_INT)
         return arena_fmt(a, "%lld", (long long)v->i);
     return c->type == INV_BIN ? NULL : arena_strndup(a, v->s, utf8_prefix(v->s, TEXT_SHOWN));
+}
+
+int64_t inv_os_number(const char *version)
+{
+    int64_t part[3] = {0};
+
+    for (size_t i = 0; version != NULL && i < 3; i++) {
+        while (*version >= '0' && *version <= '9' && part[i] < 1000)
+            part[i] = part[i] * 10 + (*version++ - '0');
+        if (*version != '.')
+            break;
+        version++;
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (part[i] > 999)
+            part[i] = 999;
+    return part[0] * 1000000 + part[1] * 1000 + part[2];
 }
 
 /* ---- what was there ---- */
@@ -329,6 +347,8 @@ enum outcome inv_replace(struct db *db, const struct inv_table *t, const struct 
     o = compare(&d, old, nold, new, nnew);
     if (o == OK)
         o = write_diff(&d);
+    if (o == OK && t->area == INV_USER && d.nwrite + d.ndrop > 0)
+        o = search_mark(db, s->enrollment_id, err);
     return o == OK ? note_area(db, t, s, d.nwrite + d.ndrop > 0, d.nwrite + d.left, err) : o;
 }
 
@@ -352,6 +372,15 @@ static enum outcome note_facts(const struct inv_table *t, const struct val *was,
     return o;
 }
 
+/* Whether devices are found by what changed (store/search.h). */
+static bool searched(const struct inv_table *t, const struct val *was, const struct val *now)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        if (search_column(&t->cols[i]) && (was == NULL || !val_same(&t->cols[i], &was[i], &now[i])))
+            return t->area == INV_DEVICE || t->area == INV_NETWORK;
+    return false;
+}
+
 enum outcome inv_facts(struct db *db, const struct inv_table *t, const struct inv_source *s,
                        const struct inv_before *before, const struct val *row,
                        struct inv_events *events, struct arena *a, struct err *err)
@@ -371,5 +400,7 @@ enum outcome inv_facts(struct db *db, const struct inv_table *t, const struct in
         o = db_exec(db, &t->write, args, t->n + 1, NULL, err);
     if (o == OK && was != NULL && changed && !before->first)
         o = note_facts(t, was, row, events, a, err);
+    if (o == OK && changed && searched(t, was, row))
+        o = search_mark(db, s->enrollment_id, err);
     return o == OK ? note_area(db, t, s, changed, 1, err) : o;
 }

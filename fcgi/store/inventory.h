@@ -65,6 +65,16 @@ const struct inv_table *inv_table(enum inv_area area);
 /* "device", "profiles", ...; "?" for anything else. */
 const char *inv_area_word(int area);
 
+/* A fact: a column of the tables with one row for each device (device, network, security) that can
+ * be shown and compared, by Apple's key. *alias: how statements call its table: d, n, s. NULL:
+ * there is none. */
+const struct inv_column *inv_fact(const char *key, const char **alias);
+/* All of them, one by one; NULL past the last. */
+const struct inv_column *inv_fact_at(size_t i);
+#define INV_FACT_JOINS                                                                             \
+    "LEFT JOIN inv_device d ON d.enrollment_id = e.id LEFT JOIN inv_network n ON n.enrollment_id " \
+    "= e.id LEFT JOIN inv_security s ON s.enrollment_id = e.id "
+
 /* Which report of which device. */
 struct inv_source {
     int64_t enrollment_id, command_id, reported_at;
@@ -121,6 +131,10 @@ enum outcome inv_replace(struct db *db, const struct inv_table *t, const struct 
 enum outcome inv_facts(struct db *db, const struct inv_table *t, const struct inv_source *s,
                        const struct inv_before *before, const struct val *row,
                        struct inv_events *events, struct arena *a, struct err *err) MUST_USE;
+
+/* "17.4.1" as a number that compares as versions do (17004001), as inv_device.os_number has it; 0:
+ * it is none. NULL is accepted. */
+int64_t inv_os_number(const char *version);
 
 /* A value as text for people, cut to 60 characters; NULL for NULL. In a. */
 const char *inv_text(const struct inv_column *c, const struct val *v, struct arena *a);

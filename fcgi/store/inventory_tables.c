@@ -297,3 +297,40 @@ const char *inv_area_word(int area)
 {
     return area > INV_NONE && area < INV__MAX ? tables[area].word : "?";
 }
+
+static const struct {
+    enum inv_area area;
+    const char *alias;
+} fact_tables[] = {{INV_DEVICE, "d"}, {INV_NETWORK, "n"}, {INV_SECURITY, "s"}};
+#define FACT_TABLES (sizeof fact_tables / sizeof *fact_tables)
+
+static bool is_fact(const struct inv_column *c)
+{
+    return c->key[0] != '\0' && c->type != INV_EXTRA && c->type != INV_JSON && c->type != INV_BIN;
+}
+
+const struct inv_column *inv_fact(const char *key, const char **alias)
+{
+    for (size_t t = 0; t < FACT_TABLES; t++) {
+        const struct inv_table *table = &tables[fact_tables[t].area];
+
+        for (unsigned i = 0; i < table->n; i++)
+            if (is_fact(&table->cols[i]) && strcmp(table->cols[i].key, key) == 0) {
+                *alias = fact_tables[t].alias;
+                return &table->cols[i];
+            }
+    }
+    return NULL;
+}
+
+const struct inv_column *inv_fact_at(size_t at)
+{
+    for (size_t t = 0; t < FACT_TABLES; t++) {
+        const struct inv_table *table = &tables[fact_tables[t].area];
+
+        for (unsigned i = 0; i < table->n; i++)
+            if (is_fact(&table->cols[i]) && at-- == 0)
+                return &table->cols[i];
+    }
+    return NULL;
+}

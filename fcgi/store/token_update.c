@@ -69,7 +69,8 @@ static const struct sql SET_ENROLLMENT = {
     "UPDATE enrollment SET enrolled_at=IF(life_id<=>? AND state=2, enrolled_at, ?), life_id=?, "
     "state=2, pending_life_id=IF(pending_life_id=?, NULL, pending_life_id), ended_at=NULL, "
     "ended_by=NULL, ended_why=NULL, user_short_name=COALESCE(?,user_short_name), "
-    "user_long_name=COALESCE(?,user_long_name) WHERE id=? AND state=? AND life_id<=>? "
+    "user_long_name=COALESCE(?,user_long_name), search_due=IF(kind IN (2,3,5), 1, search_due) "
+    "WHERE id=? AND state=? AND life_id<=>? "
     "AND pending_life_id<=>?",
     0};
 #define SET_ENROLLMENT_ARGS 10

@@ -48,6 +48,7 @@ export const PAGES = {
 };
 // Every form: its address and fields that would do something.
 export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
+  ["/devices", { what: "columns", column: "os" }], ["/devices", { what: "save", name: "x" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
   ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],

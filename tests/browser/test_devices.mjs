@@ -75,6 +75,87 @@ await test("search as one types", async () => {
   assert.equal(await p.locator("tbody tr").count(), 0);
 });
 
+await test("an order, and the pages that follow", async () => {
+  const now = Date.now() * 1000;
+  sql(`REPLACE INTO enrollment (id, ident, kind, device_id, state, device_name, serial, created_at, last_seen_at)
+    SELECT 5000 + seq, CONCAT('PAGED-', seq), 1, 5000 + seq, 1, CONCAT('paged ', LPAD(seq, 3, '0')),
+    CONCAT('P', 999 - seq), 1, ${now} - seq FROM seq_1_to_120`);
+  for (let i = 0; i < 100 && sql("SELECT COUNT(*) FROM enrollment WHERE search_due = 1").trim() !== "0"; i++)
+    await new Promise((r) => setTimeout(r, 100));
+  await p.goto("/devices?q=paged");
+  await p.getByRole("columnheader", { name: "Name" }).getByRole("link").click();
+  await p.waitForURL(/sort=name/);
+  assert.equal(await p.locator("th[aria-sort=ascending]").count(), 1);
+  const names = [];
+  for (let i = 0; i < 3; i++) {
+    names.push(...await p.locator("tbody th").allTextContents());
+    if (i < 2) await p.getByRole("link", { name: "Next page" }).click();
+  }
+  assert.deepEqual(names, [...Array(120).keys()].map((i) => "paged " + String(i + 1).padStart(3, "0")));
+  await p.goto("/devices?q=paged&sort=serial");
+  assert.match(await p.locator("tbody th").first().textContent(), /paged 120/);
+  for (const bad of ["after=1~%FF", "after=-1", "after=99999999999999999999~x", "sort=%27", "sort=-", "os=%00", "q=%FF"])
+    assert.equal((await c.request.get("/devices?" + bad)).status() < 500, true, bad);
+  sql("DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5120");
+});
+
+await test("columns of one's own, in the list and in CSV", async () => {
+  await p.goto("/devices?q=" + encodeURIComponent(ID));
+  await p.getByText("Columns", { exact: true }).click();
+  await accessible(p, "columns");
+  await p.screenshot({ path: screens + "/columns.png", fullPage: true });
+  await p.getByLabel("Serial number", { exact: true }).uncheck();
+  await p.getByLabel("Product", { exact: true }).check();
+  await p.getByLabel("BatteryLevel", { exact: true }).check();
+  await p.getByLabel("IsSupervised", { exact: true }).check();
+  await p.getByLabel("DeviceName", { exact: true }).check();
+  await p.getByRole("button", { name: "Keep these columns" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /columns are kept/);
+  assert.match(p.url(), /q=EVIL/);
+  const heads = await p.locator("thead th").allTextContents();
+  assert.equal(heads.includes("Serial number"), false);
+  assert.equal(heads.includes("BatteryLevel"), true);
+  assert.match(await p.locator("tbody tr").textContent(), /iPhone15,2.*0\.5/s);
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+  const csv = await (await c.request.get("/devices.csv?q=" + encodeURIComponent(ID))).text();
+  assert.match(csv, /^"?id"?,.*BatteryLevel/);
+  assert.doesNotMatch(csv.split("\r\n")[0], /serial/);
+  // none: the usual ones
+  const csrf = await p.locator("input[name=csrf]").first().inputValue();
+  await c.request.post("/devices", { form: { csrf, what: "columns" } });
+  await p.goto("/devices");
+  assert.equal((await p.locator("thead th").allTextContents()).includes("Serial number"), true);
+});
+
+await test("a filter under a name, for oneself and for all", async () => {
+  await p.goto("/devices?platform=iPhone&sort=name&q=x%26%23%22%3Cb");
+  await p.getByText("Saved filters", { exact: true }).click();
+  await p.getByLabel("Name of the filter").fill(EVIL.slice(0, 60));
+  await p.getByLabel("Everybody sees it").check();
+  await p.getByRole("button", { name: "Save the filter" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /filter is saved/);
+  await p.goto("/devices");
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+  await p.locator(".links a").first().click();
+  await p.waitForURL(/platform=iPhone/);
+  assert.equal(await p.getByLabel("Search", { exact: true }).inputValue(), 'x&#"<b');
+  assert.equal(new URL(p.url()).searchParams.get("sort"), "name");
+  // what is not the console's own does not get into the address that the form leads to
+  const csrf = await p.locator("input[name=csrf]").first().inputValue();
+  const r = await c.request.post("/devices", { form: { csrf, what: "save", name: "y", q: "a\r\nSet-Cookie: b=c" }, maxRedirects: 0 });
+  assert.match(r.headers().location, /^\/devices\?q=a%0D%0ASet-Cookie/);
+  assert.equal(r.headers()["set-cookie"], undefined);
+  assert.equal((await c.request.post("/devices", { form: { csrf, what: "save", name: "  " } })).status(), 400);
+  await p.goto("/devices");
+  await p.getByText("Saved filters", { exact: true }).click();
+  for (let n = 2; n > 0; n--) {
+    assert.equal(await p.locator(".links a").count(), n);
+    await p.getByRole("button", { name: /^Delete/ }).first().click();
+    await p.getByText("Saved filters", { exact: true }).click();
+  }
+  assert.equal(await p.locator(".links a").count(), 0);
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");

@@ -8,6 +8,7 @@
 #include "store/activity.h"
 #include "store/bulk.h"
 #include "store/migrate.h"
+#include "store/search.h"
 
 static struct conf conf;
 static struct arena *arena;
@@ -52,6 +53,8 @@ static int fill(void **state)
         "last_seen_at) VALUES (9001, 'D1:u', 2, 1, 2, 'alice', 1, 1)");
     sql("INSERT INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at, "
         "token_at) SELECT seq, seq, 2, 't', 'x', 'm', 1, 1 FROM seq_1_to_450");
+    for (size_t n = 1; n > 0;)
+        assert_ok(search_turn(agent, 1000, &n, &err), err);
     return 0;
 }
 

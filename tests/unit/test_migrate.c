@@ -405,6 +405,8 @@ static void a_filled_database_is_upgraded(void **state)
                      1);
     assert_int_equal(select_int("SELECT COUNT(*) FROM audit WHERE actor = 'ann'"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment"), 5000);
+    /* the agent makes the index of words for all of them */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment WHERE search_due = 1"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM session"), 0);
     /* what they enrolled with is not known; a link gives the default profile */
     assert_int_equal(select_int("SELECT COUNT(*) FROM life WHERE handout_id IS NULL"), 5000);

@@ -24,6 +24,7 @@ static const struct {
     {METHOD_POST, "/signout", "VAHO!"},
     {METHOD_GET, "/", "VAHO!"},
     {METHOD_GET, "/devices", "VAHO!"},
+    {METHOD_POST, "/devices", "VAHO!"},
     {METHOD_GET, "/devices.csv", "VAHO!"},
     {METHOD_GET, "/bulk", "O!"},
     {METHOD_POST, "/bulk", "O!"},

@@ -1,0 +1,288 @@
+/*
+ * device_list.c: the list of devices: see device.h.
+ *
+ * A page is found in an index that has the order and all that the filter asks, so that what does
+ * not fit costs an entry of the index and not a row; only then are the page's rows read. With a
+ * text it is the other way round while few devices have one of its words: these are collected and
+ * put in order. (With many, the first that fit are near, and the list is gone through.)
+ */
+#include "store/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "store/inventory.h"
+#include "store/search.h"
+
+#define SQL_MAX (16u * LIM_KB)
+#define ARGS_MAX (SEARCH_ARGS_MAX + 24)
+#define IS_DEVICE "e.kind IN (1, 4) "
+#define COLUMNS                                                                                    \
+    "e.id, e.ident, COALESCE(d.serial_number, e.serial), COALESCE(d.device_name, e.device_name), " \
+    "COALESCE(d.product_name, e.product_name), COALESCE(d.model_name, e.model_name), "             \
+    "COALESCE(d.os_version, e.os_version), COALESCE(d.build_version, e.build_version), e.udid, "   \
+    "(SELECT GROUP_CONCAT(u.user_short_name ORDER BY u.ident SEPARATOR ', ') FROM enrollment u "   \
+    "WHERE u.device_id = e.id AND u.id <> e.id), e.state, e.last_seen_at, e.enrolled_at, "         \
+    "(SELECT COUNT(*) FROM queue q WHERE q.enrollment_id = e.id)"
+enum {
+    L_ID,
+    L_IDENT,
+    L_SERIAL,
+    L_NAME,
+    L_PRODUCT,
+    L_MODEL,
+    L_OS,
+    L_BUILD,
+    L_UDID,
+    L_USERS,
+    L_STATE,
+    L_SEEN,
+    L_ENROLLED,
+    L_OPEN,
+    L_PLACE,
+    L_FACTS
+};
+
+static const struct {
+    const char *column, *index;
+    bool number, may_be_null;
+} SORTS[DEVICE_SORTS] = {
+    [DEVICE_BY_SEEN] = {"e.last_seen_at", "last_seen", true, false},
+    [DEVICE_BY_NAME] = {"e.list_name", "list_name", false, false},
+    [DEVICE_BY_SERIAL] = {"e.list_serial", "list_serial", false, false},
+    [DEVICE_BY_OS] = {"e.list_os", "list_os", true, false},
+    [DEVICE_BY_ENROLLED] = {"e.enrolled_at", "enrolled", true, true},
+};
+
+/* A statement in the making. */
+struct making {
+    struct buf sql;
+    struct val args[ARGS_MAX];
+    size_t n;
+};
+
+static void say(struct making *m, const char *sql, struct val v)
+{
+    buf_str(&m->sql, sql);
+    m->args[m->n++] = v;
+}
+
+/* "17" is 17.0 up to 18, "17.4" up to 17.5. */
+static void os_range(const char *os, int64_t *from, int64_t *to)
+{
+    static const int64_t widths[] = {1000000, 1000, 1};
+    size_t dots = 0;
+
+    for (const char *s = os; (s = strchr(s, '.')) != NULL && s[1] != '\0'; s++)
+        dots++;
+    *from = inv_os_number(os);
+    *to = *from + widths[dots < 2 ? dots : 2];
+    if (*os < '0' || *os > '9')
+        *to = *from; /* no version: nothing fits */
+}
+
+static void filter_say(struct making *m, const struct device_filter *f)
+{
+    int64_t number = 7, from, to;
+
+    if (f->states != 0)
+        say(m, "AND ((? >> e.state) & 1) ", val_int((int64_t)f->states));
+    if (*f->platform != '\0') {
+        while (number > 0 && strcmp(device_platform_name(number), f->platform) != 0)
+            number--;
+        say(m, "AND e.list_platform = ? ", val_int(number > 0 ? number : -1));
+    }
+    if (*f->os != '\0') {
+        os_range(f->os, &from, &to);
+        say(m, "AND e.list_os >= ? ", val_int(from));
+        say(m, "AND e.list_os < ? ", val_int(to));
+    }
+    if (f->seen_before != 0)
+        say(m, "AND e.last_seen_at < ? ", val_int(f->seen_before));
+}
+
+/* "FROM ... WHERE ..." of the devices e that fit; otherwise: the index to go through when the text
+ * names none. */
+static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
+                     int rarest, const char *otherwise)
+{
+    buf_str(&m->sql, "FROM ");
+    if (rarest >= 0) {
+        search_table(s, rarest, &m->sql, m->args, &m->n);
+        buf_str(&m->sql, " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
+                         "found.id ");
+    } else {
+        buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ", otherwise);
+    }
+    buf_str(&m->sql, "WHERE " IS_DEVICE);
+    filter_say(m, f);
+    search_conditions(s, rarest, &m->sql, m->args, &m->n);
+}
+
+/* Runs it once and forgets it. */
+static enum outcome run(struct db *db, struct making *m, const char *name, struct arena *a,
+                        struct rows *out, struct err *err)
+{
+    struct sql sql = {.name = name, .text = buf_cstr(&m->sql)};
+    enum outcome o = buf_failed(&m->sql) ? err_set(err, ERROR, "out of memory")
+                                         : db_select(db, &sql, m->args, m->n, a, out, err);
+
+    db_forget(db, &sql);
+    buf_free(&m->sql);
+    return o;
+}
+
+static enum outcome text_read(struct db *db, const struct device_filter *f, int64_t many,
+                              struct arena *a, struct search *s, int *rarest, struct err *err)
+{
+    enum outcome o = search_read(f->text, a, s, err);
+
+    *rarest = -1;
+    return o == OK && s->n > 0 ? search_rarest(db, s, many, a, rarest, err) : o;
+}
+
+enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
+                          struct err *err)
+{
+    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct search s;
+    struct rows r;
+    int rarest;
+    enum outcome o = text_read(db, f, INT64_MAX, a, &s, &rarest, err);
+
+    *n = 0;
+    if (o != OK || s.nothing)
+        return o;
+    buf_str(&m.sql, "SELECT COUNT(*) ");
+    from_say(&m, f, &s, rarest, "last_seen");
+    o = run(db, &m, "device_count", a, &r, err);
+    if (o == OK)
+        *n = row_at(&r, 0, 0)->i;
+    return o;
+}
+
+enum outcome device_ids(struct db *db, const struct device_filter *f, int64_t after, size_t max,
+                        struct arena *a, struct rows *out, struct err *err)
+{
+    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct search s;
+    int rarest;
+    enum outcome o = text_read(db, f, INT64_MAX, a, &s, &rarest, err);
+
+    *out = (struct rows){0};
+    if (o != OK || s.nothing)
+        return o;
+    buf_str(&m.sql, "SELECT e.id, e.ident ");
+    from_say(&m, f, &s, rarest, "PRIMARY");
+    say(&m, "AND e.id > ? ", val_int(after));
+    say(&m, "ORDER BY e.id LIMIT ?", val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
+    return run(db, &m, "device_ids", a, out, err);
+}
+
+/* ---- a page ---- */
+
+/* What stands after the last one of the page before. */
+static void after_say(struct making *m, const struct device_order *at)
+{
+    const char *column = SORTS[at->by].column, *than = at->up ? ">" : "<";
+    struct val v = at->after == NULL      ? val_null()
+                   : SORTS[at->by].number ? val_int(strtoll(at->after, NULL, 10))
+                                          : val_str(at->after);
+
+    if (at->after_id == 0)
+        return;
+    if (val_is_null(&v)) {
+        buf_fmt(&m->sql, "AND ((%s IS NULL AND e.id %s ?)%s%s%s) ", column, than,
+                at->up ? " OR " : "", at->up ? column : "", at->up ? " IS NOT NULL" : "");
+    } else {
+        buf_fmt(&m->sql, "AND (%s %s ? OR (%s = ? AND e.id %s ?)", column, than, column, than);
+        if (SORTS[at->by].may_be_null && !at->up)
+            buf_fmt(&m->sql, " OR %s IS NULL", column);
+        buf_str(&m->sql, ") ");
+        m->args[m->n++] = v;
+        m->args[m->n++] = v;
+    }
+    m->args[m->n++] = val_int(at->after_id);
+}
+
+static void order_say(struct making *m, const struct device_order *at)
+{
+    const char *way = at->up ? "ASC" : "DESC";
+
+    buf_fmt(&m->sql, "ORDER BY %s %s, e.id %s", SORTS[at->by].column, way, way);
+}
+
+static void page_say(struct making *m, const struct device_filter *f, const struct search *s,
+                     int rarest, const struct device_order *at, const char *const *facts,
+                     size_t nfacts, size_t max)
+{
+    buf_fmt(&m->sql, "SELECT " COLUMNS ", %s", SORTS[at->by].column);
+    for (size_t i = 0; i < nfacts; i++) {
+        const char *alias;
+        const struct inv_column *c = inv_fact(facts[i], &alias);
+
+        if (c != NULL)
+            buf_fmt(&m->sql, ", %s.%s", alias, c->name);
+        else
+            buf_str(&m->sql, ", NULL");
+    }
+    buf_str(&m->sql, " FROM (SELECT e.id ");
+    from_say(m, f, s, rarest, SORTS[at->by].index);
+    after_say(m, at);
+    order_say(m, at);
+    say(m, " LIMIT ?) AS page STRAIGHT_JOIN enrollment e ON e.id = page.id " INV_FACT_JOINS,
+        val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
+    order_say(m, at);
+}
+
+static void brief_read(const struct val *v, enum device_sort by, struct arena *a,
+                       struct device_brief *out)
+{
+    const struct val *place = &v[L_PLACE];
+
+    *out = (struct device_brief){.id = v[L_ID].i,
+                                 .ident = v[L_IDENT].s,
+                                 .serial = val_text(&v[L_SERIAL]),
+                                 .name = val_text(&v[L_NAME]),
+                                 .product_name = val_text(&v[L_PRODUCT]),
+                                 .model_name = val_text(&v[L_MODEL]),
+                                 .os_version = val_text(&v[L_OS]),
+                                 .build_version = val_text(&v[L_BUILD]),
+                                 .udid = val_text(&v[L_UDID]),
+                                 .users = val_text(&v[L_USERS]),
+                                 .state = (int)v[L_STATE].i,
+                                 .last_seen_at = v[L_SEEN].i,
+                                 .enrolled_at = val_or_0(&v[L_ENROLLED]),
+                                 .open_commands = v[L_OPEN].i,
+                                 .facts = v + L_FACTS};
+    if (!val_is_null(place))
+        out->place = SORTS[by].number ? arena_fmt(a, "%lld", (long long)place->i) : place->s;
+}
+
+enum outcome device_list(struct db *db, const struct device_filter *f, struct device_order order,
+                         const char *const *facts, size_t nfacts, size_t max, struct arena *a,
+                         struct device_brief **out, size_t *n, struct err *err)
+{
+    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct search s;
+    struct rows r;
+    int rarest;
+    enum outcome o = text_read(db, f, SEARCH_MANY, a, &s, &rarest, err);
+
+    *n = 0;
+    if (o == OK && nfacts > DEVICE_FACTS_MAX)
+        o = err_set(err, INVALID, "at most %d facts stand in a list", DEVICE_FACTS_MAX);
+    if (o != OK || s.nothing)
+        return o;
+    page_say(&m, f, &s, rarest, &order, facts, nfacts, max);
+    o = run(db, &m, "device_list", a, &r, err);
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        brief_read(row_at(&r, *n, 0), order.by, a, &(*out)[*n]);
+    return OK;
+}
