@@ -158,6 +158,14 @@ static const struct verb verbs[] = {
      "types "
      "there are",
      ctl_profile},
+    {"webhook",
+     "list [--json]\nadd NAME URL --topics LIST [--payload WORD] [--secret-file FILE]\n"
+     "set NAME [--name TEXT] [--url URL] [--topics LIST] [--payload WORD]\n"
+     "secret NAME [--secret-file FILE] [--overlap TIME]\ntest NAME\n"
+     "pause NAME --why TEXT\nresume NAME\nremove NAME --why TEXT\n"
+     "log NAME [--state WORD] [--topic TOPIC] [--enrollment ID] [--json]\n"
+     "attempts NAME EVENT [--json]\nreplay NAME --event ID | --dead | --from TIME --to TIME",
+     "addresses that are told what happens, what became of it, and sending it again", ctl_webhook},
     {"catalogue", "[REQUEST-TYPE [KEY]]",
      "print, as JSON, what devices can be told and what they answer", ctl_catalogue},
 };

@@ -39,6 +39,8 @@ GRANT SELECT ON @db@.library_item TO @mdm@;
 GRANT SELECT ON @db@.library_version TO @mdm@;
 GRANT SELECT ON @db@.redemption_code TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @mdm@;
+GRANT SELECT (wants, payload) ON @db@.webhook TO @mdm@;
+GRANT INSERT, SELECT (id), UPDATE (tally) ON @db@.webhook_event TO @mdm@;
 
 -- drover console: the HTTP API and the pages.
 GRANT SELECT ON @db@.schema_migration TO @console@;
@@ -122,6 +124,10 @@ GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.inv_secret TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.approval TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.idempotency TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.webhook TO @console@;
+GRANT INSERT, SELECT (id, at, topic, ident) ON @db@.webhook_event TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.webhook_delivery TO @console@;
+GRANT SELECT ON @db@.webhook_attempt TO @console@;
 
 -- drover agent: pushes, timed jobs and the purge of old rows.
 GRANT SELECT ON @db@.schema_migration TO @agent@;
@@ -207,3 +213,7 @@ GRANT SELECT, UPDATE, DELETE ON @db@.newcomer TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_secret TO @agent@;
 GRANT SELECT (id, state, expires_at), UPDATE (state) ON @db@.approval TO @agent@;
 GRANT SELECT (begun_at), DELETE ON @db@.idempotency TO @agent@;
+GRANT SELECT, UPDATE ON @db@.webhook TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.webhook_event TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.webhook_delivery TO @agent@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.webhook_attempt TO @agent@;

@@ -245,6 +245,27 @@ const struct conf_key conf_keys[] = {
         "devices as /assets/"},
     {"assets", "max_mb", INT, AT(assets_max_mb), "4096", 1, 65536, .help =
         "the largest file of an app that is taken, in MB"},
+    {"webhook", "allow_http", BOOL, AT(webhook_http), "no", .help =
+        "take addresses of webhooks that begin with http:// too: everybody on the way reads the "
+        "events"},
+    {"webhook", "private_networks", NETS, AT(webhook_networks), "", .help =
+        "private networks in which receivers of webhooks may be; without them only public addresses "
+        "are connected to, whatever a name leads to"},
+    {"webhook", "ca", PATH, AT(webhook_ca), "", .help =
+        "PEM file of the CAs that receivers' certificates are checked with; empty is the system's "
+        "store"},
+    {"webhook", "timeout", TIME, AT(webhook_timeout_s), "15s", 1, 300, .help =
+        "time within which a receiver must have answered"},
+    {"webhook", "parallel", INT, AT(webhook_parallel), "8", 1, 64, .help =
+        "requests that are under way to one webhook at the same time"},
+    {"webhook", "attempts", INT, AT(webhook_attempts), "40", 1, 1000, .help =
+        "attempts after which an event is given up for a webhook"},
+    {"webhook", "give_up", TIME, AT(webhook_give_up_s), "3d", 60, 365 * 86400, .help =
+        "time after which an event that could not be delivered is given up"},
+    {"webhook", "pause_after", TIME, AT(webhook_pause_s), "1d", 60, 365 * 86400, .help =
+        "time after which a webhook at which nothing succeeds is paused, with an alarm"},
+    {"webhook", "keep", TIME, AT(webhook_keep_s), "7d", 60, 365 * 86400, .help =
+        "time for which delivered and given up events are kept, to be looked at and sent again"},
     {"api", "nanomdm_migration", BOOL, AT(nanomdm_migration), "no", .help =
         "serve /migration, which takes enrolments over from a NanoMDM"},
     {"api", "escrow_url", URL, AT(escrow_url),

@@ -126,6 +126,16 @@ struct conf {
     const char *assets_dir; /* [assets] files that the web server gives to devices */
     int64_t assets_max_mb;
 
+    bool webhook_http;                 /* [webhook] http:// too */
+    struct conf_list webhook_networks; /* private nets in which receivers may be */
+    const char *webhook_ca;            /* "" is the system's store */
+    int64_t webhook_timeout_s;
+    int64_t webhook_parallel; /* requests in flight to one webhook */
+    int64_t webhook_attempts; /* an event is given up after so many */
+    int64_t webhook_give_up_s;
+    int64_t webhook_pause_s; /* a webhook that fails for so long is paused */
+    int64_t webhook_keep_s;
+
     bool nanomdm_migration; /* [api] the /migration endpoint */
     const char *escrow_url; /* Apple's escrow key unlock service */
     const char *escrow_ca;  /* "" is the system's store */

@@ -56,6 +56,7 @@ void checkin_Authenticate(struct message *m)
         return;
     checkin_facts(m, &x.facts);
     x.token = handout_token(m);
+    x.unit.event = checkin_event(m, EVENT_AUTHENTICATE);
     if (batch_do(m->app->batch, &x.unit) != OK) {
         device_fail(m, &x.unit.err);
         return;

@@ -27,7 +27,11 @@ void checkin_SetBootstrapToken(struct message *m)
     if (o == OK)
         o = db_pool_take(m->app->pool, &db, &err);
     if (o == OK && checkin_known(m, db, &who)) {
-        o = bootstrap_set(db, who.device_life_id, sealed, &err);
+        struct event *e = checkin_event(m, EVENT_SET_BOOTSTRAP_TOKEN);
+
+        if (e != NULL)
+            e->enrollment_id = who.id;
+        o = bootstrap_set(db, who.device_life_id, sealed, e, &err);
         if (o == OK)
             resp_note(m->resp, "SetBootstrapToken, %s", sealed.n > 0 ? "stored" : "removed");
     }
@@ -69,6 +73,8 @@ void checkin_GetBootstrapToken(struct message *m)
 
     if (o == OK && (known = checkin_known(m, db, &who)))
         o = bootstrap_get(db, who.device_life_id, m->req->arena, &sealed, &err);
+    if (o == OK && known)
+        o = checkin_tell(m, db, EVENT_GET_BOOTSTRAP_TOKEN, who.id, &err);
     db_pool_give(m->app->pool, &db);
     if (o != OK)
         device_fail(m, &err);

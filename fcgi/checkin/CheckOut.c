@@ -11,8 +11,8 @@ void checkin_CheckOut(struct message *m)
     enum outcome o = db_pool_take(m->app->pool, &db, &err);
 
     if (o == OK)
-        o = leave_check_out(db, m->caller->cert_sha256, &m->id, m->req->now, m->req->arena, &who,
-                            &err);
+        o = leave_check_out(db, m->caller->cert_sha256, &m->id, m->req->now,
+                            checkin_event(m, EVENT_CHECK_OUT), m->req->arena, &who, &err);
     db_pool_give(m->app->pool, &db);
     if (o != OK) {
         device_fail(m, &err);

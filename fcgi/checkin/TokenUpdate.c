@@ -100,6 +100,7 @@ void checkin_TokenUpdate(struct message *m)
         return;
     x.accept_restore = strcmp(m->app->conf->restore_action, "refuse") != 0;
     x.push_keep_s = m->app->conf->apns_expiration_s;
+    x.unit.event = checkin_event(m, EVENT_TOKEN_UPDATE);
     if (serve(m, &x))
         serve(m, &x);
 }

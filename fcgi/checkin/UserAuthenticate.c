@@ -120,6 +120,10 @@ void checkin_UserAuthenticate(struct message *m)
     }
     if (!checkin_known(m, db, &who))
         goto out;
+    if (checkin_tell(m, db, EVENT_USER_AUTHENTICATE, who.device_id, &err) != OK) {
+        device_fail(m, &err);
+        goto out;
+    }
     if (strcmp(setting, "accept") == 0)
         answer(m, "DigestChallenge", "");
     else if (strcmp(setting, "digest") != 0)

@@ -94,6 +94,39 @@ bool checkin_known(struct message *m, struct db *db, struct who *who)
     return false;
 }
 
+/* What a check-in message tells that nobody but Drover, or Apple's push service, is to know. */
+static bool strip(pl message, struct arena *a)
+{
+    static const char *const secret[] = {"Token",          "PushMagic",      "UnlockToken",
+                                         "BootstrapToken", "DigestResponse", "AuthToken"};
+    bool found = false;
+
+    (void)a;
+    for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++) {
+        if (pl_get(message, secret[i]) == NULL)
+            continue;
+        pl_remove(message, secret[i]);
+        found = true;
+    }
+    return found;
+}
+
+struct event *checkin_event(struct message *m, enum event_topic topic)
+{
+    return device_event(m, topic, strip);
+}
+
+enum outcome checkin_tell(struct message *m, struct db *db, enum event_topic topic,
+                          int64_t enrollment_id, struct err *err)
+{
+    struct event *e = checkin_event(m, topic);
+
+    if (e == NULL)
+        return OK;
+    e->enrollment_id = enrollment_id;
+    return event_add(db, (const struct event *const *)&e, 1, err);
+}
+
 enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
                           struct bytes *sealed, struct err *err)
 {

@@ -33,6 +33,12 @@ bool checkin_topic(struct message *m, const char **topic);
 /* The identity of the sender, for messages outside the hot path. True when it is the identity of
  * the device's current life; otherwise answered. */
 bool checkin_known(struct message *m, struct db *db, struct who *who);
+/* The message as an event, without what is secret in it: see device_event(). */
+struct event *checkin_event(struct message *m, enum event_topic topic);
+/* The same, for a message of an enrollment that is known to the caller, written in a unit of its
+ * own: a message that changes nothing. */
+enum outcome checkin_tell(struct message *m, struct db *db, enum event_topic topic,
+                          int64_t enrollment_id, struct err *err) MUST_USE;
 /* Seals a secret of this enrollment to the signer. sealed is in the request's arena. */
 enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
                           struct bytes *sealed, struct err *err) MUST_USE;

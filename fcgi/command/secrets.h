@@ -32,6 +32,9 @@ enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, stru
  * ident: whose report. *changed: there were some, the tree is not what came any more. */
 enum outcome secrets_seal_report(const char *signer_dir, const char *ident, pl report,
                                  struct arena *a, bool *changed, struct err *err) MUST_USE;
+/* Takes the secrets out of a device's report, sealed or not, whatever command it answers; says
+ * whether there were any. a: scratch memory. */
+bool secrets_strip_report(pl report, struct arena *a);
 /* Seals a secret of a device for people: label "Secret" and ident. In a. */
 enum outcome secrets_seal_one(const char *signer_dir, const char *ident, struct bytes secret,
                               struct arena *a, struct bytes *sealed, struct err *err) MUST_USE;

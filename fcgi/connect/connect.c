@@ -192,6 +192,7 @@ static bool serve(struct message *m, struct exchange *x)
     }
     switch (x->who.verdict) {
     case WHO_GOOD:
+        x->unit.event = NULL; /* told, once */
         note(m, x);
         void_ticket(x);
         return x->command_id != 0 && hand_out(m, x);
@@ -233,6 +234,27 @@ static bool hide_secrets(struct message *m, struct exchange *x)
     return o == OK;
 }
 
+static bool strip(pl report, struct arena *a)
+{
+    bool token = pl_get(report, "AuthToken") != NULL;
+
+    if (token)
+        pl_remove(report, "AuthToken");
+    return secrets_strip_report(report, a) || token;
+}
+
+static const struct event *event_of(struct message *m, const struct exchange *x)
+{
+    struct event *e =
+        device_event(m, x->status == REPORT_IDLE ? EVENT_CONNECT_IDLE : EVENT_CONNECT, strip);
+
+    if (e != NULL) {
+        e->status = m->word;
+        e->command_uuid = x->uuid;
+    }
+    return e;
+}
+
 void connect_message(struct message *m)
 {
     struct exchange x;
@@ -241,6 +263,7 @@ void connect_message(struct message *m)
     x.report = m->req->body;
     if (!status_read(m, &x) || !uuid_read(m, &x) || !hide_secrets(m, &x) || !grace(m, &x))
         return;
+    x.unit.event = event_of(m, &x);
     for (int i = 0; i < TRIES; i++)
         if (!serve(m, &x))
             return;

@@ -15,6 +15,7 @@ struct gatekeeper;
 struct trust_set;
 struct console;
 struct enroll_web;
+struct event_wants;
 struct session;
 struct settings;
 
@@ -27,7 +28,8 @@ struct app {
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gatekeeper *gate; /* what route/gate.c remembers */
     struct console *console; /* templates and texts (console only, NULL elsewhere) */
-    struct enroll_web *enroll; /* those of the enrolment page (mdm only; NULL: not installed) */
+    struct enroll_web *enroll;  /* those of the enrolment page (mdm only; NULL: not installed) */
+    struct event_wants *events; /* what webhooks want, store/event.h; kept fresh (mdm only) */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };

@@ -6,6 +6,7 @@
 #define DROVER_HTTP_DEVICE_H
 
 #include "http/app.h"
+#include "store/event.h"
 #include "store/who.h"
 
 /* A message of a device, parsed once. */
@@ -39,5 +40,14 @@ void device_fail(struct message *m, const struct err *err);
  * Returns true when a person has accepted an unknown device just now and the message is to be
  * tried again. */
 bool device_turn_away(struct message *m, const struct who *who);
+
+/* The message as an event for those who want to be told; NULL: nobody wants the topic, at no cost.
+ * It is to be written in the message's own unit of work (unit.event, event_add()), where the
+ * enrollment's id is filled in; in the request's arena. strip takes what is secret out of a copy of
+ * the message and says whether there was anything; then the event has the message without it, and,
+ * where a webhook wants that, the message as it came, sealed. A message whose event cannot be made
+ * is told without its text, with a line in the log: the device is not kept waiting for that. */
+typedef bool device_strip_fn(pl message, struct arena *a);
+struct event *device_event(struct message *m, enum event_topic topic, device_strip_fn *strip);
 
 #endif

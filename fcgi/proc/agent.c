@@ -1,6 +1,7 @@
 /* agent.c: the agent: the lease, the timed jobs, and the push outbox: see agent.h. */
 #include "proc/agent.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "command/bulk.h"
 #include "base/uuid.h"
@@ -8,6 +9,7 @@
 #include "enrollment/renew.h"
 #include "library/converge.h"
 #include "proc/digester.h"
+#include "proc/hooks.h"
 #include "push/escrow.h"
 #include "push/outbox.h"
 #include "store/activity.h"
@@ -25,6 +27,7 @@
 #include "store/queue.h"
 #include "store/renewal.h"
 #include "store/setting.h"
+#include "store/webhook_send.h"
 #include "wire/sign.h"
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +47,10 @@
 #define PAUSE_MIN_MS 100 /* after a failure; doubled up to PAUSE_MAX_MS */
 #define PAUSE_MAX_MS 2000
 
+/* What has a thread of its own. */
+static const struct chore_kind *const CHORES[] = {&digester, &hooks};
+#define NCHORES (sizeof CHORES / sizeof CHORES[0])
+
 struct agent {
     const struct conf *conf; /* the one below */
     struct conf live;        /* with the settings in force */
@@ -52,7 +59,7 @@ struct agent {
     struct outbox *outbox;
     struct escrow *escrow;
     struct converge *converge;
-    struct digester *digester;
+    struct chore *chores[NCHORES];
     char holder[128];
     bool working;         /* it has the lease */
     int64_t held_until;   /* clock_mono() */
@@ -227,6 +234,22 @@ static enum outcome job_history(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_webhooks(struct agent *a, struct err *err)
+{
+    int64_t now = clock_now();
+    size_t n = LIM_PAGE, all = 0;
+    enum outcome o = webhook_keys_end(a->db, now, err);
+    while (o == OK && n == LIM_PAGE && all < HISTORY_MAX) {
+        o = webhook_bury(a->db, now - a->conf->webhook_give_up_s * SECOND_US, &n, err);
+        all += n;
+    }
+    if (all > 0)
+        log_msg(LOG_LEVEL_WARNING, "agent.webhooks", "%zu deliveries were given up: too old", all);
+    if (o == OK)
+        o = webhook_purge(a->db, now - a->conf->webhook_keep_s * SECOND_US, HISTORY_MAX, &n, err);
+    return o;
+}
+
 /* The timed jobs; all run when the lease is taken. Pushes are no row: they go all the time. */
 static const struct job {
     const char *name;
@@ -251,6 +274,7 @@ static const struct job {
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},
     {"history", 10 * MINUTE_US, job_history},
+    {"webhooks", MINUTE_US, job_webhooks},
 };
 #define NJOBS (sizeof JOBS / sizeof JOBS[0])
 
@@ -304,10 +328,16 @@ static enum outcome work_begin(struct agent *a, struct err *err)
     return OK;
 }
 
+static void work_until(struct agent *a, int64_t mono)
+{
+    outbox_send_until(a->outbox, mono);
+    for (size_t i = 0; i < NCHORES; i++)
+        chore_work_until(a->chores[i], mono);
+}
+
 static void work_end(struct agent *a, const char *why)
 {
-    outbox_send_until(a->outbox, 0);
-    digester_work_until(a->digester, 0);
+    work_until(a, 0);
     a->working = false;
     log_event(LOG_LEVEL_WARNING, "agent.lease_lost", "reason", why, NULL);
 }
@@ -325,10 +355,8 @@ static enum outcome lease_turn(struct agent *a, struct err *err)
             a->held_until = now + LEASE_US - LEASE_MARGIN_US;
             if (!a->working)
                 o = work_begin(a, err);
-            if (o == OK) {
-                outbox_send_until(a->outbox, a->held_until);
-                digester_work_until(a->digester, a->held_until);
-            }
+            if (o == OK)
+                work_until(a, a->held_until);
         } else if (o == OK && a->working) {
             work_end(a, "another agent has it");
         }
@@ -394,12 +422,21 @@ static void trouble(struct agent *a, enum outcome o, const struct err *err)
 static void finish(struct agent *a)
 {
     struct err err = {0};
-    digester_stop(&a->digester);
+    for (size_t i = 0; i < NCHORES; i++)
+        chore_stop(&a->chores[i]);
     if (outbox_stop(a->outbox, GRACE_MS, &err) != OK)
         log_err(LOG_LEVEL_WARNING, "agent.unrecorded", &err);
     if (a->working && lease_release(a->db, LEASE, a->holder, &err) != OK)
         log_err(LOG_LEVEL_WARNING, "agent.lease", &err);
     log_event(LOG_LEVEL_INFO, "agent.stopped", NULL);
+}
+
+static enum outcome chores_start(struct agent *a, struct err *err)
+{
+    enum outcome o = OK;
+    for (size_t i = 0; o == OK && i < NCHORES; i++)
+        o = chore_start(a->conf, CHORES[i], &a->chores[i], err);
+    return o;
 }
 
 int agent_main(const struct conf *conf)
@@ -415,9 +452,10 @@ int agent_main(const struct conf *conf)
     if (!a.settings || db_new(conf, DB_AGENT, &a.db, &err) != OK ||
         outbox_new(conf, a.db, &a.outbox, &err) != OK ||
         escrow_new(conf, a.db, &a.escrow, &err) != OK ||
-        converge_new(conf, a.db, &a.converge, &err) != OK ||
-        digester_start(conf, &a.digester, &err) != OK) {
+        converge_new(conf, a.db, &a.converge, &err) != OK || chores_start(&a, &err) != OK) {
         log_err(LOG_LEVEL_ERROR, "agent.start", &err);
+        for (size_t i = 0; i < NCHORES; i++)
+            chore_stop(&a.chores[i]);
         converge_free(&a.converge);
         escrow_free(&a.escrow);
         outbox_free(&a.outbox);

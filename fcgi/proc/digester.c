@@ -6,14 +6,9 @@
 #include "command/digest.h"
 #include "store/search.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define IDLE_MS 250
-#define PAUSE_MIN_MS 250 /* after a failure; doubled up to PAUSE_MAX_MS */
-#define PAUSE_MAX_MS 5000
 /* Devices that talk now come first: until it is this far behind, it works a quarter of the time. */
 #define HURRY_US (30 * SECOND_US)
 #define REST_MIN_MS 50
@@ -21,28 +16,28 @@
 #define SEARCH_TOGETHER 64 /* devices whose words are renewed in one turn */
 #define TELL_US MINUTE_US  /* how often a log line says what was done */
 
-struct digester {
+struct digesting {
     struct db *db;
-    pthread_t thread;
-    _Atomic int64_t until;
-    atomic_bool stop;
-    /* the thread's own */
     struct digest_place place;
     int64_t told_at;
     size_t read; /* reports since then */
-    int pause_ms;
 };
 
-/* Short sleeps, so that the end of the agent does not wait. */
-static void rest(struct digester *d, int ms)
+static void *digester_open(const struct conf *conf, struct db *db, struct err *err)
 {
-    for (; ms > 0 && !atomic_load(&d->stop); ms -= 50) {
-        struct timespec t = {.tv_nsec = 50 * 1000000L};
-        nanosleep(&t, NULL);
+    struct digesting *d = calloc(1, sizeof *d);
+
+    (void)conf;
+    if (d == NULL) {
+        err_set(err, ERROR, "out of memory");
+        return NULL;
     }
+    d->db = db;
+    d->told_at = clock_mono();
+    return d;
 }
 
-static void tell(struct digester *d, size_t done)
+static void tell(struct digesting *d, size_t done)
 {
     int64_t now = clock_mono();
 
@@ -56,88 +51,37 @@ static void tell(struct digester *d, size_t done)
 }
 
 /* After a turn that began then. The words that devices are found by are never in a hurry. */
-static void give_way(struct digester *d, int64_t begun, bool reports)
+static int give_way(const struct digesting *d, int64_t begun, bool reports)
 {
     int64_t ms = 3 * (clock_mono() - begun) / 1000;
 
-    if (!reports || clock_now() - d->place.oldest_at < HURRY_US)
-        rest(d, ms < REST_MIN_MS ? REST_MIN_MS : ms > REST_MAX_MS ? REST_MAX_MS : (int)ms);
+    if (reports && clock_now() - d->place.oldest_at >= HURRY_US)
+        return 0;
+    return ms < REST_MIN_MS ? REST_MIN_MS : ms > REST_MAX_MS ? REST_MAX_MS : (int)ms;
 }
 
-static void turn(struct digester *d)
+static enum outcome digester_turn(void *work, int64_t until, int *rest_ms, struct err *err)
 {
-    struct err err = {0};
-    size_t done = 0, found = 0;
+    struct digesting *d = work;
     int64_t begun = clock_mono();
+    size_t done = 0, found = 0;
+    enum outcome o = digest_turn(d->db, &d->place, &done, err);
 
-    enum outcome o = digest_turn(d->db, &d->place, &done, &err);
+    (void)until;
     if (o == OK)
-        o = search_turn(d->db, SEARCH_TOGETHER, &found, &err);
-    if (o != OK) {
-        if (d->pause_ms == 0)
-            log_err(LOG_LEVEL_ERROR, "agent.digest", &err);
-        d->pause_ms = d->pause_ms ? d->pause_ms * 2 : PAUSE_MIN_MS;
-        if (d->pause_ms > PAUSE_MAX_MS)
-            d->pause_ms = PAUSE_MAX_MS;
-        rest(d, d->pause_ms);
-        return;
-    }
-    d->pause_ms = 0;
+        o = search_turn(d->db, SEARCH_TOGETHER, &found, err);
+    if (o != OK)
+        return o;
     tell(d, done);
-    if (done + found == 0)
-        rest(d, IDLE_MS);
-    else
-        give_way(d, begun, done > 0);
+    *rest_ms = done + found == 0 ? IDLE_MS : give_way(d, begun, done > 0);
+    return OK;
 }
 
-static void *run(void *arg)
+static void digester_idle(void *work)
 {
-    struct digester *d = arg;
+    struct digesting *d = work;
 
-    d->told_at = clock_mono();
-    while (!atomic_load(&d->stop)) {
-        if (clock_mono() < atomic_load(&d->until))
-            turn(d);
-        else {
-            d->place = (struct digest_place){0}; /* another agent may work meanwhile */
-            rest(d, IDLE_MS);
-        }
-    }
-    return NULL;
+    d->place = (struct digest_place){0};
 }
 
-enum outcome digester_start(const struct conf *conf, struct digester **out, struct err *err)
-{
-    struct digester *d = calloc(1, sizeof *d);
-    enum outcome o;
-
-    *out = NULL;
-    if (d == NULL)
-        return err_set(err, ERROR, "out of memory");
-    o = db_new(conf, DB_AGENT, &d->db, err);
-    if (o == OK && pthread_create(&d->thread, NULL, run, d) != 0)
-        o = err_set(err, ERROR, "no thread for reports can be made");
-    if (o == OK) {
-        *out = d;
-        return OK;
-    }
-    db_free(&d->db);
-    free(d);
-    return o;
-}
-
-void digester_work_until(struct digester *d, int64_t mono)
-{
-    atomic_store(&d->until, mono);
-}
-
-void digester_stop(struct digester **d)
-{
-    if (*d == NULL)
-        return;
-    atomic_store(&(*d)->stop, true);
-    pthread_join((*d)->thread, NULL);
-    db_free(&(*d)->db);
-    free(*d);
-    *d = NULL;
-}
+const struct chore_kind digester = {"digest", digester_open, digester_turn, digester_idle, free};

@@ -13,17 +13,19 @@
 #include "route/gate.h"
 #include "store/batch.h"
 #include "store/db.h"
+#include "store/event.h"
 #include "store/setting.h"
 #include "store/trust.h"
 #include "wire/sign.h"
 
-#define REFRESH_S 2 /* a CA or a setting that was changed counts after this long at most */
+#define REFRESH_S 2 /* what was changed (a CA, a setting, a webhook) counts after so long */
 #define RETRY_S 1   /* while there is no set at all */
 #define FIRST_WAIT_S 2
 #define STOP_WAIT_S 1
 
 struct process {
     struct app app;
+    struct event_wants events;
     pthread_t refresher;
     bool has_refresher;
     pthread_mutex_t lock;
@@ -39,21 +41,32 @@ static struct timespec later(int seconds)
     return t;
 }
 
+/* Each by itself, as what fails for one (the signer is away) is no reason to keep the others; the
+ * first failure is told. */
+static enum outcome refresh_all(struct process *p, struct db *db, struct err *err)
+{
+    struct err more = {.outcome = OK};
+    enum outcome o = p->app.trust ? trust_set_refresh(p->app.trust, db, err) : OK;
+    enum outcome next = settings_refresh(p->app.settings, db, NULL, o == OK ? err : &more);
+    o = o != OK ? o : next;
+    if (p->app.events)
+        next = event_wants_read(db, p->app.events, o == OK ? err : &more);
+    return o != OK ? o : next;
+}
+
 /* Refreshes once; logs a failure, and its end, once each. */
 static void refresh(struct process *p, bool *failing)
 {
     struct db *db = NULL;
     struct err err = {.outcome = OK};
     enum outcome o = db_pool_take(p->app.pool, &db, &err);
-    if (o == OK && p->app.trust)
-        o = trust_set_refresh(p->app.trust, db, &err);
     if (o == OK)
-        o = settings_refresh(p->app.settings, db, NULL, &err);
+        o = refresh_all(p, db, &err);
     db_pool_give(p->app.pool, &db);
     if (o != OK && !*failing)
         log_err(LOG_LEVEL_WARNING, "refresh", &err);
     if (o == OK && *failing)
-        log_msg(LOG_LEVEL_INFO, "refresh", "trusted CAs and settings were read again");
+        log_msg(LOG_LEVEL_INFO, "refresh", "trusted CAs, settings and webhooks were read again");
     *failing = o != OK;
 }
 
@@ -110,6 +123,7 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
     pthread_cond_init(&p->changed, &attr);
     pthread_condattr_destroy(&attr);
     p->app.conf = conf;
+    p->app.events = mdm ? &p->events : NULL;
     sign_client_setup(conf->run_dir, mdm ? SIGN_MDM : SIGN_CONSOLE);
     enum outcome o =
         db_pool_new(conf, mdm ? DB_MDM : DB_CONSOLE, (size_t)pool->threads + 1, &p->app.pool, err);

@@ -133,6 +133,8 @@ static const struct {
 } secrets[] = {{"BootstrapToken", MDM, false, LIM_SECRET},
                {"UnlockToken", MDM, true, LIM_SECRET},
                {"PushKey", AGENT, false, LIM_SECRET},
+               {"WebhookSecret", AGENT, false, LIM_SECRET},
+               {"EventPayload", AGENT, false, LIM_PROFILE},
                {"EscrowKey", AGENT, false, LIM_SECRET},
                {"ScepChallenge", MDM | AGENT, false, LIM_SECRET},
                {"RemovalPassword", MDM | AGENT, false, LIM_SECRET},

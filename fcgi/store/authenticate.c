@@ -208,6 +208,8 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     /* held up on its way until the TokenUpdate that followed its twin was done: nothing is new */
     if (!x->cert_moves_ && x->unit.now <= val_or_0(&dev[D_TOKEN_AT]))
         x->unit.writes = false;
+    if (x->unit.writes)
+        unit_tell(&x->unit, x->id_, 0);
 }
 
 static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "store/event.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -180,6 +181,30 @@ static size_t kind_run(struct unit **u, size_t n)
     return i;
 }
 
+static bool has_event(const struct unit *u)
+{
+    return u->event != NULL && u->tells_;
+}
+
+/* The events of all of them, whatever their kinds, in one statement. */
+static enum outcome write_events(struct db *db, const struct work *w, struct err *err)
+{
+    struct event event[LIM_BATCH];
+    const struct event *list[LIM_BATCH];
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        if (!has_event(w->u[i]))
+            continue;
+        event[n] = *w->u[i]->event;
+        event[n].enrollment_id = w->u[i]->enrollment_id_;
+        event[n].tally_life_id = w->u[i]->tally_life_id_;
+        list[n] = &event[n];
+        n++;
+    }
+    return n > 0 ? event_add(db, list, n, err) : OK;
+}
+
 static enum outcome write_all(struct db *db, void *arg, struct err *err)
 {
     struct work *w = arg;
@@ -194,7 +219,7 @@ static enum outcome write_all(struct db *db, void *arg, struct err *err)
         if (any)
             o = w->u[i]->kind->write(db, w->u + i, k, w->scratch, err);
     }
-    return o;
+    return o == OK ? write_events(db, w, err) : o;
 }
 
 /* One attempt at all of them: reads, then, where something is to be written, one transaction. */
@@ -207,14 +232,14 @@ static enum outcome attempt(struct db *db, struct work *w, struct err *err)
     for (size_t i = 0; i < w->n; i++) {
         w->u[i]->outcome = OK;
         w->u[i]->err.msg[0] = '\0';
-        w->u[i]->writes = false;
+        w->u[i]->writes = w->u[i]->tells_ = false;
     }
     for (size_t i = 0, k; o == OK && i < w->n; i += k) {
         k = kind_run(w->u + i, w->n - i);
         o = w->u[i]->kind->prepare(db, w->u + i, k, w->scratch, err);
     }
     for (size_t i = 0; i < w->n; i++)
-        writes = writes || w->u[i]->writes;
+        writes = writes || w->u[i]->writes || has_event(w->u[i]);
     if (o == OK && writes)
         o = db_unit(db, write_all, w, err);
     return o;
@@ -274,6 +299,13 @@ void unit_init(struct unit *u, const struct unit_kind *kind, struct arena *arena
     *u = (struct unit){.kind = kind, .arena = arena, .now = now};
     if (sha256 != NULL)
         memcpy(&u->key, sha256, sizeof(u->key));
+}
+
+void unit_tell(struct unit *u, int64_t enrollment_id, int64_t tally_life_id)
+{
+    u->tells_ = true;
+    u->enrollment_id_ = enrollment_id;
+    u->tally_life_id_ = tally_life_id;
 }
 
 enum outcome unit_do(struct db *db, struct unit *u)

@@ -12,6 +12,7 @@
 
 #include "store/db.h"
 
+struct event;
 struct unit;
 
 /* How units of one kind are done, n at a time (1 <= n <= LIM_BATCH), sorted by key, no key twice.
@@ -36,18 +37,26 @@ struct unit {
     struct arena *arena; /* results are put here: the requester's own, idle while it waits */
     int64_t now;         /* clock_now() of the request */
     bool writes;
+    const struct event *event; /* to be told of (store/event.h) if the message is a known
+                                * enrollment's: see unit_tell(); NULL: nobody wants it */
     enum outcome outcome;
     struct err err;
     /* private to batch.c */
     struct unit *next_;
     void *wait_;
     int state_;
+    bool tells_;
+    int64_t enrollment_id_, tally_life_id_;
 };
 
 /* Makes a unit that has nothing but its head. sha256: the certificate of the device, which keeps
  * its messages out of each other's batch; NULL: none. */
 void unit_init(struct unit *u, const struct unit_kind *kind, struct arena *arena, int64_t now,
                const uint8_t *sha256);
+
+/* For a kind's prepare: the message is taken from this enrollment, so its event, if there is one,
+ * is written in the same transaction. tally_life_id: the life whose TokenUpdate it is; else 0. */
+void unit_tell(struct unit *u, int64_t enrollment_id, int64_t tally_life_id);
 
 struct batch;
 

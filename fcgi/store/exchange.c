@@ -206,6 +206,7 @@ static void settle(struct exchange *x, struct db *db, struct arena *a)
     if (x->unit.outcome != OK || x->who.verdict != WHO_GOOD)
         return;
     x->unit.writes = x->status != REPORT_IDLE || x->next_command_ != 0;
+    unit_tell(&x->unit, x->who.id, 0);
     if (x->unit.now - x->who.last_seen_at > SEEN_EVERY)
         batch_touch(x->who.id, x->unit.now);
 }

@@ -99,9 +99,18 @@ struct check_out {
     const uint8_t *sha256;
     const struct ident *id;
     int64_t now;
+    struct event *event;
     struct arena *a;
     struct who *who;
 };
+
+static enum outcome check_out_tell(struct db *db, const struct check_out *x, struct err *err)
+{
+    if (x->event == NULL)
+        return OK;
+    x->event->enrollment_id = x->who->device_id;
+    return event_add(db, (const struct event *const *)&x->event, 1, err);
+}
 
 static enum outcome check_out_unit(struct db *db, void *arg, struct err *err)
 {
@@ -117,22 +126,26 @@ static enum outcome check_out_unit(struct db *db, void *arg, struct err *err)
     id = val_int(x->who->device_id);
     if (x->who->verdict == WHO_PENDING) {
         o = life_over(db, x->who->cert_life_id, x->now, why, err);
-        return o == OK ? db_exec(db, &PENDING_GONE, &id, 1, NULL, err) : o;
+        if (o == OK)
+            o = db_exec(db, &PENDING_GONE, &id, 1, NULL, err);
+        return o == OK ? check_out_tell(db, x, err) : o;
     }
     if (x->who->verdict != WHO_GOOD)
         return OK;
     if ((o = life_over(db, x->who->device_life_id, x->now, why, err)) != OK ||
         (o = db_exec(db, &CHECKED_OUT, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
         (o = leave_cancel_queue(db, x->who->device_id, INT64_MAX, x->now, why, err)) != OK ||
-        (o = leave_users(db, x->who->device_id, INT64_MAX, x->now, why, err)) != OK)
+        (o = leave_users(db, x->who->device_id, INT64_MAX, x->now, why, err)) != OK ||
+        (o = db_exec(db, &UNPUSH, &id, 1, NULL, err)) != OK)
         return o;
-    return db_exec(db, &UNPUSH, &id, 1, NULL, err);
+    return check_out_tell(db, x, err);
 }
 
 enum outcome leave_check_out(struct db *db, const uint8_t sha256[32], const struct ident *id,
-                             int64_t now, struct arena *a, struct who *out, struct err *err)
+                             int64_t now, struct event *event, struct arena *a, struct who *out,
+                             struct err *err)
 {
-    struct check_out x = {sha256, id, now, a, out};
+    struct check_out x = {sha256, id, now, event, a, out};
     enum outcome o = db_unit(db, check_out_unit, &x, err);
 
     if (o == OK && out->verdict == WHO_UNBOUND)

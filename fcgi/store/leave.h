@@ -3,6 +3,7 @@
 #define DROVER_STORE_LEAVE_H
 
 #include "store/db.h"
+#include "store/event.h"
 #include "store/who.h"
 
 /* Inside a unit of work: closes the open commands of a channel that were queued before `before`
@@ -16,9 +17,10 @@ enum outcome leave_users(struct db *db, int64_t device_id, int64_t before, int64
 
 /* CheckOut: the device's current life is over (or, when the identity is the pending life's, that
  * one), its queue and its users' are cancelled, nothing is pushed any more. Changes nothing for
- * an identity of an earlier life, or said twice. *out tells who it was. */
+ * an identity of an earlier life, or said twice. *out tells who it was. event: to be told when it
+ * changes something (store/event.h); NULL: nobody wants it. */
 enum outcome leave_check_out(struct db *db, const uint8_t sha256[32], const struct ident *id,
-                             int64_t now, struct arena *a, struct who *out,
+                             int64_t now, struct event *event, struct arena *a, struct who *out,
                              struct err *err) MUST_USE;
 
 /* A named person or rule ends an enrollment: its next message is answered 401. by: an audit actor.

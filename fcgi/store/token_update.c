@@ -145,6 +145,7 @@ static void decide(struct token_update *x)
     if (x->new_life_)
         x->life_ = id_new();
     x->accepted = x->unit.writes = true;
+    unit_tell(&x->unit, x->id_, x->life_);
     if (x->unit.now - w->last_seen_at > MINUTE_US)
         batch_touch(x->id_, x->unit.now);
 }

@@ -5,6 +5,7 @@
  */
 #include "wire/https.h"
 #include "base/clock.h"
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -24,6 +25,7 @@
 #define CORKED_MAX 4     /* HTTP/2 connections whose writes are gathered */
 #define SPARE_MAX 512    /* finished easy handles kept for the next requests */
 #define SPARE_BODY 65536 /* a larger body buffer is freed */
+#define CUT_MAX 65536    /* octets past the wanted ones that are read, to keep the connection */
 
 struct job {
     CURL *easy;
@@ -32,8 +34,11 @@ struct job {
     https_done_fn *done;
     void *arg;
     struct buf body;
-    bool too_long, http2_only;
-    char error[CURL_ERROR_SIZE];
+    bool too_long, http2_only, cut, refused;
+    size_t past; /* octets that were let go */
+    bool (*admit)(void *arg, const char *address);
+    void *admit_arg;
+    char error[CURL_ERROR_SIZE], refusal[INET6_ADDRSTRLEN + 64];
 };
 
 struct https {
@@ -180,6 +185,12 @@ static void job_give(struct https *h, struct job *j)
 static size_t body_write(char *p, size_t size, size_t n, void *arg)
 {
     struct job *j = arg;
+    if (j->cut) {
+        size_t room = j->body.max - j->body.len, take = size * n < room ? size * n : room;
+        buf_add(&j->body, p, take);
+        j->past += size * n - take;
+        return j->past <= CUT_MAX ? size * n : 0;
+    }
     buf_add(&j->body, p, size * n);
     j->too_long = buf_failed(&j->body);
     return j->too_long ? 0 : size * n;
@@ -196,6 +207,24 @@ static int socket_setup(void *arg, curl_socket_t fd, curlsocktype purpose)
     if (h && h->ncorked < CORKED_MAX && setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0)
         h->corked[h->ncorked++] = fd;
     return CURL_SOCKOPT_OK;
+}
+
+/* Opens a socket to an address that may be connected to. */
+static curl_socket_t socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct job *j = arg;
+    char text[INET6_ADDRSTRLEN] = "";
+    (void)purpose;
+    if (to->family == AF_INET)
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&to->addr)->sin_addr, text, sizeof text);
+    else if (to->family == AF_INET6)
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&to->addr)->sin6_addr, text, sizeof text);
+    if (!j->admit(j->admit_arg, text)) {
+        j->refused = true;
+        snprintf(j->refusal, sizeof j->refusal, "%s is an address that is not connected to", text);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 static int socket_close(void *arg, curl_socket_t fd)
@@ -302,6 +331,10 @@ static bool job_set(struct https *h, struct job *j, const struct https_request *
     SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
     SET(CURLOPT_SOCKOPTFUNCTION, socket_setup);
     SET(CURLOPT_SOCKOPTDATA, r->http2_only ? h : NULL);
+    if (r->admit) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, socket_open);
+        SET(CURLOPT_OPENSOCKETDATA, j);
+    }
     SET(CURLOPT_CLOSESOCKETFUNCTION, socket_close);
     SET(CURLOPT_CLOSESOCKETDATA, h);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -319,7 +352,11 @@ enum outcome https_send(struct https *h, const struct https_request *r, https_do
         return err_set(err, ERROR, "https: out of memory");
     j->done = done;
     j->arg = r->arg;
-    j->too_long = false;
+    j->too_long = j->refused = false;
+    j->cut = r->answer_cut;
+    j->past = 0;
+    j->admit = r->admit;
+    j->admit_arg = r->admit_arg;
     j->http2_only = r->http2_only;
     j->error[0] = '\0';
     buf_clear(&j->body);
@@ -383,6 +420,14 @@ static enum outcome outcome_of(const struct job *j, CURLcode c)
     }
 }
 
+/* An answer that was cut is one all the same; a refused address is no fault of the network. */
+static enum outcome judge(const struct job *j, CURLcode *c)
+{
+    if (*c == CURLE_WRITE_ERROR && j->cut && j->past > CUT_MAX)
+        *c = CURLE_OK;
+    return *c != CURLE_OK && j->refused ? DENIED : outcome_of(j, *c);
+}
+
 static const char *expiry_get(CURL *easy)
 {
     static const char name[] = "Expire date:";
@@ -399,8 +444,9 @@ static const char *expiry_get(CURL *easy)
 static void job_finish(struct https *h, struct job *j, CURLcode c)
 {
     struct https_answer a = {
-        .outcome = outcome_of(j, c), .header = header_get, .priv_ = j, .arg = j->arg};
+        .outcome = judge(j, &c), .header = header_get, .priv_ = j, .arg = j->arg};
     long status = 0, version = 0;
+    curl_off_t again = 0;
     if (c == CURLE_OK && j->http2_only) {
         /* a server that offers HTTP/1.1 alone makes libcurl forget what it was told */
         curl_easy_getinfo(j->easy, CURLINFO_HTTP_VERSION, &version);
@@ -414,9 +460,12 @@ static void job_finish(struct https *h, struct job *j, CURLcode c)
         a.status = (int)status;
         a.body = buf_bytes(&j->body);
         a.expiry = expiry_get(j->easy);
+        if (curl_easy_getinfo(j->easy, CURLINFO_RETRY_AFTER, &again) == CURLE_OK)
+            a.retry_after_s = again;
     } else {
-        a.error = j->too_long ? "the answer is longer than allowed"
-                              : (*j->error ? j->error : curl_easy_strerror(c));
+        a.error = a.outcome == DENIED && j->refused ? j->refusal
+                  : j->too_long                     ? "the answer is longer than allowed"
+                                : (*j->error ? j->error : curl_easy_strerror(c));
     }
     curl_multi_remove_handle(h->multi, j->easy);
     if (j->prev)

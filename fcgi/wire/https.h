@@ -28,21 +28,28 @@ struct https_request {
     struct bytes body;           /* kept by reference until done */
     const struct https_tls *tls; /* kept by reference */
     int64_t timeout_ms;
-    size_t answer_max; /* octets of body kept; more fails the request */
-    bool http2_only;   /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
-    bool tell_expiry;  /* fill expiry in the answer */
+    size_t answer_max; /* octets of body kept; more fails the request, */
+    bool answer_cut;   /* unless its beginning is all that is wanted */
+    /* Which addresses may be connected to: called with each numeric one, after the name was looked
+     * up; NULL: all. A connection that stands is used again. */
+    bool (*admit)(void *arg, const char *address);
+    void *admit_arg;
+    bool http2_only;  /* https: many streams, HTTP/2 without asking; no HTTP/1.1 */
+    bool tell_expiry; /* fill expiry in the answer */
     void *arg;
 };
 
 struct https_answer {
     enum outcome outcome; /* OK: an answer came, whatever its status; UNAVAILABLE: no connection,
-                           * time-out, reset; DENIED: TLS failed (a certificate, theirs or ours);
+                           * time-out, reset; DENIED: TLS failed (a certificate, theirs or ours),
+                           * or admit() said no;
                            * INVALID: a body longer than answer_max, a malformed URL */
     int status;
-    struct bytes body;  /* valid inside the callback */
-    const char *error;  /* libcurl's words when not OK */
-    const char *expiry; /* when the server's certificate ends, "Nov 22 04:02:00 2027 GMT"; NULL
-                         * unless asked for */
+    struct bytes body;     /* valid inside the callback */
+    const char *error;     /* libcurl's words when not OK */
+    int64_t retry_after_s; /* what Retry-After says, in either of its forms; 0: nothing */
+    const char *expiry;    /* when the server's certificate ends, "Nov 22 04:02:00 2027 GMT"; NULL
+                            * unless asked for */
     /* The value of a response header, NULL when absent; valid inside the callback. */
     const char *(*header)(const struct https_answer *a, const char *name);
     void *priv_;

@@ -67,9 +67,10 @@ enum outcome sign_scep_reply(struct arena *a, const struct scep_reply *reply, st
 enum outcome sign_profile(struct arena *a, struct bytes profile, struct bytes *der,
                           struct err *err) MUST_USE;
 /* Opens a sealed secret; it was sealed with the label "PURPOSE:OWNER". purpose decides who may:
- * "BootstrapToken" and "RedemptionCode" the mdm role, "PushKey" and "EscrowKey" the agent,
- * "ScepChallenge" and "RemovalPassword" both, "LibraryFile" all but the agent, "LibraryDraft" the
- * console; "UnlockToken" the mdm role with the ticket that was made for the command (see
+ * "BootstrapToken" and "RedemptionCode" the mdm role, "PushKey", "EscrowKey", "WebhookSecret" and
+ * "EventPayload" (a device's message for webhooks that ask for secrets) the agent, "ScepChallenge"
+ * and "RemovalPassword" both, "LibraryFile" all but the agent, "LibraryDraft" the console;
+ * "UnlockToken" the mdm role with the ticket that was made for the command (see
  * proc/signer_ticket.c) and that command's CommandUUID. Other purposes take an empty ticket and "".
  * NOT_FOUND: no such ticket, ended or expired. The answer is the caller's to wipe (buf_wipe). */
 enum outcome sign_unseal(const char *purpose, const char *owner, struct bytes sealed,

@@ -162,7 +162,7 @@ static void check_out(struct speaker *s, int cert)
     struct who who;
     struct err e;
     enum outcome o =
-        leave_check_out(s->db, s->d->cert[cert], &s->d->id, clock_now(), s->a, &who, &e);
+        leave_check_out(s->db, s->d->cert[cert], &s->d->id, clock_now(), NULL, s->a, &who, &e);
 
     if (o != OK)
         fault("CheckOut", o, &e);

@@ -533,11 +533,11 @@ static void left_and_restored(void **state)
     struct token_update t;
 
     (void)state;
-    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), NULL, arena, &who, &err), err);
     assert_int_equal(who.verdict, WHO_GOOD);
     assert_int_equal(state_of(a), QUEUE_CANCELLED);
     assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_LEFT);
-    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), NULL, arena, &who, &err), err);
     assert_int_equal(who.verdict, WHO_LEFT);
     t = token_update_with(&d, "", arena);
     assert_true(t.accepted);
@@ -718,7 +718,8 @@ static void token_update_overtaken(void **state)
     assert_int_equal(say(&sold, REPORT_IDLE, NULL).who.verdict, WHO_ENDED);
 
     x = token_update_read(&left);
-    assert_ok(leave_check_out(db, left.cert, id_of(&left), clock_now(), arena, &who, &err), err);
+    assert_ok(leave_check_out(db, left.cert, id_of(&left), clock_now(), NULL, arena, &who, &err),
+              err);
     assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
     assert_int_equal(say(&left, REPORT_IDLE, NULL).who.verdict, WHO_LEFT);
 
@@ -839,7 +840,7 @@ static void same_identity_again(void **state)
     assert_next(say(&d, REPORT_IDLE, NULL), b);
 
     /* after a CheckOut it is a new enrolment, not a restored backup */
-    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), arena, &who, &err), err);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), NULL, arena, &who, &err), err);
     assert_int_equal(authenticate(&d), WHO_GOOD);
     token_update_init(&x, arena, clock_now(), d.cert, id_of(&d));
     x.topic = TOPIC;

@@ -568,6 +568,10 @@ static void the_grants_of_this_program(void **state)
         {DB_AGENT, {.name = "18", .text = "SELECT csr_sealed FROM scep_request"}, false},
         {DB_MDM, {.name = "21", .text = "SELECT sealed FROM redemption_code"}, true},
         {DB_AGENT, {.name = "16", .text = "SELECT token_sha256 FROM session"}, false},
+        {DB_MDM, {.name = "21", .text = "SELECT secret FROM webhook"}, false},
+        {DB_MDM, {.name = "22", .text = "SELECT raw FROM webhook_event"}, false},
+        {DB_CONSOLE, {.name = "23", .text = "SELECT sealed FROM webhook_event"}, false},
+        {DB_AGENT, {.name = "24", .text = "SELECT secret FROM webhook"}, true},
     };
     static const struct sql writes[] = {
         {.name = "w1", .text = "DELETE FROM audit"},
