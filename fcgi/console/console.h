@@ -11,6 +11,8 @@
 
 #define CONSOLE_COOKIE "__Host-drover"
 #define LIM_BODY_COMMAND (4u * LIM_MB) /* a form that holds a command */
+/* A profile as a file or as text, percent-encoded then, with the form's other fields. */
+#define LIM_BODY_PROFILE (3u * LIM_PROFILE)
 
 struct console;
 
@@ -39,6 +41,12 @@ handler_fn console_unknown, console_unknown_post;     /* unknown.c */
 handler_fn console_invitations, console_invite;       /* invitations.c */
 handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
+handler_fn console_profiles, console_profiles_post;   /* profiles.c */
+handler_fn console_profiles_csv;                      /* profiles.c */
+handler_fn console_profile, console_profile_compare;  /* profile.c */
+handler_fn console_profile_post;                      /* profile_change.c */
+handler_fn console_profile_file;                      /* profile_change.c */
+handler_fn console_draft, console_draft_post;         /* draft.c */
 handler_fn console_audit;                             /* audit.c */
 handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */

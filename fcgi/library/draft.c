@@ -40,6 +40,24 @@ static enum outcome head_read(struct arena *a, struct draft *d, struct bytes fil
     return d->identifier != NULL && d->name != NULL ? OK : err_set(err, ERROR, "out of memory");
 }
 
+/* The item that has the file's identifier already, if there is one. */
+static enum outcome item_find(struct db *db, struct arena *a, struct draft *d, struct err *err)
+{
+    struct library_version *newest;
+    struct library_item i;
+    size_t n;
+    enum outcome o = NOT_FOUND;
+
+    for (int kind = LIBRARY_PROFILE; o == NOT_FOUND && kind <= LIBRARY_PROVISIONING; kind++)
+        o = library_find(db, kind, d->identifier, a, &i, err);
+    if (o != OK)
+        return o == NOT_FOUND ? OK : o;
+    o = library_versions(db, i.id, 0, 1, a, &newest, &n, err);
+    d->item_id = i.id;
+    d->base = o == OK && n > 0 ? newest[0].number : 0;
+    return o;
+}
+
 enum outcome profile_draft_new(struct db *db, const struct conf *conf, struct arena *a,
                                struct draft *d, struct bytes file, const char *actor, int64_t now,
                                struct err *err)
@@ -48,6 +66,8 @@ enum outcome profile_draft_new(struct db *db, const struct conf *conf, struct ar
     enum outcome o = head_read(a, d, file, err);
 
     d->id = id_new();
+    if (o == OK && d->item_id == 0)
+        o = item_find(db, a, d, err);
     if (o == OK)
         o = profile_seal(conf, a, file, PURPOSE, d->id, &sealed, err);
     return o == OK ? draft_add(db, d, sealed, actor, now, err) : o;

@@ -9,7 +9,8 @@
 #include "library/profiles.h"
 #include "store/draft.h"
 
-/* Begins a draft with a file; d: item_id, base, name ("": what the profile calls itself). The file
+/* Begins a draft with a file; d: item_id (0: the item of the file's identifier, where there is one,
+ * otherwise a new one), base, name ("": what the profile calls itself). The file
  * may hold faults, but must be a property list, in a signature or not: INVALID otherwise. */
 enum outcome profile_draft_new(struct db *db, const struct conf *conf, struct arena *a,
                                struct draft *d, struct bytes file, const char *actor, int64_t now,

@@ -22,6 +22,7 @@
 
 #define BOTH (PROGRAM_MDM | PROGRAM_CONSOLE)
 #define FORM "application/x-www-form-urlencoded"
+#define FORM_OR_FILE FORM " multipart/form-data"
 
 const struct route routes[] = {
     /* programs, methods, path, gate, handler, body_max, types, scope */
@@ -272,6 +273,21 @@ const struct route routes[] = {
      LIM_BODY_FORM, FORM, "assist"},
     {PROGRAM_CONSOLE, METHOD_POST, "/device/push", GATE_CONSOLE, console_push, LIM_BODY_FORM, FORM,
      "assist"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/profiles", GATE_CONSOLE, console_profiles, 0, NULL, "view"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/profiles", GATE_CONSOLE, console_profiles_post,
+     LIM_BODY_PROFILE, FORM_OR_FILE, "operate"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/profiles.csv", GATE_CONSOLE, console_profiles_csv, 0, NULL,
+     "view"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/profile", GATE_CONSOLE, console_profile, 0, NULL, "view"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/profile", GATE_CONSOLE, console_profile_post, LIM_BODY_PROFILE,
+     FORM_OR_FILE, "operate"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/profile/compare", GATE_CONSOLE, console_profile_compare, 0,
+     NULL, "view"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/profile/file", GATE_CONSOLE, console_profile_file,
+     LIM_BODY_FORM, FORM, "operate"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/draft", GATE_CONSOLE, console_draft, 0, NULL, "operate"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/draft", GATE_CONSOLE, console_draft_post, LIM_BODY_FORM, FORM,
+     "operate"},
     {PROGRAM_CONSOLE, METHOD_GET, "/approvals", GATE_CONSOLE, console_approvals, 0, NULL,
      "operate"},
     {PROGRAM_CONSOLE, METHOD_POST, "/approvals", GATE_CONSOLE, console_approvals_post,

@@ -29,6 +29,15 @@ export function fill() {
   REPLACE INTO software (id, identifier, version, short_version, name, seen_at) VALUES (5, ${quoted("com.evil.<b>")}, '1', '1.0', ${quoted(EVIL)}, ${now});
   REPLACE INTO inv_app (enrollment_id, software_id) VALUES (77, 5);
   REPLACE INTO inv_event (id, enrollment_id, at, area, happened, subject, was, became) VALUES (91, 77, ${now}, 1, 2, ${quoted(EVIL)}, ${quoted("<i>17")}, '18');
+  REPLACE INTO library_item (id, kind, identifier, name, version, created_at, created_by, changed_at, changed_by) VALUES
+    (60, 1, ${quoted("org.evil.<b>\"'")}, ${quoted(EVIL)}, 1, ${now}, ${quoted(EVIL.slice(0, 100))}, ${now}, ${quoted("<b>ann")});
+  REPLACE INTO library_version (id, item_id, number, uuid, sha256, size, content, signed_by, types, platforms, details, created_at, created_by) VALUES
+    (60, 60, 1, ${quoted("<i>U")}, REPEAT('x', 32), 5, 'x', ${quoted(EVIL)}, ${quoted("<b>type")}, 62, ${quoted(JSON.stringify({ description: EVIL,
+      organization: EVIL, warnings: [{ path: EVIL, text: EVIL }] }))}, ${now}, ${quoted(EVIL.slice(0, 100))});
+  REPLACE INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, changed_at) VALUES
+    (77, 60, 1, 1, 4, ${now * 2}, ${quoted(EVIL)}, ${now});
+  REPLACE INTO profile_draft (id, item_id, name, identifier, content, size, created_at, created_by, changed_at, changed_by) VALUES
+    (61, 60, ${quoted(EVIL)}, ${quoted(EVIL)}, 'x', 1, ${now}, 'ann', ${now}, ${quoted(EVIL.slice(0, 100))});
   REPLACE INTO unknown_device (id, ident, cert_sha256, subject, last_message, first_seen_at, last_seen_at)
     VALUES (7, ${quoted(ID)}, REPEAT('x', 32), ${quoted(EVIL)}, ${quoted("<Idle>")}, ${now}, ${now});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
@@ -44,6 +53,8 @@ export const PAGES = {
   history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
+  profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
+  "profile-settings": "/profile?id=60&tab=settings",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
 };
 // Every form: its address and fields that would do something.
@@ -54,4 +65,6 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
+  ["/profiles", { what: "new", name: "evil" }], ["/profile", { id: "60", what: "delete", why: "x", sure: "yes" }], ["/profile", { id: "60", what: "retry" }],
+  ["/profile/file", { id: "60" }], ["/draft", { id: "61", what: "discard" }],
   ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];

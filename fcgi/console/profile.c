@@ -1,0 +1,435 @@
+/* profile.c: one profile: what it holds, the devices that are to have it, its versions, and how it
+ * is delivered. */
+#include "console/profile_page.h"
+
+#include "base/limits.h"
+#include "library/variables.h"
+#include "store/assignment.h"
+#include "store/group.h"
+#include "store/wanted.h"
+
+#include "base/clock.h"
+
+#define VERSIONS 100
+
+static const char *const TABS[] = {"contents", "devices", "versions", "settings"};
+
+static void tabs(struct page *p, const struct library_item *i, const char *chosen)
+{
+    struct value *list = value_set_list(p->root, "tabs");
+    for (size_t k = 0; k < sizeof TABS / sizeof *TABS; k++) {
+        struct value *v = value_append_dict(list);
+        const char *key = arena_fmt(p->a, "profile_tab_%s", TABS[k]);
+        value_set_text(v, "link", page_link(p, profile_link(p, "/profile", i->id), "tab", TABS[k]));
+        value_set_text(v, "text", key ? page_text(p, key) : NULL);
+        value_set_bool(v, "chosen", strcmp(TABS[k], chosen) == 0);
+        if (strcmp(TABS[k], chosen) == 0)
+            value_set_bool(p->root, arena_fmt(p->a, "tab_%s", chosen), true);
+    }
+}
+
+/* ---- what it holds ---- */
+
+static void variables(struct page *p, unsigned bits)
+{
+    struct value *list = value_set_list(p->root, "variables");
+    for (size_t k = 0; variable_name(k); k++) {
+        if (!(bits & (1u << k)))
+            continue;
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "name", arena_fmt(p->a, "%%%s%%", variable_name(k)));
+        value_set_text(v, "about", variable_about(k));
+    }
+    value_set_bool(p->root, "some_variables", bits != 0);
+}
+
+/* The warnings that were noted when the version came. */
+static void warnings(struct page *p, js details)
+{
+    js list = js_get(details, "warnings");
+    struct findings *f = arena_alloc(p->a, sizeof *f);
+    for (size_t i = 0; f && i < js_size(list) && f->n < FINDINGS_MAX; i++) {
+        const char *path = js_get_str(js_at(list, i), "path");
+        const char *text = js_get_str(js_at(list, i), "text");
+        path = arena_strdup(p->a, path ? path : "");
+        text = arena_strdup(p->a, text ? text : "");
+        if (path && text)
+            f->list[f->n++] = (struct finding){false, path, text};
+        f->warnings++;
+    }
+    if (f)
+        profile_findings(p, p->root, f);
+}
+
+static void details(struct page *p, const struct library_version *v)
+{
+    static const char *const keys[] = {"description", "organization", "scope", "team", "app_id"};
+    struct err ignored = {.outcome = OK};
+    js root = NULL;
+    if (js_parse(bytes_str(v->details), &root, &ignored) != OK)
+        return;
+    struct value *list = value_set_list(p->root, "details");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = js_get_str(root, keys[i]);
+        const char *key = arena_fmt(p->a, "profile_%s", keys[i]);
+        if (!text || !*text || !key)
+            continue;
+        struct value *d = value_append_dict(list);
+        value_set_text(d, "name", page_text(p, key));
+        value_set_text(d, "text", arena_strdup(p->a, text));
+    }
+    bool locked = false;
+    js_get_bool(root, "removal_disallowed", &locked);
+    value_set_bool(p->root, "locked", locked);
+    warnings(p, root);
+    js_free(&root);
+}
+
+static void contents_tab(struct page *p, const struct library_item *i)
+{
+    struct buf file = BUF_INIT(LIM_PROFILE);
+    details(p, &i->current);
+    variables(p, i->current.variables);
+    value_set_text(p->root, "platforms", profile_platforms(p, i->current.platforms));
+    value_set_text(p->root, "signed_by", i->current.signed_by);
+    value_set_text(p->root, "size", page_size(p, i->current.size));
+    value_set_text(p->root, "uuid", i->current.uuid);
+    page_time(p, p->root, "expires", i->current.expires_at);
+    page_time(p, p->root, "made", i->current.created_at);
+    value_set_text(p->root, "made_by", i->current.created_by);
+    if (i->kind == LIBRARY_PROFILE && (profile_content(p->db, p->a, i, 0, &file, &p->err) != OK ||
+                                       profile_contents(p, p->root, buf_bytes(&file)) != OK))
+        value_set_text(p->root, "contents_bad", arena_strdup(p->a, p->err.msg));
+    buf_wipe(&file);
+}
+
+/* ---- its devices ---- */
+
+static const char *state_link(struct page *p, const struct library_item *i, const char *state)
+{
+    const char *link = page_link(p, profile_link(p, "/profile", i->id), "tab", "devices");
+    return state ? page_link(p, link, "state", state) : link;
+}
+
+static enum outcome counts(struct page *p, const struct library_item *i, int chosen)
+{
+    int64_t n[WANTED__MAX];
+    enum outcome o = wanted_counts(p->db, i->id, p->a, n, &p->err);
+    struct value *list = value_set_list(p->root, "states");
+    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
+        if (n[s] == 0 && s != chosen)
+            continue;
+        struct value *v = value_append_dict(list);
+        page_state(p, v, "wanted", wanted_state_name(s));
+        value_set_int(v, "count", n[s]);
+        value_set_text(v, "link", state_link(p, i, wanted_state_name(s)));
+        value_set_bool(v, "chosen", s == chosen);
+    }
+    value_set_text(p->root, "all_link", state_link(p, i, NULL));
+    value_set_bool(p->root, "one_state", chosen != 0);
+    value_set_bool(p->root, "some_failed", o == OK && n[WANTED_FAILED] + n[WANTED_REFUSED] > 0);
+    return o;
+}
+
+static void device_row(struct page *p, struct value *list, const struct wanted_row *x)
+{
+    struct value *v = value_append_dict(list);
+    value_set_text(v, "ident", x->ident);
+    value_set_text(v, "device",
+                   *x->device_name ? x->device_name
+                   : *x->serial    ? x->serial
+                                   : x->ident);
+    value_set_text(v, "link", page_link(p, "/device", "id", x->ident));
+    page_state(p, v, "wanted", wanted_state_name(x->state));
+    value_set_int(v, "version", x->version);
+    value_set_text(v, "installed",
+                   x->installed_version ? arena_fmt(p->a, "%d", x->installed_version) : "");
+    value_set_int(v, "attempts", x->attempts);
+    value_set_text(v, "reason", x->reason);
+    value_set_bool(v, "to_go", !x->wanted && x->state != WANTED_REMOVED);
+    value_set_bool(v, "again", x->state == WANTED_FAILED || x->state == WANTED_REFUSED);
+    value_set_text(v, "command_link",
+                   *x->command_uuid ? page_link(p, page_link(p, "/device/command", "id", x->ident),
+                                                "uuid", x->command_uuid)
+                                    : NULL);
+    page_time(p, v, "changed", x->changed_at);
+    page_time(p, v, "due", x->state == WANTED_FAILED || x->state == WANTED_PENDING ? x->due_at : 0);
+}
+
+static enum outcome assignments(struct page *p, const struct library_item *i)
+{
+    struct assignment *x;
+    struct device_group *g;
+    size_t n, k = 0;
+    enum outcome o = assignment_list(p->db, 0, i->id, 0, LIM_PAGE, p->a, &x, &n, &p->err);
+    if (o == OK)
+        o = group_list(p->db, 0, LIM_PAGE, p->a, &g, &k, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "assigned");
+    for (size_t m = 0; m < n; m++) {
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "group", x[m].group);
+        value_set_text(v, "id", arena_fmt(p->a, "%lld", (long long)x[m].group_id));
+        value_set_text(v, "by", x[m].created_by);
+        page_time(p, v, "since", x[m].created_at);
+    }
+    struct value *groups = value_set_list(p->root, "groups");
+    bool some = false;
+    for (size_t m = 0; m < k; m++) {
+        bool has = false;
+        for (size_t j = 0; j < n && !has; j++)
+            has = x[j].group_id == g[m].id;
+        if (has)
+            continue;
+        some = true;
+        profile_option(groups, arena_fmt(p->a, "%lld", (long long)g[m].id), g[m].name, false);
+    }
+    value_set_bool(p->root, "some_groups", some);
+    value_set_bool(p->root, "no_group_at_all", k == 0);
+    value_set_bool(p->root, "some_assigned", n > 0);
+    return OK;
+}
+
+static enum outcome rollout(struct page *p, const struct library_item *i)
+{
+    struct rollout r;
+    enum outcome o = rollout_get(p->db, i->id, i->version, p->a, &r, &p->err);
+    if (o == OK && r.halted_at) {
+        struct value *v = value_set_dict(p->root, "halted");
+        value_set_text(v, "why", r.halted_why);
+        page_time(p, v, "at", r.halted_at);
+    }
+    return o;
+}
+
+static enum outcome devices_tab(struct page *p, const struct library_item *i)
+{
+    const char *word = p->req->method == METHOD_POST ? NULL : req_query(p->req, "state");
+    int state = word ? wanted_state_read(word) : 0;
+    int64_t after = page_number(req_query(p->req, "after"));
+    struct wanted_row *x;
+    size_t n;
+    enum outcome o = counts(p, i, state);
+    if (o == OK)
+        o = wanted_of_item(p->db, i->id, state, after, PAGE_ROWS, p->a, &x, &n, &p->err);
+    if (o == OK)
+        o = assignments(p, i);
+    if (o == OK)
+        o = rollout(p, i);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "devices");
+    for (size_t k = 0; k < n; k++)
+        device_row(p, list, &x[k]);
+    value_set_bool(p->root, "some_devices", n > 0);
+    if (n == PAGE_ROWS)
+        value_set_text(p->root, "next",
+                       page_link(p, state_link(p, i, state ? word : NULL), "after",
+                                 arena_fmt(p->a, "%lld", (long long)x[n - 1].enrollment_id)));
+    return OK;
+}
+
+/* ---- its versions ---- */
+
+static const char *compare_link(struct page *p, const struct library_item *i, int from, int to)
+{
+    const char *link = profile_link(p, "/profile/compare", i->id);
+    link = page_link(p, link, "from", arena_fmt(p->a, "%d", from));
+    return page_link(p, link, "to", arena_fmt(p->a, "%d", to));
+}
+
+static enum outcome versions_tab(struct page *p, const struct library_item *i)
+{
+    struct library_version *v;
+    struct draft *d;
+    size_t n, k = 0;
+    int64_t before = page_number(req_query(p->req, "before"));
+    enum outcome o = library_versions(p->db, i->id, before > INT32_MAX ? 0 : (int)before, VERSIONS,
+                                      p->a, &v, &n, &p->err);
+    if (o == OK)
+        o = draft_list(p->db, i->id, PAGE_ROWS, p->a, &d, &k, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "versions");
+    for (size_t m = 0; m < n; m++) {
+        struct value *x = value_append_dict(list);
+        value_set_int(x, "number", v[m].number);
+        value_set_bool(x, "is_current", v[m].number == i->version);
+        value_set_bool(x, "is_newer", v[m].number > i->version);
+        value_set_text(x, "by", v[m].created_by);
+        value_set_text(x, "size", page_size(p, v[m].size));
+        value_set_text(x, "signed_by", v[m].signed_by);
+        page_time(p, x, "made", v[m].created_at);
+        value_set_text(x, "compare",
+                       i->kind == LIBRARY_PROFILE && v[m].number > 1
+                           ? compare_link(p, i, v[m].number - 1, v[m].number)
+                           : NULL);
+        value_set_text(x, "compare_current",
+                       i->kind == LIBRARY_PROFILE && v[m].number != i->version
+                           ? compare_link(p, i, i->version, v[m].number)
+                           : NULL);
+    }
+    struct value *drafts = value_set_list(p->root, "drafts");
+    for (size_t m = 0; m < k; m++) {
+        struct value *x = value_append_dict(drafts);
+        value_set_text(x, "link", profile_link(p, "/draft", d[m].id));
+        value_set_int(x, "base", d[m].base);
+        value_set_text(x, "by", d[m].changed_by);
+        page_time(p, x, "changed", d[m].changed_at);
+    }
+    value_set_bool(p->root, "some_drafts", k > 0);
+    if (n == VERSIONS)
+        value_set_text(
+            p->root, "next",
+            page_link(p, page_link(p, profile_link(p, "/profile", i->id), "tab", "versions"),
+                      "before", arena_fmt(p->a, "%d", v[n - 1].number)));
+    return OK;
+}
+
+/* ---- how it is delivered ---- */
+
+struct setting {
+    const char *name, *stored;
+};
+
+/* What the form gives where it was refused; otherwise what is stored. */
+static const char *setting(struct page *p, bool refused, struct setting s, struct value *differs)
+{
+    const char *given = refused ? page_field(p, s.name) : s.stored;
+    if (strcmp(given, s.stored) == 0)
+        return s.stored;
+    struct value *v = value_append_dict(differs);
+    const char *key = arena_fmt(p->a, "profile_%s", s.name);
+    value_set_text(v, "name", key ? page_text(p, key) : NULL);
+    value_set_text(v, "stored", *s.stored ? s.stored : "–");
+    value_set_text(v, "given", *given ? given : "–");
+    return given;
+}
+
+static enum outcome settings_tab(struct page *p, const struct library_item *i)
+{
+    struct library_item *all;
+    size_t n;
+    enum outcome o = library_list(p->db, 0, NULL, 0, LIM_PAGE, p->a, &all, &n, &p->err);
+    if (o != OK)
+        return o;
+    bool refused = strcmp(page_field(p, "what"), "settings") == 0;
+    struct value *after = value_set_list(p->root, "after"),
+                 *signing = value_set_list(p->root, "signing"),
+                 *differs = value_set_list(p->root, "differs");
+    const char *id = i->after_id ? arena_fmt(p->a, "%lld", (long long)i->after_id) : "";
+    const char *waits = setting(p, refused, (struct setting){"after", id}, differs);
+    profile_option(after, "", page_text(p, "profile_after_none"), !*waits);
+    for (size_t k = 0; k < n; k++) {
+        id = arena_fmt(p->a, "%lld", (long long)all[k].id);
+        if (all[k].id != i->id && id)
+            profile_option(after, id, all[k].name, strcmp(id, waits) == 0);
+    }
+    const char *by = profile_signing_name(i->signing);
+    if (i->kind == LIBRARY_PROFILE)
+        by = setting(p, refused, (struct setting){"signing", by}, differs);
+    for (int s = LIBRARY_AS_UPLOADED; s <= LIBRARY_UNSIGNED; s++) {
+        const char *key = arena_fmt(p->a, "profile_signing_%s", profile_signing_name(s));
+        profile_option(signing, profile_signing_name(s), key ? page_text(p, key) : "",
+                       strcmp(profile_signing_name(s), by) == 0);
+    }
+    const struct setting rest[] = {{"name", i->name},
+                                   {"encrypt", i->encrypt ? "yes" : ""},
+                                   {"after_passcode", i->after_passcode ? "yes" : ""},
+                                   {"wave_first", arena_fmt(p->a, "%d", i->wave_first)},
+                                   {"halt_percent", arena_fmt(p->a, "%d", i->halt_percent)}};
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
+        if (rest[k].stored && (i->kind == LIBRARY_PROFILE || k != 1))
+            value_set_text(p->root, arena_fmt(p->a, "set_%s", rest[k].name),
+                           setting(p, refused, rest[k], differs));
+    value_set_bool(p->root, "some_differ", refused);
+    value_set_text(p->root, "changed_at", arena_fmt(p->a, "%lld", (long long)i->changed_at));
+    value_set_text(p->root, "changed_by", i->changed_by);
+    page_time(p, p->root, "changed", i->changed_at);
+    return OK;
+}
+
+/* ---- the page ---- */
+
+void profile_head(struct page *p, const struct library_item *i)
+{
+    value_set_text(p->root, "id", arena_fmt(p->a, "%lld", (long long)i->id));
+    value_set_text(p->root, "self_id", arena_fmt(p->a, "%lld", (long long)i->id));
+    value_set_text(p->root, "name", i->name);
+    value_set_text(p->root, "title", i->name);
+    value_set_text(p->root, "identifier", i->identifier);
+    value_set_text(p->root, "self", profile_link(p, "/profile", i->id));
+    value_set_int(p->root, "current", i->version);
+    value_set_bool(p->root, "is_profile", i->kind == LIBRARY_PROFILE);
+}
+
+void profile_show(struct page *p, const struct library_item *i, const char *tab, int status)
+{
+    enum outcome o = OK;
+    profile_head(p, i);
+    tabs(p, i, tab);
+    if (strcmp(tab, "devices") == 0)
+        o = devices_tab(p, i);
+    else if (strcmp(tab, "versions") == 0)
+        o = versions_tab(p, i);
+    else if (strcmp(tab, "settings") == 0)
+        o = settings_tab(p, i);
+    else
+        contents_tab(p, i);
+    if (o == OK)
+        page_show(p, status, "profile");
+    else
+        page_fail(p);
+}
+
+void console_profile(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp)
+{
+    struct page p;
+    const char *asked = req_query(req, "tab"), *tab = TABS[0];
+    if (!page_open(&p, app, req, caller, resp, "profiles"))
+        return;
+    for (size_t i = 0; asked && i < sizeof TABS / sizeof *TABS; i++)
+        if (strcmp(TABS[i], asked) == 0)
+            tab = TABS[i];
+    struct library_item *i = profile_item(&p, page_number(req_query(req, "id")));
+    if (i)
+        profile_show(&p, i, tab, 200);
+    else
+        page_fail(&p);
+}
+
+static int version_asked(struct page *p, const char *name)
+{
+    int64_t n = page_number(req_query(p->req, name));
+    return n > INT32_MAX ? INT32_MAX : (int)n;
+}
+
+void console_profile_compare(struct app *app, struct req *req, const struct caller *caller,
+                             struct resp *resp)
+{
+    struct page p;
+    struct buf from = BUF_INIT(LIM_PROFILE), to = BUF_INIT(LIM_PROFILE);
+    if (!page_open(&p, app, req, caller, resp, "profiles"))
+        return;
+    struct library_item *i = profile_item(&p, page_number(req_query(req, "id")));
+    int x = version_asked(&p, "from"), y = version_asked(&p, "to");
+    enum outcome o = i ? OK : p.err.outcome;
+    if (o == OK)
+        o = profile_content(p.db, p.a, i, x, &from, &p.err);
+    if (o == OK)
+        o = profile_content(p.db, p.a, i, y, &to, &p.err);
+    if (o == OK)
+        o = profile_changes(&p, p.root, buf_bytes(&from), buf_bytes(&to));
+    buf_wipe(&from);
+    buf_wipe(&to);
+    if (o != OK) {
+        page_fail(&p);
+        return;
+    }
+    profile_head(&p, i);
+    value_set_int(p.root, "from", x ? x : i->version);
+    value_set_int(p.root, "to", y ? y : i->version);
+    page_show(&p, 200, "profilecompare");
+}

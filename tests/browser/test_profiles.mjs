@@ -1,0 +1,210 @@
+// test_profiles.mjs: profiles in the console: uploaded, published, assigned, compared, rolled back and
+// deleted, with and without JavaScript; to simulated devices that really install them.
+import assert from "node:assert/strict";
+import { EVIL, accessible, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
+
+const xml = (s) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const clip = (id, label, more = "") => `<dict><key>PayloadType</key><string>com.apple.webClip.managed</string>
+  <key>PayloadIdentifier</key><string>org.example.${id}.clip</string><key>PayloadUUID</key><string>${id}-CLIP</string>
+  <key>PayloadVersion</key><integer>1</integer><key>URL</key><string>https://example.org/</string>
+  <key>Label</key><string>${xml(label)}</string>${more}</dict>`;
+const file = (id, payloads, more = "", name = EVIL) => ({ name: "x.mobileconfig", mimeType: "application/octet-stream",
+  buffer: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?><plist version="1.0"><dict><key>PayloadType</key>
+  <string>Configuration</string><key>PayloadVersion</key><integer>1</integer><key>PayloadIdentifier</key>
+  <string>org.example.${id}</string><key>PayloadUUID</key><string>${id}-UUID</string><key>PayloadDisplayName</key>
+  <string>${xml(name)}</string>${more}<key>PayloadContent</key><array>${payloads}</array></dict></plist>`) });
+const tag = Date.now().toString(36), one = "one" + tag; // a site may be used again
+const good = (p) => p.locator("[role=status]").textContent();
+const bad = (p) => p.locator("[role=alert]").textContent();
+
+async function api(c, method, path, data) {
+  const auth = "Basic " + Buffer.from(`${site.api_user}:${site.api_key}`).toString("base64");
+  const r = await c.request.fetch(site.api_url + path, { method, data, headers: { Authorization: auth } });
+  assert.ok(r.ok(), `${method} ${path}: ${r.status()} ${await r.text()}`);
+  return r.json();
+}
+
+// The page again and again until it says so: devices and the agent take their time.
+async function until(p, url, body) {
+  for (let end = Date.now() + 40000; ;) {
+    await p.goto(url);
+    if (await body(p)) return;
+    if (Date.now() > end) assert.fail(`${url}: ` + (await p.locator("main").textContent()).slice(0, 600));
+    await p.waitForTimeout(300);
+  }
+}
+
+const c = await context({ viewport: { width: 1280, height: 860 } });
+const plain = await context({ javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+let p = await signIn(c, "/profiles"), q = await signIn(plain, "/profiles");
+const group = (await api(c, "POST", "/api/v1/groups", { name: `All ${tag} ${EVIL}`, filter: { fact: "platform", is: "iOS" } })).id;
+let profile;
+
+async function upload(page, f, at = "/profiles") {
+  await page.goto(at);
+  await page.setInputFiles("#file", f);
+  await page.getByRole("button", { name: "Upload and check" }).click();
+}
+
+await test("profiles: an empty list says what to do, and a search that finds nothing says so", async () => {
+  await accessible(p, "profiles");
+  await p.goto("/profiles?q=no-such-profile");
+  assert.match(await p.locator("main").textContent(), /No profile fits/);
+});
+
+await test("profiles: uploaded without JavaScript, shown as text, published", async () => {
+  await upload(q, file(one, clip(one, EVIL)));
+  assert.match(q.url(), /\/draft\?id=/);
+  assert.equal((await q.locator("h1").textContent()).includes("<script>window.pwned=1"), true);
+  assert.match(await q.locator("main").textContent(), /Web clip/);
+  await q.screenshot({ path: screens + "/draft-phone.png", fullPage: true });
+  await p.goto(q.url());
+  await accessible(p, "draft");
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+  await p.screenshot({ path: screens + "/draft.png", fullPage: true });
+  await q.getByRole("button", { name: "Publish" }).click();
+  assert.match(await good(q), /Published/);
+  profile = new URL(q.url()).pathname + "?id=" + new URL(q.url()).searchParams.get("id");
+});
+
+await test("profiles: assigned after a look at whom it reaches, and installed", async () => {
+  await q.goto(profile + "&tab=devices");
+  await q.locator("#group").selectOption({ value: group });
+  await until(q, profile + "&tab=devices", async () => {
+    await q.locator("#group").selectOption({ value: group });
+    await q.getByRole("button", { name: "Show what changes" }).click();
+    return (await q.locator(".count").count()) && Number(await q.locator(".count").textContent()) >= 1;
+  });
+  assert.match(await q.locator("h1").textContent(), /Assign .*<script>/);
+  await q.screenshot({ path: screens + "/profile-assign.png", fullPage: true });
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /assigned/);
+  await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
+  await accessible(p, "profile devices");
+  await p.screenshot({ path: screens + "/profile-devices.png", fullPage: true });
+  for (const tab of ["contents", "versions", "settings"]) {
+    await p.goto(profile + "&tab=" + tab);
+    await accessible(p, "profile " + tab);
+    assert.equal(await p.evaluate(() => window.pwned), undefined);
+    await p.screenshot({ path: `${screens}/profile-${tab}.png`, fullPage: true });
+  }
+  await until(p, "/profiles?q=org.example." + one, async () => (await p.locator("tbody td.num").nth(1).textContent()) >= "1");
+  await p.screenshot({ path: screens + "/profiles.png", fullPage: true });
+  const csv = await (await c.request.get("/profiles.csv?q=org.example." + one)).text();
+  assert.match(csv, /^id,kind,name,identifier,version,installed,/);
+  assert.equal(csv.trim().split("\r\n").length, 2);
+});
+
+await test("profiles: a new version shows what changes; two people at once lose nothing", async () => {
+  await upload(p, file(one, clip(one, "Second", "<key>Secret</key><string>hidden-1</string>")), profile + "&tab=versions");
+  const mine = p.url();
+  assert.match(await p.locator("main").textContent(), /Second/);
+  assert.doesNotMatch(await p.content(), /hidden-1/);
+  assert.ok(Number(await p.locator(".count").textContent()) >= 1);
+  await accessible(p, "draft with changes");
+  await p.screenshot({ path: screens + "/draft-changes.png", fullPage: true });
+  await upload(q, file(one, clip(one, "Third")), profile + "&tab=versions");
+  await q.getByRole("button", { name: "Publish" }).click();
+  assert.match(await good(q), /Published/);
+  // the page was loaded before: the draft is still there, and both changes are shown
+  await p.getByRole("button", { name: "Publish" }).click();
+  assert.match(await bad(p), /version 2 was stored meanwhile/);
+  assert.match(await p.locator("[aria-labelledby=theirs]").textContent(), /Third/);
+  assert.match(await p.locator("[aria-labelledby=changes]").textContent(), /Second/);
+  await accessible(p, "draft that is behind");
+  await p.screenshot({ path: screens + "/draft-behind.png", fullPage: true });
+  await p.goto(mine);
+  await p.getByRole("button", { name: "Publish over version 2" }).click();
+  assert.match(await good(p), /Published/);
+  await until(p, profile + "&tab=devices&state=installed", async () =>
+    (await p.locator("tbody tr").count()) >= 1 && (await p.locator("tbody td.num:nth-of-type(3)").allTextContents()).every((t) => t === "3"));
+});
+
+await test("profiles: rolled back after a look, compared, and the devices follow", async () => {
+  await p.goto(profile + "&tab=versions");
+  await p.getByRole("link", { name: "with the one before 3" }).click();
+  assert.match(await p.locator("main").textContent(), /Third[\s\S]*Second/);
+  await accessible(p, "comparison");
+  await p.screenshot({ path: screens + "/profile-compare.png", fullPage: true });
+  await q.goto(profile + "&tab=versions");
+  await q.getByRole("button", { name: "Use this version 1" }).click();
+  assert.match(await q.locator("h1").textContent(), /Use version 1 instead of 3/);
+  assert.ok(Number(await q.locator(".count").textContent()) >= 1);
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /in force/);
+  await until(p, profile + "&tab=devices&state=installed", async () =>
+    (await p.locator("tbody tr").count()) >= 1 && (await p.locator("tbody td.num:nth-of-type(3)").allTextContents()).every((t) => t === "1"));
+});
+
+await test("profiles: settings, and what somebody else stored meanwhile", async () => {
+  await p.goto(profile + "&tab=settings");
+  await q.goto(profile + "&tab=settings");
+  await p.getByLabel("First wave").fill("7");
+  await p.getByRole("button", { name: "Save" }).click();
+  assert.match(await good(p), /stored/);
+  await q.getByLabel("Name").fill("Clip");
+  await q.getByRole("button", { name: "Save" }).click();
+  assert.match(await bad(q), /somebody else/);
+  assert.equal(await q.getByLabel("Name").inputValue(), "Clip");
+  assert.match(await q.locator("[aria-labelledby=differ]").textContent(), /First wave70/);
+  await q.screenshot({ path: screens + "/profile-differ.png", fullPage: true });
+  await q.getByLabel("First wave").fill("7");
+  await q.getByRole("button", { name: "Save" }).click();
+  assert.match(await good(q), /stored/);
+  await p.goto(profile);
+  assert.match(await p.locator("h1").textContent(), /^Clip/);
+});
+
+await test("profiles: what is none is refused, and what is too long", async () => {
+  await upload(p, { name: "x.png", mimeType: "image/png", buffer: Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2]) });
+  assert.match(await bad(p), /property list/);
+  await upload(p, { name: "x", mimeType: "text/plain", buffer: Buffer.alloc(0) });
+  assert.ok(await bad(p));
+  await upload(p, file("five", "", "<key>X</key><string>" + "x".repeat(5 << 20) + "</string>"));
+  assert.match(await bad(p), /4194304 octets/);
+  await upload(p, { name: "x", mimeType: "text/plain", buffer: Buffer.alloc(13 << 20, 120) });
+  assert.match(await p.locator("main").textContent(), /too long: 13.0 MB/);
+  await p.goto("/profiles");
+  await p.locator("#upload ~ form").evaluate((f) => { f.querySelector("#file").required = false; });
+  await p.getByRole("button", { name: "Upload and check" }).click();
+  assert.match(await bad(p), /Choose a file/);
+  // a profile with faults becomes a draft that cannot be published
+  await upload(p, file("faulty", clip("faulty", "x") + clip("faulty", "y")));
+  assert.match(await p.locator(".findings").textContent(), /each must have its own/);
+  assert.equal(await p.getByRole("button", { name: "Publish" }).count(), 0);
+  await accessible(p, "draft with faults");
+  await p.screenshot({ path: screens + "/draft-faulty.png", fullPage: true });
+  await p.getByRole("button", { name: "Discard the draft" }).click();
+  assert.match(await good(p), /discarded/);
+});
+
+await test("profiles: taken away and deleted, with a reason; the file only with a proof", async () => {
+  const get = await p.goto(profile).then(() => p.locator("form[action='/profile/file'] input[name=csrf]").inputValue());
+  const got = await c.request.post("/profile/file", { form: { csrf: get, id: new URL(p.url()).searchParams.get("id"), version: "3" } });
+  assert.match(got.headers()["content-disposition"], /attachment/);
+  assert.match(await got.text(), /hidden-1/);
+  assert.match(sql("SELECT subject FROM audit WHERE action = 'library.read' ORDER BY id DESC LIMIT 1"), new RegExp("org.example." + one));
+  sql("UPDATE session SET fresh_at = 1");
+  const asked = await c.request.post("/profile/file", { form: { csrf: get, id: new URL(p.url()).searchParams.get("id") } });
+  assert.equal(asked.status(), 403);
+  assert.doesNotMatch(await asked.text(), /hidden-1|<plist/);
+  await q.goto(profile + "&tab=devices");
+  await q.getByRole("button", { name: /Take away/ }).click();
+  await q.getByLabel("Reason").fill("not needed");
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /taken away/);
+  await p.goto(profile + "&tab=settings");
+  await p.getByRole("button", { name: "Show what would be removed" }).click();
+  await accessible(p, "deletion");
+  await p.getByLabel("Reason").fill("gone <b>");
+  await p.getByRole("button", { name: "Do it" }).click();
+  await p.getByLabel(/password/i).fill(site.console_password);
+  await p.locator("main button").click();
+  assert.match(await good(p), /deleted/);
+  await until(p, "/profiles", async () => !(await p.content()).includes("org.example." + one));
+  assert.match(sql("SELECT detail FROM audit WHERE action = 'library.delete' ORDER BY id DESC LIMIT 1"), /gone <b>/);
+});
+
+await c.close();
+await plain.close();
+await finish();
