@@ -8,7 +8,7 @@
 
 /* The scopes that rows of route/routes.c ask for. */
 static const char *const SCOPES[] = {"read",     "command", "push",    "pushcert", "decide",
-                                     "identity", "migrate", "library", "enroll"};
+                                     "identity", "migrate", "library", "enroll",   "webhook"};
 #define SCOPES_N (sizeof SCOPES / sizeof SCOPES[0])
 
 static void show(struct page *p, int status)

@@ -47,6 +47,8 @@ handler_fn console_profile, console_profile_compare;  /* profile.c */
 handler_fn console_profile_post;                      /* profile_change.c */
 handler_fn console_profile_file;                      /* profile_change.c */
 handler_fn console_draft, console_draft_post;         /* draft.c */
+handler_fn console_webhooks, console_webhooks_post;   /* webhooks.c */
+handler_fn console_webhook, console_webhook_post;     /* webhook.c */
 handler_fn console_audit;                             /* audit.c */
 handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */

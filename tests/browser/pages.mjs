@@ -40,6 +40,12 @@ export function fill() {
     (61, 60, ${quoted(EVIL)}, ${quoted(EVIL)}, 'x', 1, ${now}, 'ann', ${now}, ${quoted(EVIL.slice(0, 100))});
   REPLACE INTO unknown_device (id, ident, cert_sha256, subject, last_message, first_seen_at, last_seen_at)
     VALUES (7, ${quoted(ID)}, REPEAT('x', 32), ${quoted(EVIL)}, ${quoted("<Idle>")}, ${now}, ${now});
+  REPLACE INTO webhook (id, name, url, wants, payload, secret, state, state_at, state_by, state_why, failing_since, failure, created_at, created_by)
+    VALUES (92, ${quoted(EVIL.slice(0, 64))}, 'https://evil.invalid/', 64, 2, 'x', 3, ${now}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)});
+  REPLACE INTO webhook_event (id, topic, at, enrollment_id, ident, kind, spread) VALUES (513, 6, ${now}, 77, ${quoted(ID)}, 1, 1);
+  REPLACE INTO webhook_delivery (webhook_id, event_id, enrollment_id, topic, state, attempts, asked_at, due_at, done_at, status, failure)
+    VALUES (92, 513, 77, 6, 3, 2, ${now}, ${now}, ${now}, 500, ${quoted(EVIL)});
+  REPLACE INTO webhook_attempt (webhook_id, event_id, at, took_us, status, failure, answer) VALUES (92, 513, ${now}, 1500, 500, ${quoted(EVIL)}, ${quoted(EVIL)});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -56,6 +62,7 @@ export const PAGES = {
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
   "profile-settings": "/profile?id=60&tab=settings",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
+  webhooks: "/webhooks", webhook: "/webhook?id=92&event=0000000000000201",
 };
 // Every form: its address and fields that would do something.
 export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
@@ -64,6 +71,8 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
+  ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],
+  ["/webhook", { webhook: "92", what: "secret", hours: "0" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
   ["/profiles", { what: "new", name: "evil" }], ["/profile", { id: "60", what: "delete", why: "x", sure: "yes" }], ["/profile", { id: "60", what: "retry" }],
   ["/profile/file", { id: "60" }], ["/draft", { id: "61", what: "discard" }],
