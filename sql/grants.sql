@@ -34,6 +34,7 @@ GRANT SELECT ON @db@.enroll_profile_version TO @mdm@;
 GRANT SELECT ON @db@.enroll_profile_item TO @mdm@;
 GRANT SELECT, INSERT ON @db@.handout TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.enroll_session TO @mdm@;
+GRANT SELECT, INSERT, UPDATE ON @db@.oauth_grant TO @mdm@;
 GRANT SELECT ON @db@.assigned_device TO @mdm@;
 GRANT SELECT ON @db@.library_item TO @mdm@;
 GRANT SELECT ON @db@.library_version TO @mdm@;

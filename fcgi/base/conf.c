@@ -223,6 +223,17 @@ const struct conf_key conf_keys[] = {
         "families of devices that are enrolled so as the organization's"},
     {"account", "profile", TEXT, AT(account_profile), "", .help =
         "name of the enrolment profile that they get; empty: that named default"},
+    {"account", "method", ENUM, AT(account_method), "web", .choices = "web oauth2", .help =
+        "how the device gets its access token when the person has logged in: web, the simple flow, "
+        "with one token for the enrolment alone, or oauth2, with tokens that are refreshed"},
+    {"account", "ongoing", BOOL, AT(account_ongoing), "no", .help =
+        "with oauth2, whether a device whose person has been blocked, has another password or has "
+        "not refreshed the token in time must have the person log in again; it is answered 401 "
+        "with the place to do so, stays enrolled, and gets no commands until then"},
+    {"account", "access_time", TIME, AT(account_access_s), "60m", 60, 86400, .help =
+        "how long an access token of OAuth 2 lives"},
+    {"account", "refresh_days", INT, AT(account_refresh_days), "90", 1, 3650, .help =
+        "days after which a refresh token that was not used is of no use"},
 
     {"invitation", "days", INT, AT(invitation_days), "7", 1, 365, .help =
         "days for which a new link of the console is good, unless its form says otherwise",

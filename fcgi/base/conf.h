@@ -118,6 +118,9 @@ struct conf {
     const char *account_user_enrollment;   /* [account] model families, space-separated */
     const char *account_device_enrollment; /* likewise */
     const char *account_profile;           /* name of the enrolment profile */
+    const char *account_method;            /* "web", "oauth2" */
+    bool account_ongoing;
+    int64_t account_access_s, account_refresh_days;
 
     const char *command_approval; /* [command] "never" or "sensitive": two persons for those */
     int64_t command_approval_hours;

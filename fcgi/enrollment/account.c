@@ -1,14 +1,17 @@
 /*
  * account.c: see account.h. Apple, "Implementing the simple authentication account-driven
- * enrollment flow". The access token is good for one thing, this server's enrolment profile in the
- * mode it was made for, and belongs to the device that shows it first. What devices send of it with
- * their later messages is not looked at: there the identity certificate says who they are.
+ * enrollment flow", and the same of OAuth 2 (oauth.c). The access token is good for this server's
+ * enrolment profile in the mode it was made for, and belongs to the device that shows it first.
+ * With later messages the identity certificate says who they are from; a token of OAuth 2 says that
+ * its person still is who logged in (http/bearer.h).
  */
 #include "enrollment/account.h"
 
 #include <stdio.h>
 
 #include "enrollment/way.h"
+#include "http/bearer.h"
+#include "store/oauth.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 
@@ -115,6 +118,14 @@ void account_discover(struct app *app, struct req *req, const struct caller *cal
 
 /* ---- the token ---- */
 
+enum outcome account_managed_check(const char *account, const char *managed_account,
+                                   struct err *err)
+{
+    return is_account(managed_account)
+               ? OK
+               : err_set(err, INVALID, "\"%.100s\" has no Managed Apple Account", account);
+}
+
 enum outcome account_token_new(struct db *db, const struct account_mode *mode, int64_t account_kind,
                                const char *account, const char *managed_account, int64_t now,
                                char token[ENROLL_SESSION_LEN + 1], struct err *err)
@@ -126,8 +137,6 @@ enum outcome account_token_new(struct db *db, const struct account_mode *mode, i
                                .mode = mode->enrollment_mode,
                                .created_at = now,
                                .expires_at = now + ACCOUNT_TOKEN_US};
-    if (!is_account(managed_account))
-        return err_set(err, INVALID, "\"%.100s\" has no Managed Apple Account", account);
     return enroll_session_new(db, &s, token, err);
 }
 
@@ -143,16 +152,52 @@ void account_redirect(struct resp *resp, const char *token)
 
 /* ---- enrolment ---- */
 
-static void ask_for_token(struct way *w, const struct account_mode *mode)
+/* The grant of an access token of OAuth 2. False: resp holds the answer. */
+static bool grant_of(struct way *w, const struct account_mode *mode, const char *token,
+                     struct oauth_grant *g)
 {
-    const char *text =
-        arena_fmt(w->req->arena, "Bearer method=\"apple-as-web\", url=\"%s" PREFIX "/%s/login\"",
-                  w->app->conf->device_url, mode->path);
-    resp_bare(w->resp, 401, "an access token is asked for");
-    if (text)
-        resp_header(w->resp, "WWW-Authenticate", text);
-    else
-        resp_bare(w->resp, 500, "out of memory");
+    struct err err = {.outcome = OK};
+    if (oauth_look(w->db, token, w->req->now, w->req->arena, g, &err) != OK) {
+        way_fault(w, &err);
+        return false;
+    }
+    if (g->state == OAUTH_GOOD && strcmp(g->mode, mode->enrollment_mode) == 0)
+        return true;
+    if (g->state == OAUTH_GOOD) {
+        err_set(&err, DENIED, "the access token is for the mode %s", g->mode);
+        way_refuse(w, 403, &err, "The sign-in was for another kind of enrolment. Begin anew.");
+    } else {
+        bearer_challenge(w->app->conf, w->req, w->resp, mode->path,
+                         g->state == OAUTH_STALE ? "the access token has run out"
+                                                 : "the access token is of no use");
+    }
+    return false;
+}
+
+static enum outcome load(struct way *w, struct err *err)
+{
+    return profile_load(w->app->conf, w->db, w->req->arena, w->app->conf->account_profile,
+                        &w->profile, err);
+}
+
+static void enrol_by_grant(struct way *w, const struct account_mode *mode, const char *token)
+{
+    struct err err = {.outcome = OK};
+    struct oauth_grant g;
+    char device[SHA256_HEX_LEN + 1];
+    if (!grant_of(w, mode, token, &g))
+        return;
+    if (load(w, &err) != OK) {
+        way_fault(w, &err);
+        return;
+    }
+    w->subject = g.account;
+    w->profile.enrollment_mode = mode->enrollment_mode;
+    w->profile.managed_account = g.managed_account;
+    struct profile_order order = {.account_kind = (enum account_kind)g.account_kind,
+                                  .account = g.account};
+    sha256_hex(w->device.signer, device);
+    way_hand_out(w, &order, &(struct way_pass){.id = g.id, .grant = true, .device = device});
 }
 
 static void enrol(struct way *w, const struct account_mode *mode, const char *token)
@@ -169,8 +214,7 @@ static void enrol(struct way *w, const struct account_mode *mode, const char *to
         return;
     }
     if (o == OK)
-        o = profile_load(w->app->conf, w->db, w->req->arena, w->app->conf->account_profile,
-                         &w->profile, &err);
+        o = load(w, &err);
     if (o != OK) {
         way_fault(w, &err);
         return;
@@ -181,7 +225,7 @@ static void enrol(struct way *w, const struct account_mode *mode, const char *to
     struct profile_order order = {.account_kind = (enum account_kind)s.account_kind,
                                   .account = s.account};
     sha256_hex(w->device.signer, device); /* a user enrolment tells no UDID */
-    way_hand_out(w, &order, s.id, device);
+    way_hand_out(w, &order, &(struct way_pass){.id = s.id, .device = device});
 }
 
 void account_handle(struct app *app, struct req *req, const struct caller *caller,
@@ -191,7 +235,7 @@ void account_handle(struct app *app, struct req *req, const struct caller *calle
         .app = app, .req = req, .resp = resp, .kind = WAY_ACCOUNT_DRIVEN, .subject = ""};
     const char *name = way_name(req, PREFIX);
     const struct account_mode *mode = name ? account_mode_find(name) : NULL;
-    const char *authorization = req_var(req, "HTTP_AUTHORIZATION");
+    const char *token = bearer_token(req);
     struct err why = {.outcome = OK};
     (void)caller;
     if (!mode) {
@@ -203,10 +247,12 @@ void account_handle(struct app *app, struct req *req, const struct caller *calle
             err_set(&why, DENIED, "%.60s is not enrolled in the mode %s", w.device.info.product,
                     mode->enrollment_mode);
             way_refuse(&w, 403, &why, "Devices of this kind cannot be enrolled so here.");
-        } else if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0) {
-            ask_for_token(&w, mode);
+        } else if (!token) {
+            bearer_challenge(app->conf, req, resp, mode->path, "an access token is asked for");
+        } else if (bearer_oauth(app->conf)) {
+            enrol_by_grant(&w, mode, token);
         } else {
-            enrol(&w, mode, authorization + 7 + strspn(authorization + 7, " "));
+            enrol(&w, mode, token);
         }
     }
     way_close(&w);

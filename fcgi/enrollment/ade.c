@@ -233,7 +233,7 @@ void ade_handle(struct app *app, struct req *req, const struct caller *caller, s
         } else if (w.profile.login != ENROLL_LOGIN_DIGEST || login(&w, &order)) {
             if (w.profile.encrypt)
                 order.recipient = w.device.signer;
-            way_hand_out(&w, &order, 0, NULL);
+            way_hand_out(&w, &order, NULL);
         }
     }
     way_close(&w);

@@ -141,7 +141,7 @@ static void give(struct visit *v, const struct enroll_session *s)
     if (o == OK && w.profile.encrypt)
         order.recipient = s->cert_der;
     if (o == OK && way_claim(&w))
-        way_hand_out(&w, &order, s->id, s->udid);
+        way_hand_out(&w, &order, &(struct way_pass){.id = s->id, .device = s->udid});
     way_close(&w);
 }
 

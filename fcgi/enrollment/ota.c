@@ -235,7 +235,7 @@ static void finish(struct way *w, struct phase *ph)
     if (o != OK)
         refuse(w, &err);
     else
-        way_hand_out(w, &order, s->id, m->udid);
+        way_hand_out(w, &order, &(struct way_pass){.id = s->id, .device = m->udid});
 }
 
 void ota_handle(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -9,6 +9,7 @@
 #include "store/assigned.h"
 #include "store/audit.h"
 #include "store/enroll_session.h"
+#include "store/oauth.h"
 
 #define AUDIT_EVERY MINUTE_US
 #define CHALLENGE_US DAY_US
@@ -125,8 +126,7 @@ enum outcome way_load(struct way *w, int64_t profile_id, struct err *err)
 struct handing {
     struct way *w;
     struct profile_order *order;
-    int64_t session;
-    const char *device;
+    const struct way_pass *pass;
     struct bytes der;
     bool refused; /* by the session */
 };
@@ -136,20 +136,21 @@ static enum outcome hand_out_unit(struct db *db, void *arg, struct err *err)
     struct handing *h = arg;
     struct way *w = h->w;
     enum outcome o = OK;
-    if (h->session)
-        o = enroll_session_use(db, h->session, h->device, w->device.info.serial, w->device.signer,
-                               WAY_SESSION_USES, err);
+    if (h->pass && h->pass->grant)
+        o = oauth_use(db, h->pass->id, h->pass->device, err);
+    else if (h->pass)
+        o = enroll_session_use(db, h->pass->id, h->pass->device, w->device.info.serial,
+                               w->device.signer, WAY_SESSION_USES, err);
     h->refused = o == DENIED;
     if (o == OK)
         o = profile_hand_out(w->app->conf, db, &w->profile, h->order, w->req->arena, &h->der, err);
     return o;
 }
 
-bool way_hand_out(struct way *w, struct profile_order *order, int64_t session,
-                  const char *session_device)
+bool way_hand_out(struct way *w, struct profile_order *order, const struct way_pass *pass)
 {
     struct err err = {.outcome = OK};
-    struct handing h = {.w = w, .order = order, .session = session, .device = session_device};
+    struct handing h = {.w = w, .order = order, .pass = pass};
     order->way = w->kind;
     order->address = w->req->remote_addr;
     order->note = handout_way_name(w->kind);

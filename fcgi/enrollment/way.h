@@ -45,12 +45,17 @@ bool way_claim(struct way *w);
 
 /* Loads w->profile: the object of that id, or with 0 the default one. */
 enum outcome way_load(struct way *w, int64_t profile_id, struct err *err) MUST_USE;
-/* Hands w->profile out to the device. order->way, address and note are filled in here. session: the
- * enroll_session.id that is used with it, at most SESSION_USES times by one device; 0: none.
- * False: resp holds the refusal. */
+/* What is used up with a profile, some times and by one device. */
+struct way_pass {
+    int64_t id;         /* enroll_session.id */
+    bool grant;         /* or oauth_grant.id */
+    const char *device; /* whose it is */
+};
+/* Hands w->profile out to the device. order->way, address and note are filled in here. pass: used
+ * with it, at most WAY_SESSION_USES times by one device; NULL: there is none. False: resp holds the
+ * refusal. */
 #define WAY_SESSION_USES 10
-bool way_hand_out(struct way *w, struct profile_order *order, int64_t session,
-                  const char *session_device);
+bool way_hand_out(struct way *w, struct profile_order *order, const struct way_pass *pass);
 
 /* The rest of the path after prefix when it is one segment of a profile's name, "" when there is
  * none, NULL when it is anything else. */

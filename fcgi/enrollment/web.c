@@ -13,10 +13,13 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "enrollment/account.h"
+#include "enrollment/oauth.h"
 #include "html/form.h"
+#include "http/bearer.h"
 #include "store/audit.h"
 #include "store/invitation.h"
 #include "store/login.h"
+#include "store/oauth.h"
 #include "wire/encode.h"
 
 #define SESSION_US (15 * MINUTE_US)
@@ -329,65 +332,109 @@ static const struct account_mode *mode_of(struct req *req)
     return word ? account_mode_find(word) : NULL;
 }
 
-/* Sends the device on with the access token of somebody who has logged in. */
-static void account_go(struct visit *v, const struct account_mode *mode, const char *managed)
+/* What the device asks for; the simple flow asks for nothing but a name to begin with. */
+struct sign_in {
+    const struct account_mode *mode;
+    struct oauth_ask ask;
+};
+
+/* Reads it and begins the visit. False: it was answered. */
+static bool sign_in_begin(struct visit *v, struct sign_in *s, struct app *app, struct req *req,
+                          struct resp *resp)
 {
-    char token[ENROLL_SESSION_LEN + 1];
-    enum outcome o =
-        account_token_new(v->db, mode, v->kind, v->account, managed, v->req->now, token, &v->err);
+    *s = (struct sign_in){.mode = mode_of(req)};
+    if (!app->enroll || !s->mode) {
+        resp_text(resp, 404, "Not found");
+        return false;
+    }
+    visit_begin(v, app, req, resp);
+    v->sign_in = true;
+    if (!bearer_oauth(app->conf)) {
+        s->ask.hint = req_query(req, "user-identifier");
+    } else if (oauth_ask_read(req, &s->ask, &v->err) != OK) {
+        visit_message(v, 400, "enrol_ask_title", "enrol_ask");
+        return false;
+    } else {
+        /* the form comes back with what was asked for */
+        value_set_text(v->root, "action", arena_fmt(v->a, "%s?%s", req->path, req->query));
+    }
+    if (!s->ask.hint || !utf8_valid(bytes_str(s->ask.hint)) ||
+        strlen(s->ask.hint) > ENROLUSER_NAME_MAX)
+        s->ask.hint = "";
+    return visit_open(v);
+}
+
+/* Sends the device on with a code or an access token of somebody who has logged in. */
+static void sign_in_go(struct visit *v, const struct sign_in *s, const char *managed)
+{
+    char secret[OAUTH_TOKEN_LEN + 1] = "";
+    bool oauth = bearer_oauth(v->app->conf);
+    enum outcome o = account_managed_check(v->account, managed, &v->err);
+    if (o == OK && oauth)
+        o = oauth_begin(v->db,
+                        &(struct oauth_person){.account_kind = v->kind,
+                                               .account = v->account,
+                                               .managed_account = managed,
+                                               .mode = s->mode->enrollment_mode},
+                        s->ask.challenge, v->req->now, secret, &v->err);
+    else if (o == OK)
+        o = account_token_new(v->db, s->mode, v->kind, v->account, managed, v->req->now, secret,
+                              &v->err);
     if (o == INVALID) {
         visit_message(v, 403, "enrol_no_account_title", "enrol_no_account");
     } else if (o != OK) {
         visit_fail(v);
     } else {
         db_pool_give(v->app->pool, &v->db);
-        account_redirect(v->resp, token);
+        if (oauth)
+            oauth_redirect(v->req, v->resp, &s->ask, secret);
+        else
+            account_redirect(v->resp, secret);
     }
-    secret_wipe(token, sizeof token);
+    secret_wipe(secret, sizeof secret);
 }
 
 void enroll_account_login(struct app *app, struct req *req, const struct caller *caller,
                           struct resp *resp)
 {
     struct visit v;
-    const struct account_mode *mode = mode_of(req);
+    struct sign_in s;
     (void)caller;
-    if (!app->enroll || !mode) {
-        resp_text(resp, 404, "Not found");
+    if (!sign_in_begin(&v, &s, app, req, resp))
         return;
-    }
-    visit_begin(&v, app, req, resp);
-    if (!visit_open(&v))
-        return;
-    if (login_is(&v, "remote_user") && who(&v) == OK)
-        account_go(&v, mode, v.account);
-    else if (login_is(&v, "no"))
-        err_set(&v.err, NOT_FOUND, "[enroll] login is no"), visit_fail(&v);
-    else
+    if (login_is(&v, "remote_user") && who(&v) == OK) {
+        sign_in_go(&v, &s, v.account);
+    } else if (login_is(&v, "local")) {
+        visit_ask_login(&v, s.ask.hint, NULL);
+        visit_show(&v, 200);
+    } else if (login_is(&v, "no")) {
+        err_set(&v.err, NOT_FOUND, "[enroll] login is no");
+        visit_fail(&v);
+    } else {
         nobody(&v, 200);
+    }
 }
 
 void enroll_account_login_post(struct app *app, struct req *req, const struct caller *caller,
                                struct resp *resp)
 {
     struct visit v;
+    struct sign_in s;
     struct enroluser user;
-    const struct account_mode *mode = mode_of(req);
     (void)caller;
-    if (!app->enroll || !mode || strcmp(app->conf->enroll_login, "local") != 0) {
+    if (strcmp(app->conf->enroll_login, "local") != 0) {
         resp_text(resp, 404, "Not found");
         return;
     }
-    visit_begin(&v, app, req, resp);
-    if (!visit_open(&v))
+    if (!sign_in_begin(&v, &s, app, req, resp))
         return;
     if (!visit_form_good(&v)) {
-        visit_ask_login(&v, "", visit_text(&v, "error_csrf"));
+        visit_ask_login(&v, s.ask.hint, visit_text(&v, "error_csrf"));
         visit_show(&v, 403);
     } else if (visit_log_in(&v, &user)) {
         v.kind = ACCOUNT_LOCAL;
         v.account = user.name;
-        account_go(&v, mode,
+        sign_in_go(&v, &s,
                    user.managed_account && user.managed_account[0] ? user.managed_account
                                                                    : user.name);
     }

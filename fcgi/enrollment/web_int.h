@@ -26,10 +26,10 @@ struct visit {
     struct err err;
     const char *set_cookie; /* the header; NULL: none */
     const char *cookie; /* the secret of its forms; of a person who has logged in, the session's */
-    bool posted;
-    const char *bad;   /* what was wrong with its form; NULL: nothing */
-    const char *token; /* of an invitation; NULL: none */
-    const char *name;  /* of the profile that is asked for; "": the default one */
+    bool posted, sign_in; /* sign_in: the page is shown by a device's settings and leads there */
+    const char *bad;      /* what was wrong with its form; NULL: nothing */
+    const char *token;    /* of an invitation; NULL: none */
+    const char *name;     /* of the profile that is asked for; "": the default one */
     enum account_kind kind;
     const char *account;    /* NULL: nobody has logged in */
     struct enrollprofile e; /* what it would get */

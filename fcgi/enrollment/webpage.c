@@ -72,7 +72,10 @@ void visit_cookie(struct visit *v, const char *value)
 /* What every answer of the page says, with the last cookie that was set. */
 static void set_headers(struct visit *v)
 {
-    resp_page_headers(v->resp);
+    if (v->sign_in)
+        resp_sign_in_headers(v->resp);
+    else
+        resp_page_headers(v->resp);
     if (v->set_cookie)
         resp_header(v->resp, "Set-Cookie", v->set_cookie);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/bearer.h"
 #include "store/audit.h"
 #include "store/unknown.h"
 #include "store/userauth.h"
@@ -84,7 +85,7 @@ bool device_message_read(struct message *m)
         device_refuse(m, 403, "the identity certificate has expired");
         return false;
     }
-    return user_allowed(m);
+    return user_allowed(m) && bearer_admit(m);
 }
 
 void device_message_free(struct message *m)

@@ -23,7 +23,8 @@ struct message {
 /* Parses the body into m (m->root is freed by device_message_free) and reads who it says it is
  * from; an expired identity is refused (but for
  * its renewal: [renewal] grace), and so is a user's message without the AuthToken that
- * [checkin] user_authenticate = digest asks for. False: resp holds the refusal (400, 403, 413). */
+ * [checkin] user_authenticate = digest asks for; bearer.h tells what becomes of an access token.
+ * False: resp holds the refusal (400, 401 with a challenge, 403, 413). */
 bool device_message_read(struct message *m);
 void device_message_free(struct message *m);
 

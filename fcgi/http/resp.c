@@ -161,15 +161,28 @@ void resp_header(struct resp *p, const char *name, const char *value)
         p->headers.len = before;
 }
 
-void resp_page_headers(struct resp *p)
+#define POLICY(form)                                                                               \
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src "        \
+    "'self'; "                                                                                     \
+    "form-action 'self'" form "; base-uri 'none'; frame-ancestors 'none'"
+
+static void page_headers(struct resp *p, const char *policy)
 {
-    resp_header(p, "Content-Security-Policy",
-                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-                "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    resp_header(p, "Content-Security-Policy", policy);
     resp_header(p, "X-Content-Type-Options", "nosniff");
     resp_header(p, "X-Frame-Options", "DENY");
     resp_header(p, "Referrer-Policy", "same-origin");
     resp_header(p, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
+}
+
+void resp_page_headers(struct resp *p)
+{
+    page_headers(p, POLICY(""));
+}
+
+void resp_sign_in_headers(struct resp *p)
+{
+    page_headers(p, POLICY(" apple-remotemanagement-user-login:"));
 }
 
 /* A path that a browser cannot take for another host: one slash, no backslash, no control. */

@@ -41,6 +41,8 @@ void resp_header(struct resp *p, const char *name, const char *value);
 /* What goes before every HTML page: a content security policy without inline script and style, no
  * frames, no sniffing, no referrer for others. */
 void resp_page_headers(struct resp *p);
+/* The same for a page whose form may lead back to the settings of the device that shows it. */
+void resp_sign_in_headers(struct resp *p);
 /* {"error": "text"} as JSON (NanoMDM's form); where p->problem is set,
  * {"type", "title", "status", "detail"} as application/problem+json (RFC 9457). */
 void resp_json_error(struct resp *p, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);

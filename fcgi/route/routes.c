@@ -11,8 +11,10 @@
 #include "console/console.h"
 #include "enrollment/account.h"
 #include "enrollment/ade.h"
+#include "enrollment/oauth.h"
 #include "enrollment/ota.h"
 #include "enrollment/enroll.h"
+#include "http/bearer.h"
 #include "push/pushcert.h"
 #include "route/health.h"
 #include "route/mdm.h"
@@ -59,6 +61,8 @@ const struct route routes[] = {
      LIM_BODY_FORM, FORM, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/account/adde/login", GATE_OPEN, enroll_account_login_post,
      LIM_BODY_FORM, FORM, NULL},
+    {PROGRAM_MDM, METHOD_POST, BEARER_TOKEN_PATH, GATE_OPEN, oauth_token, LIM_BODY_FORM, FORM,
+     NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/account/*", GATE_OPEN, account_handle, LIM_BODY_ATTESTED,
      NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},

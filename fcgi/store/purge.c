@@ -26,6 +26,7 @@ static const struct {
       0},
      3 * MONTH_US},
     {{"purge_enrolments", "DELETE FROM enroll_session WHERE expires_at " BEFORE, 0}, DAY_US},
+    {{"purge_grants", "DELETE FROM oauth_grant WHERE expires_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_idempotency", "DELETE FROM idempotency WHERE begun_at " BEFORE, 0}, DAY_US},
     {{"purge_activity", "DELETE FROM activity WHERE hour " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_drafts", "DELETE FROM profile_draft WHERE changed_at " BEFORE, 0}, MONTH_US},

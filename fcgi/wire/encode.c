@@ -32,6 +32,20 @@ void base64_add(struct buf *out, struct bytes b)
     buf_grew(out, wrote);
 }
 
+void base64url(struct bytes b, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned bits = 0, held = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        held = (held & 63) << 8 | b.p[i];
+        for (bits += 8; bits >= 6; bits -= 6)
+            *out++ = digits[held >> (bits - 6) & 63];
+    }
+    if (bits)
+        *out++ = digits[held << (6 - bits) & 63];
+    *out = '\0';
+}
+
 static int base64_value(unsigned char c)
 {
     if (c >= 'A' && c <= 'Z')

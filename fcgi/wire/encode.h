@@ -35,6 +35,9 @@ void sha1(struct bytes b, uint8_t out[SHA1_LEN]);
 void hmac_sha256(struct bytes key, struct bytes msg, uint8_t out[SHA256_LEN]);
 /* HMAC-SHA-1, for one-time passwords (RFC 4226); key and msg are not empty. */
 void hmac_sha1(struct bytes key, struct bytes msg, uint8_t out[SHA1_LEN]);
+/* Base64 with the alphabet of addresses (RFC 4648 section 5) without padding; out has room for
+ * (4 * b.n + 2) / 3 + 1. */
+void base64url(struct bytes b, char *out);
 /* Base32 (RFC 4648 section 6) without padding; out has room for (8 * b.n + 4) / 5 + 1. */
 void base32(struct bytes b, char *out);
 

@@ -329,3 +329,133 @@ class Accounts(Site):
                          % self.server.run["device_url"])
         self.assertEqual(self.post("/enroll/account/byod", body,
                                    Authorization="Bearer " + "0" * 48).status, 403)
+
+
+class OAuth(Site):
+    """Account-driven enrolment by OAuth 2, Drover being the authorization server."""
+    webs = ("lighttpd",)
+
+    REDIRECT = "apple-remotemanagement-user-login:/oauth2/redirection"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(drover.setting(cls.server, "account", method="oauth2",
+                                             ongoing="yes", access_time="60s"))
+
+    def form(self, path, **fields):
+        return self.server.request("device_url", "POST", path,
+                                   urllib.parse.urlencode(fields).encode(),
+                                   {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def authorize(self, **other):
+        query = {"response_type": "code", "client_id": "drover", "redirect_uri": self.REDIRECT,
+                 "state": "a&b=c", "login_hint": self.name, **other}
+        return "/enroll/account/byod/login?" + urllib.parse.urlencode(
+            {k: v for k, v in query.items() if v is not None})
+
+    def log_in(self, **other):
+        """A person signs in on the page; the code."""
+        path = self.authorize(**other)
+        a = self.server.request("device_url", "GET", path, headers={"Accept": "text/html"})
+        page = a.body.decode()
+        self.assertIn('value="%s"' % self.name, page)
+        self.assertIn("form-action 'self' apple-remotemanagement-user-login:",
+                      a.headers["Content-Security-Policy"])
+        csrf = page.split('name="csrf" value="')[1].split('"')[0]
+        cookie = a.headers["Set-Cookie"].split(";")[0]
+        a = self.server.request(
+            "device_url", "POST", path, urllib.parse.urlencode(
+                {"csrf": csrf, "do": "login", "name": self.name, "password": PASSWORD}).encode(),
+            {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie})
+        self.assertEqual(a.status, 308)
+        there, query = a.headers["Location"].split("?")
+        self.assertEqual(there, self.REDIRECT)
+        query = urllib.parse.parse_qs(query)
+        self.assertEqual(query["state"], ["a&b=c"])
+        return query["code"][0]
+
+    def tokens(self, code, **other):
+        return self.form("/enroll/account/token", grant_type="authorization_code", code=code,
+                         redirect_uri=self.REDIRECT, client_id="drover", **other)
+
+    def test_fleet(self):
+        """A device enrols and refreshes its token; then its person is blocked."""
+        s, name = self.server, self.name + "@example.org"
+        self.person(name)
+        ident, *row = self.fleet("oauth", 1, "--kind", "iphone", "--account", name, "--enroll-url",
+                                 s.run["device_url"], "--user-name", name, "--user-password",
+                                 PASSWORD, "--poll", "1")[0]
+        self.assertEqual(row, ["6", name, name, "4"])
+        mine = "FROM oauth_grant WHERE account='%s'" % name
+        drover.wait_for(lambda: s.count("SELECT COUNT(*) %s AND ident='%s' AND confirmed=1"
+                                        % (mine, ident)), 20)
+        before = s.sql("SELECT HEX(access_sha256) " + mine)[0][0]
+        s.sql("UPDATE oauth_grant SET access_expires_at=1 WHERE account='%s'" % name)
+        drover.wait_for(lambda: s.count("SELECT COUNT(*) %s AND HEX(access_sha256)<>'%s' AND "
+                                        "confirmed=1" % (mine, before)), 20)
+        uuid = s.enqueue(ident, "DeviceInformation", push=False, Queries=["OSVersion"])
+        drover.wait_for(lambda: s.command_state(ident, uuid) == "acknowledged", 20)
+        # nobody may go on who may not log in: no commands, and yet the device stays
+        s.ctl("users", "disable", name)
+        drover.wait_for(lambda: s.count("SELECT COUNT(*) FROM audit WHERE action="
+                                        "'account.sign_in' AND subject='%s'" % ident), 20)
+        uuid = s.enqueue(ident, "DeviceInformation", push=False)
+        seen = len(s.log_since(0))
+        drover.wait_for(lambda: [x for x in s.log_since(0)[seen:] if "device.sign_in" in x], 20)
+        self.assertEqual(s.command_state(ident, uuid), "queued")
+        self.assertEqual(s.count("SELECT COUNT(*) FROM enrollment WHERE ident='%s' AND state=2"
+                                 % ident), 1)
+
+    def test_challenge(self):
+        body = signed(self.apple.device(), UDID=None, SERIAL=None)
+        a = self.post("/enroll/account/byod", body)
+        base = self.server.run["device_url"]
+        self.assertEqual((a.status, a.headers["WWW-Authenticate"]), (
+            401, 'Bearer method="apple-oauth2", authorization-url="%s/enroll/account/byod/login", '
+            'token-url="%s/enroll/account/token", redirect-url="%s", client-id="drover", '
+            'scope="MDM"' % (base, base, self.REDIRECT)))
+        for token in ("0" * 48, "a" + "0" * 80, "%%%"):
+            a = self.post("/enroll/account/byod", body, Authorization="Bearer " + token)
+            self.assertEqual(a.status, 401)
+
+    def test_messages_without_a_token_that_is_ours_pass(self):
+        """No device is sent to sign in for want of a token, or with one that nobody knows."""
+        d = drover.Device(self.server, drover.trusted_ca().issue(), "signature").enrol()
+        for value in (None, "Bearer " + "a" + "0" * 80, "Bearer x", "Basic eDp5"):
+            headers = {"Authorization": value} if value else {}
+            a = d.send("/mdm/connect", plistlib.dumps({"Status": "Idle", **d.ids}), headers)
+            self.assertEqual(a.status, 200, value)
+
+    def test_what_is_refused(self):
+        """Redirections elsewhere, replayed codes, tokens of other modes and other devices."""
+        self.name += "@example.org"
+        self.person()
+        for bad in ({"redirect_uri": "https://evil.example.org/"}, {"redirect_uri": None},
+                    {"client_id": "other"}, {"response_type": "token"},
+                    {"code_challenge": "x" * 43}, {"code_challenge_method": "S256"},
+                    {"code_challenge": "x" * 43, "code_challenge_method": "plain"}):
+            a = self.server.request("device_url", "GET", self.authorize(**bad))
+            self.assertEqual((a.status, a.headers.get("Location")), (400, None), bad)
+        code = self.log_in()
+        for bad in ({"redirect_uri": "x:/y"}, {"client_id": "other"}, {"grant_type": "password"},
+                    {"code": ""}, {"code_verifier": "v" * 43}):
+            fields = {"grant_type": "authorization_code", "code": code,
+                      "redirect_uri": self.REDIRECT, "client_id": "drover", **bad}
+            a = self.form("/enroll/account/token", **fields)
+            self.assertEqual(a.status, 400, bad)
+            self.assertIn(a.json()["error"], ("invalid_grant", "invalid_client", "invalid_request",
+                                              "unsupported_grant_type"))
+        a = self.tokens(code)
+        self.assertEqual((a.status, a.json()["token_type"], a.json()["expires_in"]),
+                         (200, "Bearer", 60))
+        self.assertEqual(a.headers["Cache-Control"], "no-store")
+        access = "Bearer " + a.json()["access_token"]
+        one, other = (signed(self.apple.device(), UDID=None, SERIAL=None) for _ in range(2))
+        mac = signed(self.apple.device(), UDID=None, SERIAL=None, PRODUCT="Mac15,3")
+        for path, body, want in (("adde", mac, 403), ("byod", one, 200), ("byod", other, 403)):
+            a = self.post("/enroll/account/" + path, body, Authorization=access)
+            self.assertEqual(a.status, want, path)
+        self.assertEqual(self.tokens(code).json()["error"], "invalid_grant")  # and the grant ends
+        self.assertEqual(self.post("/enroll/account/byod", one, Authorization=access).status, 401)
+        self.assertNotIn(access[8:], "\n".join(self.server.log_since(0)))

@@ -161,6 +161,8 @@ void message_send(struct simdev *d, const struct identity *id, bool sign, const 
     struct buf headers = BUF_INIT(256 * LIM_KB), to = BUF_INIT(LIM_PATH);
     struct bytes none = {0};
     buf_fmt(&headers, "User-Agent: MDM/1.0\r\nContent-Type: %s\r\n", content_type);
+    if (d->oauth.access)
+        buf_fmt(&headers, "Authorization: Bearer %s\r\n", d->oauth.access);
     if (sign && !add_signature(f, id, body, &headers))
         simdev_error(d, "the message could not be signed");
     if (f->opt.proxy_header) {
@@ -235,7 +237,7 @@ bool answer_ends_enrolment(const struct httpc_result *r)
     static const char code[] = "com.apple.unrecognized.device";
     if (r->outcome != OK)
         return false;
-    return r->status == 401 ||
+    return (r->status == 401 && strncmp(r->authenticate, "Bearer ", 7) != 0) ||
            (r->status == 403 && memmem(r->body.p, r->body.n, code, sizeof code - 1));
 }
 

@@ -218,6 +218,24 @@ static bool delivered(struct simdev *d)
     return true;
 }
 
+/* Refreshed: the same message once more. Otherwise the person would be asked; the device stays. */
+static void on_refreshed(void *arg, const struct httpc_result *r)
+{
+    struct simdev *d = arg;
+    message_seen(d, d->oauth.token_url, r);
+    if (oauth_take(d, r)) {
+        send_report(d);
+        return;
+    }
+    if (r->outcome == OK && r->status == 400) {
+        d->signed_out = true;
+        simdev_error(d, "the person must sign in again");
+        end_exchange(d);
+    } else {
+        job_again(d, r->retry_after, 0);
+    }
+}
+
 static void on_answer(void *arg, const struct httpc_result *r)
 {
     struct simdev *d = arg;
@@ -226,6 +244,11 @@ static void on_answer(void *arg, const struct httpc_result *r)
     if (answer_ends_enrolment(r)) {
         simdev_leave(d, SIMDEV_GONE);
         job_done(d);
+        return;
+    }
+    if (r->outcome == OK && r->status == 401) {
+        if (d->signed_out || !oauth_refresh(d, on_refreshed))
+            end_exchange(d);
         return;
     }
     if (!c->sent_idle && c->after == AFTER_ERASED && (r->outcome != OK || r->status != 200)) {

@@ -33,6 +33,17 @@ static pl mdm_to_plist(const struct mdm_setup *m)
     return d;
 }
 
+static pl oauth_to_plist(const struct oauth *o)
+{
+    pl d = pl_new_dict();
+    pl_set_str(d, "TokenURL", o->token_url);
+    pl_set_str(d, "Client", o->client);
+    pl_set_str(d, "Access", o->access);
+    if (o->refresh)
+        pl_set_str(d, "Refresh", o->refresh);
+    return d;
+}
+
 static pl channel_to_plist(const struct channel *c)
 {
     pl d = pl_new_dict();
@@ -63,6 +74,8 @@ static pl device_to_plist(const struct simdev *d)
     set_octets(root, "Key", d->id.key, d->id.nkey);
     if (d->mdm)
         pl_set(root, "MDM", mdm_to_plist(d->mdm));
+    if (d->oauth.access)
+        pl_set(root, "OAuth", oauth_to_plist(&d->oauth));
     for (unsigned c = 0; c < d->nchannels; c++)
         pl_append(channels, channel_to_plist(&d->channel[c]));
     for (struct installed *p = d->profiles; p; p = p->next)
@@ -198,6 +211,10 @@ static void device_from_plist(struct simdev *d, pl root)
     d->id.key = get_octets(root, "Key", &d->id.nkey);
     if (pl_get(root, "MDM"))
         d->mdm = mdm_from_plist(pl_get(root, "MDM"));
+    d->oauth.token_url = get_text(pl_get(root, "OAuth"), "TokenURL");
+    d->oauth.client = get_text(pl_get(root, "OAuth"), "Client");
+    d->oauth.access = get_text(pl_get(root, "OAuth"), "Access");
+    d->oauth.refresh = get_text(pl_get(root, "OAuth"), "Refresh");
     for (unsigned c = 0; c < d->nchannels && c < pl_size(list); c++)
         channel_from_plist(&d->channel[c], pl_at(list, c));
     list = pl_get(root, "Profiles");

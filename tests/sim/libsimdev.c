@@ -187,6 +187,7 @@ static void simdev_free(struct simdev *d)
     forget_installed(d);
     identity_free(&d->id);
     mdm_setup_free(&d->mdm);
+    oauth_free(&d->oauth);
     for (unsigned c = 0; c < d->nchannels; c++)
         exchange_forget(&d->channel[c]);
     for (unsigned i = 0; i < d->nheard; i++) {
@@ -374,6 +375,7 @@ void simdev_leave(struct simdev *d, enum simdev_state state)
     d->state = state;
     identity_free(&d->id);
     mdm_setup_free(&d->mdm);
+    oauth_free(&d->oauth);
     forget_installed(d);
     for (unsigned c = 0; c < d->nchannels; c++) {
         exchange_forget(&d->channel[c]);

@@ -4,6 +4,7 @@
  *   libsimdev.c    the fleet, jobs, who may talk now, back-off
  *   libenrol.c     profile, SCEP, Authenticate, TokenUpdate
  *   libway.c       configuration URL, Profile Service, account-driven enrolment
+ *   liboauth.c     the tokens of the latter, by OAuth 2
  *   libcheckin.c   check-in messages and how a message is signed and sent
  *   libexchange.c  from Idle to the empty answer
  *   libanswer.c    what a command does and what is reported
@@ -17,6 +18,7 @@
 #ifndef DROVER_SIM_LIBSIMDEV_H
 #define DROVER_SIM_LIBSIMDEV_H
 
+#include "base/uuid.h"
 #include "libhardware.h"
 #include "libhttpc.h"
 #include "libkeys.h"
@@ -130,6 +132,13 @@ struct job {
 struct enrolment; /* libenrol.c */
 struct exchange;  /* libexchange.c */
 
+/* Account-driven enrolment by OAuth 2: where tokens come from, and those in force. */
+struct oauth {
+    char *token_url, *client, *redirect; /* NULL: the device has none of this */
+    char state[UUID_LEN + 1];            /* of the authorization that is under way */
+    char *access, *refresh;
+};
+
 struct simdev {
     struct fleet *fleet;
     unsigned index;
@@ -139,6 +148,7 @@ struct simdev {
     bool user_enrollment;
     struct identity id;
     struct mdm_setup *mdm; /* NULL: not enrolled */
+    struct oauth oauth;
     struct channel channel[1 + SIMDEV_USERS_MAX];
     unsigned nchannels;
 
@@ -160,6 +170,7 @@ struct simdev {
     struct heard *heard;
     unsigned nheard;
     unsigned pushes, stale_pushes, exchanges;
+    bool signed_out; /* the person is to sign in again: refreshing does not help */
     int last_status; /* HTTP */
     char last_error[300];
     char *last_body; /* of the last check-in answer, for the control socket */
@@ -262,8 +273,22 @@ void message_send(struct simdev *d, const struct identity *id, bool sign, const 
                   httpc_fn *fn);
 void checkin_run(struct simdev *d);
 void raw_run(struct simdev *d);
-/* True when the answer tells the device to leave: 401, or 403 with com.apple.unrecognized.device.
- */
+/* --- OAuth 2 of account-driven enrolment (liboauth.c) --- */
+
+void oauth_free(struct oauth *o);
+/* Adds the address of the page where the person logs in. False: the challenge is not of OAuth 2. */
+bool oauth_begin(struct simdev *d, const char *challenge, struct buf *url);
+/* The code in the address that the page leads to. False: it is none, or of another state. */
+bool oauth_code(struct simdev *d, const char *location, char *code, size_t size);
+/* The form for the token endpoint: with the code, or (NULL) the refresh token. */
+void oauth_form(const struct simdev *d, const char *code, struct buf *form);
+/* Keeps the tokens of an answer. False: it has none. */
+bool oauth_take(struct simdev *d, const struct httpc_result *r);
+/* Asks for a new access token. False: there is no refresh token. */
+bool oauth_refresh(struct simdev *d, httpc_fn *fn);
+
+/* True when the answer tells the device to leave: 401 without a place to sign in, or 403 with
+ * com.apple.unrecognized.device. */
 bool answer_ends_enrolment(const struct httpc_result *r);
 /* Writes the trace line and counts; every answer passes through it. */
 void message_seen(struct simdev *d, const char *url, const struct httpc_result *r);

@@ -6,8 +6,8 @@
  *   web view of it       GET with the message in a header; the page's forms; the profile
  *   Profile Service      the first address gave a payload with a challenge: POST, SCEP, POST with
  *                        the identity from there, the profile encrypted to it
- *   account-driven       discovery, POST, 401, the web page, POST with the access token, the
- * profile
+ *   account-driven       discovery, POST, 401, the web page, POST with the access token (with OAuth
+ *                        2, liboauth.c, the page gives a code for it), the profile
  */
 #include "libattest.h"
 #include "libenrol.h"
@@ -154,6 +154,8 @@ static void with_token(struct simdev *d)
     char header[400] = "";
     if (e->token)
         snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", e->token);
+    else if (d->oauth.access)
+        snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", d->oauth.access);
     tell(d, &e->born, ATTEST_ACCOUNT, header, on_account);
 }
 
@@ -168,6 +170,8 @@ static void attribute(const char *p, const char *name, char *out, size_t max)
     if (at && at < end) {
         at += strlen(look);
         snprintf(out, max, "%.*s", (int)strcspn(at, "\""), at);
+        for (char *amp = out; (amp = strstr(amp, "&amp;")) != NULL; amp++)
+            memmove(amp + 1, amp + 5, strlen(amp + 5) + 1);
     }
 }
 
@@ -241,11 +245,38 @@ static bool submit(struct simdev *d, struct bytes body, httpc_fn *fn)
     return sent;
 }
 
-/* The web view ends with the token in an address of its own. */
+static void on_tokens(void *arg, const struct httpc_result *r)
+{
+    struct simdev *d = arg;
+    if (!enrol_good(d, r))
+        return;
+    if (oauth_take(d, r))
+        with_token(d);
+    else
+        gave_up(d, "the answer to the code has no access token");
+}
+
+/* Changes the code for tokens. */
+static void change_code(struct simdev *d, const char *code)
+{
+    struct buf form = BUF_INIT(8 * LIM_KB);
+    oauth_form(d, code, &form);
+    enrol_ask(d, d->oauth.token_url, "Content-Type: application/x-www-form-urlencoded\r\n",
+              buf_bytes(&form), on_tokens);
+    buf_wipe(&form);
+}
+
+/* The web view ends with the token, or a code, in an address of its own. */
 static void on_page(void *arg, const struct httpc_result *r)
 {
     struct simdev *d = arg;
     struct enrolment *e = d->enrolment;
+    char code[200];
+    if (r->outcome == OK && r->status == 308 && oauth_code(d, r->location, code, sizeof code)) {
+        message_seen(d, e->url, r);
+        change_code(d, code);
+        return;
+    }
     if (r->outcome == OK && r->status == 308 &&
         strncmp(r->location, CALLBACK, strlen(CALLBACK)) == 0) {
         message_seen(d, e->url, r);
@@ -266,12 +297,17 @@ static void on_account(void *arg, const struct httpc_result *r)
     struct enrolment *e = d->enrolment;
     char method[40], page[1024];
     struct buf url = BUF_INIT(4 * LIM_KB);
-    if (!(r->outcome == OK && r->status == 401 && !e->token)) {
+    if (!(r->outcome == OK && r->status == 401 && !e->token && !d->oauth.access)) {
         if (enrol_good(d, r))
             take_wrapped(d, r->body, &e->born);
         return;
     }
     message_seen(d, e->url, r);
+    if (oauth_begin(d, r->authenticate, &url)) {
+        view(d, buf_cstr(&url), "", bytes_of(NULL, 0), on_page);
+        buf_free(&url);
+        return;
+    }
     if (strncmp(r->authenticate, "Bearer ", 7) != 0 ||
         !challenge_value(r->authenticate, "method", method, sizeof method) ||
         strcmp(method, "apple-as-web") != 0 ||
@@ -309,6 +345,7 @@ static void discover(struct simdev *d)
 {
     static const char *const families[] = {"iPhone", "iPad", "Mac", "AppleTV"};
     struct buf url = BUF_INIT(4 * LIM_KB);
+    oauth_free(&d->oauth);
     buf_fmt(&url,
             "%s/.well-known/com.apple.remotemanagement?user-identifier=", d->fleet->opt.enroll_url);
     url_encode_add(&url, d->fleet->opt.account);

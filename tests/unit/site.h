@@ -60,6 +60,9 @@ static inline void site_up(const char *database)
     c->organization = "Example & <Sons>";
     c->profile_chain = c->scep_challenge_file = c->enroll_certificates = c->apple_roots = "";
     c->account_user_enrollment = c->account_device_enrollment = c->account_profile = "";
+    c->account_method = "web";
+    c->account_access_s = 3600;
+    c->account_refresh_days = 90;
     c->digest_algorithm = "MD5";
     c->device_url = "https://mdm.example.org:8443";
     c->enroll_login = "no";

@@ -557,9 +557,7 @@ static void account_enrolment(void **state)
     assert_int_equal(account("byod", &d, service.challenge), 403);
     site_run("UPDATE enroll_session SET expires_at = 1");
     assert_int_equal(account("byod", &d, token), 403);
-    assert_outcome(
-        account_token_new(site.owner, byod, ACCOUNT_LOCAL, "ann", "", clock_now(), token, &err),
-        INVALID, err);
+    assert_outcome(account_managed_check("ann", "", &err), INVALID, err);
     /* a secret is nowhere in the clear */
     assert_int_equal(site_count("SELECT COUNT(*) FROM enroll_session WHERE "
                                 "LENGTH(secret_sha256) <> 32"),

@@ -1,0 +1,33 @@
+-- Account-driven enrolment by OAuth 2: what a person who has logged in has allowed a device.
+
+CREATE TABLE oauth_grant (
+  id BIGINT NOT NULL COMMENT 'internal name, made by the program (store/id.h)',
+  handle_sha256 BINARY(32) NOT NULL COMMENT 'digest of the part that its code and all its tokens share',
+  account_kind TINYINT NOT NULL COMMENT 'who logged in; as handout.account_kind',
+  account VARCHAR(255) NOT NULL COMMENT 'that person''s login name',
+  managed_account VARCHAR(255) NOT NULL COMMENT 'AssignedManagedAppleID',
+  mode VARCHAR(8) CHARACTER SET ascii NOT NULL COMMENT 'EnrollmentMode it is good for',
+  challenge VARCHAR(128) CHARACTER SET ascii NULL COMMENT 'code_challenge (RFC 7636, S256); NULL: the device sent none',
+  code_sha256 BINARY(32) NOT NULL COMMENT 'digest of the authorization code',
+  code_expires_at BIGINT NOT NULL COMMENT 'not accepted later',
+  code_used_at BIGINT NULL COMMENT 'when it was changed for tokens; a second time ends the grant',
+  access_sha256 BINARY(32) NULL COMMENT 'digest of the access token in force',
+  access_expires_at BIGINT NOT NULL DEFAULT 0 COMMENT 'when that ends',
+  old_access_sha256 BINARY(32) NULL COMMENT 'digest of the one before, for messages that are on their way',
+  old_access_expires_at BIGINT NOT NULL DEFAULT 0 COMMENT 'when that ends',
+  refresh_sha256 BINARY(32) NULL COMMENT 'digest of the refresh token in force',
+  old_refresh_sha256 BINARY(32) NULL COMMENT 'digest of the one before: shown again, it ends the grant, unless its answer was lost',
+  refreshed_at BIGINT NOT NULL DEFAULT 0 COMMENT 'when the tokens in force were made',
+  confirmed TINYINT NOT NULL DEFAULT 0 COMMENT '1: the device has used them, so their answer was not lost',
+  device CHAR(64) CHARACTER SET ascii NULL COMMENT 'SHA-256 of the built-in identity that first showed an access token',
+  ident VARCHAR(255) NULL COMMENT 'enrollment.ident that first sent one with its messages',
+  uses INT NOT NULL DEFAULT 0 COMMENT 'how many enrolment profiles it has fetched',
+  created_at BIGINT NOT NULL COMMENT 'when the person logged in',
+  expires_at BIGINT NOT NULL COMMENT 'the refresh token is not accepted later',
+  ended_at BIGINT NULL COMMENT 'nothing of it is accepted since',
+  ended_why VARCHAR(255) NULL COMMENT 'why',
+  PRIMARY KEY (id),
+  UNIQUE KEY handle (handle_sha256),
+  KEY account (account),
+  KEY expires (expires_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='OAuth 2 grants of account-driven enrolment; only digests of their secrets';
