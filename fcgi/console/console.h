@@ -41,6 +41,11 @@ handler_fn console_unknown, console_unknown_post;     /* unknown.c */
 handler_fn console_invitations, console_invite;       /* invitations.c */
 handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
+handler_fn console_calendar, console_calendar_post;   /* calendar.c */
+handler_fn console_certificates;                      /* certificates.c */
+handler_fn console_certificates_post;                 /* certificates.c */
+handler_fn console_certificate;                       /* certificates.c */
+handler_fn console_certificate_revoke;                /* certificates.c */
 handler_fn console_profiles, console_profiles_post;   /* profiles.c */
 handler_fn console_profiles_csv;                      /* profiles.c */
 handler_fn console_profile, console_profile_compare;  /* profile.c */

@@ -46,6 +46,14 @@ export function fill() {
   REPLACE INTO webhook_delivery (webhook_id, event_id, enrollment_id, topic, state, attempts, asked_at, due_at, done_at, status, failure)
     VALUES (92, 513, 77, 6, 3, 2, ${now}, ${now}, ${now}, 500, ${quoted(EVIL)});
   REPLACE INTO webhook_attempt (webhook_id, event_id, at, took_us, status, failure, answer) VALUES (92, 513, ${now}, 1500, 500, ${quoted(EVIL)}, ${quoted(EVIL)});
+  REPLACE INTO identity_cert (sha256, der, serial, subject, issuer, not_before, not_after, issued_at, device_id, life_id, revoked_at, revoked_why)
+    VALUES (REPEAT('e', 32), 'x', 'e1', ${quoted(EVIL)}, ${quoted(EVIL)}, 1, ${now + 9e13}, ${now}, 77, 78, NULL, NULL),
+    (REPEAT('f', 32), NULL, 'e2', ${quoted(EVIL)}, NULL, 1, ${now + 9e13}, NULL, NULL, NULL, ${now}, ${quoted(EVIL)});
+  REPLACE INTO scep_request (id, transaction_sha256, key_sha256, transaction_id, csr_sealed, subject, common_name, san, key_text, proof, note,
+    remote_addr, state, created_at, expires_at) VALUES (71, REPEAT('t', 32), REPEAT('k', 32), ${quoted(EVIL)}, 'x', ${quoted(EVIL)},
+    ${quoted(EVIL.slice(0, 60))}, ${quoted(EVIL)}, ${quoted("<b>RSA")}, ${quoted("<b>none")}, ${quoted(EVIL)}, ${quoted("<i>1")}, 1, ${now}, ${now + 864e8});
+  REPLACE INTO expiry (kind, name, ends_at, count, detail, seen_at) VALUES (${quoted("<b>kind")}, ${quoted(EVIL)}, ${now - 1e6}, 2, ${quoted(EVIL)}, ${now * 2});
+  REPLACE INTO calendar_feed (name, sha256, created_at, created_by) VALUES (${quoted(EVIL.slice(0, 64))}, REPEAT('c', 32), ${now}, ${quoted(EVIL)});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -62,6 +70,8 @@ export const PAGES = {
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
   "profile-settings": "/profile?id=60&tab=settings",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
+  calendar: "/calendar", certificates: "/certificates", "certificate-requests": "/certificates?tab=requests&all=1", "device-ca": "/certificates?tab=ca",
+  certificate: "/certificate?sha256=" + "65".repeat(32),
   webhooks: "/webhooks", webhook: "/webhook?id=92&event=0000000000000201",
 };
 // Every form: its address and fields that would do something.
@@ -72,6 +82,8 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],
+  ["/calendar", { name: "evil" }], ["/calendar", { revoke: EVIL.slice(0, 64) }], ["/certificates", { id: "71", decision: "approve", why: "x" }],
+  ["/certificate", { sha256: "65".repeat(32), why: "x" }],
   ["/webhook", { webhook: "92", what: "secret", hours: "0" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],
   ["/profiles", { what: "new", name: "evil" }], ["/profile", { id: "60", what: "delete", why: "x", sure: "yes" }], ["/profile", { id: "60", what: "retry" }],

@@ -1,0 +1,69 @@
+// test_enrolment.mjs: how devices come in and stay: calendar, certificates, enrolment profiles,
+// invitations, push certificates, people; and the pages that people who enrol see.
+import assert from "node:assert/strict";
+import { accessible, base, context, finish, signIn, sql, test } from "./lib.mjs";
+import { fill } from "./pages.mjs";
+
+fill();
+const c = await context({ viewport: { width: 1280, height: 860 } });
+const p = await signIn(c, "/calendar");
+
+// Repeats what leads to a page until the person has proved who they are.
+async function prove(page) {
+  if (await page.locator("#proof").count() === 0) return;
+  await page.locator("#proof").fill((await import("./lib.mjs")).site.console_password);
+  await page.locator("main button.primary").click();
+  await page.waitForLoadState();
+}
+
+await test("calendar: what ends is listed with what to do, an address can be made and taken back", async () => {
+  await p.goto("/calendar");
+  const row = p.locator("tbody tr", { hasText: "Device CA" }).first();
+  assert.match(await row.textContent(), /droverctl ca next/);
+  await p.getByLabel("Name of the address").fill("ops");
+  await p.getByRole("button", { name: "Make an address" }).click();
+  const url = await p.locator(".secret").textContent();
+  await accessible(p, "calendar with an address");
+  const answer = await c.request.get(url);
+  assert.equal(answer.status(), 200);
+  assert.match(await answer.text(), /BEGIN:VCALENDAR/);
+  await p.getByLabel("Name of the address").fill("ops");
+  await p.getByRole("button", { name: "Make an address" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /already/);
+  await p.getByRole("button", { name: "Revoke ops" }).click();
+  assert.equal(await p.locator("[role=status]").count(), 1);
+  assert.equal((await c.request.get(url)).status(), 404);
+});
+
+await test("certificates: searched, opened, revoked with a reason and a proof, once", async () => {
+  sql(`REPLACE INTO identity_cert (sha256, serial, subject, not_before, not_after, issued_at) VALUES (REPEAT('g', 32), 'abc9', 'CN=To revoke', 1, ${(Date.now() + 9e9) * 1000}, 1)`);
+  await p.goto("/certificates?q=to+revoke");
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  await p.getByRole("link", { name: "CN=To revoke" }).click();
+  await p.getByLabel("Reason").fill("lost & found");
+  sql("UPDATE session SET fresh_at = 0");
+  await p.getByRole("button", { name: "Revoke" }).click();
+  await p.waitForLoadState();
+  assert.equal(sql("SELECT COUNT(*) FROM identity_cert WHERE sha256 = REPEAT('g', 32) AND revoked_at IS NOT NULL").trim(), "0");
+  await prove(p);
+  assert.match(await p.locator("h1").textContent(), /revoked/);
+  assert.match(await p.locator(".pairs").textContent(), /lost & found/);
+  assert.equal(await p.getByRole("button", { name: "Revoke" }).count(), 0);
+  await p.goto("/certificates?state=revoked&q=to+revoke");
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  assert.equal((await p.goto("/certificate?sha256=00")).status(), 404);
+});
+
+await test("certificates: a request that waits is approved or refused, with a reason", async () => {
+  await p.goto("/certificates?tab=requests");
+  await p.locator("#why71").fill("the lab's iPad");
+  await p.getByRole("button", { name: "Approve" }).first().click();
+  await p.waitForLoadState();
+  await prove(p);
+  assert.match(await p.locator("[role=status]").textContent(), /asks again/);
+  assert.equal(sql("SELECT state FROM scep_request WHERE id = 71").trim(), "2");
+  await p.goto("/certificates?tab=ca");
+  assert.match(await p.locator("main").textContent(), /Device CA.*issues/s);
+});
+
+await finish();
