@@ -141,7 +141,7 @@ static const struct verb verbs[] = {
      "list [--json]\nadd NAME [--filter JSON|@FILE] [--note TEXT]\n"
      "set GROUP [--filter JSON|@FILE] [--note TEXT]\ndevices GROUP [--json]\nput GROUP ID...\n"
      "take GROUP ID...\nassign GROUP ITEM\nunassign GROUP ITEM --why TEXT\n"
-     "remove GROUP --why TEXT",
+     "offer GROUP ITEM\nwithdraw GROUP ITEM --why TEXT\nremove GROUP --why TEXT",
      "groups of devices, by a filter or by hand, and what of the library their devices are to have",
      ctl_group},
     {"blueprint",

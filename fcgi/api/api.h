@@ -44,6 +44,7 @@ handler_fn api_group_devices, api_group_delete;
 handler_fn api_group_command, api_group_command_retry; /* blueprint.c */
 handler_fn api_group_command_delete;
 handler_fn api_tags, api_tags_edit, api_filter_facts;
+handler_fn api_offers, api_offer, api_offer_delete;                /* offers.c */
 handler_fn api_assignments, api_assign, api_unassign, api_preview; /* assignments.c */
 handler_fn api_device_items;
 handler_fn api_apps, api_app_add, api_app_get, api_app_post; /* apps.c */

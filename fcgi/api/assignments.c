@@ -30,17 +30,16 @@ void api_assignments(struct app *app, struct req *req, const struct caller *call
 {
     struct assignment *x = NULL;
     struct err err = {0};
+    struct library_pairs ask;
     struct db *db = NULL;
-    int64_t group = 0, item = 0, after = 0;
-    size_t limit, n = 0;
+    size_t n = 0;
     js root, list;
 
     (void)caller;
-    if (!api_limit(req, resp, &limit) || !api_number(req, resp, "group", &group) ||
-        !api_number(req, resp, "item", &item) || !api_number(req, resp, "cursor", &after) ||
-        !api_db(app, resp, &db))
+    if (!library_pairs(app, req, resp, &ask, &db))
         return;
-    enum outcome o = assignment_list(db, group, item, after, limit, req->arena, &x, &n, &err);
+    enum outcome o =
+        assignment_list(db, ask.group, ask.item, ask.after, ask.limit, req->arena, &x, &n, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -51,59 +50,19 @@ void api_assignments(struct app *app, struct req *req, const struct caller *call
     for (size_t i = 0; i < n; i++)
         js_append(list, assignment_json(&x[i]));
     js_set(root, "assignments", list);
-    if (n == limit)
+    if (n == ask.limit)
         api_set_id(root, "next_cursor", x[n - 1].id);
     api_json(resp, 200, &root);
 }
 
-/* An id under key. False: resp holds the refusal. */
-static bool id_read(struct resp *resp, js body, const char *key, int64_t *out)
-{
-    const char *s = js_get_str(body, key);
-
-    if (s != NULL && library_id_read(s, out))
-        return true;
-    resp_json_error(resp, 400, "\"%s\" must be an id, as a string", key);
-    return false;
-}
-
 void api_assign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    static const char *const known[] = {"group", "item"};
-    int64_t group, item, id = 0;
-    struct err err = {0};
-    struct db *db = NULL;
-    js body = api_body(req, resp, known, 2), root;
-
-    if (body != NULL && id_read(resp, body, "group", &group) &&
-        id_read(resp, body, "item", &item) && api_db(app, resp, &db)) {
-        if (assignment_add(db, group, item, api_actor(req, caller), req->now, &id, &err) == OK) {
-            root = js_object();
-            api_set_id(root, "id", id);
-            api_json(resp, 201, &root);
-        } else {
-            api_fail(resp, &err);
-        }
-        db_pool_give(app->pool, &db);
-    }
-    js_free(&body);
+    library_pair(app, req, caller, resp, assignment_add);
 }
 
 void api_unassign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    const char *word, *why = req_query(req, "why");
-    struct err err = {0};
-    struct db *db = NULL;
-    int64_t id;
-
-    if (!library_path(req, resp, "/api/v1/assignments/", &id, &word) || !api_db(app, resp, &db))
-        return;
-    if (assignment_delete(db, id, api_actor(req, caller), why != NULL ? why : "no reason given",
-                          &err) == OK)
-        resp->status = 204;
-    else
-        api_fail(resp, &err);
-    db_pool_give(app->pool, &db);
+    library_unpair(app, req, caller, resp, "/api/v1/assignments/", assignment_delete);
 }
 
 /* ---- preview ---- */
@@ -172,7 +131,7 @@ void api_preview(struct app *app, struct req *req, const struct caller *caller, 
     (void)caller;
     if (body == NULL)
         return;
-    if (js_get(body, "group") != NULL && !id_read(resp, body, "group", &p.group_id))
+    if (js_get(body, "group") != NULL && !library_id_body(resp, body, "group", &p.group_id))
         goto out;
     if (js_get(body, "filter") != NULL) {
         if (!api_filter(req, resp, js_get(body, "filter"), &filter, &text))

@@ -30,6 +30,25 @@ void library_again(struct app *app, struct req *req, const struct caller *caller
  * refusal. */
 bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,
                   const char **word);
+/* An id under a key of the body. False: resp holds the refusal. */
+bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out);
+/* What GET of a list of pairs of group and item asks for, with a connection. False: refused. */
+struct library_pairs {
+    int64_t group, item, after;
+    size_t limit;
+};
+bool library_pairs(struct app *app, struct req *req, struct resp *resp, struct library_pairs *out,
+                   struct db **db);
+/* POST {"group": ID, "item": ID}, and DELETE of PREFIX{id}: as store/assignment.h and offer.h do.
+ */
+typedef enum outcome pair_add_fn(struct db *db, int64_t group_id, int64_t item_id,
+                                 const char *actor, int64_t now, int64_t *id, struct err *err);
+typedef enum outcome pair_delete_fn(struct db *db, int64_t id, const char *actor, const char *why,
+                                    struct err *err);
+void library_pair(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                  pair_add_fn *add);
+void library_unpair(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp, const char *prefix, pair_delete_fn *remove);
 /* GET of the list. kinds: bits 1 << enum library_kind. */
 void library_list_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds);
 /* GET of {id}, {id}/versions. */

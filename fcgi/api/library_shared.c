@@ -68,3 +68,64 @@ js wanted_json(const struct wanted_row *x, bool of_item)
     api_set_time(o, "installed_at", x->installed_at);
     return o;
 }
+
+/* ---- groups and items ---- */
+
+bool library_pairs(struct app *app, struct req *req, struct resp *resp, struct library_pairs *out,
+                   struct db **db)
+{
+    *out = (struct library_pairs){0};
+    return api_limit(req, resp, &out->limit) && api_number(req, resp, "group", &out->group) &&
+           api_number(req, resp, "item", &out->item) &&
+           api_number(req, resp, "cursor", &out->after) && api_db(app, resp, db);
+}
+
+bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out)
+{
+    const char *s = js_get_str(body, key);
+
+    if (s != NULL && library_id_read(s, out))
+        return true;
+    resp_json_error(resp, 400, "\"%s\" must be an id, as a string", key);
+    return false;
+}
+
+void library_pair(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                  pair_add_fn *add)
+{
+    static const char *const known[] = {"group", "item"};
+    int64_t group, item, id = 0;
+    struct err err = {0};
+    struct db *db = NULL;
+    js body = api_body(req, resp, known, 2), root;
+
+    if (body != NULL && library_id_body(resp, body, "group", &group) &&
+        library_id_body(resp, body, "item", &item) && api_db(app, resp, &db)) {
+        if (add(db, group, item, api_actor(req, caller), req->now, &id, &err) == OK) {
+            root = js_object();
+            api_set_id(root, "id", id);
+            api_json(resp, 201, &root);
+        } else {
+            api_fail(resp, &err);
+        }
+        db_pool_give(app->pool, &db);
+    }
+    js_free(&body);
+}
+
+void library_unpair(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp, const char *prefix, pair_delete_fn *remove)
+{
+    const char *word, *why = req_query(req, "why");
+    struct err err = {0};
+    struct db *db = NULL;
+    int64_t id;
+
+    if (!library_path(req, resp, prefix, &id, &word) || !api_db(app, resp, &db))
+        return;
+    if (remove(db, id, api_actor(req, caller), why != NULL ? why : "no reason given", &err) == OK)
+        resp->status = 204;
+    else
+        api_fail(resp, &err);
+    db_pool_give(app->pool, &db);
+}

@@ -198,7 +198,8 @@ const struct conf_key conf_keys[] = {
     {"enroll", "login", ENUM, AT(enroll_login), "no", .choices = "no local remote_user", .help =
         "who gets the enrolment profile from the web page at /enroll of the device host: nobody, "
         "accounts of droverctl users with their password, or whoever the web server has "
-        "authenticated (its variable REMOTE_USER, never a header)"},
+        "authenticated (its variable REMOTE_USER, never a header); and who has a page of the own "
+        "devices at /enroll/me"},
     {"enroll", "topic", TEXT, AT(enroll_topic), "", .help =
         "push topic of enrolment profiles that name none; empty: that of the only push certificate"},
     {"enroll", "access_rights", INT, AT(enroll_access_rights), "8191", 1, ACCESS_RIGHTS_ALL,

@@ -11,6 +11,7 @@
 #include "store/group.h"
 #include "store/member.h"
 #include "store/library.h"
+#include "store/offer.h"
 
 #define IDS_MAX 1000
 #define COLUMNS 5
@@ -163,6 +164,34 @@ static int assign(struct ctl *c, struct db *db, const struct device_group *g, co
     return CTL_OK;
 }
 
+static int offer(struct ctl *c, struct db *db, const struct device_group *g, const char *word,
+                 bool take, const struct args *x)
+{
+    struct library_item i;
+    struct offer *list;
+    struct err err;
+    int64_t id = 0;
+    size_t n;
+    enum outcome o;
+
+    if (!item_named(c, db, word, &i))
+        return CTL_FAILED;
+    if (!take) {
+        o = offer_add(db, g->id, i.id, c->actor, clock_now(), &id, &err);
+    } else {
+        o = offer_list(db, g->id, i.id, 0, 1, c->arena, &list, &n, &err);
+        if (o == OK && n == 0)
+            o = err_set(&err, NOT_FOUND, "%.100s is not offered to %.100s", i.name, g->name);
+        if (o == OK)
+            o = offer_delete(db, list[0].id, c->actor, x->why, &err);
+    }
+    if (o != OK)
+        return ctl_failed(&err);
+    printf("%s %s the users of %s\n", i.name, take ? "is no longer offered to" : "is offered to",
+           g->name);
+    return CTL_OK;
+}
+
 static int one(struct ctl *c, struct db *db, const char *verb, int n, const char **rest,
                const struct args *x)
 {
@@ -185,6 +214,8 @@ static int one(struct ctl *c, struct db *db, const char *verb, int n, const char
     }
     if (strcmp(verb, "assign") == 0 || strcmp(verb, "unassign") == 0)
         return assign(c, db, &g, rest[2], verb[0] == 'u', x);
+    if (strcmp(verb, "offer") == 0 || strcmp(verb, "withdraw") == 0)
+        return offer(c, db, &g, rest[2], verb[0] == 'w', x);
     if (group_delete(db, g.id, c->actor, x->why, clock_now(), &err) != OK)
         return ctl_failed(&err);
     printf("%s is deleted.\n", g.name);
@@ -199,7 +230,8 @@ int ctl_group(struct ctl *c, int argc, char **argv)
         bool why;
     } verbs[] = {{"list", 1, 1, false},    {"add", 2, 2, false},       {"set", 2, 2, false},
                  {"devices", 2, 2, false}, {"put", 3, IDS_MAX, false}, {"take", 3, IDS_MAX, false},
-                 {"assign", 3, 3, false},  {"unassign", 3, 3, true},   {"remove", 2, 2, true}};
+                 {"assign", 3, 3, false},  {"unassign", 3, 3, true},   {"offer", 3, 3, false},
+                 {"withdraw", 3, 3, true}, {"remove", 2, 2, true}};
     static const char *rest[IDS_MAX];
     struct args x = {0};
     const struct ctl_option options[] = {{.name = "filter", .value = &x.filter},

@@ -1,13 +1,8 @@
 /*
- * web.c: enrolment by web page. Who asks is known by an invitation's link, by a login with an
- * account of droverctl users, or by the web server's own variable REMOTE_USER; a header of that
- * name arrives as HTTP_REMOTE_USER and is not looked at. The profile is the answer to the form
- * below what it means; a link that is only looked at, as mail scanners do, is not used up.
+ * web.c: enrolment by web page. Who asks is known by weblogin.c. The profile is the answer to the
+ * form below what it means; a link that is only looked at, as mail scanners do, is not used up.
  */
 #include "enrollment/web_int.h"
-
-#include <ctype.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,65 +11,11 @@
 #include "enrollment/oauth.h"
 #include "html/form.h"
 #include "http/bearer.h"
-#include "store/audit.h"
 #include "store/invitation.h"
-#include "store/login.h"
 #include "store/oauth.h"
 #include "wire/encode.h"
 
-#define SESSION_US (15 * MINUTE_US)
 #define PROFILES_PER_HOUR 20
-#define AUDIT_EVERY MINUTE_US
-
-static bool login_is(const struct visit *v, const char *what)
-{
-    return strcmp(v->app->conf->enroll_login, what) == 0;
-}
-
-/* ---- who asks ---- */
-
-const char *visit_remote_user(const struct visit *v)
-{
-    const char *user = req_var(v->req, "REMOTE_USER");
-    if (!user || !*user || strlen(user) > ENROLUSER_FULL_NAME_MAX || !utf8_valid(bytes_str(user)))
-        return NULL;
-    for (const char *p = user; *p; p++)
-        if (iscntrl((unsigned char)*p))
-            return NULL;
-    return user;
-}
-
-/* The person of the cookie. DENIED: nobody has logged in. */
-static enum outcome session_of(struct visit *v)
-{
-    struct enroll_session s;
-    struct enroluser user;
-    enum outcome o =
-        enroll_session_find(v->db, SESSION_PERSON, v->cookie, v->req->now, v->a, &s, &v->err);
-    if (o == OK)
-        o = enroluser_find(v->db, s.account, v->a, &user, &v->err);
-    if (o == OK && !user.disabled_at) {
-        v->kind = ACCOUNT_LOCAL;
-        v->account = s.account;
-        return OK;
-    }
-    return o == UNAVAILABLE || o == ERROR ? o : DENIED;
-}
-
-/* OK; NOT_FOUND: there is no such page here; DENIED: nobody has logged in. */
-static enum outcome who(struct visit *v)
-{
-    if (v->token)
-        return v->token[0] ? OK : err_set(&v->err, NOT_FOUND, "no invitation");
-    if (login_is(v, "local"))
-        return session_of(v);
-    if (login_is(v, "remote_user")) {
-        v->account = visit_remote_user(v);
-        v->kind = v->account ? ACCOUNT_WEB_SERVER : ACCOUNT_NONE;
-        return v->account ? OK : DENIED;
-    }
-    return v->app->conf->enroll_open ? OK : err_set(&v->err, NOT_FOUND, "no web page");
-}
 
 /* What this visit would get. NOT_FOUND, DENIED: nothing, by this link or under this name. */
 static enum outcome profile_of(struct visit *v)
@@ -97,25 +38,11 @@ static enum outcome profile_of(struct visit *v)
 
 /* ---- looking ---- */
 
-/* status: of the login form. */
-static void nobody(struct visit *v, int status)
-{
-    v->err.outcome = OK;
-    if (login_is(v, "remote_user")) {
-        log_event(LOG_LEVEL_WARNING, "enroll.no_user", "why",
-                  "[enroll] login is remote_user, and the web server told no REMOTE_USER", NULL);
-        visit_message(v, 403, "enrol_nobody_title", "enrol_nobody");
-        return;
-    }
-    visit_ask_login(v, "", v->bad);
-    visit_show(v, status);
-}
-
 static void look(struct visit *v, int status)
 {
-    enum outcome o = who(v);
+    enum outcome o = visit_who(v);
     if (o == DENIED) {
-        nobody(v, status);
+        visit_nobody(v, status);
         return;
     }
     if (o == OK)
@@ -150,50 +77,6 @@ void enroll_handle(struct app *app, struct req *req, const struct caller *caller
         look(&v, 200);
 }
 
-/* ---- logging in ---- */
-
-static void refuse_login(struct visit *v, const char *name, int64_t wait_s)
-{
-    struct err err = {.outcome = OK};
-    char detail[320], seconds[24], actor[200];
-    snprintf(detail, sizeof detail, "address=%.60s why=%.200s", v->req->remote_addr, v->err.msg);
-    snprintf(actor, sizeof actor, "user:%.*s", (int)utf8_prefix(name, 40), name);
-    log_event(LOG_LEVEL_WARNING, "login.failed", "account", name, "address", v->req->remote_addr,
-              "why", v->err.msg, NULL);
-    if (audit_add_rarely(v->db, AUDIT_EVERY, actor, "login.failed", v->req->remote_addr, detail,
-                         &err) != OK)
-        log_err(LOG_LEVEL_WARNING, "audit.failed", &err);
-    snprintf(seconds, sizeof seconds, "%lld", (long long)wait_s);
-    if (wait_s)
-        resp_header(v->resp, "Retry-After", seconds);
-    visit_ask_login(v, name,
-                    wait_s ? words_fill(v->w, v->a, "enrol_login_wait", seconds, NULL)
-                           : visit_text(v, "enrol_login_wrong"));
-    visit_show(v, wait_s ? 429 : 403);
-}
-
-bool visit_log_in(struct visit *v, struct enroluser *user)
-{
-    const char *name = req_form(v->req, "name"), *password = req_form(v->req, "password");
-    int64_t wait = 0;
-    enum outcome o = DENIED;
-    if (!name || !utf8_valid(bytes_str(name)) || strlen(name) > ENROLUSER_NAME_MAX)
-        name = "";
-    if (!*name || !password || !*password || strlen(password) > ENROLUSER_PASSWORD_MAX)
-        err_set(&v->err, DENIED, "no name or password that can be");
-    else
-        o = login_password(v->db, name, password, v->req->remote_addr, v->req->now, v->a, user,
-                           &wait, &v->err);
-    if (o == DENIED)
-        refuse_login(v, name, wait);
-    else if (o != OK)
-        visit_fail(v);
-    else
-        log_event(LOG_LEVEL_INFO, "login.done", "account", user->name, "address",
-                  v->req->remote_addr, NULL);
-    return o == OK;
-}
-
 static const char *back(struct visit *v)
 {
     struct buf b = BUF_INIT(1024);
@@ -205,36 +88,6 @@ static const char *back(struct visit *v)
     const char *path = buf_failed(&b) ? NULL : arena_strdup(v->a, buf_cstr(&b));
     buf_free(&b);
     return path ? path : "/enroll";
-}
-
-static void start_session(struct visit *v)
-{
-    struct enroluser user;
-    char secret[ENROLL_SESSION_LEN + 1];
-    if (!visit_log_in(v, &user))
-        return;
-    struct enroll_session s = {.kind = SESSION_PERSON,
-                               .account = user.name,
-                               .account_kind = ACCOUNT_LOCAL,
-                               .created_at = v->req->now,
-                               .expires_at = v->req->now + SESSION_US};
-    if (enroll_session_new(v->db, &s, secret, &v->err) != OK) {
-        visit_fail(v);
-        return;
-    }
-    visit_cookie(v, secret);
-    secret_wipe(secret, sizeof secret);
-    visit_go(v, back(v));
-}
-
-static void end_session(struct visit *v)
-{
-    if (enroll_session_end(v->db, SESSION_PERSON, v->cookie, &v->err) != OK) {
-        visit_fail(v);
-        return;
-    }
-    visit_cookie(v, "");
-    visit_go(v, back(v));
 }
 
 /* ---- the profile ---- */
@@ -259,9 +112,9 @@ static bool too_many(struct visit *v)
 
 static void give(struct visit *v)
 {
-    enum outcome o = who(v);
+    enum outcome o = visit_who(v);
     if (o == DENIED) {
-        nobody(v, 200);
+        visit_nobody(v, 200);
         return;
     }
     if (o == OK)
@@ -313,10 +166,10 @@ void enroll_post(struct app *app, struct req *req, const struct caller *caller, 
         return;
     if (!visit_form_good(&v))
         look(&v, 403);
-    else if (does && strcmp(does, "login") == 0 && !v.token && login_is(&v, "local"))
-        start_session(&v);
+    else if (does && strcmp(does, "login") == 0 && !v.token && visit_login_is(&v, "local"))
+        visit_session_start(&v, back(&v));
     else if (does && strcmp(does, "out") == 0 && !v.token)
-        end_session(&v);
+        visit_session_end(&v, back(&v));
     else
         give(&v);
 }
@@ -402,16 +255,16 @@ void enroll_account_login(struct app *app, struct req *req, const struct caller 
     (void)caller;
     if (!sign_in_begin(&v, &s, app, req, resp))
         return;
-    if (login_is(&v, "remote_user") && who(&v) == OK) {
+    if (visit_login_is(&v, "remote_user") && visit_who(&v) == OK) {
         sign_in_go(&v, &s, v.account);
-    } else if (login_is(&v, "local")) {
+    } else if (visit_login_is(&v, "local")) {
         visit_ask_login(&v, s.ask.hint, NULL);
         visit_show(&v, 200);
-    } else if (login_is(&v, "no")) {
+    } else if (visit_login_is(&v, "no")) {
         err_set(&v.err, NOT_FOUND, "[enroll] login is no");
         visit_fail(&v);
     } else {
-        nobody(&v, 200);
+        visit_nobody(&v, 200);
     }
 }
 

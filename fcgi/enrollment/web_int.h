@@ -30,6 +30,7 @@ struct visit {
     const char *bad;      /* what was wrong with its form; NULL: nothing */
     const char *token;    /* of an invitation; NULL: none */
     const char *name;     /* of the profile that is asked for; "": the default one */
+    const char *page;     /* its template */
     enum account_kind kind;
     const char *account;    /* NULL: nobody has logged in */
     struct enrollprofile e; /* what it would get */
@@ -53,13 +54,31 @@ void visit_fail(struct visit *v);
 void visit_go(struct visit *v, const char *path);
 /* The name that the web server told in REMOTE_USER; NULL: none that can be. */
 const char *visit_remote_user(const struct visit *v);
+/* ---- weblogin.c ---- */
+/* Is [enroll] login that word? */
+bool visit_login_is(const struct visit *v, const char *what);
+/* Who asks: v->kind and v->account, or an invitation. OK; NOT_FOUND: there is no such page here;
+ * DENIED: nobody has logged in. */
+enum outcome visit_who(struct visit *v) MUST_USE;
+/* Answers whom visit_who() denied: with the login, and that status. */
+void visit_nobody(struct visit *v, int status);
+/* Judges a name and password, slowed down and audited. DENIED: *bad says in words why, *status is
+ * 403, or 429 with Retry-After set. */
+enum outcome visit_judge(struct visit *v, const char *name, const char *password,
+                         struct enroluser *user, const char **bad, int *status) MUST_USE;
 /* Judges the name and password of the form. True: user is who it says; else it was answered, with
  * the login again. */
 bool visit_log_in(struct visit *v, struct enroluser *user);
+/* Logs in by the form, or out; and goes to path. */
+void visit_session_start(struct visit *v, const char *path);
+void visit_session_end(struct visit *v, const char *path);
+/* ---- */
 /* Is the form the page's own? False: "bad" is set in v->root. */
 bool visit_form_good(struct visit *v);
 /* Sets what the organisation of v->e will and will not see and do, and the button. */
 void visit_explain(struct visit *v);
+/* What it sees and does by v->e's AccessRights, alone. */
+void visit_rights(struct visit *v);
 /* Sets the form of a login. bad: what was wrong with the last one, or NULL. */
 void visit_ask_login(struct visit *v, const char *name, const char *bad);
 

@@ -104,6 +104,7 @@ void visit_begin(struct visit *v, struct app *app, struct req *req, struct resp 
                         .resp = resp,
                         .a = req->arena,
                         .cookie = cookie,
+                        .page = "enroll",
                         .posted = req->method == METHOD_POST};
     if (fresh && (!cookie || strlen(cookie) != COOKIE_LEN ||
                   strspn(cookie, "0123456789abcdef") != COOKIE_LEN)) {
@@ -144,7 +145,7 @@ void visit_show(struct visit *v, int status)
     value_set_text(v->root, "support", v->app->conf->support);
     set_headers(v);
     resp_header(v->resp, "Vary", "Accept, Accept-Language, Cookie");
-    if (template_render(v->app->enroll->templates, "enroll", v->root, v->a, &out, &err) == OK) {
+    if (template_render(v->app->enroll->templates, v->page, v->root, v->a, &out, &err) == OK) {
         v->resp->status = status;
         v->resp->content_type = "text/html; charset=utf-8";
         buf_clear(&v->resp->body);
@@ -238,16 +239,21 @@ static void list_rights(struct visit *v, const char *key, bool does, bool held)
     }
 }
 
+void visit_rights(struct visit *v)
+{
+    list_rights(v, "sees", false, true);
+    list_rights(v, "does", true, true);
+    list_rights(v, "not_sees", false, false);
+    list_rights(v, "not_does", true, false);
+}
+
 void visit_explain(struct visit *v)
 {
     const char *org = organization(v);
     value_set_text(v->root, "title", words_fill(v->w, v->a, "enrol_title", org, NULL));
     value_set_text(v->root, "intro", words_fill(v->w, v->a, "enrol_intro", org, NULL));
     value_set_text(v->root, "description", v->e.c.description);
-    list_rights(v, "sees", false, true);
-    list_rights(v, "does", true, true);
-    list_rights(v, "not_sees", false, false);
-    list_rights(v, "not_does", true, false);
+    visit_rights(v);
     value_set_text(v->root, "removal",
                    visit_text(v, v->e.c.removal == ENROLL_REMOVAL_ALLOWED ? "enrol_leave_free"
                                                                           : "enrol_leave_bound"));

@@ -6,6 +6,7 @@
 #include "command/bulk.h"
 #include "base/uuid.h"
 #include "enrollment/ends.h"
+#include "enrollment/errands.h"
 #include "enrollment/renew.h"
 #include "library/converge.h"
 #include "proc/digester.h"
@@ -165,6 +166,15 @@ static enum outcome job_renewals(struct agent *a, struct err *err)
     return renew_run(a->db, a->conf, err);
 }
 
+static enum outcome job_errands(struct agent *a, struct err *err)
+{
+    size_t n;
+    enum outcome o = errands_turn(a->db, a->conf, &n, err);
+    if (n > 0)
+        log_msg(LOG_LEVEL_INFO, "agent.errands", "%zu", n);
+    return o;
+}
+
 static enum outcome job_leaving(struct agent *a, struct err *err)
 {
     size_t left, ended;
@@ -266,6 +276,7 @@ static const struct job {
     {"renewals", 20 * SECOND_US, job_renewals},
     {"calendar of ends", HOUR_US, job_ends},
     {"revocation lists", 30 * SECOND_US, job_crl},
+    {"errands of users", SECOND_US, job_errands},
     {"leaving devices", MINUTE_US, job_leaving},
     {"activity", MINUTE_US, job_activity},
     {"items", 5 * SECOND_US, job_items},

@@ -13,6 +13,7 @@
 #include "enrollment/ade.h"
 #include "enrollment/oauth.h"
 #include "enrollment/ota.h"
+#include "enrollment/own.h"
 #include "enrollment/enroll.h"
 #include "http/bearer.h"
 #include "push/pushcert.h"
@@ -67,6 +68,8 @@ const struct route routes[] = {
      NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll", GATE_OPEN, enroll_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll", GATE_OPEN, enroll_post, LIM_BODY_FORM, FORM, NULL},
+    {PROGRAM_MDM, METHOD_GET, "/enroll/me", GATE_OPEN, own_handle, 0, NULL, NULL},
+    {PROGRAM_MDM, METHOD_POST, "/enroll/me", GATE_OPEN, own_post, LIM_BODY_FORM, FORM, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll/static/*", GATE_OPEN, enroll_static, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_GET, "/enroll/*", GATE_OPEN, enroll_handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_POST, "/enroll/*", GATE_OPEN, enroll_post, LIM_BODY_FORM, FORM, NULL},
@@ -173,6 +176,11 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/assignments", GATE_API, api_assign, LIM_BODY_FORM,
      "application/json", "library"},
     {PROGRAM_CONSOLE, METHOD_DELETE, "/api/v1/assignments/*", GATE_API, api_unassign, 0, NULL,
+     "library"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/offers", GATE_API, api_offers, 0, NULL, "read"},
+    {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/offers", GATE_API, api_offer, LIM_BODY_FORM,
+     "application/json", "library"},
+    {PROGRAM_CONSOLE, METHOD_DELETE, "/api/v1/offers/*", GATE_API, api_offer_delete, 0, NULL,
      "library"},
     {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/preview", GATE_API, api_preview, LIM_BODY_FORM,
      "application/json", "read"},

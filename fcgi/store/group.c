@@ -35,6 +35,8 @@ static const struct sql END_ORDERS = {
     "UPDATE standing_order SET state = 3, changed_at = ? WHERE group_id = ? AND state <> 3", 0};
 static const struct sql DELETE_ASSIGNMENTS = {"group_delete_assignments",
                                               "DELETE FROM assignment WHERE group_id = ?", 0};
+static const struct sql DELETE_OFFERS = {"group_delete_offers",
+                                         "DELETE FROM offer WHERE group_id = ?", 0};
 static const struct sql TOUCH = {"wanted_touch",
                                  "UPDATE site SET version = version + 1 WHERE name = 'wanted'", 0};
 
@@ -190,6 +192,7 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
         (o = db_exec(db, &DELETE_ASSIGNMENTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &END_ORDERS, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_BLUEPRINTS, &id, 1, NULL, err)) != OK ||
+        (o = db_exec(db, &DELETE_OFFERS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE, &id, 1, NULL, err)) != OK || (o = wanted_touch(db, err)) != OK)
         return o;
     return audit_add(db, x->actor, "group.delete", name, x->why, err);

@@ -116,6 +116,7 @@ static const struct sql WAITS = {
     0};
 static const struct sql UNASSIGN = {"library_unassign", "DELETE FROM assignment WHERE item_id = ?",
                                     0};
+static const struct sql UNOFFER = {"library_unoffer", "DELETE FROM offer WHERE item_id = ?", 0};
 static const struct sql DELETE = {
     "library_delete",
     "UPDATE library_item SET deleted_at = ?, changed_at = ?, changed_by = ? WHERE id = ?", 0};
@@ -579,6 +580,8 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
                 4, NULL, err);
     if (o == OK)
         o = db_exec(db, &UNASSIGN, (struct val[]){val_int(x->item->id)}, 1, NULL, err);
+    if (o == OK)
+        o = db_exec(db, &UNOFFER, (struct val[]){val_int(x->item->id)}, 1, NULL, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)

@@ -29,6 +29,7 @@ static const struct {
     {{"purge_grants", "DELETE FROM oauth_grant WHERE expires_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_idempotency", "DELETE FROM idempotency WHERE begun_at " BEFORE, 0}, DAY_US},
     {{"purge_activity", "DELETE FROM activity WHERE hour " BEFORE, 0}, 3 * MONTH_US},
+    {{"purge_errands", "DELETE FROM errand WHERE done_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_drafts", "DELETE FROM profile_draft WHERE changed_at " BEFORE, 0}, MONTH_US},
     /* whoever stores a list locks the certificates that are known (inventory_shared.c), so that a
      * list that is under way keeps them; any age, so the time is of no account */

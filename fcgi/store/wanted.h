@@ -38,9 +38,10 @@ enum outcome wanted_members(struct db *db, int64_t group_id, const int64_t *ids,
 /* Deletes members of groups that are gone, some at a time. */
 enum outcome wanted_members_purge(struct db *db, struct err *err) MUST_USE;
 
-/* A walk over all assignments, then all items: what is new, changed or not wanted any more is noted
- * in device_item, for at most `max` devices and a third of a second a call. Begin with the time
- * alone; `only`: for that device alone. done: everything was looked at. */
+/* A walk over all assignments, then what users have taken, then all items: what is new, changed or
+ * not wanted any more is noted in device_item, for at most `max` devices and a third of a second a
+ * call. Begin with the time alone; `only`: for that device alone. done: everything was looked at.
+ */
 struct wanted_walk {
     int64_t only;
     int64_t now; /* what is new is due then */

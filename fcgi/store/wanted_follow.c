@@ -89,6 +89,12 @@ static const struct sql NEWCOMER_RESET = {
     "= 0, d.state = IF(d.wanted = 1, 1, 6), d.attempts = 0, d.due_at = ?, d.reason = '', "
     "d.changed_at = ?, d.command_id = NULL WHERE d.changed_at < n.at AND n.device_id IN (%IN%)",
     1};
+/* Whoever has the device now may be somebody else. */
+static const struct sql NEWCOMER_OFFERS = {
+    "newcomer_offers",
+    "DELETE t FROM offer_taken t JOIN newcomer n ON n.device_id = t.enrollment_id WHERE "
+    "t.taken_at < n.at AND n.device_id IN (%IN%)",
+    1};
 static const struct sql NEWCOMER_PLANNED = {
     "newcomer_planned", "UPDATE newcomer SET planned = 1 WHERE device_id IN (%IN%)", 1};
 static const struct sql NEWCOMER_DONE = {"newcomer_done",
@@ -290,8 +296,12 @@ static enum outcome newcomers_set(struct db *db, const struct sql *sql, const st
 enum outcome newcomer_reset(struct db *db, const int64_t *ids, size_t n, int64_t now,
                             struct err *err)
 {
-    return newcomers_set(db, &NEWCOMER_RESET, (struct val[]){val_int(now), val_int(now)}, 2, ids, n,
-                         err);
+    enum outcome o = newcomers_set(db, &NEWCOMER_OFFERS, NULL, 0, ids, n, err);
+
+    if (o == OK)
+        o = newcomers_set(db, &NEWCOMER_RESET, (struct val[]){val_int(now), val_int(now)}, 2, ids,
+                          n, err);
+    return o;
 }
 
 enum outcome newcomer_planned(struct db *db, const int64_t *ids, size_t n, struct err *err)

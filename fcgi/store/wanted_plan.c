@@ -66,7 +66,21 @@ static const struct sql EXTRA = {
     "SELECT d.enrollment_id FROM device_item d WHERE d.item_id = ? AND d.wanted = 1 AND "
     "d.enrollment_id > ? AND (? = 0 OR d.enrollment_id = ?) AND NOT EXISTS (SELECT 1 FROM "
     "assignment a JOIN group_member m ON m.group_id = a.group_id AND m.device_id = d.enrollment_id "
-    "WHERE a.item_id = d.item_id) ORDER BY d.enrollment_id LIMIT ?",
+    "WHERE a.item_id = d.item_id) AND NOT EXISTS (SELECT 1 FROM offer_taken t JOIN offer o ON "
+    "o.item_id = t.item_id JOIN group_member n ON n.group_id = o.group_id AND n.device_id = "
+    "d.enrollment_id JOIN library_item i ON i.id = t.item_id AND i.deleted_at = 0 WHERE "
+    "t.enrollment_id = d.enrollment_id AND t.item_id = d.item_id) ORDER BY d.enrollment_id LIMIT ?",
+    0};
+/* What users have taken of what their devices are offered; what was noted is not found again. */
+static const struct sql TAKEN = {
+    "wanted_taken",
+    "SELECT t.enrollment_id, t.item_id, i.version FROM offer_taken t JOIN library_item i ON "
+    "i.id = t.item_id AND i.deleted_at = 0 JOIN enrollment e ON e.id = t.enrollment_id AND "
+    "e.state = 2 LEFT JOIN device_item d ON d.enrollment_id = t.enrollment_id AND d.item_id = "
+    "t.item_id WHERE (? = 0 OR t.enrollment_id = ?) AND (d.enrollment_id IS NULL OR d.wanted = 0 "
+    "OR "
+    "d.version <> i.version) AND EXISTS (SELECT 1 FROM offer o JOIN group_member m ON m.group_id = "
+    "o.group_id AND m.device_id = t.enrollment_id WHERE o.item_id = t.item_id) LIMIT ?",
     0};
 /* What never got to the device needs no command to go. */
 static const struct sql UNWANT = {
@@ -175,7 +189,7 @@ enum outcome wanted_members_purge(struct db *db, struct err *err)
 
 /* ---- what they are to have ---- */
 
-/* The devices of one statement that have changes. */
+/* The devices of one statement that have changes; item 0: each row tells its item and version. */
 static enum outcome want_some(struct db *db, const struct rows *r, int64_t item, int64_t version,
                               int64_t at, struct err *err)
 {
@@ -188,8 +202,8 @@ static enum outcome want_some(struct db *db, const struct rows *r, int64_t item,
             struct val *v = args + i * WANT_ARGS;
 
             v[0] = *row_at(r, from + i, 0);
-            v[1] = val_int(item);
-            v[2] = val_int(version);
+            v[1] = item ? val_int(item) : *row_at(r, from + i, 1);
+            v[2] = item ? val_int(version) : *row_at(r, from + i, 2);
             v[3] = v[4] = now;
         }
         o = db_exec_many(db, &WANT, args, WANT_ARGS, k, NULL, err);
@@ -213,6 +227,25 @@ static enum outcome unwant_some(struct db *db, const struct rows *r, int64_t ite
     return o;
 }
 
+/* Between assignments and items. */
+static enum outcome taken_step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
+                               bool *more, struct err *err)
+{
+    struct val only = val_int(w->only);
+    struct rows r;
+    enum outcome o =
+        db_select(db, &TAKEN, (struct val[]){only, only, val_int((int64_t)max)}, 3, a, &r, err);
+
+    if (o == OK)
+        o = want_some(db, &r, 0, 0, w->now, err);
+    if (o != OK)
+        return o;
+    w->changes += r.n;
+    *more = r.n == max;
+    w->items = !*more;
+    return OK;
+}
+
 /* Goes on where the walk stands; false in *more: the assignment (or item) is done. */
 static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
                          bool *more, struct err *err)
@@ -225,10 +258,12 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
     int64_t item;
 
     *more = false;
-    if (o != OK || at.n == 0) {
-        w->done = o == OK && w->items;
-        w->items = true;
+    if (o == OK && at.n == 0 && !w->items) {
         w->device = 0;
+        return taken_step(db, w, max, a, more, err);
+    }
+    if (o != OK || at.n == 0) {
+        w->done = o == OK;
         return o;
     }
     item = row_at(&at, 0, w->items ? 0 : 2)->i;

@@ -10,6 +10,7 @@
 #include "store/assignment.h"
 #include "store/id.h"
 #include "store/library.h"
+#include "store/offer.h"
 #include "store/wanted.h"
 
 static int64_t item(const char *identifier, const char *types)
@@ -120,6 +121,53 @@ static void what_is_taken_back_before_it_went_out(void **state)
     report(4, "1");
     turn();
     assert_int_equal(STATES(i, WANTED_REMOVED), 2);
+}
+
+static void what_a_user_takes(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", ""), id;
+    (void)state;
+    devices(1, 4, "iPad13,1", "17.0");
+    put_into(g, 1, 3, false);
+    assert_ok(offer_add(db, g, i, "t", now, &id, &err), err);
+    assert_outcome(offer_add(db, g, i, "t", now, &id, &err), CONFLICT, err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    assert_outcome(offer_take(db, 4, i, now, arena, &err), NOT_FOUND, err);
+    assert_ok(offer_take(db, 1, i, now, arena, &err), err);
+    assert_ok(offer_take(db, 1, i, now, arena, &err), err);
+    assert_ok(offer_take(db, 2, i, now, arena, &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id IN (1, 2)"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 2);
+    new_version(i, "org.example.a");
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    report(4, "1");
+    turn();
+    /* given back, but one of its groups has it assigned: it stays */
+    int64_t a = assign(g, i);
+    assert_ok(offer_give_back(db, 1, i, &err), err);
+    turn();
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 3);
+    assert_ok(assignment_delete(db, a, "t", "", &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id IN (1, 3)"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    report(4, "1");
+    /* whoever enrols the device anew has taken nothing */
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (2, %lld, 0)",
+        (long long)(now + SECOND_US));
+    now += 2 * SECOND_US;
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM offer_taken"), 0);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item WHERE wanted = 1"), 0);
 }
 
 static void failures_wait_longer_each_time(void **state)
@@ -482,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_profile_comes_and_goes, each_setup),
         cmocka_unit_test_setup(what_is_taken_back_before_it_went_out, each_setup),
+        cmocka_unit_test_setup(what_a_user_takes, each_setup),
         cmocka_unit_test_setup(failures_wait_longer_each_time, each_setup),
         cmocka_unit_test_setup(devices_that_cannot_have_it, each_setup),
         cmocka_unit_test_setup(one_waits_for_another_and_for_the_passcode, each_setup),

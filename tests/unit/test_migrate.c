@@ -413,6 +413,10 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM invitation WHERE profile_id IS NULL AND "
                                 "revoked_at IS NULL"),
                      1);
+    /* nothing is offered, and nobody has asked for anything */
+    assert_int_equal(select_int("SELECT (SELECT COUNT(*) FROM offer) + (SELECT COUNT(*) FROM "
+                                "offer_taken) + (SELECT COUNT(*) FROM errand)"),
+                     0);
     /* a command that waits for its moment is pushed then */
     assert_int_equal(select_int("SELECT COUNT(*) FROM push_later WHERE enrollment_id > 2"), 3);
     assert_int_equal(select_int("SELECT COUNT(*) FROM push_later"), 3);
