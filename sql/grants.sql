@@ -208,6 +208,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.inv_answer TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.result_error TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.digest_failure TO @agent@;
 GRANT SELECT (expires_at), DELETE ON @db@.enroll_session TO @agent@;
+GRANT SELECT (expires_at), DELETE ON @db@.oauth_grant TO @agent@;
 GRANT SELECT, UPDATE (identifier, codes_alarm_at) ON @db@.library_item TO @agent@;
 GRANT SELECT, UPDATE ON @db@.redemption_code TO @agent@;
 GRANT SELECT ON @db@.library_version TO @agent@;

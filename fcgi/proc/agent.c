@@ -45,7 +45,8 @@
 #define EXPIRE_MAX 500      /* commands that expire in one transaction */
 #define EXPIRE_RUN_MAX 5000 /* and in one run: pushes wait meanwhile */
 #define LATER_RUN_MAX 5000
-#define PAUSE_MIN_MS 100 /* after a failure; doubled up to PAUSE_MAX_MS */
+#define JOB_RETRY_US (10 * SECOND_US) /* beside its period, of one that failed */
+#define PAUSE_MIN_MS 100              /* after a failure; doubled up to PAUSE_MAX_MS */
 #define PAUSE_MAX_MS 2000
 
 /* What has a thread of its own. */
@@ -377,17 +378,24 @@ static enum outcome lease_turn(struct agent *a, struct err *err)
     return o;
 }
 
+/* A job that cannot be done keeps no other from its turn, unless the database is away. */
 static enum outcome jobs_turn(struct agent *a, struct err *err)
 {
     for (size_t i = 0; i < NJOBS; i++) {
         if (clock_mono() < next_run[i])
             continue;
         enum outcome o = JOBS[i].fn(a, err);
-        if (o != OK) {
+        if (o == UNAVAILABLE) {
             err_prefix(err, "%s", JOBS[i].name);
             return o;
         }
         next_run[i] = clock_mono() + JOBS[i].period_us;
+        if (o != OK) {
+            err_prefix(err, "%s", JOBS[i].name);
+            log_err(LOG_LEVEL_ERROR, "agent.failure", err);
+            *err = (struct err){0};
+            next_run[i] += JOB_RETRY_US;
+        }
     }
     return OK;
 }
