@@ -10,7 +10,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "enrollment/profile.h"
+#include "store/event.h"
 #include "store/expiry.h"
+#include "wire/json.h"
 #include "wire/https.h"
 #include "wire/sign.h"
 
@@ -190,6 +192,29 @@ static bool may_warn(const char *kind, const char *name, int64_t now)
     return true;
 }
 
+/* Once a day for each, as the line in the log. */
+static enum outcome tell(struct look *l, const struct expiry *e, struct err *err)
+{
+    struct buf text = BUF_INIT(16u * LIM_KB);
+    char when[CLOCK_TEXT_MAX];
+    js facts = js_object();
+    js_set_str(facts, "kind", e->kind);
+    js_set_str(facts, "name", e->name);
+    js_set_str(facts, "ends_at", clock_rfc3339(e->ends_at, false, when));
+    js_set_int(facts, "count", e->count);
+    js_set_str(facts, "fix", expiry_fix(e->kind));
+    enum outcome o = js_write(facts, false, &text);
+    js_free(&facts);
+    if (o == OK)
+        o = event_add_wanted(l->db,
+                             &(struct event){.topic = EVENT_CERTIFICATE_EXPIRING,
+                                             .at = l->now,
+                                             .facts = buf_cstr(&text)},
+                             err);
+    buf_free(&text);
+    return o;
+}
+
 static enum outcome warn(struct look *l, struct err *err)
 {
     struct expiry *list;
@@ -209,6 +234,7 @@ static enum outcome warn(struct look *l, struct err *err)
                   "calendar.ends", "kind", list[i].kind, "name", list[i].name, "at",
                   clock_rfc3339(list[i].ends_at, false, when), "fix", expiry_fix(list[i].kind),
                   NULL);
+        o = tell(l, &list[i], err);
     }
     return o;
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "store/audit.h"
+#include "store/event.h"
 #include "store/filter.h"
 #include "store/group.h"
 
@@ -181,6 +182,10 @@ static bool newcomer_release(struct converge *c, const struct newcomer *who, int
                 who->ident, (long long)who->unsettled);
         *o = audit_add(c->db, CONVERGE_ACTOR, "enrollment.configure-timeout", who->ident,
                        "sent DeviceConfigured before everything was there", err);
+        if (*o == OK)
+            *o = event_alarm_tell(c->db, "configure-timeout", who->ident,
+                                  "not everything was there after 20 minutes; the device goes on",
+                                  now, err);
     }
     arena_reset(c->a);
     if (*o == OK)

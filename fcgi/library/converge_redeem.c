@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "store/event.h"
 #include "store/redemption.h"
 
 #include <stdio.h>
@@ -12,11 +13,16 @@
 #define TAKEN_US (10 * MINUTE_US) /* the store has it */
 #define GIVE_UP_US (7 * DAY_US)   /* since the device took the app's command */
 
-static void alarm_tell(const struct wanted_app *x, const struct redemption_give *g)
+static enum outcome alarm_tell(struct converge *c, const struct wanted_app *x,
+                               const struct redemption_give *g, struct err *err)
 {
-    if (g->alarm)
-        log_msg(LOG_LEVEL_ERROR, "codes.low", "%.200s: %lld redemption codes are left",
-                x->due.identifier, (long long)g->left);
+    char text[64];
+
+    if (!g->alarm)
+        return OK;
+    snprintf(text, sizeof text, "%lld redemption codes are left", (long long)g->left);
+    log_msg(LOG_LEVEL_ERROR, "codes.low", "%.200s: %s", x->due.identifier, text);
+    return event_alarm_tell(c->db, "codes-low", x->due.identifier, text, g->now, err);
 }
 
 /* What is noted of the device's item. */
@@ -82,8 +88,7 @@ enum outcome converge_redeem(struct converge *c, const struct wanted_app *x, int
         g.given = REDEMPTION_WAITING;
         o = OK;
     }
-    if (o != OK)
-        return o;
-    alarm_tell(x, &g);
-    return note(c, x, &g, now, err);
+    if (o == OK)
+        o = alarm_tell(c, x, &g, err);
+    return o == OK ? note(c, x, &g, now, err) : o;
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/push.h"
+#include "store/event.h"
 #include "store/pushcert.h"
 #include "wire/sign.h"
 #include "wire/x509.h"
@@ -175,6 +176,7 @@ enum outcome topic_suspend(struct topics *t, struct db *db, struct topic *topic,
         topic->suspended = topic->refused = true;
         unusable(t, topic, "Apple refuses the certificate: %s; its pushes wait for a renewed one",
                  why);
+        o = event_alarm_tell(db, "push-certificate", topic->name, why, clock_now(), err);
     }
     return o;
 }

@@ -1,7 +1,9 @@
 /* digest.c: the work list of reports: see digest.h. */
 #include "store/digest.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "store/event.h"
 
 #include <stdlib.h>
 
@@ -137,9 +139,14 @@ enum outcome digest_done(struct db *db, const struct digest_report *r, size_t n,
 {
     struct val *list = pairs(NULL, r, n, a);
 
+    enum outcome o;
+
     if (list == NULL)
         return err_set(err, ERROR, "out of memory");
-    return n > 0 ? db_exec_in(db, &DONE, NULL, 0, list, n, a, NULL, err) : OK;
+    if (n == 0)
+        return OK;
+    o = db_exec_in(db, &DONE, NULL, 0, list, n, a, NULL, err);
+    return o == OK ? event_commands_finished(db, list, n, clock_now(), true, a, err) : o;
 }
 
 struct aside {

@@ -134,11 +134,10 @@ enum outcome event_add_wanted(struct db *db, const struct event *e, struct err *
     return db_exec(db, &ADD_WANTED, args, ARGS + 1, NULL, err);
 }
 
-enum outcome event_alarm(struct db *db, const char *by, const char *kind, const char *about,
-                         const char *text, int64_t now, struct err *err)
+enum outcome event_alarm_tell(struct db *db, const char *kind, const char *about, const char *text,
+                              int64_t now, struct err *err)
 {
     struct buf facts = BUF_INIT(FACTS_MAX);
-    char action[64];
     js root = js_object();
     enum outcome o;
 
@@ -147,16 +146,25 @@ enum outcome event_alarm(struct db *db, const char *by, const char *kind, const 
     js_set_str(root, "text", text);
     o = js_write(root, false, &facts);
     js_free(&root);
-    snprintf(action, sizeof action, "alarm.%s", kind);
     if (o == OK)
         o = event_add_wanted(
             db, &(struct event){.topic = EVENT_ALARM, .at = now, .facts = buf_cstr(&facts)}, err);
     else
         err_set(err, o, "an alarm about %s cannot be written", about);
+    buf_free(&facts);
+    return o;
+}
+
+enum outcome event_alarm(struct db *db, const char *by, const char *kind, const char *about,
+                         const char *text, int64_t now, struct err *err)
+{
+    enum outcome o = event_alarm_tell(db, kind, about, text, now, err);
+    char action[64];
+
+    snprintf(action, sizeof action, "alarm.%s", kind);
     if (o == OK)
         o = audit_add(db, by, action, about, text, err);
     if (o == OK)
         log_event(LOG_LEVEL_ERROR, "alarm", "kind", kind, "about", about, "text", text, NULL);
-    buf_free(&facts);
     return o;
 }

@@ -89,6 +89,19 @@ enum outcome event_add(struct db *db, const struct event *const *e, size_t n,
 /* Adds one if any webhook wants its topic: the statement itself looks. */
 enum outcome event_add_wanted(struct db *db, const struct event *e, struct err *err) MUST_USE;
 
+/* Does any webhook want the topic? */
+enum outcome event_any_wants(struct db *db, enum event_topic topic, struct arena *a, bool *yes,
+                             struct err *err) MUST_USE;
+
+/* Commands that have ended: n pairs of enrollment.id and command.id, whose results are written.
+ * Within the caller's unit; one look where nobody wants it. errors: the ErrorChains too, which the
+ * agent reads alone. A late report of a cancelled command ends it once more. */
+enum outcome event_commands_finished(struct db *db, const struct val *pairs, size_t n, int64_t now,
+                                     bool errors, struct arena *a, struct err *err) MUST_USE;
+
+/* Something needs a person and is audited and logged by the caller: the event alone. */
+enum outcome event_alarm_tell(struct db *db, const char *kind, const char *about, const char *text,
+                              int64_t now, struct err *err) MUST_USE;
 /* Something needs a person: an event of EVENT_ALARM, an audit entry "alarm.KIND" and a line in the
  * log. by: the rule ("rule:webhook"); about: what it is about; text: what is wrong and what helps,
  * in words. Within the caller's unit, if there is one. */

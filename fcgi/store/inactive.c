@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/event.h"
 #include "store/push.h"
 
 #define ARENA (4u * LIM_MB)
@@ -23,14 +24,14 @@ static const struct sql NUDGED = {"inactive_nudged",
                                   "UPDATE enrollment SET nudged_at = ? WHERE id IN (%IN%)", 1};
 static const struct sql LOST = {
     "inactive_lost",
-    "SELECT id, ident, last_seen_at FROM enrollment WHERE state = 2 AND last_seen_at < ? "
+    "SELECT id, ident, last_seen_at, kind FROM enrollment WHERE state = 2 AND last_seen_at < ? "
     "AND inactive_at IS NULL AND ? > 0 AND id > ? ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED",
     0};
 static const struct sql MARK = {"inactive_mark",
                                 "UPDATE enrollment SET inactive_at = ? WHERE id IN (%IN%)", 1};
 static const struct sql BACK = {
     "inactive_back",
-    "SELECT id, ident, last_seen_at FROM enrollment WHERE inactive_at IS NOT NULL "
+    "SELECT id, ident, last_seen_at, kind FROM enrollment WHERE inactive_at IS NOT NULL "
     "AND (last_seen_at >= inactive_at OR state <> 2) AND ? > 0 AND ? > 0 AND id > ? ORDER BY id "
     "LIMIT ? "
     "FOR UPDATE SKIP LOCKED",
@@ -43,6 +44,7 @@ struct batch_step {
     const struct sql *find, *set;
     int64_t before, again; /* the first two arguments of find */
     const char *action;    /* audited; NULL: nudge */
+    enum event_topic topic;
     const struct inactive_sweep *sweep;
     struct arena *a;
     int64_t after; /* enrollment.id */
@@ -58,6 +60,21 @@ static enum outcome nudge(struct db *db, const struct batch_step *s, const struc
     return push_request(db, want, r->n, s->sweep->push_keep, err);
 }
 
+static enum outcome tell(struct db *db, const struct batch_step *s, const struct val *v,
+                         struct err *err)
+{
+    char facts[80], when[CLOCK_TEXT_MAX];
+    snprintf(facts, sizeof facts, "{\"last_seen_at\":\"%s\"}", clock_rfc3339(v[2].i, false, when));
+    return event_add_wanted(db,
+                            &(struct event){.topic = s->topic,
+                                            .at = s->sweep->now,
+                                            .enrollment_id = v[0].i,
+                                            .ident = v[1].s,
+                                            .kind = (int)v[3].i,
+                                            .facts = facts},
+                            err);
+}
+
 static enum outcome audit(struct db *db, const struct batch_step *s, const struct rows *r,
                           struct err *err)
 {
@@ -67,6 +84,8 @@ static enum outcome audit(struct db *db, const struct batch_step *s, const struc
         snprintf(detail, sizeof detail, "last_seen=%s",
                  clock_rfc3339(row_at(r, i, 2)->i, false, when));
         o = audit_add(db, "rule:inactive", s->action, row_at(r, i, 1)->s, detail, err);
+        if (o == OK)
+            o = tell(db, s, row_at(r, i, 0), err);
     }
     return o;
 }
@@ -116,6 +135,7 @@ enum outcome inactive_sweep(struct db *db, struct inactive_sweep *w, struct err 
                               .before = 1,
                               .again = 1,
                               .action = "enrollment.return",
+                              .topic = EVENT_DEVICE_RETURNED,
                               .sweep = w,
                               .a = a};
     struct batch_step lost = {.find = &LOST,
@@ -123,6 +143,7 @@ enum outcome inactive_sweep(struct db *db, struct inactive_sweep *w, struct err 
                               .before = w->now - w->after_us,
                               .again = w->now,
                               .action = "enrollment.inactive",
+                              .topic = EVENT_DEVICE_INACTIVE,
                               .sweep = w,
                               .a = a};
     struct batch_step silent = {.find = &SILENT,

@@ -10,6 +10,9 @@ static const struct sql CANCEL = {
     "queued_at, sent_at, sent_count, notnow_at, notnow_count, ?, ? FROM queue "
     "WHERE enrollment_id=? AND queued_at<? ON DUPLICATE KEY UPDATE state=result.state",
     0};
+static const struct sql OPEN = {
+    "queue_open_of",
+    "SELECT enrollment_id, command_id FROM queue WHERE enrollment_id=? AND queued_at<?", 0};
 /* What has its result, and no other: somebody may have queued a command since. */
 static const struct sql CANCELLED = {
     "queue_remove_all",
@@ -49,10 +52,24 @@ enum outcome leave_cancel_queue(struct db *db, int64_t enrollment_id, int64_t be
                                 const char *why, struct err *err)
 {
     struct val id = val_int(enrollment_id), cut = val_int(before);
-    enum outcome o =
-        db_exec(db, &CANCEL, (struct val[]){val_int(now), val_str(why), id, cut}, 4, NULL, err);
+    struct arena *a = arena_new(16u * LIM_MB);
+    struct rows r = {0};
+    bool told = false;
+    enum outcome o;
 
-    return o == OK ? db_exec(db, &CANCELLED, (struct val[]){id, cut}, 2, NULL, err) : o;
+    if (a == NULL)
+        return err_set(err, ERROR, "out of memory");
+    o = event_any_wants(db, EVENT_COMMAND_FINISHED, a, &told, err);
+    if (o == OK && told)
+        o = db_select(db, &OPEN, (struct val[]){id, cut}, 2, a, &r, err);
+    if (o == OK)
+        o = db_exec(db, &CANCEL, (struct val[]){val_int(now), val_str(why), id, cut}, 4, NULL, err);
+    if (o == OK)
+        o = db_exec(db, &CANCELLED, (struct val[]){id, cut}, 2, NULL, err);
+    if (o == OK)
+        o = event_commands_finished(db, r.v, r.n, now, false, a, err);
+    arena_free(&a);
+    return o;
 }
 
 static enum outcome life_over(struct db *db, int64_t life_id, int64_t now, const char *why,

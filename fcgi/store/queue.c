@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
+#include "store/event.h"
 #include "store/id.h"
 #include "store/later.h"
 #include "store/push.h"
@@ -154,6 +155,8 @@ static enum outcome close_rows(struct db *db, const struct rows *r, int state, c
         o = db_exec_in(db, &CLOSE, set, 3, list, n, a, NULL, err);
         if (o == OK)
             o = db_exec_in(db, &REMOVE, NULL, 0, list, n, a, NULL, err);
+        if (o == OK)
+            o = event_commands_finished(db, list, n, now, false, a, err);
     }
     return o;
 }

@@ -5,8 +5,11 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
+#include "store/event.h"
 #include "store/id.h"
 #include "store/ident.h"
+#include "wire/encode.h"
+#include "wire/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +209,48 @@ static enum outcome rule_applies(struct db *db, const struct note *x, bool *yes,
     return o;
 }
 
+static const char *unknown_facts(const struct note *x)
+{
+    struct buf text = BUF_INIT(8192);
+    js facts = js_object();
+    char hex[SHA256_HEX_LEN + 1];
+    const char *copy = NULL;
+
+    hex_encode(x->sha256, hex);
+    js_set_str(facts, "certificate_sha256", hex);
+    js_set_str(facts, "subject", x->subject);
+    js_set_str(facts, "topic", x->topic);
+    js_set_str(facts, "message", x->message);
+    if (js_write(facts, false, &text) == OK)
+        copy = arena_strdup(x->a, buf_cstr(&text));
+    js_free(&facts);
+    buf_free(&text);
+    return copy;
+}
+
+/* Lists it, or notes that it came again; one that is new is told of. */
+static enum outcome list_unit(struct db *db, void *arg, struct err *err)
+{
+    struct note *x = arg;
+    uint64_t rows = 0;
+    enum outcome o = db_exec(db, &NOTE,
+                             (struct val[]){val_str(x->id->device), val_bin(x->sha256),
+                                            val_str(x->subject), val_str(x->topic),
+                                            val_str(x->message), val_int(x->now), val_int(x->now)},
+                             7, &rows, err);
+
+    if (o != OK || rows != 1 || x->d.id != 0)
+        return o;
+    return event_add_wanted(
+        db,
+        &(struct event){.topic = EVENT_DEVICE_UNKNOWN,
+                        .at = x->now,
+                        .ident = x->id->device,
+                        .kind = x->id->udid != NULL ? IDENT_DEVICE : IDENT_USER_ENROLLMENT_DEVICE,
+                        .facts = unknown_facts(x)},
+        err);
+}
+
 static enum outcome find_or_list(struct db *db, struct note *x, struct err *err)
 {
     struct rows r;
@@ -220,11 +265,7 @@ static enum outcome find_or_list(struct db *db, struct note *x, struct err *err)
         return OK;
     if (x->d.id != 0 && x->now - x->d.last_seen_at < MINUTE_US)
         return OK;
-    return db_exec(db, &NOTE,
-                   (struct val[]){val_str(x->id->device), val_bin(x->sha256), val_str(x->subject),
-                                  val_str(x->topic), val_str(x->message), val_int(x->now),
-                                  val_int(x->now)},
-                   7, NULL, err);
+    return x->d.id != 0 ? list_unit(db, x, err) : db_unit(db, list_unit, x, err);
 }
 
 /* The text without what the column cannot hold. */

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/event.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,6 +385,9 @@ enum outcome rollout_halt(struct db *db, int64_t item_id, int version, const cha
                     5, NULL, err);
     if (*fresh && o == OK)
         o = audit_item(db, item_id, "rule:rollout", "rollout.halt", why, a, err);
+    if (*fresh && o == OK)
+        o = event_alarm_tell(db, "rollout-halted", arena_fmt(a, "%lld", (long long)item_id), why,
+                             now, err);
     arena_free(&a);
     return o;
 }

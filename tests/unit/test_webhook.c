@@ -8,9 +8,14 @@
 #include <sys/stat.h>
 #include "base/uuid.h"
 #include "checkin/checkin.h"
+#include "command/digest.h"
 #include "connect/connect.h"
+#include "enrollment/ends.h"
 #include "store/batch.h"
 #include "store/exchange.h"
+#include "store/expiry.h"
+#include "store/inactive.h"
+#include "store/queue.h"
 #include "store/webhook_send.h"
 #include "webhook/address.h"
 #include "webhook/body.h"
@@ -127,7 +132,8 @@ static int clear(void **state)
 {
     static const char *const tables[] = {"webhook",    "webhook_event", "webhook_delivery",
                                          "audit",      "queue",         "webhook_attempt",
-                                         "enrollment", "life",          "identity_cert"};
+                                         "enrollment", "life",          "identity_cert",
+                                         "result",     "result_error",  "unknown_device"};
     char text[64];
     struct pkey *key = NULL;
     (void)state;
@@ -135,6 +141,7 @@ static int clear(void **state)
         snprintf(text, sizeof text, "DELETE FROM %s", tables[i]);
         site_run(text);
     }
+    assert_ok(event_wants_read(site.owner, &wants, &err), err);
     arena_reset(site.a);
     testdb_shell("rm -f %s/requests %s/behave", site.dir, site.dir);
     uuid_v4(udid);
@@ -1057,6 +1064,120 @@ static void a_ping_goes_to_one(void **state)
     webhook_sender_free(&s);
 }
 
+/* ---- what Drover itself tells ---- */
+
+/* The facts of the newest event of a topic, and whom it is about; "" when there is none. */
+static const char *newest(enum event_topic topic)
+{
+    struct rows r = rows_of(arena_fmt(site.a,
+                                      "SELECT CONCAT(ident, ' ', facts) FROM webhook_event WHERE "
+                                      "topic = %d ORDER BY id DESC LIMIT 1",
+                                      topic));
+    return r.n ? row_at(&r, 0, 0)->s : "";
+}
+
+static void ends_of_commands_are_told(void **state)
+{
+    size_t n, sent;
+    struct digest_place place = {0};
+    (void)state;
+    enrol();
+    hook("a", "/", "none", "drover.CommandFinished", NULL);
+    site_run(
+        "INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES "
+        "(1, 'U1', 'DeviceLock', '<plist/>', 1, 't'), (2, 'U2', 'SecurityInfo', '<plist/>', 1, "
+        "'t'), (3, 'U3', 'ProfileList', '<plist/>', 1, 't'), (4, 'U4', 'ProfileList', "
+        "'<plist/>', 1, 't')");
+    site_run("INSERT INTO queue (enrollment_id, urgency, queued_at, command_id, state, not_before, "
+             "expires_at) SELECT e.id, 0, c.id, c.id, 1, 0, IF(c.id = 2, 5, NULL) FROM enrollment "
+             "e, command c");
+    assert_ok(
+        queue_cancel(site.owner, udid, "U1", "ann", "a mistake", clock_now(), &n, &sent, &err),
+        err);
+    assert_string_equal(newest(EVENT_COMMAND_FINISHED),
+                        arena_fmt(site.a,
+                                  "%s {\"command_uuid\":\"U1\",\"request_type\":\"DeviceLock\","
+                                  "\"state\":\"cancelled\",\"why\":\"ann: a mistake\"}",
+                                  udid));
+    assert_ok(queue_expire(agent, clock_now(), 100, &n, &err), err);
+    assert_non_null(strstr(newest(EVENT_COMMAND_FINISHED), "\"U2\""));
+    assert_non_null(strstr(newest(EVENT_COMMAND_FINISHED), "\"expired\""));
+    /* an answer is told once it is inventory, with what its ErrorChain says */
+    assert_int_equal(say(connect_handle, S("Status", "Idle")), 200);
+    assert_int_equal(
+        say(connect_handle,
+            S("Status", "Error")
+                S("CommandUUID",
+                  "U3") "<key>ErrorChain</key><array><dict><key>ErrorCode</key><integer>12021"
+                        "</integer>" S("ErrorDomain", "MCMDMErrorDomain")
+                            S("USEnglishDescription", "no") "</dict></array>"),
+        200);
+    assert_null(strstr(newest(EVENT_COMMAND_FINISHED), "\"U3\""));
+    assert_ok(digest_turn(agent, &place, &n, &err), err);
+    assert_string_equal(
+        newest(EVENT_COMMAND_FINISHED),
+        arena_fmt(
+            site.a,
+            "%s {\"command_uuid\":\"U3\",\"request_type\":\"ProfileList\",\"state\":\"error\","
+            "\"errors\":[{\"domain\":\"MCMDMErrorDomain\",\"code\":12021,\"text\":\"no\"}]}",
+            udid));
+    /* who leaves takes what waited along */
+    assert_int_equal(say(checkin_handle, S("MessageType", "CheckOut")), 200);
+    assert_non_null(strstr(newest(EVENT_COMMAND_FINISHED), "\"U4\""));
+    assert_int_equal(site_count("SELECT COUNT(*) FROM webhook_event"), 4);
+    site_run("DELETE FROM command");
+}
+
+static void silence_and_strangers_are_told(void **state)
+{
+    (void)state;
+    hook("a", "/", "none", "*", NULL);
+    assert_int_equal(say(connect_handle, S("Status", "Idle")), 503);
+    assert_int_equal(say(connect_handle, S("Status", "Idle")), 503); /* once is enough */
+    assert_int_equal(site_count("SELECT COUNT(*) FROM webhook_event WHERE topic = 10"), 1);
+    assert_int_equal(strncmp(newest(EVENT_DEVICE_UNKNOWN), udid, strlen(udid)), 0);
+    assert_non_null(strstr(newest(EVENT_DEVICE_UNKNOWN), "\"certificate_sha256\":\""));
+    site_run("DELETE FROM unknown_device");
+    enrol();
+    struct inactive_sweep s = {.now = clock_now() + 30 * DAY_US,
+                               .after_us = 7 * DAY_US,
+                               .nudge_us = DAY_US,
+                               .push_keep = 60};
+    assert_ok(inactive_sweep(agent, &s, &err), err);
+    assert_int_equal(strncmp(newest(EVENT_DEVICE_INACTIVE), udid, strlen(udid)), 0);
+    site_run("UPDATE enrollment SET last_seen_at = inactive_at + 1");
+    assert_ok(inactive_sweep(agent, &s, &err), err);
+    assert_non_null(strstr(newest(EVENT_DEVICE_RETURNED), "last_seen_at"));
+}
+
+static void ends_and_alarms_are_told(void **state)
+{
+    (void)state;
+    hook("a", "/", "none", "*", NULL);
+    assert_ok(expiry_put(agent,
+                         &(struct expiry){.kind = "scep-ca",
+                                          .name = udid,
+                                          .detail = "",
+                                          .count = 1,
+                                          .ends_at = clock_now() + 3 * DAY_US},
+                         clock_now(), &err),
+              err);
+    const char *url = site.conf->device_url;
+    site.conf->device_url = site.conf->console_url = ""; /* whose certificates are not looked at */
+    assert_ok(ends_look(agent, site.conf, &err), err);
+    assert_int_equal(site_count(arena_fmt(site.a,
+                                          "SELECT COUNT(*) FROM webhook_event WHERE topic = 11 AND "
+                                          "facts LIKE '%%\"kind\":\"scep-ca\",\"name\":\"%s\"%%'",
+                                          udid)),
+                     1);
+    site.conf->device_url = url;
+    assert_ok(event_alarm(agent, "rule:test", "test", "a \"thing\"", "it hurts", 1, &err), err);
+    assert_string_equal(newest(EVENT_ALARM), " {\"kind\":\"test\",\"about\":\"a \\\"thing\\\"\","
+                                             "\"text\":\"it hurts\"}");
+    assert_int_equal(site_count("SELECT COUNT(*) FROM audit WHERE action = 'alarm.test'"), 1);
+    site_run("DELETE FROM expiry");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, clear)
@@ -1088,6 +1209,9 @@ int main(void)
                                        T(many_at_once_in_order),
                                        T(two_agents_send_once),
                                        T(an_agent_dies_between_sending_and_noting),
-                                       T(a_ping_goes_to_one)};
+                                       T(a_ping_goes_to_one),
+                                       T(ends_of_commands_are_told),
+                                       T(silence_and_strangers_are_told),
+                                       T(ends_and_alarms_are_told)};
     return cmocka_run_group_tests(tests, up, down);
 }
