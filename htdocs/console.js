@@ -47,3 +47,22 @@ document.querySelectorAll("[data-file]").forEach((part) => {
     if (input.files[0]) document.getElementById(part.dataset.file).value = await input.files[0].text();
   });
 });
+
+// A filter that is being written: how many devices fit it, as far as it makes sense already.
+document.querySelectorAll("form[data-count]").forEach((form) => {
+  let timer, newest = 0;
+  const count = async () => {
+    const asked = ++newest;
+    const body = new URLSearchParams(new FormData(form));
+    body.set("do", "count");
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "error" }).catch(() => null);
+    if (!answer || !answer.ok || asked !== newest) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const from = fresh.querySelector("[data-counted]"), to = form.querySelector("[data-counted]");
+    if (from && to) to.replaceChildren(...from.childNodes);
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(count, 400);
+  });
+});

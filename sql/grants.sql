@@ -130,7 +130,7 @@ GRANT SELECT, INSERT, DELETE ON @db@.offer TO @console@;
 GRANT SELECT ON @db@.offer_taken TO @console@;
 GRANT SELECT ON @db@.errand TO @console@;
 GRANT SELECT, UPDATE ON @db@.device_item TO @console@;
-GRANT SELECT, UPDATE ON @db@.rollout TO @console@;
+GRANT SELECT, INSERT, UPDATE ON @db@.rollout TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.inv_secret TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.approval TO @console@;

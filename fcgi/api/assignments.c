@@ -155,7 +155,7 @@ void api_device_items(struct app *app, struct req *req, const struct caller *cal
                       struct resp *resp)
 {
     struct wanted_row *x = NULL;
-    struct device_order *d = NULL;
+    struct standing_progress *d = NULL;
     struct err err = {0};
     struct db *db = NULL;
     const char *ident;

@@ -39,7 +39,7 @@ static js standing_json(const struct standing *s)
     return o;
 }
 
-js device_order_json(const struct device_order *x, bool of_order)
+js device_order_json(const struct standing_progress *x, bool of_order)
 {
     js o = js_object();
 
@@ -398,7 +398,7 @@ static void order_devices(struct req *req, struct resp *resp, struct db *db, int
 {
     const char *word = req_query(req, "state");
     int state = device_order_state_read(word);
-    struct device_order *d = NULL;
+    struct standing_progress *d = NULL;
     struct err err = {0};
     int64_t after = 0;
     size_t limit, n = 0;

@@ -17,6 +17,6 @@ void blueprint_command(struct app *app, struct req *req, const struct caller *ca
 void blueprint_restore(struct app *app, struct req *req, const struct caller *caller,
                        struct resp *resp, int64_t group);
 /* How far a device is with a command of a group; of_order: as one of the command's devices. */
-js device_order_json(const struct device_order *x, bool of_order);
+js device_order_json(const struct standing_progress *x, bool of_order);
 
 #endif

@@ -31,6 +31,21 @@ handler_fn console_bulk, console_bulk_post;           /* bulk.c */
 handler_fn console_bulk_job, console_bulk_jobs;       /* bulk.c */
 handler_fn console_bulk_stop;                         /* bulk.c */
 handler_fn console_approvals, console_approvals_post; /* approvals.c */
+handler_fn console_groups, console_groups_post;       /* groups.c */
+handler_fn console_group, console_group_devices;      /* groups.c */
+handler_fn console_group_delete, console_tag;         /* groups.c */
+handler_fn console_group_filter;                      /* groupfilter.c */
+handler_fn console_group_filter_post;                 /* groupfilter.c */
+handler_fn console_group_contents;                    /* blueprint.c */
+handler_fn console_group_draft;                       /* blueprint.c */
+handler_fn console_group_command;                     /* blueprint.c */
+handler_fn console_group_command_post;                /* blueprint.c */
+handler_fn console_group_preview, console_group_save; /* groupversions.c */
+handler_fn console_group_versions;                    /* groupversions.c */
+handler_fn console_group_restore;                     /* groupversions.c */
+handler_fn console_group_order;                       /* groupversions.c */
+handler_fn console_rollouts, console_rollout;         /* rollouts.c */
+handler_fn console_rollout_post;                      /* rollouts.c */
 handler_fn console_audit_csv;                         /* audit.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */

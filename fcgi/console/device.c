@@ -3,6 +3,7 @@
 
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/member.h"
 
 const char *const device_questions[] = {
     "DeviceInformation", "SecurityInfo",    "InstalledApplicationList",
@@ -59,6 +60,20 @@ static void facts(struct page *p, const struct enrollment *e)
     fact_time(p, list, "fact_ended", e->ended_at);
     fact(p, list, "fact_ended_by", e->ended_by);
     fact(p, list, "fact_ended_why", e->ended_why);
+}
+
+static bool tags(struct page *p, const struct enrollment *e)
+{
+    struct value *list = value_set_list(p->root, "tags");
+    const char **tag;
+    size_t n;
+    if (tag_of_device(p->db, e->ident, p->a, &tag, &n, &p->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        value_set_text(value_append_dict(list), "tag", tag[i]);
+    value_set_bool(p->root, "some_tags", n > 0);
+    value_set_bool(p->root, "is_device", strcmp(e->ident, e->device_ident) == 0);
+    return true;
 }
 
 static void item(struct page *p, struct value *list, const char *ident, const struct queue_item *q)
@@ -164,7 +179,7 @@ void device_show(struct page *p, const char *ident, int status)
         facts(p, e);
         buttons(p, "questions", device_questions);
         buttons(p, "actions", device_actions);
-        if (queue(p, e) && users_and_audit(p, e)) {
+        if (tags(p, e) && queue(p, e) && users_and_audit(p, e)) {
             page_show(p, status, "device");
             return;
         }

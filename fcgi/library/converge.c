@@ -84,6 +84,8 @@ static enum outcome plan_when_due(struct converge *c, int64_t now, struct err *e
         return o;
     if (version != c->seen_version)
         c->next_ask = 0; /* somebody may have said that an app is to be asked */
+    if (version != c->seen_version)
+        c->next_groups = now; /* a filter that is new or another one is asked at once */
     c->seen_version = version;
     c->next_plan = now + PLAN_US;
     c->walk = (struct wanted_walk){.now = now};

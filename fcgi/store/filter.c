@@ -9,8 +9,6 @@
 
 #define TEXT_MAX (64u * LIM_KB)
 
-enum fact_type { FACT_TEXT, FACT_NUMBER, FACT_BOOL, FACT_PLATFORM, FACT_VERSION };
-
 /* Which tables an expression needs beside the enrollment e. */
 enum join { JOIN_DEVICE = 1, JOIN_NETWORK = 2, JOIN_SECURITY = 4, JOIN_ENROLMENT = 8 };
 
@@ -31,21 +29,21 @@ enum join { JOIN_DEVICE = 1, JOIN_NETWORK = 2, JOIN_SECURITY = 4, JOIN_ENROLMENT
 
 struct fact {
     const char *name, *sql;
-    enum fact_type type;
+    enum filter_type type;
     unsigned joins;
 };
 
 static const struct fact FACTS[] = {
-    {"platform", PLATFORM_SQL, FACT_PLATFORM, JOIN_DEVICE},
-    {"os_version", VERSION_SQL, FACT_VERSION, JOIN_DEVICE},
-    {"model", "COALESCE(d.model_name, e.model_name)", FACT_TEXT, JOIN_DEVICE},
-    {"product_name", "COALESCE(d.product_name, e.product_name)", FACT_TEXT, JOIN_DEVICE},
-    {"supervised", "d.is_supervised", FACT_BOOL, JOIN_DEVICE},
-    {"serial", "COALESCE(d.serial_number, e.serial)", FACT_TEXT, JOIN_DEVICE},
-    {"udid", "e.udid", FACT_TEXT, 0},
-    {"device_name", "COALESCE(d.device_name, e.device_name)", FACT_TEXT, JOIN_DEVICE},
-    {"enrolment_profile", "f.name", FACT_TEXT, JOIN_ENROLMENT},
-    {"user_enrolment", "(e.kind = 4)", FACT_BOOL, 0},
+    {"platform", PLATFORM_SQL, FILTER_PLATFORM, JOIN_DEVICE},
+    {"os_version", VERSION_SQL, FILTER_VERSION, JOIN_DEVICE},
+    {"model", "COALESCE(d.model_name, e.model_name)", FILTER_TEXT, JOIN_DEVICE},
+    {"product_name", "COALESCE(d.product_name, e.product_name)", FILTER_TEXT, JOIN_DEVICE},
+    {"supervised", "d.is_supervised", FILTER_BOOL, JOIN_DEVICE},
+    {"serial", "COALESCE(d.serial_number, e.serial)", FILTER_TEXT, JOIN_DEVICE},
+    {"udid", "e.udid", FILTER_TEXT, 0},
+    {"device_name", "COALESCE(d.device_name, e.device_name)", FILTER_TEXT, JOIN_DEVICE},
+    {"enrolment_profile", "f.name", FILTER_TEXT, JOIN_ENROLMENT},
+    {"user_enrolment", "(e.kind = 4)", FILTER_BOOL, 0},
 };
 #define NFACTS (sizeof FACTS / sizeof *FACTS)
 
@@ -57,6 +55,13 @@ struct compile {
     unsigned joins;
     struct err *err;
 };
+
+static enum filter_type column_type(const struct inv_column *col)
+{
+    return col->type == INV_TEXT   ? FILTER_TEXT
+           : col->type == INV_BOOL ? FILTER_BOOL
+                                   : FILTER_NUMBER;
+}
 
 const char *filter_fact_name(size_t i)
 {
@@ -73,14 +78,23 @@ static bool inventory_fact(struct compile *c, const char *name, struct fact *out
 
     if (col == NULL)
         return false;
-    *out = (struct fact){name, arena_fmt(c->a, "%s.%s", alias, col->name),
-                         col->type == INV_TEXT   ? FACT_TEXT
-                         : col->type == INV_BOOL ? FACT_BOOL
-                                                 : FACT_NUMBER,
+    *out = (struct fact){name, arena_fmt(c->a, "%s.%s", alias, col->name), column_type(col),
                          *alias == 'd'   ? JOIN_DEVICE
                          : *alias == 'n' ? JOIN_NETWORK
                                          : JOIN_SECURITY};
     return out->sql != NULL;
+}
+
+enum filter_type filter_fact_type(const char *name)
+{
+    const struct inv_column *col;
+    const char *alias;
+
+    for (size_t i = 0; i < NFACTS; i++)
+        if (strcmp(FACTS[i].name, name) == 0)
+            return FACTS[i].type;
+    col = inv_fact(name, &alias);
+    return col != NULL ? column_type(col) : FILTER_NONE;
 }
 
 static enum outcome fact_find(struct compile *c, const char *name, struct fact *out)
@@ -144,16 +158,16 @@ static enum outcome value_read(struct compile *c, const struct fact *f, js v, st
     bool b;
 
     switch (f->type) {
-    case FACT_PLATFORM:
+    case FILTER_PLATFORM:
         return platform_value(c, s, out);
-    case FACT_VERSION:
+    case FILTER_VERSION:
         return version_value(c, s, out);
-    case FACT_BOOL:
+    case FILTER_BOOL:
         if (!js_bool(v, &b))
             return err_set(c->err, INVALID, "%s is true or false", f->name);
         *out = val_int(b);
         return OK;
-    case FACT_NUMBER:
+    case FILTER_NUMBER:
         if (js_int(v, &i))
             *out = val_int(i);
         else if (js_real(v, &d))
@@ -161,7 +175,8 @@ static enum outcome value_read(struct compile *c, const struct fact *f, js v, st
         else
             return err_set(c->err, INVALID, "%s is a number", f->name);
         return OK;
-    case FACT_TEXT:
+    case FILTER_TEXT:
+    case FILTER_NONE:
         break;
     }
     if (s == NULL || strlen(s) > 4 * LIM_IDENT)
@@ -185,7 +200,7 @@ static enum outcome op_compare(struct compile *c, const struct fact *f, const ch
 
 static enum outcome op_order(struct compile *c, const struct fact *f, const char *op, js v)
 {
-    if (f->type == FACT_BOOL || f->type == FACT_PLATFORM)
+    if (f->type == FILTER_BOOL || f->type == FILTER_PLATFORM)
         return err_set(c->err, INVALID, "%s has no order", f->name);
     return op_compare(c, f, op, v);
 }
@@ -214,7 +229,7 @@ static enum outcome op_part(struct compile *c, const struct fact *f, bool begins
     struct val value;
     enum outcome o;
 
-    if (f->type != FACT_TEXT)
+    if (f->type != FILTER_TEXT)
         return err_set(c->err, INVALID, "%s is no text", f->name);
     if ((o = value_read(c, f, v, &value)) != OK)
         return o;
@@ -268,7 +283,7 @@ static enum outcome fact_leaf(struct compile *c, js e)
 
 static enum outcome exists_leaf(struct compile *c, js e, const char *key, const char *sql)
 {
-    static const struct fact text = {"it", "", FACT_TEXT, 0};
+    static const struct fact text = {"it", "", FILTER_TEXT, 0};
     struct val value;
     enum outcome o;
 
@@ -386,30 +401,38 @@ enum outcome filter_compile(js expression, struct arena *a, struct filter *out, 
     return o;
 }
 
-enum outcome filter_devices(struct db *db, const struct filter *f, int64_t only, struct arena *a,
-                            int64_t **ids, size_t *n, struct err *err)
+/* Runs "SELECT what FROM enrollment e ... rest" for the devices that the filter lets through. */
+static enum outcome filter_select(struct db *db, const struct filter *f, const char *what,
+                                  int64_t only, const char *rest, struct arena *a, struct rows *r,
+                                  struct err *err)
 {
     struct val *args = arena_array(a, (f != NULL ? f->nargs : 0) + 1, sizeof *args);
     struct sql sql = {.name = "filter_devices"};
     size_t k = 0;
-    struct rows r;
     enum outcome o;
 
-    *n = 0;
-    sql.text =
-        arena_fmt(a,
-                  "SELECT e.id FROM enrollment e %sWHERE e.kind IN (1, 4) AND e.state = 2%s%s%s "
-                  "ORDER BY e.id",
-                  f != NULL ? f->joins : "", only != 0 ? " AND e.id = ?" : "",
-                  f != NULL ? " AND " : "", f != NULL ? f->where : "");
+    sql.text = arena_fmt(
+        a, "SELECT %s FROM enrollment e %sWHERE e.kind IN (1, 4) AND e.state = 2%s%s%s %s", what,
+        f != NULL ? f->joins : "", only != 0 ? " AND e.id = ?" : "", f != NULL ? " AND " : "",
+        f != NULL ? f->where : "", rest);
     if (args == NULL || sql.text == NULL)
         return err_set(err, ERROR, "out of memory");
     if (only != 0)
         args[k++] = val_int(only);
     for (size_t i = 0; f != NULL && i < f->nargs; i++)
         args[k++] = f->args[i];
-    o = db_select(db, &sql, args, k, a, &r, err);
+    o = db_select(db, &sql, args, k, a, r, err);
     db_forget(db, &sql);
+    return o;
+}
+
+enum outcome filter_devices(struct db *db, const struct filter *f, int64_t only, struct arena *a,
+                            int64_t **ids, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o = filter_select(db, f, "e.id", only, "ORDER BY e.id", a, &r, err);
+
+    *n = 0;
     if (o != OK)
         return o;
     *ids = arena_array(a, r.n + 1, sizeof **ids);
@@ -417,5 +440,29 @@ enum outcome filter_devices(struct db *db, const struct filter *f, int64_t only,
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n)
         (*ids)[*n] = row_at(&r, *n, 0)->i;
+    return OK;
+}
+
+enum outcome filter_count(struct db *db, const struct filter *f, size_t max, struct arena *a,
+                          int64_t *n, struct filter_match **some, size_t *nsome, struct err *err)
+{
+    struct rows r;
+    enum outcome o = filter_select(db, f, "COUNT(*)", 0, "", a, &r, err);
+
+    *nsome = 0;
+    *n = o == OK ? row_at(&r, 0, 0)->i : 0;
+    if (o == OK)
+        o = filter_select(db, f, "e.ident, e.device_name, e.serial", 0,
+                          arena_fmt(a, "ORDER BY e.id LIMIT %zu", max), a, &r, err);
+    if (o != OK)
+        return o;
+    *some = arena_array(a, r.n + 1, sizeof **some);
+    if (*some == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *nsome < r.n; ++*nsome) {
+        const struct val *v = row_at(&r, *nsome, 0);
+
+        (*some)[*nsome] = (struct filter_match){v[0].s, val_text(&v[1]), val_text(&v[2])};
+    }
     return OK;
 }

@@ -39,7 +39,25 @@ enum outcome filter_compile(js expression, struct arena *a, struct filter *out,
 enum outcome filter_devices(struct db *db, const struct filter *f, int64_t only, struct arena *a,
                             int64_t **ids, size_t *n, struct err *err) MUST_USE;
 
+/* How many devices the filter lets through, and max of them by name. */
+struct filter_match {
+    const char *ident, *name, *serial; /* "" when absent */
+};
+enum outcome filter_count(struct db *db, const struct filter *f, size_t max, struct arena *a,
+                          int64_t *n, struct filter_match **some, size_t *nsome,
+                          struct err *err) MUST_USE;
+
 /* Names of facts, for people; NULL past the last. */
 const char *filter_fact_name(size_t i);
+/* What its values are; FILTER_NONE: there is no such fact to filter by. */
+enum filter_type {
+    FILTER_NONE,
+    FILTER_TEXT,
+    FILTER_NUMBER,
+    FILTER_BOOL,
+    FILTER_PLATFORM,
+    FILTER_VERSION
+};
+enum filter_type filter_fact_type(const char *name);
 
 #endif

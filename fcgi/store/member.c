@@ -17,7 +17,10 @@ static const struct sql MEMBERS = {
     0};
 static const struct sql DEVICES = {
     "group_devices",
-    "SELECT id FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND ident IN (%IN%)", 1};
+    "SELECT id, ident, serial FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND ident "
+    "IN (%IN%) UNION SELECT id, ident, serial FROM enrollment WHERE kind IN (1, 4) AND state "
+    "= 2 AND serial IN (%IN%)",
+    1};
 static const struct sql ADD_MEMBER = {
     "group_add_member",
     "INSERT INTO group_member (group_id, device_id, since) VALUES (?,?,?) ON DUPLICATE KEY UPDATE "
@@ -26,7 +29,7 @@ static const struct sql ADD_MEMBER = {
 static const struct sql DROP_MEMBER = {
     "group_drop_member",
     "DELETE m FROM group_member m JOIN enrollment e ON e.id = m.device_id WHERE m.group_id = ? AND "
-    "e.ident IN (%IN%)",
+    "(e.ident IN (%IN%) OR e.serial IN (%IN%))",
     1};
 static const struct sql COUNT = {
     "group_count",
@@ -41,8 +44,13 @@ static const struct sql ADD_TAG = {
 static const struct sql DROP_TAG = {
     "tag_drop",
     "DELETE t FROM device_tag t JOIN enrollment e ON e.id = t.device_id WHERE t.tag = ? AND "
-    "e.ident IN (%IN%)",
+    "(e.ident IN (%IN%) OR e.serial IN (%IN%))",
     1};
+static const struct sql TAGS_OF = {
+    "tag_of_device",
+    "SELECT t.tag FROM enrollment e JOIN device_tag t ON t.device_id = e.device_id WHERE e.ident = "
+    "? ORDER BY t.tag LIMIT ?",
+    0};
 static const struct sql TAGS = {
     "tag_list", "SELECT tag, COUNT(*) FROM device_tag GROUP BY tag ORDER BY tag LIMIT ?", 0};
 
@@ -94,11 +102,28 @@ static enum outcome run(struct db *db, db_unit_fn *fn, struct change *x, struct 
     return o;
 }
 
-/* Adds the devices of idents: to group g (tag NULL), or a tag. */
+/* A device is named by its enrollment id or its serial number: the words of the list that are
+ * neither are counted, and the first of them kept. */
+static void note_unknown(struct group_edit *e, const char *const *words, size_t n,
+                         const struct rows *r)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool known = false;
+
+        for (size_t k = 0; !known && k < r->n; k++)
+            known = strcmp(words[i], row_at(r, k, 1)->s) == 0 ||
+                    strcmp(words[i], val_text(row_at(r, k, 2))) == 0;
+        if (!known && e->unknown < GROUP_UNKNOWN)
+            e->strangers[e->unknown] = words[i];
+        e->unknown += !known;
+    }
+}
+
+/* Adds the devices of a list: to a group (tag NULL), or a tag to them. */
 static enum outcome add_devices(struct db *db, struct change *x, struct err *err)
 {
     struct group_edit *e = x->edit;
-    struct val list[CHUNK], args[CHUNK * 4];
+    struct val list[CHUNK * 2], args[CHUNK * 2 * 4];
     enum outcome o = OK;
 
     for (size_t from = 0, n; o == OK && from < e->nadd; from += n) {
@@ -107,12 +132,12 @@ static enum outcome add_devices(struct db *db, struct change *x, struct err *err
 
         n = e->nadd - from < CHUNK ? e->nadd - from : CHUNK;
         for (size_t i = 0; i < n; i++)
-            list[i] = val_str(e->add[from + i]);
+            list[i] = list[n + i] = val_str(e->add[from + i]);
         o = db_select_in(db, &DEVICES, NULL, 0, list, n, NULL, 0, x->a, &r, err);
         if (o != OK)
             return o;
-        e->unknown += n - r.n;
-        for (size_t i = 0; i < r.n; i++) {
+        note_unknown(e, e->add + from, n, &r);
+        for (size_t i = 0; i < r.n && i < CHUNK * 2; i++) {
             if (x->tag == NULL)
                 args[k++] = val_int(x->group_id);
             args[k++] = *row_at(&r, i, 0);
@@ -123,7 +148,7 @@ static enum outcome add_devices(struct db *db, struct change *x, struct err *err
                 args[k++] = val_cut(x->actor, ACTOR_CHARS);
         }
         o = db_exec_many(db, x->tag != NULL ? &ADD_TAG : &ADD_MEMBER, args, x->tag != NULL ? 4 : 3,
-                         r.n, NULL, err);
+                         k / (x->tag != NULL ? 4 : 3), NULL, err);
     }
     return o;
 }
@@ -131,13 +156,13 @@ static enum outcome add_devices(struct db *db, struct change *x, struct err *err
 static enum outcome drop_devices(struct db *db, struct change *x, struct err *err)
 {
     struct group_edit *e = x->edit;
-    struct val list[CHUNK], key = x->tag != NULL ? val_str(x->tag) : val_int(x->group_id);
+    struct val list[CHUNK * 2], key = x->tag != NULL ? val_str(x->tag) : val_int(x->group_id);
     enum outcome o = OK;
 
     for (size_t from = 0, n; o == OK && from < e->nremove; from += n) {
         n = e->nremove - from < CHUNK ? e->nremove - from : CHUNK;
         for (size_t i = 0; i < n; i++)
-            list[i] = val_str(e->remove[from + i]);
+            list[i] = list[n + i] = val_str(e->remove[from + i]);
         o = db_exec_in(db, x->tag != NULL ? &DROP_TAG : &DROP_MEMBER, &key, 1, list, n, x->a, NULL,
                        err);
     }
@@ -188,6 +213,24 @@ enum outcome tag_edit(struct db *db, const char *tag, struct group_edit *e, cons
     struct change x = {.edit = e, .tag = tag, .actor = actor, .now = now};
 
     return run(db, edit_unit, &x, err);
+}
+
+enum outcome tag_of_device(struct db *db, const char *ident, struct arena *a, const char ***out,
+                           size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &TAGS_OF, (struct val[]){val_str(ident), val_int(LIM_PAGE)}, 2, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        (*out)[*n] = row_at(&r, *n, 0)->s;
+    return OK;
 }
 
 enum outcome tag_list(struct db *db, struct arena *a, struct tag_count **out, size_t *n,

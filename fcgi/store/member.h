@@ -5,6 +5,8 @@
 
 #include "store/db.h"
 
+#define GROUP_UNKNOWN 20 /* of the names of no device, so many are told */
+
 struct group_device {
     int64_t id;
     const char *ident, *serial, *device_name;
@@ -13,12 +15,15 @@ struct group_device {
 /* At most max (LIM_PAGE) devices of a group with ids above after. */
 enum outcome group_members(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
                            struct group_device **out, size_t *n, struct err *err) MUST_USE;
-/* Puts devices into a static group and takes others out, by enrollment ids. INVALID: the group has
- * a filter; NOT_FOUND: no such group. Ids of no enrolled device are counted in *unknown. */
+/* Puts devices into a static group and takes others out, by enrollment ids or serial numbers.
+ * INVALID: the group has a filter; NOT_FOUND: no such group. Ids of no enrolled device are counted
+ * in *unknown. */
 struct group_edit {
     const char *const *add, *const *remove;
     size_t nadd, nremove;
-    size_t unknown; /* out */
+    /* out */
+    size_t unknown;                       /* names of no enrolled device */
+    const char *strangers[GROUP_UNKNOWN]; /* the first of them */
 };
 enum outcome group_edit(struct db *db, int64_t id, struct group_edit *e, const char *actor,
                         int64_t now, struct err *err) MUST_USE;
@@ -26,6 +31,9 @@ enum outcome group_edit(struct db *db, int64_t id, struct group_edit *e, const c
 /* Gives a tag to devices and takes it from others. */
 enum outcome tag_edit(struct db *db, const char *tag, struct group_edit *e, const char *actor,
                       int64_t now, struct err *err) MUST_USE;
+/* The tags of a device, by its enrollment id: words; in a. */
+enum outcome tag_of_device(struct db *db, const char *ident, struct arena *a, const char ***out,
+                           size_t *n, struct err *err) MUST_USE;
 struct tag_count {
     const char *tag;
     int64_t devices;

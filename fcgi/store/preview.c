@@ -29,6 +29,11 @@ static const struct sql AT_VERSION = {
     "SELECT enrollment_id FROM device_item WHERE item_id = ? AND installed_version = ? AND "
     "wanted = 1 ORDER BY enrollment_id",
     0};
+static const struct sql HAD_ORDER = {
+    "preview_had_order",
+    "SELECT enrollment_id FROM device_order WHERE order_id = ? AND state IN (2, 3) ORDER BY "
+    "enrollment_id",
+    0};
 static const struct sql NAME = {"preview_name",
                                 "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};
 
@@ -136,6 +141,22 @@ static enum outcome item_run(struct db *db, struct preview *p, int64_t item,
     return o;
 }
 
+/* Who would be sent a command at once: those that come in, and for one that is new, all that have
+ * not got it before. */
+static enum outcome order_run(struct db *db, struct preview_order *x, const struct ids *was,
+                              const struct ids *will, struct arena *a, struct err *err)
+{
+    static const struct ids nobody = {0};
+    struct ids had = {0};
+    enum outcome o = OK;
+
+    if (x->ended || x->policy == STANDING_ENROL)
+        return difference(db, &nobody, &nobody, a, &x->send, err);
+    if (x->fresh)
+        o = ids_read(db, &HAD_ORDER, (struct val[]){val_int(x->order_id)}, 1, a, &had, err);
+    return o == OK ? difference(db, will, x->fresh ? &had : was, a, &x->send, err) : o;
+}
+
 static int by_id(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -182,6 +203,8 @@ enum outcome preview_run(struct db *db, struct preview *p, struct arena *a, stru
     for (size_t i = 0; o == OK && i < all.n; i++)
         o = item_run(db, p, all.v[i], has(&had, all.v[i]) ? &was : &nobody,
                      has(&has_then, all.v[i]) ? &will : &nobody, a, err);
+    for (size_t i = 0; o == OK && i < p->norders; i++)
+        o = order_run(db, &p->orders[i], &was, &will, a, err);
     return o;
 }
 

@@ -3,6 +3,7 @@
 #define DROVER_STORE_PREVIEW_H
 
 #include "store/filter.h"
+#include "store/standing.h"
 
 #define PREVIEW_ITEMS 200u
 #define PREVIEW_SAMPLE 10u
@@ -20,13 +21,24 @@ struct preview_item {
     struct preview_set install, remove;
 };
 
+/* A command of the group: who would be sent it at once. */
+struct preview_order {
+    int64_t order_id;
+    const char *request_type;
+    int policy;              /* enum standing_policy */
+    bool fresh, ended;       /* it comes in, or goes out, with the change */
+    struct preview_set send; /* out */
+};
+
 struct preview {
     /* in */
     int64_t group_id;            /* 0: a group that is not there yet */
     const struct filter *filter; /* NULL: the devices it has */
     const int64_t *items;        /* what would be assigned to it */
     size_t nitems;
-    bool keep_items; /* what is assigned to it stays; items is not looked at */
+    bool keep_items;              /* what is assigned to it stays; items is not looked at */
+    struct preview_order *orders; /* commands; NULL: they are not looked at */
+    size_t norders;
     /* out, in the arena */
     size_t devices; /* in the group then */
     struct preview_set join, leave;

@@ -240,8 +240,8 @@ enum outcome standing_approve(struct db *db, int64_t id, const char *by, int64_t
 
 /* ---- how far devices are ---- */
 
-static enum outcome devices_read(const struct rows *r, struct arena *a, struct device_order **out,
-                                 size_t *n, struct err *err)
+static enum outcome devices_read(const struct rows *r, struct arena *a,
+                                 struct standing_progress **out, size_t *n, struct err *err)
 {
     *out = arena_array(a, r->n + 1, sizeof **out);
     if (*out == NULL)
@@ -249,30 +249,30 @@ static enum outcome devices_read(const struct rows *r, struct arena *a, struct d
     for (; *n < r->n; ++*n) {
         const struct val *v = row_at(r, *n, 0);
 
-        (*out)[*n] = (struct device_order){.enrollment_id = v[0].i,
-                                           .order_id = v[1].i,
-                                           .group_id = v[2].i,
-                                           .ident = v[3].s,
-                                           .serial = val_text(&v[4]),
-                                           .device_name = val_text(&v[5]),
-                                           .group = val_text(&v[6]),
-                                           .request_type = v[7].s,
-                                           .policy = (int)v[8].i,
-                                           .every_days = (int)v[9].i,
-                                           .state = (int)v[10].i,
-                                           .attempts = (int)v[11].i,
-                                           .occasion = v[12].i,
-                                           .due_at = v[13].i == STANDING_NEVER ? 0 : v[13].i,
-                                           .changed_at = v[14].i,
-                                           .done_at = val_or_0(&v[15]),
-                                           .reason = v[16].s,
-                                           .command_uuid = val_text(&v[17])};
+        (*out)[*n] = (struct standing_progress){.enrollment_id = v[0].i,
+                                                .order_id = v[1].i,
+                                                .group_id = v[2].i,
+                                                .ident = v[3].s,
+                                                .serial = val_text(&v[4]),
+                                                .device_name = val_text(&v[5]),
+                                                .group = val_text(&v[6]),
+                                                .request_type = v[7].s,
+                                                .policy = (int)v[8].i,
+                                                .every_days = (int)v[9].i,
+                                                .state = (int)v[10].i,
+                                                .attempts = (int)v[11].i,
+                                                .occasion = v[12].i,
+                                                .due_at = v[13].i == STANDING_NEVER ? 0 : v[13].i,
+                                                .changed_at = v[14].i,
+                                                .done_at = val_or_0(&v[15]),
+                                                .reason = v[16].s,
+                                                .command_uuid = val_text(&v[17])};
     }
     return OK;
 }
 
 enum outcome standing_devices(struct db *db, int64_t id, int state, int64_t after, size_t max,
-                              struct arena *a, struct device_order **out, size_t *n,
+                              struct arena *a, struct standing_progress **out, size_t *n,
                               struct err *err)
 {
     struct val s = val_int(state);
@@ -287,7 +287,7 @@ enum outcome standing_devices(struct db *db, int64_t id, int state, int64_t afte
 }
 
 enum outcome standing_of_device(struct db *db, const char *ident, struct arena *a,
-                                struct device_order **out, size_t *n, struct err *err)
+                                struct standing_progress **out, size_t *n, struct err *err)
 {
     struct val id = val_str(ident);
     struct rows r;

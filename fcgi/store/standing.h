@@ -74,7 +74,7 @@ enum outcome standing_approve(struct db *db, int64_t id, const char *by, int64_t
 
 /* ---- how far devices are ---- */
 
-struct device_order {
+struct standing_progress {
     int64_t enrollment_id, order_id, group_id;
     const char *ident, *serial, *device_name, *group, *request_type;
     int policy, every_days, state, attempts;
@@ -83,11 +83,12 @@ struct device_order {
 };
 /* Devices of an order (state 0: any) with ids above after; at most max (LIM_PAGE). */
 enum outcome standing_devices(struct db *db, int64_t id, int state, int64_t after, size_t max,
-                              struct arena *a, struct device_order **out, size_t *n,
+                              struct arena *a, struct standing_progress **out, size_t *n,
                               struct err *err) MUST_USE;
 /* Orders of a device. NOT_FOUND: no such enrollment. */
 enum outcome standing_of_device(struct db *db, const char *ident, struct arena *a,
-                                struct device_order **out, size_t *n, struct err *err) MUST_USE;
+                                struct standing_progress **out, size_t *n,
+                                struct err *err) MUST_USE;
 /* How many devices of an order are in each state: counts[s]. */
 enum outcome standing_counts(struct db *db, int64_t id, struct arena *a, int64_t counts[ORDER__MAX],
                              struct err *err) MUST_USE;

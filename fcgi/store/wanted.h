@@ -113,6 +113,24 @@ enum outcome rollout_release(struct db *db, int64_t item_id, int version, int64_
 /* Halts it, once: an audit entry, and true in *fresh. */
 enum outcome rollout_halt(struct db *db, int64_t item_id, int version, const char *why, int64_t now,
                           bool *fresh, struct err *err) MUST_USE;
+/* A person stops it. NOT_FOUND: no such item; CONFLICT: it is halted already. */
+enum outcome rollout_stop(struct db *db, int64_t item_id, const char *actor, const char *why,
+                          int64_t now, struct err *err) MUST_USE;
+/* Items that devices are to have (item_id 0: all): those halted first, then those under way.
+ */
+struct rollout_row {
+    int64_t item_id;
+    int kind;
+    const char *identifier, *name;
+    int version, wave_first, halt_percent;
+    int64_t counts[WANTED__MAX]; /* devices of the item's version by state; of one that is neither
+                                  * under way nor halted only when it is asked for alone */
+    bool under_way;
+    int64_t released, halted_at, changed_at;
+    const char *halted_why;
+};
+enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
+                          struct rollout_row **out, size_t *n, struct err *err) MUST_USE;
 /* A person goes on: the failures so far do not count any more. NOT_FOUND: it is not halted. */
 enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, const char *why,
                             int64_t now, struct err *err) MUST_USE;

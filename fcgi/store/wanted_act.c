@@ -80,6 +80,13 @@ static const struct sql RESUME = {
     "WHERE d.item_id = r.item_id AND d.wanted = 1 AND d.version = r.version AND d.state = 4) "
     "WHERE r.item_id = ? AND r.halted_at IS NOT NULL",
     0};
+static const struct sql STOP = {
+    "rollout_stop",
+    "INSERT INTO rollout (item_id, version, released, wave_at, halted_at, halted_why) SELECT i.id, "
+    "i.version, 0, ?, ?, ? FROM library_item i WHERE i.id = ? AND i.deleted_at = 0 ON DUPLICATE "
+    "KEY UPDATE halted_why = IF(halted_at IS NULL, VALUES(halted_why), halted_why), halted_at = "
+    "COALESCE(halted_at, VALUES(halted_at))",
+    0};
 static const struct sql HURRY = {
     "rollout_hurry",
     "UPDATE device_item SET due_at = ? WHERE item_id = ? AND state = 1 AND due_at > ?", 0};
@@ -420,6 +427,32 @@ enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, c
     struct resume x = {item_id, now, actor, why, arena_new(LIM_MB)};
     enum outcome o =
         x.a != NULL ? db_unit(db, resume_unit, &x, err) : err_set(err, ERROR, "out of memory");
+
+    arena_free(&x.a);
+    return o;
+}
+
+static enum outcome stop_unit(struct db *db, void *arg, struct err *err)
+{
+    struct resume *x = arg;
+    struct val now = val_int(x->now);
+    uint64_t n = 0;
+    enum outcome o;
+
+    arena_reset(x->a);
+    o = db_exec(db, &STOP, (struct val[]){now, now, val_cut(x->why, 255), val_int(x->item_id)}, 4,
+                &n, err);
+    if (o == OK && n == 0)
+        return err_set(err, NOT_FOUND, "there is no such item, or it is halted already");
+    return o == OK ? audit_item(db, x->item_id, x->actor, "rollout.stop", x->why, x->a, err) : o;
+}
+
+enum outcome rollout_stop(struct db *db, int64_t item_id, const char *actor, const char *why,
+                          int64_t now, struct err *err)
+{
+    struct resume x = {item_id, now, actor, why, arena_new(LIM_MB)};
+    enum outcome o =
+        x.a != NULL ? db_unit(db, stop_unit, &x, err) : err_set(err, ERROR, "out of memory");
 
     arena_free(&x.a);
     return o;

@@ -90,16 +90,80 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
     return o == OK ? rows_read(&r, a, out, n, err) : o;
 }
 
-enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
-                           int64_t counts[WANTED__MAX], struct err *err)
+/* ---- roll-outs ---- */
+
+#define UNDER_WAY                                                                                  \
+    "EXISTS (SELECT 1 FROM device_item d WHERE d.item_id = i.id AND d.wanted = 1 AND d.version = " \
+    "i.version AND d.state IN (1, 2, 4, 7))"
+static const struct sql ROLLOUTS = {
+    "rollout_list",
+    "SELECT i.id, i.kind, i.identifier, i.name, i.version, i.wave_first, i.halt_percent, "
+    "COALESCE(r.released, 0), r.halted_at, r.halted_why, i.changed_at, " UNDER_WAY
+    " AS under_way FROM library_item i LEFT JOIN rollout r ON r.item_id = i.id AND r.version = "
+    "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND EXISTS (SELECT 1 FROM "
+    "device_item w WHERE w.item_id = i.id AND w.wanted = 1 AND w.version = i.version) ORDER BY "
+    "r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
+    0};
+static const struct sql ROLLOUT_COUNTS = {
+    "rollout_row_counts",
+    "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND wanted = 1 AND version = ? "
+    "GROUP BY state",
+    0};
+
+static enum outcome count_states(struct db *db, const struct sql *sql, const struct val *args,
+                                 size_t nargs, struct arena *a, int64_t counts[WANTED__MAX],
+                                 struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, &r, err);
+    enum outcome o = db_select(db, sql, args, nargs, a, &r, err);
 
     memset(counts, 0, WANTED__MAX * sizeof *counts);
     for (size_t i = 0; o == OK && i < r.n; i++)
-        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i <= WANTED_INSTALLING)
+        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i < WANTED__MAX)
             counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
+    return o;
+}
+
+enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
+                           int64_t counts[WANTED__MAX], struct err *err)
+{
+    return count_states(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, counts, err);
+}
+
+enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
+                          struct rollout_row **out, size_t *n, struct err *err)
+{
+    struct val id = val_int(item_id);
+    struct rows r;
+    enum outcome o = db_select(
+        db, &ROLLOUTS, (struct val[]){id, id, val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)}, 3,
+        a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; o == OK && *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+        struct rollout_row *x = &(*out)[*n];
+
+        *x = (struct rollout_row){.item_id = v[0].i,
+                                  .kind = (int)v[1].i,
+                                  .identifier = v[2].s,
+                                  .name = v[3].s,
+                                  .version = (int)v[4].i,
+                                  .wave_first = (int)v[5].i,
+                                  .halt_percent = (int)v[6].i,
+                                  .released = v[7].i,
+                                  .halted_at = val_or_0(&v[8]),
+                                  .halted_why = val_text(&v[9]),
+                                  .changed_at = v[10].i,
+                                  .under_way = v[11].i != 0};
+        if (x->under_way || x->halted_at != 0 || item_id != 0)
+            o = count_states(db, &ROLLOUT_COUNTS, (struct val[]){v[0], v[4]}, 2, a, x->counts, err);
+    }
     return o;
 }
 

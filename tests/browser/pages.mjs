@@ -54,6 +54,26 @@ export function fill() {
     ${quoted(EVIL.slice(0, 60))}, ${quoted(EVIL)}, ${quoted("<b>RSA")}, ${quoted("<b>none")}, ${quoted(EVIL)}, ${quoted("<i>1")}, 1, ${now}, ${now + 864e8});
   REPLACE INTO expiry (kind, name, ends_at, count, detail, seen_at) VALUES (${quoted("<b>kind")}, ${quoted(EVIL)}, ${now - 1e6}, 2, ${quoted(EVIL)}, ${now * 2});
   REPLACE INTO calendar_feed (name, sha256, created_at, created_by) VALUES (${quoted(EVIL.slice(0, 64))}, REPEAT('c', 32), ${now}, ${quoted(EVIL)});
+  REPLACE INTO device_group (id, name, filter, note, created_at, created_by, changed_at, changed_by, members)
+    VALUES (500, ${quoted(EVIL)}, NULL, ${quoted(EVIL)}, ${now}, 'ann', ${now}, 'ann', 1),
+    (503, ${quoted("by " + EVIL)}, ${quoted(JSON.stringify({ any: [{ fact: "device_name", is: EVIL }, { not: { all: [{ tag: EVIL }, { fact: "BatteryLevel", above: 0.2 }] } }] }))},
+    '', ${now}, 'ann', ${now}, 'ann', 1);
+  REPLACE INTO group_member (group_id, device_id, since) VALUES (500, 77, ${now}), (503, 77, ${now});
+  REPLACE INTO device_tag (device_id, tag, at, by_whom) VALUES (77, ${quoted(EVIL.slice(0, 60))}, ${now}, 'ann');
+  REPLACE INTO library_item (id, kind, identifier, name, version, created_at, created_by, changed_at, changed_by)
+    VALUES (501, 1, ${quoted("evil.<b>")}, ${quoted(EVIL)}, 1, ${now}, 'ann', ${now}, ${quoted(EVIL)});
+  REPLACE INTO library_version (id, item_id, number, sha256, size, types, details, created_at, created_by)
+    VALUES (504, 501, 1, REPEAT('x', 32), 1, '', '{}', ${now}, 'ann');
+  REPLACE INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (505, 500, 501, ${now}, 'ann');
+  REPLACE INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, changed_at)
+    VALUES (77, 501, 1, 1, 4, 9000000000000000, ${quoted(EVIL)}, ${now});
+  REPLACE INTO rollout (item_id, version, released, wave_at, halted_at, halted_why) VALUES (501, 1, 1, ${now}, ${now}, ${quoted(EVIL)});
+  REPLACE INTO standing_order (id, group_id, request_type, command_keys, policy, every_days, reason, state, created_at, created_by, changed_at)
+    VALUES (502, 500, 'Settings', ${quoted(JSON.stringify({ Settings: [{ Item: "DeviceName", DeviceName: EVIL }] }))}, 3, 7, ${quoted(EVIL)}, 2, ${now}, 'ann', ${now});
+  REPLACE INTO device_order (enrollment_id, order_id, occasion, state, due_at, reason, changed_at) VALUES (77, 502, ${now}, 4, 9000000000000000, ${quoted(EVIL)}, ${now});
+  REPLACE INTO group_blueprint (group_id, number, items, orders, note, created_at, created_by) VALUES
+    (500, 1, '[]', '[]', ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}), (500, 2, '["501"]', '["502"]', '', ${now}, 'ann'),
+    (500, 0, '[]', '["502"]', '', ${now}, ${quoted(EVIL)});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -69,6 +89,9 @@ export const PAGES = {
   bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
   "profile-settings": "/profile?id=60&tab=settings",
+  groups: "/groups", group: "/group?id=500", group_new: "/group/filter", group_filter: "/group/filter?id=503",
+  group_contents: "/group/contents?id=500", group_command: "/group/command?id=500&type=Settings", group_preview: "/group/preview?id=500",
+  group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
   calendar: "/calendar", certificates: "/certificates", "certificate-requests": "/certificates?tab=requests&all=1", "device-ca": "/certificates?tab=ca",
   certificate: "/certificate?sha256=" + "65".repeat(32),
@@ -79,6 +102,10 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/devices", { what: "columns", column: "os" }], ["/devices", { what: "save", name: "x" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
   ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
+  ["/groups", { name: "evil" }], ["/group/devices", { id: "500", what: "add", ids: ID }], ["/group/delete", { id: "500", why: "x" }],
+  ["/group/filter", { name: "evil", do: "save", r_kind: "all" }], ["/group/contents", { id: "500", what: "drop" }],
+  ["/group/command", { id: "500", type: "SecurityInfo", policy: "join", go: "1" }], ["/group/preview", { id: "500", base: "2" }],
+  ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],

@@ -201,7 +201,7 @@ static void again_and_again(void **state)
 static void what_a_device_cannot_have(void **state)
 {
     int64_t g = group("G", ""), id;
-    struct device_order *d;
+    struct standing_progress *d;
     size_t n;
     (void)state;
     devices(1, 1, "AppleTV11,1", "17.0");

@@ -1,0 +1,14 @@
+/* group.h: what the pages about one group share. */
+#ifndef DROVER_CONSOLE_GROUP_H
+#define DROVER_CONSOLE_GROUP_H
+
+#include "console/page.h"
+#include "store/group.h"
+
+/* The group that the query ("id") or the form ("id") names, and what its pages show of it; part:
+ * the chosen tab: "devices", "contents", "versions", "filter". False: the failure was answered. */
+bool group_begin(struct page *p, struct device_group *g, const char *part);
+/* "PATH?id=N" of the group. */
+const char *group_link(struct page *p, const char *path, int64_t id);
+
+#endif

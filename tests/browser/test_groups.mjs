@@ -1,0 +1,182 @@
+// test_groups.mjs: groups by hand and by a filter, their contents as a draft with a preview, versions,
+// roll-outs, tags; with and without JavaScript.
+import assert from "node:assert/strict";
+import { EVIL, accessible, context, finish, quoted, screens, signIn, sql, test } from "./lib.mjs";
+import { ID, PAGES, device, fill } from "./pages.mjs";
+
+fill();
+const c = await context({ viewport: { width: 1280, height: 860 } });
+const p = await signIn(c, "/groups");
+const shot = (name) => p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
+
+await test("a group by hand: serial numbers are pasted, strangers told", async () => {
+  await p.getByLabel("Name").fill(EVIL + " two");
+  await p.getByRole("button", { name: "New group by hand" }).click();
+  await p.waitForURL(/\/group\?id=/);
+  assert.match(await p.locator("h1").textContent(), /<script>/);
+  sql("UPDATE enrollment SET serial = 'SERIAL77' WHERE id = 77");
+  await p.locator("#ids").fill("SERIAL77, nobody-1\nnobody-2");
+  await p.getByRole("button", { name: "Put into the group" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /2: nobody-1, nobody-2/);
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  await accessible(p, "a group's devices");
+  await p.getByRole("checkbox").check();
+  await p.getByRole("button", { name: "Take the ticked ones out" }).click();
+  await p.getByText("Nobody is in this group yet").waitFor();
+});
+
+await test("what is assigned is a draft, shown before it is saved, and comes back by its version", async () => {
+  const id = new URL(p.url()).searchParams.get("id");
+  sql(`INSERT INTO group_member (group_id, device_id, since) VALUES (${id}, 77, 1)`);
+  await p.goto("/group/contents?id=" + id);
+  await p.getByLabel("From the library").selectOption("501");
+  await p.getByRole("button", { name: "Add to the draft" }).click();
+  await p.locator("#type").selectOption("SecurityInfo");
+  await p.getByRole("button", { name: "Fill in the command" }).click();
+  await p.getByLabel("When").selectOption("every");
+  await p.getByLabel("Days until").fill("30");
+  await p.getByRole("button", { name: "Add to the draft" }).click();
+  await p.waitForURL(/contents/);
+  assert.equal(await p.locator(".is-added").count(), 2);
+  assert.equal(sql(`SELECT COUNT(*) FROM assignment WHERE group_id = ${id}`).trim(), "0");
+  await accessible(p, "a draft");
+  await shot("group-draft");
+  await p.goto("/"); // it survives leaving the page
+  await p.goto("/group/contents?id=" + id);
+  await p.getByRole("link", { name: "What it changes, and save" }).click();
+  await accessible(p, "a preview");
+  await shot("group-preview");
+  assert.match(await p.locator("table").textContent(), /EVIL/); // the device that is sent it
+  await p.getByLabel("What was changed").fill(EVIL);
+  await p.getByRole("button", { name: "Save and put in force" }).click();
+  await p.waitForURL(/contents.*done=saved/);
+  assert.equal(sql(`SELECT COUNT(*) FROM assignment WHERE group_id = ${id}`).trim(), "1");
+  // a draft that somebody else has overtaken is refused, and nothing is lost
+  await p.getByRole("button", { name: "Take out: SecurityInfo" }).click();
+  await p.getByRole("link", { name: "What it changes, and save" }).click();
+  sql(`INSERT INTO group_blueprint (group_id, number, items, orders, created_at, created_by) VALUES (${id}, 2, '[]', '[]', 1, 'bob')`);
+  await p.getByRole("button", { name: "Save and put in force" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /somebody else has changed/);
+  await p.goto("/group/contents?id=" + id);
+  await p.getByRole("button", { name: "Drop the draft" }).click();
+  await p.goto("/group/versions?id=" + id);
+  await p.getByRole("button", { name: "Bring back: 1" }).click();
+  await p.getByText("The draft is the same as what is in force").waitFor();
+});
+
+const tree = async (page) => {
+  await page.goto("/group/filter");
+  await page.getByLabel("Name").fill("filtered " + Math.random());
+  const rows = page.locator(".rows > div");
+  await rows.nth(1).getByLabel("Fact").fill("device_name");
+  await rows.nth(1).getByLabel("Value").fill(EVIL);
+  await rows.nth(0).getByRole("button", { name: "Add a group of comparisons" }).click();
+  await rows.nth(2).getByLabel("Kind").selectOption("none");
+  await rows.nth(3).getByLabel("Kind").selectOption("tag");
+  await rows.nth(3).getByLabel("Value").fill("nowhere");
+  await rows.nth(2).getByRole("button", { name: "Add a comparison" }).click();
+  await rows.nth(4).getByLabel("Fact").fill("BatteryLevel");
+  await rows.nth(4).getByLabel("Comparison").selectOption("at_least");
+  await rows.nth(4).getByLabel("Value").fill("0.9");
+  return rows;
+};
+
+await test("a filter in words, counted as it is written", async () => {
+  const rows = await tree(p);
+  await p.locator("[data-counted] .badge").waitFor(); // by itself
+  assert.equal(await p.locator("[data-counted] .badge").textContent(), "1");
+  assert.match(await p.locator("[data-counted] .names").textContent(), /<script>/);
+  await accessible(p, "a filter");
+  await shot("group-filter");
+  await rows.nth(4).getByLabel("Value").fill("many");
+  await p.getByRole("button", { name: "Count and show" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /Row 5: a number is expected/);
+  await rows.nth(4).getByRole("button", { name: "Take away 5" }).click();
+  await p.getByRole("button", { name: "Save" }).click();
+  await p.waitForURL(/\/group\?id=.*done=saved/);
+  assert.deepEqual(JSON.parse(sql("SELECT filter FROM device_group ORDER BY id DESC LIMIT 1").replaceAll("\\\\", "\\")),
+    { all: [{ fact: "device_name", is: EVIL }, { not: { any: [{ tag: "nowhere" }] } }] });
+  // the agent finds its devices
+  for (let i = 0; i < 120 && !(await p.locator("tbody tr").count()); i++) {
+    await p.waitForTimeout(250);
+    await p.reload();
+  }
+  assert.equal(await p.locator("tbody tr").count(), 1);
+});
+
+await test("every filter of the API has its form, which gives it back", async () => {
+  const all = { any: [{ all: [{ fact: "os_version", at_least: "17.4" }, { fact: "supervised", is: true }] },
+    { not: { all: [{ fact: "platform", in: ["iOS", "tvOS"] }, { profile: "org.example.a" }] } },
+    { fact: "BatteryLevel", known: false }, { app: "org.example.b" }, { fact: "model", begins: "iPad, big" },
+    { not: { any: [{ tag: "x" }] } }, { fact: "ModemFirmwareVersion", is_not: "1" }] };
+  sql(`UPDATE device_group SET filter = ${quoted(JSON.stringify(all))} WHERE id = 503`);
+  await p.goto("/group/filter?id=503");
+  await p.getByRole("button", { name: "Save" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.deepEqual(JSON.parse(sql("SELECT filter FROM device_group WHERE id = 503").replaceAll("\\\\", "\\")), all);
+});
+
+await test("a roll-out is stopped by a person and goes on", async () => {
+  await p.goto("/rollouts");
+  await p.getByRole("link", { name: EVIL.slice(0, 20) }).first().click();
+  await p.getByText("Halted:").waitFor();
+  await accessible(p, "a roll-out");
+  await shot("rollout-halted");
+  await p.getByLabel("Reason").fill("seen");
+  await p.getByRole("button", { name: "Go on" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.equal(sql("SELECT halted_at IS NULL FROM rollout WHERE item_id = 501").trim(), "1");
+  await p.getByLabel("First wave").fill("3");
+  await p.getByRole("button", { name: "Save" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.equal(sql("SELECT wave_first FROM library_item WHERE id = 501").trim(), "3");
+  await p.getByLabel("Reason").fill("not now");
+  await p.getByRole("button", { name: "Stop it" }).click();
+  await p.getByText("not now").first().waitFor();
+  assert.equal(sql("SELECT COUNT(*) FROM audit WHERE action = 'rollout.stop'").trim(), "1");
+});
+
+await test("tags, on a device and for many", async () => {
+  await p.goto(device);
+  await p.getByLabel("New tag").fill("<i>desk");
+  await p.getByRole("button", { name: "Add the tag" }).click();
+  await p.waitForURL(/done=saved/);
+  await p.getByRole("button", { name: "Take the tag away: <i>desk" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.equal(sql("SELECT COUNT(*) FROM device_tag WHERE tag = '<i>desk'").trim(), "0");
+  await p.goto("/bulk?platform=iPhone");
+  const hit = await p.locator("h2 .badge").first().textContent();
+  await p.getByLabel("New tag").fill("phones");
+  await p.getByRole("button", { name: "Add the tag" }).click();
+  await p.waitForURL(/devices\?done=saved/);
+  assert.equal(sql("SELECT COUNT(*) FROM device_tag WHERE tag = 'phones'").trim(), hit);
+});
+
+await test("a filter without JavaScript", async () => {
+  const plain = await context({ javaScriptEnabled: false });
+  const q = await signIn(plain, "/groups");
+  await tree(q);
+  await q.getByRole("button", { name: "Count and show" }).click();
+  assert.equal(await q.locator("[data-counted] .badge").textContent(), "1");
+  await q.getByRole("button", { name: "Save" }).click();
+  await q.getByText("Its devices are found by its filter").waitFor();
+  await plain.close();
+});
+
+await test("groups in the dark, and on a phone", async () => {
+  for (const [name, options] of [["dark", { colorScheme: "dark", viewport: { width: 1280, height: 860 } }],
+    ["phone", { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }]]) {
+    const d = await context({ ...options, storageState: await c.storageState() });
+    const r = await d.newPage();
+    for (const page of ["group_filter", "group_contents", "rollout"]) {
+      await r.goto(PAGES[page]);
+      await accessible(r, name + " " + page);
+      await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
+      assert.equal(await r.evaluate(() => document.documentElement.scrollWidth), options.viewport.width, name + " " + page);
+    }
+    await d.close();
+  }
+});
+
+assert.ok(ID);
+await finish();
