@@ -158,7 +158,7 @@ static bool has_digest(const struct rows *r, const uint8_t digest[REDEMPTION_DIG
 static enum outcome add_some(struct db *db, struct change *x, size_t from, size_t n,
                              struct err *err)
 {
-    struct val args[CHUNK * ADD_ARGS], list[CHUNK], item = val_int(x->item_id);
+    struct val args[CHUNK * ADD_ARGS], list[CHUNK] = {0}, item = val_int(x->item_id);
     struct rows r;
     size_t k = 0;
     enum outcome o;
