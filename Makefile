@@ -95,6 +95,7 @@ bench: all $(BENCH_BIN)
 	BUILD=$(abspath $(B)) tests/bench/bench $(BENCH_ARGS)
 	BUILD=$(abspath $(B)) tests/bench/ways $(BENCH_ARGS)
 	BUILD=$(abspath $(B)) tests/bench/fleet $(BENCH_ARGS)
+	BUILD=$(abspath $(B)) tests/bench/console $(BENCH_ARGS)
 
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -fno-omit-frame-pointer' HARDEN=-fPIE \

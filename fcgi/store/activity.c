@@ -3,16 +3,17 @@
 
 #include "base/clock.h"
 
-/* Index ranges all but the last, which reads the enrollments once. A device that is seen again in
+/* Index ranges all of them. A device that is seen again in
  * the next hour is not found in this one any more: the largest number counts. */
 static const struct sql NOTE = {
     "activity_note",
     "INSERT INTO activity (hour, seen, answered, failed, enrolled) SELECT ?, "
-    "(SELECT COUNT(*) FROM enrollment WHERE last_seen_at >= ? AND last_seen_at < ?), "
-    "(SELECT COUNT(*) FROM result WHERE closed_at >= ? AND closed_at < ?), "
-    "(SELECT COUNT(*) FROM result WHERE closed_at >= ? AND closed_at < ? AND state IN (5, 6)), "
+    "(SELECT COUNT(*) FROM enrollment WHERE last_seen_at >= ? AND last_seen_at < ?), r.n, "
+    "r.bad, "
     "(SELECT COUNT(*) FROM enrollment WHERE enrolled_at >= ? AND enrolled_at < ? AND kind IN (1, "
-    "4)) ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen)), answered = "
+    "4)) FROM (SELECT COUNT(*) AS n, COALESCE(SUM(state IN (5, 6)), 0) AS bad FROM result FORCE "
+    "INDEX (digest) WHERE digest IN (0, 1, 2) AND closed_at >= ? AND closed_at < ?) AS r "
+    "ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen)), answered = "
     "GREATEST(answered, VALUES(answered)), failed = GREATEST(failed, VALUES(failed)), enrolled = "
     "GREATEST(enrolled, VALUES(enrolled))",
     0};
@@ -29,10 +30,10 @@ enum outcome activity_note(struct db *db, int64_t now, struct err *err)
 {
     enum outcome o = OK;
     for (int64_t h = hour_of(now) - HOUR_US; o == OK && h <= now; h += HOUR_US) {
-        struct val args[9] = {val_int(h)};
-        for (size_t i = 1; i < 9; i++)
+        struct val args[7] = {val_int(h)};
+        for (size_t i = 1; i < 7; i++)
             args[i] = val_int(i % 2 ? h : h + HOUR_US);
-        o = db_exec(db, &NOTE, args, 9, NULL, err);
+        o = db_exec(db, &NOTE, args, 7, NULL, err);
     }
     return o;
 }

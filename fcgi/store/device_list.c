@@ -1,10 +1,11 @@
 /*
  * device_list.c: the list of devices: see device.h.
  *
- * A page is found in an index that has the order and all that the filter asks, so that what does
- * not fit costs an entry of the index and not a row; only then are the page's rows read. With a
- * text it is the other way round while few devices have one of its words: these are collected and
- * put in order. (With many, the first that fit are near, and the list is gone through.)
+ * What few devices have, a word or what the filter asks, is where a page begins: these are
+ * collected and put in order. Otherwise the first that fit are near: the index of the order is gone
+ * through, which has all that the filter asks, so that what does not fit costs an entry and not a
+ * row. Where they are not near after all, as with "iphone" among Macs, all that have the words are
+ * collected.
  */
 #include "store/device.h"
 
@@ -16,6 +17,7 @@
 #include "store/search.h"
 
 #define SQL_MAX (16u * LIM_KB)
+#define NEAR 750 /* so many of the list are asked for the words one by one */
 #define ARGS_MAX (SEARCH_ARGS_MAX + 24)
 #define IS_DEVICE "e.kind IN (1, 4) "
 #define COLUMNS                                                                                    \
@@ -82,16 +84,30 @@ static void os_range(const char *os, int64_t *from, int64_t *to)
         *to = *from; /* no version: nothing fits */
 }
 
+static bool is_narrow(const struct device_filter *f)
+{
+    return f->states != 0 || *f->platform != '\0' || *f->os != '\0';
+}
+
+/* What the index "filters" has, as lists of equal values, so that it is read in ranges. */
 static void filter_say(struct making *m, const struct device_filter *f)
 {
     int64_t number = 7, from, to;
 
-    if (f->states != 0)
-        say(m, "AND ((? >> e.state) & 1) ", val_int((int64_t)f->states));
+    buf_str(&m->sql, "WHERE " IS_DEVICE);
+    if (f->states != 0 || is_narrow(f)) {
+        buf_str(&m->sql, "AND e.state IN (0");
+        for (int i = 1; i <= 4; i++)
+            if (f->states == 0 || (f->states >> i & 1))
+                buf_fmt(&m->sql, ", %d", i);
+        buf_str(&m->sql, ") ");
+    }
     if (*f->platform != '\0') {
         while (number > 0 && strcmp(device_platform_name(number), f->platform) != 0)
             number--;
         say(m, "AND e.list_platform = ? ", val_int(number > 0 ? number : -1));
+    } else if (is_narrow(f)) {
+        buf_str(&m->sql, "AND e.list_platform IN (0, 1, 2, 3, 4, 5, 6, 7) ");
     }
     if (*f->os != '\0') {
         os_range(f->os, &from, &to);
@@ -100,24 +116,6 @@ static void filter_say(struct making *m, const struct device_filter *f)
     }
     if (f->seen_before != 0)
         say(m, "AND e.last_seen_at < ? ", val_int(f->seen_before));
-}
-
-/* "FROM ... WHERE ..." of the devices e that fit; otherwise: the index to go through when the text
- * names none. */
-static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
-                     int rarest, const char *otherwise)
-{
-    buf_str(&m->sql, "FROM ");
-    if (rarest >= 0) {
-        search_table(s, rarest, &m->sql, m->args, &m->n);
-        buf_str(&m->sql, " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
-                         "found.id ");
-    } else {
-        buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ", otherwise);
-    }
-    buf_str(&m->sql, "WHERE " IS_DEVICE);
-    filter_say(m, f);
-    search_conditions(s, rarest, &m->sql, m->args, &m->n);
 }
 
 /* Runs it once and forgets it. */
@@ -133,13 +131,53 @@ static enum outcome run(struct db *db, struct making *m, const char *name, struc
     return o;
 }
 
-static enum outcome text_read(struct db *db, const struct device_filter *f, int64_t many,
-                              struct arena *a, struct search *s, int *rarest, struct err *err)
+/* How many fit the filter, up to SEARCH_MANY. */
+static enum outcome filter_measure(struct db *db, const struct device_filter *f, struct arena *a,
+                                   int64_t *n, struct err *err)
 {
-    enum outcome o = search_read(f->text, a, s, err);
+    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct device_filter indexed = *f;
+    struct rows r;
+    enum outcome o;
 
-    *rarest = -1;
-    return o == OK && s->n > 0 ? search_rarest(db, s, many, a, rarest, err) : o;
+    *n = SEARCH_MANY;
+    if (!is_narrow(f))
+        return OK;
+    indexed.seen_before = 0;
+    buf_str(&m.sql, "SELECT COUNT(*) FROM (SELECT 1 FROM enrollment e FORCE INDEX (filters) ");
+    filter_say(&m, &indexed);
+    say(&m, "LIMIT ?) AS some", val_int(SEARCH_MANY));
+    o = run(db, &m, "device_filter_measure", a, &r, err);
+    if (o == OK)
+        *n = row_at(&r, 0, 0)->i;
+    return o;
+}
+
+/* Where a page begins. */
+enum begin { BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER };
+
+/* "FROM ... WHERE ..." of the devices e that fit; index: that of the order. */
+static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
+                     enum begin begin, const char *index)
+{
+    buf_str(&m->sql, "FROM ");
+    if (begin == BEGIN_WORD) {
+        search_table(s, &m->sql, m->args, &m->n);
+        buf_str(&m->sql, " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
+                         "found.id ");
+    } else {
+        buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ",
+                begin == BEGIN_FILTER ? "filters" : index);
+    }
+    filter_say(m, f);
+    if (begin != BEGIN_NEAR)
+        search_conditions(s, begin == BEGIN_ORDER ? SEARCH_COLLECT : SEARCH_BY_SIZE,
+                          begin == BEGIN_WORD, &m->sql, m->args, &m->n);
+}
+
+static bool is_rare(const struct search *s)
+{
+    return s->n > 0 && s->piece[s->rarest].devices < SEARCH_MANY;
 }
 
 enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
@@ -148,14 +186,13 @@ enum outcome device_count(struct db *db, const struct device_filter *f, struct a
     struct making m = {.sql = BUF_INIT(SQL_MAX)};
     struct search s;
     struct rows r;
-    int rarest;
-    enum outcome o = text_read(db, f, INT64_MAX, a, &s, &rarest, err);
+    enum outcome o = search_read(db, f->text, a, &s, err);
 
     *n = 0;
     if (o != OK || s.nothing)
         return o;
     buf_str(&m.sql, "SELECT COUNT(*) ");
-    from_say(&m, f, &s, rarest, "last_seen");
+    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ORDER, "last_seen");
     o = run(db, &m, "device_count", a, &r, err);
     if (o == OK)
         *n = row_at(&r, 0, 0)->i;
@@ -167,14 +204,13 @@ enum outcome device_ids(struct db *db, const struct device_filter *f, int64_t af
 {
     struct making m = {.sql = BUF_INIT(SQL_MAX)};
     struct search s;
-    int rarest;
-    enum outcome o = text_read(db, f, INT64_MAX, a, &s, &rarest, err);
+    enum outcome o = search_read(db, f->text, a, &s, err);
 
     *out = (struct rows){0};
     if (o != OK || s.nothing)
         return o;
     buf_str(&m.sql, "SELECT e.id, e.ident ");
-    from_say(&m, f, &s, rarest, "PRIMARY");
+    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ORDER, "PRIMARY");
     say(&m, "AND e.id > ? ", val_int(after));
     say(&m, "ORDER BY e.id LIMIT ?", val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
     return run(db, &m, "device_ids", a, out, err);
@@ -213,27 +249,60 @@ static void order_say(struct making *m, const struct device_order *at)
     buf_fmt(&m->sql, "ORDER BY %s %s, e.id %s", SORTS[at->by].column, way, way);
 }
 
-static void page_say(struct making *m, const struct device_filter *f, const struct search *s,
-                     int rarest, const struct device_order *at, const char *const *facts,
-                     size_t nfacts, size_t max)
+/* A page that is asked for. */
+struct asked {
+    const struct device_filter *f;
+    const struct search *s;
+    const struct device_order *at;
+    const char *const *facts;
+    size_t nfacts, max;
+};
+
+static void columns_say(struct making *m, const struct asked *x)
 {
-    buf_fmt(&m->sql, "SELECT " COLUMNS ", %s", SORTS[at->by].column);
-    for (size_t i = 0; i < nfacts; i++) {
+    buf_fmt(&m->sql, "SELECT " COLUMNS ", %s", SORTS[x->at->by].column);
+    for (size_t i = 0; i < x->nfacts; i++) {
         const char *alias;
-        const struct inv_column *c = inv_fact(facts[i], &alias);
+        const struct inv_column *c = inv_fact(x->facts[i], &alias);
 
         if (c != NULL)
             buf_fmt(&m->sql, ", %s.%s", alias, c->name);
         else
             buf_str(&m->sql, ", NULL");
     }
-    buf_str(&m->sql, " FROM (SELECT e.id ");
-    from_say(m, f, s, rarest, SORTS[at->by].index);
-    after_say(m, at);
-    order_say(m, at);
-    say(m, " LIMIT ?) AS page STRAIGHT_JOIN enrollment e ON e.id = page.id " INV_FACT_JOINS,
-        val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
-    order_say(m, at);
+}
+
+/* "(SELECT ...)", the ids of the page. */
+static void ids_say(struct making *m, const struct asked *x, enum begin begin)
+{
+    struct val max = val_int((int64_t)(x->max < LIM_PAGE ? x->max : LIM_PAGE));
+
+    buf_str(&m->sql, begin == BEGIN_NEAR ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
+    from_say(m, x->f, x->s, begin, SORTS[x->at->by].index);
+    after_say(m, x->at);
+    order_say(m, x->at);
+    if (begin == BEGIN_NEAR) {
+        say(m,
+            " LIMIT ?) AS near STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
+            "near.id WHERE TRUE ",
+            val_int(NEAR));
+        search_conditions(x->s, SEARCH_EACH, false, &m->sql, m->args, &m->n);
+        order_say(m, x->at);
+    }
+    say(m, " LIMIT ?)", max);
+}
+
+static enum outcome page_find(struct db *db, const struct asked *x, enum begin begin,
+                              struct arena *a, struct rows *r, struct err *err)
+{
+    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+
+    columns_say(&m, x);
+    buf_str(&m.sql, " FROM ");
+    ids_say(&m, x, begin);
+    buf_str(&m.sql, " AS page STRAIGHT_JOIN enrollment e ON e.id = page.id " INV_FACT_JOINS);
+    order_say(&m, x->at);
+    return run(db, &m, "device_list", a, r, err);
 }
 
 static void brief_read(const struct val *v, enum device_sort by, struct arena *a,
@@ -264,19 +333,27 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
                          const char *const *facts, size_t nfacts, size_t max, struct arena *a,
                          struct device_brief **out, size_t *n, struct err *err)
 {
-    struct making m = {.sql = BUF_INIT(SQL_MAX)};
     struct search s;
+    const struct asked x = {f, &s, &order, facts, nfacts, max};
     struct rows r;
-    int rarest;
-    enum outcome o = text_read(db, f, SEARCH_MANY, a, &s, &rarest, err);
+    int64_t fit = SEARCH_MANY;
+    enum outcome o = search_read(db, f->text, a, &s, err);
 
     *n = 0;
     if (o == OK && nfacts > DEVICE_FACTS_MAX)
         o = err_set(err, INVALID, "at most %d facts stand in a list", DEVICE_FACTS_MAX);
+    if (o == OK && !s.nothing)
+        o = filter_measure(db, f, a, &fit, err);
     if (o != OK || s.nothing)
         return o;
-    page_say(&m, f, &s, rarest, &order, facts, nfacts, max);
-    o = run(db, &m, "device_list", a, &r, err);
+    if (is_rare(&s) && s.piece[s.rarest].devices <= fit)
+        o = page_find(db, &x, BEGIN_WORD, a, &r, err);
+    else if (fit < SEARCH_MANY)
+        o = page_find(db, &x, BEGIN_FILTER, a, &r, err);
+    else
+        o = page_find(db, &x, s.n > 0 ? BEGIN_NEAR : BEGIN_ORDER, a, &r, err);
+    if (o == OK && s.n > 0 && !is_rare(&s) && fit == SEARCH_MANY && r.n < max && r.n < LIM_PAGE)
+        o = page_find(db, &x, BEGIN_ORDER, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -145,13 +145,13 @@ static enum outcome list_found(struct db *db, const struct fleet_filter *f, cons
     struct val args[CONDITION_ARGS + SEARCH_ARGS_MAX + 3];
     struct sql sql = {.name = "fleet_list_found"};
     struct buf b = BUF_INIT(16 * LIM_KB);
-    int rarest = -1;
+    bool rare = s->piece[s->rarest].devices < SEARCH_MANY;
     size_t n = 0;
-    enum outcome o = search_rarest(db, s, SEARCH_MANY, a, &rarest, err);
+    enum outcome o;
 
     buf_str(&b, SELECTED "FROM ");
-    if (rarest >= 0) {
-        search_table(s, rarest, &b, args, &n);
+    if (rare) {
+        search_table(s, &b, args, &n);
         buf_str(&b,
                 " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = found.id ");
     } else {
@@ -165,13 +165,12 @@ static enum outcome list_found(struct db *db, const struct fleet_filter *f, cons
         buf_str(&b, "AND COALESCE(d.serial_number, e.serial) = ? ");
         args[n++] = val_str(f->serial);
     }
-    search_conditions(s, rarest, &b, args, &n);
+    search_conditions(s, SEARCH_BY_SIZE, rare, &b, args, &n);
     buf_str(&b, BY_ID);
     args[n++] = val_int(max);
     sql.text = buf_cstr(&b);
-    if (o == OK)
-        o = buf_failed(&b) ? err_set(err, ERROR, "out of memory")
-                           : db_select(db, &sql, args, n, a, out, err);
+    o = buf_failed(&b) ? err_set(err, ERROR, "out of memory")
+                       : db_select(db, &sql, args, n, a, out, err);
     db_forget(db, &sql);
     buf_free(&b);
     return o;
@@ -197,7 +196,7 @@ enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t aft
     int64_t limit = (int64_t)(max < LIM_PAGE ? max : LIM_PAGE);
     struct rows r = {0};
     struct search s;
-    enum outcome o = search_read(f->text, a, &s, err);
+    enum outcome o = search_read(db, f->text, a, &s, err);
 
     *n = 0;
     if (o == OK && s.n > 0)

@@ -12,6 +12,11 @@
 #define TOLD_OF(index)                                                                             \
     "FROM enrollment u FORCE INDEX (" index ") LEFT JOIN inv_device i ON i.enrollment_id = u.id "
 
+#define IS_DUE "u.search_due = 1 AND " TOLD
+
+static const struct sql ANY_DUE = {
+    "search_any_due",
+    "SELECT 1 FROM enrollment FORCE INDEX (search_due) WHERE search_due = 1 LIMIT 1", 0};
 static const struct sql HOW_MANY = {
     "search_how_many",
     "SELECT COUNT(*) FROM (SELECT 1 FROM device_word FORCE INDEX (word) WHERE backward = 0 AND "
@@ -35,16 +40,12 @@ const char *search_pattern(const char *before, const char *text, const char *aft
     return copy;
 }
 
-enum outcome search_read(const char *text, struct arena *a, struct search *out, struct err *err)
+static enum outcome pieces_read(const char *text, struct arena *a, struct search *out,
+                                struct err *err)
 {
     const char *piece, *word, *back;
     bool any = false;
 
-    *out = (struct search){0};
-    if (text == NULL)
-        return OK;
-    if (strlen(text) > SEARCH_MAX)
-        return err_set(err, INVALID, "at most %d octets can be searched for", SEARCH_MAX);
     while (out->n < SEARCH_PIECES_MAX && search_piece(&text, a, &piece, &word, &back)) {
         struct search_piece *p = &out->piece[out->n];
 
@@ -64,29 +65,43 @@ enum outcome search_read(const char *text, struct arena *a, struct search *out, 
     return OK;
 }
 
-enum outcome search_rarest(struct db *db, const struct search *s, int64_t many, struct arena *a,
-                           int *out, struct err *err)
+/* Those that end with it are not counted: they are hardly ever more. */
+static enum outcome measure(struct db *db, struct search *s, struct arena *a, struct err *err)
 {
-    int64_t least = many;
-    enum outcome o = OK;
+    struct rows r;
+    enum outcome o = db_select(db, &ANY_DUE, NULL, 0, a, &r, err);
 
-    *out = -1;
-    for (size_t i = 0; o == OK && i < s->n && least > 0; i++) {
-        struct rows r;
-
-        o = db_select(db, &HOW_MANY, (struct val[]){val_str(s->piece[i].begins), val_int(least)}, 2,
-                      a, &r, err);
-        if (o == OK && row_at(&r, 0, 0)->i < least) {
-            least = row_at(&r, 0, 0)->i;
-            *out = (int)i;
-        }
+    s->due = o == OK && r.n > 0;
+    for (size_t i = 0; o == OK && i < s->n; i++) {
+        o = db_select(db, &HOW_MANY,
+                      (struct val[]){val_str(s->piece[i].begins), val_int(SEARCH_MANY)}, 2, a, &r,
+                      err);
+        if (o != OK)
+            break;
+        s->piece[i].devices = row_at(&r, 0, 0)->i;
+        if (s->rarest < 0 || s->piece[i].devices < s->piece[s->rarest].devices)
+            s->rarest = (int)i;
     }
     return o;
 }
 
-void search_table(const struct search *s, int i, struct buf *sql, struct val *args, size_t *n)
+enum outcome search_read(struct db *db, const char *text, struct arena *a, struct search *out,
+                         struct err *err)
 {
-    const struct search_piece *p = &s->piece[i];
+    enum outcome o;
+
+    *out = (struct search){.rarest = -1};
+    if (text == NULL)
+        return OK;
+    if (strlen(text) > SEARCH_MAX)
+        return err_set(err, INVALID, "at most %d octets can be searched for", SEARCH_MAX);
+    o = pieces_read(text, a, out, err);
+    return o == OK && out->n > 0 ? measure(db, out, a, err) : o;
+}
+
+void search_table(const struct search *s, struct buf *sql, struct val *args, size_t *n)
+{
+    const struct search_piece *p = &s->piece[s->rarest];
 
     buf_str(sql, "(SELECT w.device_id AS id FROM device_word w FORCE INDEX (word) WHERE "
                  "w.backward = 0 AND w.word LIKE ? ");
@@ -96,32 +111,52 @@ void search_table(const struct search *s, int i, struct buf *sql, struct val *ar
                      "w.backward = 1 AND w.word LIKE ? ");
         args[(*n)++] = val_str(p->ends);
     }
-    buf_str(sql,
-            "UNION SELECT u.device_id " TOLD_OF("search_due") "WHERE "
-                                                              "u.search_due = 1 AND " TOLD ")");
+    buf_str(sql, "UNION SELECT u.device_id " TOLD_OF("search_due") "WHERE " IS_DUE ")");
     args[(*n)++] = val_str(p->contains);
 }
 
-/* Sub-selects with a LIMIT are asked for the device at hand: the optimizer would rather collect
- * every device that has a common word, once for each page. */
-void search_conditions(const struct search *s, int i, struct buf *sql, struct val *args, size_t *n)
+/* "w.backward = 0 AND w.word LIKE ? OR ..." */
+static void say_words(const struct search_piece *p, struct buf *sql, struct val *args, size_t *n)
 {
-    for (int k = 0; k < (int)s->n; k++) {
-        const struct search_piece *p = &s->piece[k];
+    buf_str(sql, "(w.backward = 0 AND w.word LIKE ?");
+    args[(*n)++] = val_str(p->begins);
+    if (p->ends != NULL) {
+        buf_str(sql, " OR w.backward = 1 AND w.word LIKE ?");
+        args[(*n)++] = val_str(p->ends);
+    }
+    buf_str(sql, ")");
+}
 
-        if (k == i)
-            continue;
+static void say_piece(const struct search *s, const struct search_piece *p, bool collect,
+                      struct buf *sql, struct val *args, size_t *n)
+{
+    if (collect)
+        buf_str(sql, "AND (e.id IN (SELECT w.device_id FROM device_word w FORCE INDEX (word) "
+                     "WHERE ");
+    else /* with a LIMIT, so that the optimizer does not collect after all */
         buf_str(sql, "AND ((SELECT 1 FROM device_word w FORCE INDEX (PRIMARY) WHERE w.device_id = "
-                     "e.id AND w.backward = 0 AND w.word LIKE ? LIMIT 1) IS NOT NULL ");
-        args[(*n)++] = val_str(p->begins);
-        if (p->ends != NULL) {
-            buf_str(sql, "OR (SELECT 1 FROM device_word w FORCE INDEX (PRIMARY) WHERE w.device_id "
-                         "= e.id AND w.backward = 1 AND w.word LIKE ? LIMIT 1) IS NOT NULL ");
-            args[(*n)++] = val_str(p->ends);
-        }
-        buf_str(sql, "OR (SELECT 1 " TOLD_OF("device") "WHERE u.device_id = e.id "
-                                                       "AND u.search_due = 1 AND " TOLD
-                                                       " LIMIT 1) IS NOT NULL) ");
+                     "e.id AND ");
+    say_words(p, sql, args, n);
+    buf_str(sql, collect ? ") " : " LIMIT 1) IS NOT NULL ");
+    if (s->due) {
+        buf_str(sql, collect
+                         ? "OR e.id IN (SELECT u.device_id " TOLD_OF("search_due") "WHERE " IS_DUE
+                                                                                   ")"
+                         : "OR (SELECT 1 " TOLD_OF("device") "WHERE u.device_id = e.id AND " IS_DUE
+                                                             " LIMIT 1) IS NOT NULL");
         args[(*n)++] = val_str(p->contains);
+    }
+    buf_str(sql, ") ");
+}
+
+void search_conditions(const struct search *s, enum search_way way, bool but_rarest,
+                       struct buf *sql, struct val *args, size_t *n)
+{
+    for (int i = 0; i < (int)s->n; i++) {
+        bool collect =
+            way == SEARCH_COLLECT || (way == SEARCH_BY_SIZE && s->piece[i].devices < SEARCH_MANY);
+
+        if (!but_rarest || i != s->rarest)
+            say_piece(s, &s->piece[i], collect, sql, args, n);
     }
 }

@@ -14,29 +14,35 @@
 #define SEARCH_MAX 100      /* octets of what is searched for */
 #define SEARCH_PIECES_MAX 6 /* what stands beyond is left aside */
 
+#define SEARCH_MANY 7000 /* so many devices are more than a page of a list collects */
+
 /* What is searched for: every piece must begin or end a word of the device. */
 struct search {
     size_t n;
     bool nothing; /* it has no letter and no digit: no device is found */
     struct search_piece {
         const char *begins, *ends,
-            *contains; /* patterns for LIKE; ends: NULL when it is too short */
+            *contains;   /* patterns for LIKE; ends: NULL when it is too short */
+        int64_t devices; /* about how many have it; SEARCH_MANY: that many, or more */
     } piece[SEARCH_PIECES_MAX];
+    int rarest; /* the piece that the fewest devices have; -1: none is asked for */
+    bool due;   /* the words of some devices do not follow yet */
 };
-/* "" and blanks: n is 0, every device fits. INVALID: longer than SEARCH_MAX. */
-enum outcome search_read(const char *text, struct arena *a, struct search *out,
+/* "" and blanks: n is 0, every device fits. Asks how common the pieces are. INVALID: longer than
+ * SEARCH_MAX. */
+enum outcome search_read(struct db *db, const char *text, struct arena *a, struct search *out,
                          struct err *err) MUST_USE;
 
-/* The piece that the fewest devices have, if they are less than `many`; else -1: then going through
- * the list until a page is full is quicker than collecting all. */
-enum outcome search_rarest(struct db *db, const struct search *s, int64_t many, struct arena *a,
-                           int *out, struct err *err) MUST_USE;
-#define SEARCH_MANY 5000 /* for a page of a list: a page is soon full of what so many have */
+/* How a statement finds out whether a device has a piece: it looks at the device, which is quick
+ * for few devices; or it collects all that have it, once, which is quick when many are looked at;
+ * or whichever is right for as many devices as have the rarest. */
+enum search_way { SEARCH_EACH, SEARCH_COLLECT, SEARCH_BY_SIZE };
 #define SEARCH_ARGS_MAX (3 * SEARCH_PIECES_MAX)
-/* Adds "(SELECT ...)", a table with the column id, of the devices that have piece i. */
-void search_table(const struct search *s, int i, struct buf *sql, struct val *args, size_t *n);
-/* Adds "AND ... " for the device e.id, for all pieces but i. */
-void search_conditions(const struct search *s, int i, struct buf *sql, struct val *args, size_t *n);
+/* Adds "(SELECT ...)", a table with the column id, of the devices that have the rarest piece. */
+void search_table(const struct search *s, struct buf *sql, struct val *args, size_t *n);
+/* Adds "AND ... " for the device e.id, for all pieces, or all but the rarest. */
+void search_conditions(const struct search *s, enum search_way way, bool but_rarest,
+                       struct buf *sql, struct val *args, size_t *n);
 
 /* Makes the index follow for at most max devices; *done tells for how many. 0: none is due. */
 enum outcome search_turn(struct db *db, size_t max, size_t *done, struct err *err) MUST_USE;

@@ -8,6 +8,7 @@ import fs from "node:fs";
 
 const require = createRequire(process.env.MODULES + "/");
 const { chromium } = require("playwright-core");
+const { HtmlValidate, StaticConfigLoader } = require("html-validate");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 export const site = JSON.parse(fs.readFileSync(process.env.STATE + "/run.json", "utf8"));
 export const screens = process.env.SCREENS;
@@ -67,6 +68,16 @@ export async function accessible(p, name) {
   await p.evaluate(axe);
   const r = await p.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   assert.deepEqual(r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")), [], name);
+}
+
+// The HTML standard, and no more: what is a matter of taste is the house's.
+const validator = new HtmlValidate(new StaticConfigLoader({ extends: ["html-validate:standard"], root: true,
+  rules: { "void-style": "off", "no-trailing-whitespace": "off", "doctype-style": "off", "attribute-boolean-style": "off" } }));
+/** Does the page, as it was served, keep the rules of HTML? */
+export async function valid(text, name) {
+  const { results } = await validator.validateString(text, name);
+  assert.deepEqual(results.flatMap((r) => r.messages.map((m) =>
+    `${m.ruleId}: ${m.message} at line ${m.line}: ${text.split("\n")[m.line - 1].slice(Math.max(0, m.column - 60), m.column + 60)}`)), [], name);
 }
 
 // RFC 6238 with the secret as the page shows it.

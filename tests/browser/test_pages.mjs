@@ -1,7 +1,7 @@
 // test_pages.mjs: each page with and without JavaScript, accessible, dark, on a phone, in German;
 // what devices could smuggle in; forms of other sites.
 import assert from "node:assert/strict";
-import { EVIL, accessible, context, finish, screens, signIn, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, screens, signIn, sql, test, valid } from "./lib.mjs";
 import { FORMS, PAGES, device, fill } from "./pages.mjs";
 
 fill();
@@ -17,6 +17,7 @@ for (const [name, url] of Object.entries(PAGES))
     assert.equal(answer.status(), 200);
     assert.equal(await p.evaluate(() => window.pwned), undefined);
     assert.equal(await p.locator("h1").count(), 1);
+    await valid(await answer.text(), name);
     await accessible(p, name);
     await p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
     assert.equal(await p.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);

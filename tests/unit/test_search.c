@@ -327,26 +327,41 @@ static void common_words_are_gone_through(void **state)
     (void)state;
     sql("INSERT INTO enrollment (id, ident, kind, device_id, state, device_name, created_at, "
         "last_seen_at, search_due) SELECT 100 + seq, CONCAT('C', seq), 1, 100 + seq, 2, "
-        "CONCAT('common ', seq), 1, seq, 0 FROM seq_1_to_6000");
+        "CONCAT('common ', seq), 1, seq, 0 FROM seq_1_to_9000");
     sql("INSERT INTO device_word (device_id, backward, word) SELECT 100 + seq, 0, 'common' FROM "
-        "seq_1_to_6000");
+        "seq_1_to_9000");
     sql("INSERT INTO device_word (device_id, backward, word) SELECT 100 + seq, 0, seq FROM "
-        "seq_1_to_6000");
+        "seq_1_to_9000");
     const struct device_filter f = {.text = "common", .platform = "", .os = ""};
     struct device_order at = {.by = DEVICE_BY_SEEN};
     assert_ok(device_list(console, &f, at, NULL, 0, 3, arena, &b, &n, &err), err);
     assert_int_equal(n, 3);
-    assert_int_equal(b[0].id, 6100);
+    assert_int_equal(b[0].id, 9100);
     at.after_id = b[2].id;
     at.after = b[2].place;
     assert_ok(device_list(console, &f, at, NULL, 0, 3, arena, &b, &n, &err), err);
-    assert_int_equal(b[0].id, 6097);
+    assert_int_equal(b[0].id, 9097);
     assert_ok(device_count(console, &f, arena, &count, &err), err);
-    assert_int_equal(count, 6000);
-    assert_ok(device_ids(console, &f, 6000, 500, arena, &r, &err), err);
+    assert_int_equal(count, 9000);
+    /* where those with a common word are far from the beginning, and fit a common filter */
+    sql("UPDATE enrollment SET state = IF(id % 2, 1, 2), last_seen_at = id + IF(id > 100, 0, "
+        "10000)");
+    sql("DELETE FROM device_word WHERE word = 'common' AND device_id > 8200");
+    struct device_filter both = {.text = "common", .platform = "", .os = "", .states = 3u << 1};
+    at = (struct device_order){.by = DEVICE_BY_SEEN};
+    assert_ok(device_list(console, &both, at, NULL, 0, 3, arena, &b, &n, &err), err);
+    assert_int_equal(n, 3);
+    assert_int_equal(b[0].id, 8200);
+    both.states = 1u << 1; /* few enough to be collected */
+    both.text = "common 5";
+    assert_ok(device_list(console, &both, at, NULL, 0, 3, arena, &b, &n, &err), err);
+    assert_int_equal(b[0].id, 6099);
+    sql("INSERT INTO device_word (device_id, backward, word) SELECT 100 + seq, 0, 'common' FROM "
+        "seq_8101_to_9000");
+    assert_ok(device_ids(console, &f, 9000, 500, arena, &r, &err), err);
     assert_int_equal(r.n, 100);
     assert_ok(fleet_list(console, &api, 0, 100, arena, &d, &n, &err), err);
-    assert_int_equal(n, 11); /* 77, 770 to 779 */
+    assert_int_equal(n, 100); /* 77, 770 to 779, 7700 to 7799: the first hundred */
     assert_int_equal(d[0].id, 177);
     assert_ok(fleet_list(console, &api, 800, 100, arena, &d, &n, &err), err);
     assert_int_equal(d[0].id, 870);
