@@ -80,6 +80,7 @@ $(B)/obj/fcgi/command/catalogue_data.o: $(B)/gen/catalogue_data.c
 $(B)/obj/fcgi/api/openapi.o: fcgi/api/openapi.json
 # So are the types of payloads.
 $(B)/obj/fcgi/library/payloads.o: fcgi/library/payloads.txt
+$(B)/obj/fcgi/library/forms.o: fcgi/library/forms.txt
 
 units: $(UNIT_BIN)
 

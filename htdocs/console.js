@@ -66,3 +66,32 @@ document.querySelectorAll("form[data-count]").forEach((form) => {
     timer = setTimeout(count, 400);
   });
 });
+
+// A part of a form that stands for one choice of another field is there while that is chosen.
+document.querySelectorAll("[data-when]").forEach((part) => {
+  const [name, value] = part.dataset.when.split("=");
+  const field = part.closest("form").elements[name];
+  const follow = () => {
+    part.hidden = field.value !== value;
+    if (!part.hidden) part.open = true;
+  };
+  field.addEventListener("change", follow);
+  follow();
+});
+
+// In a text with numbered faults, a fault's line is gone to from the list.
+document.querySelectorAll("textarea[data-lines]").forEach((area) => {
+  document.querySelectorAll(".findings b").forEach((b) => {
+    const line = Number(b.textContent.match(/\d+/));
+    b.tabIndex = 0;
+    b.setAttribute("role", "link");
+    const go = () => {
+      const lines = area.value.split("\n"), at = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+      area.focus();
+      area.setSelectionRange(at, at + (lines[line - 1] || "").length);
+      area.scrollTop = (area.scrollHeight / lines.length) * Math.max(0, line - 5);
+    };
+    b.addEventListener("click", go);
+    b.addEventListener("keydown", (e) => e.key === "Enter" && go());
+  });
+});

@@ -69,6 +69,9 @@ handler_fn console_profile_file;                      /* profile_change.c */
 handler_fn console_draft, console_draft_post;         /* draft.c */
 handler_fn console_webhooks, console_webhooks_post;   /* webhooks.c */
 handler_fn console_webhook, console_webhook_post;     /* webhook.c */
+handler_fn console_draft_form;                        /* draft_form.c */
+handler_fn console_draft_form_post;                   /* draft_form.c */
+handler_fn console_draft_raw, console_draft_raw_post; /* draft_raw.c */
 handler_fn console_audit;                             /* audit.c */
 handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */

@@ -1,5 +1,5 @@
 /* payloads.c: see payloads.h. */
-#include "library/payloads.h"
+#include "library/payloads_int.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@ __asm__(".section .rodata\n"
 extern const char payloads_text[], payloads_text_end[];
 
 #define TYPES_MAX 256u
-#define WORD_MAX 80
 
 static const struct {
     const char *word;
@@ -42,15 +41,13 @@ static struct payload_type types[TYPES_MAX];
 static size_t ntypes;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The text is Drover's own: what is wrong in it is a fault of the program, found by its tests. */
-static _Noreturn void wrong(const char *line)
+_Noreturn void payload_wrong(const char *line)
 {
-    fprintf(stderr, "payloads.txt is wrong: %.*s\n", (int)strcspn(line, "\n"), line);
+    fprintf(stderr, "a text of the library is wrong: %.*s\n", (int)strcspn(line, "\n"), line);
     abort();
 }
 
-/* The next word before the end of the line, ':' or ';'. False: there is none. */
-static bool word_next(const char **p, char out[WORD_MAX])
+bool payload_word(const char **p, char out[PAYLOAD_WORD_MAX])
 {
     size_t n;
 
@@ -58,8 +55,8 @@ static bool word_next(const char **p, char out[WORD_MAX])
     n = strcspn(*p, " :;\n");
     if (n == 0)
         return false;
-    if (n >= WORD_MAX)
-        wrong(*p);
+    if (n >= PAYLOAD_WORD_MAX)
+        payload_wrong(*p);
     memcpy(out, *p, n);
     out[n] = '\0';
     *p += n;
@@ -71,33 +68,37 @@ static unsigned flag_read(const char *word)
     for (size_t i = 0; i < NWORDS; i++)
         if (strcmp(words[i].word, word) == 0)
             return words[i].flag;
-    wrong(word);
+    payload_wrong(word);
 }
 
 static uint16_t version_next(const char **p)
 {
-    char word[WORD_MAX];
-    uint16_t v = word_next(p, word) ? version_read(word) : 0;
+    char word[PAYLOAD_WORD_MAX];
+    uint16_t v = 0;
 
+    if (payload_word(p, word))
+        v = strcmp(word, "-") == 0 ? VERSION_NEVER : version_read(word);
     if (v == 0)
-        wrong(*p);
+        payload_wrong(*p);
     return v;
 }
 
-static void os_read(const char **p, struct payload_type *t)
+void payload_os_next(const char **p, struct payload_os os_of[PLATFORM__MAX])
 {
-    char word[WORD_MAX];
+    char word[PAYLOAD_WORD_MAX];
     struct payload_os *os = NULL;
 
-    if (!word_next(p, word))
-        wrong(*p);
+    if (!payload_word(p, word))
+        payload_wrong(*p);
     for (enum platform i = PLATFORM_IOS; i < PLATFORM__MAX; i++)
         if (strcmp(platform_name(i), word) == 0)
-            os = &t->os[i];
+            os = &os_of[i];
     if (os == NULL)
-        wrong(word);
+        payload_wrong(word);
     os->introduced = version_next(p);
-    while (word_next(p, word))
+    if (os->introduced == VERSION_NEVER)
+        os->introduced = 0;
+    while (payload_word(p, word))
         if (strcmp(word, "deprecated") == 0)
             os->deprecated = version_next(p);
         else if (strcmp(word, "removed") == 0)
@@ -110,18 +111,18 @@ static void line_read(const char *line)
 {
     struct payload_type *t = &types[ntypes];
     const char *p = line;
-    char word[WORD_MAX];
+    char word[PAYLOAD_WORD_MAX];
 
-    if (ntypes == TYPES_MAX || !word_next(&p, word) || (t->name = strdup(word)) == NULL)
-        wrong(line);
+    if (ntypes == TYPES_MAX || !payload_word(&p, word) || (t->name = strdup(word)) == NULL)
+        payload_wrong(line);
     if (ntypes > 0 && strcmp(types[ntypes - 1].name, t->name) >= 0)
-        wrong(line);
-    while (word_next(&p, word))
+        payload_wrong(line);
+    while (payload_word(&p, word))
         t->flags |= flag_read(word);
     if (*p++ != ':')
-        wrong(line);
+        payload_wrong(line);
     while (*p != '\n') {
-        os_read(&p, t);
+        payload_os_next(&p, t->os);
         p += *p == ';';
     }
     ntypes++;
@@ -190,15 +191,13 @@ static void flags_json(js o, unsigned flags)
             js_set_bool(o, words[i].word, true);
 }
 
-js payload_json(const struct payload_type *t)
+js payload_platforms_json(const struct payload_os list[PLATFORM__MAX])
 {
     char text[VERSION_TEXT_MAX];
-    js o = js_object(), platforms = js_object();
+    js platforms = js_object();
 
-    js_set_str(o, "type", t->name);
-    flags_json(o, t->flags);
     for (enum platform p = PLATFORM_IOS; p < PLATFORM__MAX; p++) {
-        const struct payload_os *os = &t->os[p];
+        const struct payload_os *os = &list[p];
         js v;
 
         if (os->introduced == 0)
@@ -212,6 +211,15 @@ js payload_json(const struct payload_type *t)
         flags_json(v, os->flags);
         js_set(platforms, platform_name(p), v);
     }
-    js_set(o, "platforms", platforms);
+    return platforms;
+}
+
+js payload_json(const struct payload_type *t)
+{
+    js o = js_object();
+
+    js_set_str(o, "type", t->name);
+    flags_json(o, t->flags);
+    js_set(o, "platforms", payload_platforms_json(t->os));
     return o;
 }

@@ -48,6 +48,8 @@ const struct payload_type *payload_at(size_t i);
  * as far as is known. */
 const char *payload_refuses(const struct payload_type *t, const struct device_facts *facts);
 
+/* Where something is, as JSON: {"iOS": {"introduced": "7.0"}}; the caller frees it. */
+js payload_platforms_json(const struct payload_os list[PLATFORM__MAX]);
 /* A type as JSON, as it stands in payloads.txt; the caller frees it. */
 js payload_json(const struct payload_type *t);
 

@@ -67,3 +67,13 @@ enum outcome pkcs12_read(struct arena *a, struct bytes pkcs12, const char *passw
     ERR_clear_error();
     return o;
 }
+
+bool pkcs12_is(struct bytes pkcs12)
+{
+    const unsigned char *at = pkcs12.p;
+    PKCS12 *p = pkcs12.n ? d2i_PKCS12(NULL, &at, (long)pkcs12.n) : NULL;
+    bool is = p && at == pkcs12.p + pkcs12.n;
+    PKCS12_free(p);
+    ERR_clear_error();
+    return is;
+}

@@ -14,5 +14,7 @@ enum outcome pkcs12_write(const struct pkey *key, struct bytes cert_der, const c
  * another password; INVALID: no PKCS#12 with a key and a certificate. */
 enum outcome pkcs12_read(struct arena *a, struct bytes pkcs12, const char *password,
                          struct pkey **key, struct bytes *cert_der, struct err *err) MUST_USE;
+/* Is it one, whatever it holds? */
+bool pkcs12_is(struct bytes pkcs12);
 
 #endif

@@ -1,6 +1,8 @@
 // test_profiles.mjs: profiles in the console: uploaded, published, assigned, compared, rolled back and
 // deleted, with and without JavaScript; to simulated devices that really install them.
+import { execFileSync } from "node:child_process";
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { EVIL, accessible, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
 
 const xml = (s) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -162,7 +164,10 @@ await test("profiles: what is none is refused, and what is too long", async () =
   assert.ok(await bad(p));
   await upload(p, file("five", "", "<key>X</key><string>" + "x".repeat(5 << 20) + "</string>"));
   assert.match(await bad(p), /4194304 octets/);
-  await upload(p, { name: "x", mimeType: "text/plain", buffer: Buffer.alloc(13 << 20, 120) });
+  const long = fs.mkdtempSync("/tmp/drover-long-") + "/x.mobileconfig";
+  fs.writeFileSync(long, Buffer.alloc(13 << 20, 120));
+  await upload(p, long);
+  fs.rmSync(long.slice(0, -15), { recursive: true });
   assert.match(await p.locator("main").textContent(), /too long: 13.0 MB/);
   await p.goto("/profiles");
   await p.locator("#upload ~ form").evaluate((f) => { f.querySelector("#file").required = false; });
@@ -203,6 +208,177 @@ await test("profiles: taken away and deleted, with a reason; the file only with 
   assert.match(await good(p), /deleted/);
   await until(p, "/profiles", async () => !(await p.content()).includes("org.example." + one));
   assert.match(sql("SELECT detail FROM audit WHERE action = 'library.delete' ORDER BY id DESC LIMIT 1"), /gone <b>/);
+});
+
+// A profile with a form, by somebody with and by somebody without JavaScript.
+async function begin(page, name) {
+  await page.goto("/profiles");
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Begin" }).click();
+  await page.waitForURL(/\/draft\/form/);
+}
+const add = (page, name) => page.getByRole("button", { name: new RegExp("^" + name) }).click();
+const store = (page) => page.locator("button.primary", { hasText: "Store in the draft" }).click();
+const openssl = (...args) => execFileSync("openssl", args, { stdio: ["pipe", "pipe", "ignore"] });
+
+for (const [kind, page, ctx] of [["with", () => p, c], ["without", () => q, plain]])
+  await test(`profiles: made with forms, ${kind} JavaScript, is what a judge reads`, async () => {
+    const w = page(), dir = fs.mkdtempSync("/tmp/drover-forms-");
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Test CA",
+      "-keyout", dir + "/key.pem", "-out", dir + "/ca.pem", "-days", "2");
+    openssl("pkcs12", "-export", "-inkey", dir + "/key.pem", "-in", dir + "/ca.pem", "-out", dir + "/id.p12", "-passout", "pass:p12-secret");
+    await begin(w, `Office ${kind} ${EVIL}`);
+    const list = w.url();
+    await add(w, "Root certificate");
+    await w.setInputFiles("input[type=file]", dir + "/ca.pem");
+    await store(w);
+    assert.match(await good(w), /Stored/);
+    await add(w, "Identity");
+    await w.setInputFiles("input[type=file]", dir + "/id.p12");
+    await w.getByLabel("Its password").fill("wrong");
+    await store(w);
+    assert.match(await w.locator(".fault").textContent(), /does not open the file/);
+    assert.equal(await w.getByLabel("Its password").getAttribute("aria-invalid"), "true");
+    if (kind === "with") await accessible(w, "a form with faults");
+    await w.setInputFiles("input[type=file]", dir + "/id.p12");
+    await w.getByLabel("Its password").fill("p12-secret");
+    await store(w);
+    assert.match(await good(w), /Stored/);
+    await add(w, "Wi-Fi");
+    await store(w);
+    assert.equal(await w.locator(".fault").count(), 2);
+    await w.getByLabel(/^Network name/).fill(`Net ${EVIL}`.slice(0, 32));
+    await w.getByLabel(/^Security/).selectOption("WPA2");
+    await w.getByLabel("Password", { exact: true }).first().fill("wlan-secret");
+    await w.locator("summary", { hasText: "802.1X" }).click().catch(() => {});
+    await w.locator("details").filter({ hasText: "802.1X" }).evaluate((d) => { d.open = true; });
+    await w.getByLabel("TLS (certificate)").check();
+    await w.getByLabel("Identity", { exact: true }).selectOption({ index: 1 });
+    await w.locator("fieldset", { hasText: "Trusted certificates" }).last().getByRole("checkbox").check();
+    await w.screenshot({ path: `${screens}/form-wifi-${kind}.png`, fullPage: true });
+    await store(w);
+    assert.match(await good(w), /Stored/);
+    await add(w, "Passcode");
+    await w.getByLabel("Minimum length").fill("77");
+    await store(w);
+    assert.match(await w.locator(".fault").textContent(), /from 0 to 16/);
+    assert.equal(await w.getByLabel("Minimum length").inputValue(), "77");
+    await w.getByLabel("Minimum length").fill("8");
+    await w.getByLabel("Require a passcode").selectOption("true");
+    await store(w);
+    await add(w, "VPN");
+    await w.getByLabel(/^Name of the connection/).fill("Work");
+    await w.locator("[id='f:VPNType']").selectOption("IKEv2");
+    const ike = w.locator("details").filter({ hasText: "Identity of the server" });
+    if (kind === "with") assert.equal(await w.locator("details", { hasText: "L2TP" }).first().isVisible(), false);
+    else await ike.locator("summary").click();
+    await w.locator("[id='f:ikev2/IKEv2.RemoteAddress']").fill("vpn.example.com");
+    await w.locator("[id='f:ikev2/IKEv2.RemoteIdentifier']").fill("vpn.example.com");
+    await w.locator("[id='f:ikev2/IKEv2.LocalIdentifier']").fill("%SerialNumber%");
+    await w.locator("[id='f:ikev2/IKEv2.AuthenticationMethod']").selectOption("SharedSecret");
+    await w.locator("[id='f:ikev2/IKEv2.SharedSecret']").fill("vpn-secret");
+    await store(w);
+    assert.match(await good(w), /Stored/);
+    await add(w, "Restrictions");
+    await w.getByLabel("Camera").selectOption("false");
+    await store(w);
+    await add(w, "Web clip");
+    await w.getByLabel(/^Title/).fill(EVIL);
+    await w.getByLabel(/^Address/).fill("https://example.org/?a=1&b=2");
+    await store(w);
+    if (kind === "with") await accessible(w, "a draft with payloads");
+    await w.screenshot({ path: `${screens}/draft-form-${kind}.png`, fullPage: true });
+    // nothing that is secret comes back
+    for (const link of await w.locator("main section a").evaluateAll((l) => l.map((x) => x.href))) {
+      const text = await (await ctx.request.get(link)).text();
+      assert.doesNotMatch(text, /p12-secret|wlan-secret|vpn-secret/);
+    }
+    await w.goto(list.replace("/form", "/raw"));
+    assert.doesNotMatch(await w.locator("#text").inputValue(), /p12-secret|wlan-secret|vpn-secret/);
+    assert.match(await w.locator("#text").inputValue(), /\[\[secret kept\]\]/);
+    await w.goto(list.replace("/form", ""));
+    assert.match(await w.locator("main").textContent(), /CN=Test CA/);
+    assert.equal(await w.locator(".findings .bad").count(), 0);
+    await w.getByRole("button", { name: "Publish" }).click();
+    assert.match(await good(w), /Published/);
+    // the judge is Python's plistlib
+    sql("UPDATE session SET fresh_at = UNIX_TIMESTAMP() * 1000000");
+    const form = w.locator("form[action='/profile/file']");
+    const got = await ctx.request.post("/profile/file", { form: { csrf: await form.locator("[name=csrf]").inputValue(), id: await form.locator("[name=id]").inputValue() } });
+    const plist = JSON.parse(execFileSync("python3", ["-c", `import plistlib, json, sys
+d = plistlib.loads(sys.stdin.buffer.read())
+json.dump({p["PayloadType"]: p for p in d["PayloadContent"]}, sys.stdout, default=lambda b: b.hex())`], { input: await got.body() }));
+    const wifi = plist["com.apple.wifi.managed"];
+    assert.equal(wifi.Password, "wlan-secret");
+    assert.deepEqual(wifi.EAPClientConfiguration.AcceptEAPTypes, [13]);
+    assert.equal(wifi.PayloadCertificateUUID, plist["com.apple.security.pkcs12"].PayloadUUID);
+    assert.deepEqual(wifi.EAPClientConfiguration.PayloadCertificateAnchorUUID, [plist["com.apple.security.root"].PayloadUUID]);
+    assert.equal(plist["com.apple.security.pkcs12"].PayloadContent, fs.readFileSync(dir + "/id.p12").toString("hex"));
+    assert.equal(plist["com.apple.security.root"].PayloadContent, openssl("x509", "-in", dir + "/ca.pem", "-outform", "DER").toString("hex"));
+    assert.equal(plist["com.apple.mobiledevice.passwordpolicy"].minLength, 8);
+    assert.equal(plist["com.apple.vpn.managed"].IKEv2.SharedSecret, "vpn-secret");
+    assert.equal(plist["com.apple.applicationaccess"].allowCamera, false);
+    assert.equal(plist["com.apple.webClip.managed"].Label, EVIL);
+    fs.rmSync(dir, { recursive: true });
+    profile = new URL(w.url()).pathname + "?id=" + new URL(w.url()).searchParams.get("id");
+  });
+
+await test("profiles: what a form made is installed; edited again it keeps what the form does not know", async () => {
+  await p.goto(profile + "&tab=devices");
+  await p.locator("#group").selectOption({ value: group });
+  await p.getByRole("button", { name: "Show what changes" }).click();
+  await p.getByRole("button", { name: "Do it" }).click();
+  await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
+  await p.goto(profile);
+  await p.getByRole("button", { name: "Edit as XML" }).click();
+  const text = await p.locator("#text").inputValue();
+  await p.locator("#text").fill(text.replace("<key>allowCamera</key>", "<key>allowFuture</key>\n<integer>7</integer>\n<key>allowCamera</key>"));
+  await p.locator("button.primary", { hasText: "Store" }).click();
+  assert.match(await p.locator("[aria-labelledby=changes]").textContent(), /allowFuture/);
+  await p.getByRole("link", { name: "Edit with the form" }).click();
+  await p.getByRole("link", { name: "Restrictions" }).click();
+  assert.equal(await p.getByLabel("Camera").inputValue(), "false");
+  await p.getByLabel("Camera").selectOption("");
+  const stale = await c.newPage();
+  await stale.goto(p.url());
+  await store(p);
+  assert.match(await good(p), /Stored/);
+  // another window with the same form: nothing of it is lost
+  await stale.getByLabel("AirDrop", { exact: true }).selectOption("false");
+  await store(stale);
+  assert.match(await bad(stale), /changed meanwhile/);
+  assert.equal(await stale.getByLabel("AirDrop", { exact: true }).inputValue(), "false");
+  await store(stale);
+  assert.match(await good(stale), /Stored/);
+  await stale.close();
+  await p.goto(p.url().replace("/form", ""));
+  const changes = await p.locator("[aria-labelledby=changes]").textContent();
+  assert.match(changes, /allowFuture[\s\S]*7/);
+  assert.match(changes, /allowAirDrop/);
+  assert.doesNotMatch(changes, /secret|Password/); // they are what they were
+});
+
+await test("profiles: as XML, faults are told with their lines, and nothing typed is lost", async () => {
+  await p.goto(profile);
+  await p.getByRole("button", { name: "Edit as XML" }).click();
+  await accessible(p, "raw editor");
+  await p.screenshot({ path: screens + "/draft-raw.png", fullPage: true });
+  const text = await p.locator("#text").inputValue();
+  await p.locator("#text").fill(text.replace("</plist>", "</plst>"));
+  await p.getByRole("button", { name: "Check" }).click();
+  assert.match(await bad(p), /line \d+/);
+  assert.match(await p.locator("#text").inputValue(), /<\/plst>/);
+  await p.locator("#text").fill(text.replace(/(<key>PayloadType<\/key>\s*<string>)Configuration/, "$1Nonsense"));
+  await p.getByRole("button", { name: "Check" }).click();
+  const line = Number((await p.locator(".findings b").first().textContent()).match(/\d+/));
+  assert.match((await p.locator("#text").inputValue()).split("\n")[line - 1], /Nonsense/);
+  await p.locator(".findings b").first().click();
+  assert.match(await p.locator("#text").evaluate((t) => t.value.slice(t.selectionStart, t.selectionEnd)), /Nonsense/);
+  await p.locator("#text").fill(text.replace("[[secret kept]]", "new-secret").replace("org.example", "x"));
+  await p.locator("button.primary", { hasText: "Store" }).click();
+  assert.match(await p.locator("[aria-labelledby=changes]").textContent(), /\(secret\)/);
+  assert.doesNotMatch(await p.content(), /new-secret/);
+  await p.getByRole("button", { name: "Discard" }).click();
 });
 
 await c.close();
