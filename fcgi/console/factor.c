@@ -1,6 +1,7 @@
 /* factor.c: the second factor: asked for at sign-in, set up and taken away on the account page. */
 #include "console/factor.h"
 
+#include "console/admit.h"
 #include "console/proof.h"
 #include "html/form.h"
 #include "store/account.h"
@@ -77,7 +78,7 @@ void console_code_post(struct app *app, struct req *req, const struct caller *ca
                          ? factor_given(&p, s.admin, page_field(&p, "code"))
                          : err_set(&p.err, DENIED, "%s", page_text(&p, "error_csrf"));
     if (o == OK) {
-        signin_done(&p, s.admin, false);
+        admit_done(&p, s.admin, false);
     } else if (o == DENIED) {
         page_bad(&p, p.err.msg);
         show(&p, &s, 403);

@@ -11,7 +11,5 @@ enum outcome factor_given(struct page *p, const char *name, const char *code) MU
 bool factor_show(struct page *p);
 /* "begin", "confirm", "codes" or "off", as the account page's form asks. */
 enum outcome factor_change(struct page *p, const char *what) MUST_USE;
-/* Signs the person in, or (pending) on to the page that asks for the code; answers. signin.c. */
-void signin_done(struct page *p, const char *name, bool pending);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 
-#include "console/factor.h"
+#include "console/admit.h"
 #include "store/account.h"
 #include "store/admin.h"
 
@@ -110,7 +110,7 @@ bool remote_signin(struct page *p)
         role_known(conf->console_remote_role) ? conf->console_remote_role : NULL;
     enum outcome o = admin_remote(p->db, user, role, otherwise, &p->err);
     if (o == OK) {
-        signin_done(p, user, false);
+        admit_done(p, user, false);
     } else if (o == DENIED || o == INVALID) {
         err_set(&p->err, DENIED, "%s", words_fill(p->w, p->a, "remote_denied", user, NULL));
         page_fail(p);

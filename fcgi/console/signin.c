@@ -2,7 +2,7 @@
  * signin.c: signing in and out. The form's token before there is a session is made of a random
  * cookie, so that no other site can sign a person in either.
  */
-#include "console/factor.h"
+#include "console/admit.h"
 #include "console/proof.h"
 #include "console/remote.h"
 
@@ -13,33 +13,24 @@
 #include "store/audit.h"
 #include "wire/encode.h"
 
-#define FORM_COOKIE "__Host-drover-form"
 #define FORM_COOKIE_LEN 32
-#define COOKIE_REST "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
 static bool is_hex(const char *s, size_t n)
 {
     return s && strlen(s) == n && strspn(s, "0123456789abcdef") == n;
 }
 
-static void cookie_set(struct page *p, const char *name, const char *value, const char *more)
-{
-    const char *line = arena_fmt(p->a, "%s=%s" COOKIE_REST "%s", name, value, more);
-    if (line)
-        resp_header(p->resp, "Set-Cookie", line);
-}
-
 /* Shows the form; its cookie is made when the browser has none. */
 static void show(struct page *p, int status)
 {
-    const char *cookie = req_cookie(p->req, FORM_COOKIE);
+    const char *cookie = req_cookie(p->req, ADMIT_FORM_COOKIE);
     const char *next =
         p->req->method == METHOD_POST ? req_form(p->req, "next") : req_query(p->req, "next");
     char fresh[FORM_COOKIE_LEN + 1], token[FORM_TOKEN_LEN + 1];
     if (!is_hex(cookie, FORM_COOKIE_LEN)) {
         secret_new(FORM_COOKIE_LEN / 2, fresh);
         cookie = fresh;
-        cookie_set(p, FORM_COOKIE, fresh, "");
+        admit_cookie(p, ADMIT_FORM_COOKIE, fresh, "");
     }
     form_token(bytes_str(cookie), token);
     value_set_text(p->root, "csrf", arena_strdup(p->a, token));
@@ -74,28 +65,6 @@ static void refuse(struct page *p, const char *name, const char *why)
     show(p, 403);
 }
 
-void signin_done(struct page *p, const char *name, bool pending)
-{
-    char token[SESSION_TOKEN_LEN + 1];
-    const char *next =
-        p->req->method == METHOD_POST ? req_form(p->req, "next") : req_query(p->req, "next");
-    const struct session_start start = {.admin = name,
-                                        .old_token = req_cookie(p->req, CONSOLE_COOKIE),
-                                        .user_agent = req_var(p->req, "HTTP_USER_AGENT"),
-                                        .address = p->req->remote_addr,
-                                        .now = p->req->now,
-                                        .pending = pending};
-    next = next && *next ? next : "/";
-    if (session_new(p->db, &start, token, &p->err) != OK) {
-        page_fail(p);
-        return;
-    }
-    cookie_set(p, CONSOLE_COOKIE, token, "");
-    cookie_set(p, FORM_COOKIE, "", "; Max-Age=0");
-    secret_wipe(token, sizeof token);
-    page_go(p, pending ? page_link(p, "/signin/code", "next", next) : next);
-}
-
 static void try_password(struct page *p, const char *name, const char *password)
 {
     struct admin admin;
@@ -104,7 +73,7 @@ static void try_password(struct page *p, const char *name, const char *password)
     switch (proof_password(p, name, password, &admin, &wait)) {
     case OK:
         if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) == OK)
-            signin_done(p, name, admin.has_totp);
+            admit_done(p, name, admin.has_totp);
         else
             page_fail(p);
         return;
@@ -129,7 +98,7 @@ void console_signin_post(struct app *app, struct req *req, const struct caller *
                          struct resp *resp)
 {
     struct page p;
-    const char *cookie = req_cookie(req, FORM_COOKIE), *password = req_form(req, "password");
+    const char *cookie = req_cookie(req, ADMIT_FORM_COOKIE), *password = req_form(req, "password");
     (void)caller;
     if (!page_open(&p, app, req, NULL, resp, "signin"))
         return;
@@ -152,7 +121,7 @@ void console_signout(struct app *app, struct req *req, const struct caller *call
         page_fail(&p);
         return;
     }
-    cookie_set(&p, CONSOLE_COOKIE, "", "; Max-Age=0");
+    admit_cookie(&p, CONSOLE_COOKIE, "", "; Max-Age=0");
     resp_header(resp, "Clear-Site-Data", "\"cache\"");
     page_go(&p, "/signin?done=signout");
 }
