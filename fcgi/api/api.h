@@ -33,7 +33,7 @@ handler_fn api_approvals, api_approval, api_approval_decide; /* approvals.c */
 handler_fn api_secret_reveal;                                /* secrets.c */
 handler_fn api_profiles, api_profile_add;                    /* profiles.c */
 handler_fn api_profile_get, api_profile_post, api_profile_patch, api_profile_delete;
-handler_fn api_profile_content, api_payload_types;
+handler_fn api_profile_content, api_payload_types, api_payloads;
 handler_fn api_calendar, calendar_feed; /* calendar.c */
 handler_fn api_feeds, api_feed_new, api_feed_revoke;
 handler_fn api_pushcerts, api_pushcerts_put; /* pushcerts.c */

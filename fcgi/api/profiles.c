@@ -1,9 +1,11 @@
 /* profiles.c: /api/v1/profiles: configuration profiles and provisioning profiles of the library,
- * and /api/v1/payload-types, what a configuration profile may hold. */
+ * /api/v1/payload-types, what a configuration profile may hold, and /api/v1/payloads, what there
+ * are forms for. */
 #include "api/library.h"
 
 #include "base/limits.h"
 #include "library/edit.h"
+#include "library/forms.h"
 #include "library/payloads.h"
 #include "library/profiles.h"
 
@@ -19,6 +21,17 @@ void api_payload_types(struct app *app, struct req *req, const struct caller *ca
     for (size_t i = 0; i < payload_count(); i++)
         js_append(list, payload_json(payload_at(i)));
     js_set(root, "payload_types", list);
+    api_json(resp, 200, &root);
+}
+
+void api_payloads(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    js root = js_object(), list = js_array();
+
+    (void)app, (void)req, (void)caller;
+    for (size_t i = 0; i < form_count(); i++)
+        js_append(list, form_json(form_at(i)));
+    js_set(root, "payloads", list);
     api_json(resp, 200, &root);
 }
 

@@ -245,8 +245,14 @@ static js field_json(const struct form_field *f, const struct payload_type *t)
             js_append(list, js_new_str(f->values[i]));
         js_set(o, "values", list);
     }
-    if (memcmp(f->os, t->os, sizeof f->os) != 0)
-        js_set(o, "platforms", payload_platforms_json(f->os));
+    if (memcmp(f->os, t->os, sizeof f->os) != 0) {
+        struct payload_os os[PLATFORM__MAX];
+
+        memcpy(os, f->os, sizeof os); /* the rest is said of the payload */
+        for (enum platform p = PLATFORM_IOS; p < PLATFORM__MAX; p++)
+            os[p].flags &= PAYLOAD_SUPERVISED;
+        js_set(o, "platforms", payload_platforms_json(os));
+    }
     return o;
 }
 

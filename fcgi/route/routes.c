@@ -126,6 +126,7 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/users", GATE_API, api_users, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/payload-types", GATE_API, api_payload_types, 0, NULL,
      "read"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/payloads", GATE_API, api_payloads, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_GET, "/api/v1/profiles", GATE_API, api_profiles, 0, NULL, "read"},
     {PROGRAM_CONSOLE, METHOD_POST, "/api/v1/profiles", GATE_API, api_profile_add, LIM_PROFILE, NULL,
      "library"},

@@ -110,6 +110,20 @@ class TestProfiles(unittest.TestCase):
         self.assertEqual(self.s.ctl("profile", "show", name, check=False)[0], 1)
         self.assertEqual(self.s.ctl("profile", "paint", check=False)[0], 2)
 
+    def test_forms_are_told(self):
+        forms = {x["name"]: x for x in self.call("GET", "/api/v1/payloads")["payloads"]}
+        types = {x["type"] for x in self.call("GET", "/api/v1/payload-types")["payload_types"]}
+        self.assertLess({"passcode", "restrictions", "wifi", "vpn", "mail", "webclip"}, set(forms))
+        for form in forms.values():
+            self.assertIn(form["type"], types)
+        fields = {x["key"]: x for g in forms["wifi"]["groups"] for x in g["fields"]}
+        self.assertTrue(fields["Password"]["secret"])
+        self.assertIn("WPA3", fields["EncryptionType"]["values"])
+        camera = [x for g in forms["restrictions"]["groups"] for x in g["fields"]
+                  if x["key"] == "allowAirDrop"][0]
+        self.assertEqual(camera["platforms"]["iOS"], {"introduced": "7.0", "supervised": True})
+        self.assertNotIn("tvOS", camera["platforms"])
+
     @unittest.skipUnless(yaml and os.path.isdir(SCHEMA), "Apple's schema is not here")
     def test_payload_types_are_those_of_the_schema(self):
         ours = {t["type"]: t for t in json.loads(self.s.ctl("profile", "types"))}
@@ -143,6 +157,76 @@ class TestProfiles(unittest.TestCase):
                          where)
         self.assertEqual(ours.get("no-user-enrolment", False), all(
             f.get("userenrollment", {}).get("mode") == "forbidden" for f in facts), where)
+
+
+KINDS = {"<string>": {"text", "url", "email", "host", "secret", "choice", "payload"},
+         "<integer>": {"number", "enum", "bit"}, "<boolean>": {"flag"},
+         "<data>": {"secretdata", "certificate", "pkcs12", "image"},
+         "<array>": {"lines", "numbers", "payloads"}}
+# Keys that Apple describes in its documentation and not in the schema.
+UNLISTED = {("vpn", "VPN.RemoteAddress"), ("vpn", "VPN.AuthName")}
+
+
+@unittest.skipUnless(yaml and os.path.isdir(SCHEMA), "no schema, or no python3-yaml")
+class TestForms(unittest.TestCase):
+    """Every field of forms.txt against the schema: type, range, values, default, platforms."""
+    webs = ("lighttpd",)
+
+    @staticmethod
+    def chain(keys, path):
+        """The rows from the payload down to the key."""
+        for key in keys or []:
+            if key["key"] == path[0]:
+                below = TestForms.chain(key.get("subkeys"), path[1:]) if path[1:] else []
+                return None if below is None else [key] + below
+        return None
+
+    def platforms(self, top, chain):
+        out = {}
+        for name in ("iOS", "macOS", "tvOS", "visionOS", "watchOS"):
+            said = dict(top.get(name) or {"introduced": "n/a"})
+            if said["introduced"] == "n/a": # some keys are newer than what is said of the payload
+                continue
+            for row in chain:
+                said.update((row.get("supportedOS") or {}).get(name) or {})
+            if said["introduced"] != "n/a":
+                out[name] = (version(said["introduced"]), bool(said.get("supervised")))
+        return out
+
+    def test_fields_are_as_the_schema_says(self):
+        s = drover.server()
+        types = {}
+        for name in glob.glob(os.path.join(SCHEMA, "mdm", "profiles", "*.yaml")):
+            with open(name) as f:
+                d = yaml.safe_load(f)
+            types[d["payload"]["payloadtype"]] = d
+        compared = 0
+        for form in json.loads(s.api("GET", "/api/v1/payloads").body)["payloads"]:
+            d = types[form["type"]]
+            for field in [x for g in form["groups"] for x in g["fields"]]:
+                what = (form["name"], field["key"])
+                chain = self.chain(d["payloadkeys"], field["key"].split("."))
+                if what in UNLISTED:
+                    self.assertIsNone(chain, what)
+                    continue
+                self.assertIsNotNone(chain, what)
+                key, compared = chain[-1], compared + 1
+                self.assertIn(field["kind"], KINDS[key["type"]], what)
+                item = key["subkeys"][0] if field["kind"] in ("numbers", "lines") else key
+                if field["kind"] in ("choice", "enum", "numbers"):
+                    self.assertLessEqual(set(field["values"]),
+                                         {str(x) for x in item.get("rangelist", [])}, what)
+                if "range" in key: # a port of 0 is none
+                    low = 1 if what[0] == "mail" else key["range"]["min"]
+                    self.assertEqual((field["low"], field["high"]), (low, key["range"]["max"]), what)
+                if "default" in field and "default" in key:
+                    self.assertEqual(field["default"], str(key["default"]).lower(), what)
+                if key.get("presence") == "required" and len(chain) == 1:
+                    self.assertTrue(field.get("required"), what)
+                ours = {k: (version(v["introduced"]), v.get("supervised", False))
+                        for k, v in field.get("platforms", form["platforms"]).items()}
+                self.assertEqual(ours, self.platforms(d["payload"]["supportedOS"], chain), what)
+        self.assertGreater(compared, 200)
 
 
 if __name__ == "__main__":
