@@ -56,6 +56,11 @@ handler_fn console_unknown, console_unknown_post;     /* unknown.c */
 handler_fn console_invitations, console_invite;       /* invitations.c */
 handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
+handler_fn console_enrollprofiles;                    /* enrollprofiles.c */
+handler_fn console_enrollprofiles_post;               /* enrollprofiles.c */
+handler_fn console_enrollprofile;                     /* enrollprofiles.c */
+handler_fn console_enrollprofile_post;                /* enrollprofiles.c */
+handler_fn console_enrollprofile_file;                /* enrollprofiles.c */
 handler_fn console_calendar, console_calendar_post;   /* calendar.c */
 handler_fn console_certificates;                      /* certificates.c */
 handler_fn console_certificates_post;                 /* certificates.c */

@@ -74,6 +74,11 @@ export function fill() {
   REPLACE INTO group_blueprint (group_id, number, items, orders, note, created_at, created_by) VALUES
     (500, 1, '[]', '[]', ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}), (500, 2, '["501"]', '["502"]', '', ${now}, 'ann'),
     (500, 0, '[]', '["502"]', '', ${now}, ${quoted(EVIL)});
+  REPLACE INTO enroll_profile (id, name, version, created_at, created_by) VALUES (72, 'evil-one', 2, ${now}, ${quoted(EVIL)});
+  REPLACE INTO enroll_profile_version (profile_id, version, made_at, made_by, note, organization, title, description, consent, access_rights,
+    sign_message, check_out_when_removed, use_development_apns, certificates, identity) VALUES
+    (72, 1, ${now}, ${quoted(EVIL)}, ${quoted(EVIL)}, 'x', 'y', '', '', 1, 0, 1, 0, '', 1),
+    (72, 2, ${now}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, 8191, 0, 1, 0, ${quoted("<b>")}, 1);
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -93,6 +98,9 @@ export const PAGES = {
   group_contents: "/group/contents?id=500", group_command: "/group/command?id=500&type=Settings", group_preview: "/group/preview?id=500",
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
+  "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
+  "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
+  "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",
   calendar: "/calendar", certificates: "/certificates", "certificate-requests": "/certificates?tab=requests&all=1", "device-ca": "/certificates?tab=ca",
   certificate: "/certificate?sha256=" + "65".repeat(32),
   webhooks: "/webhooks", webhook: "/webhook?id=92&event=0000000000000201",
@@ -109,7 +117,8 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],
-  ["/calendar", { name: "evil" }], ["/calendar", { revoke: EVIL.slice(0, 64) }], ["/certificates", { id: "71", decision: "approve", why: "x" }],
+  ["/enrollment-profiles", { name: "evil-two" }], ["/enrollment-profile", { name: "evil-one", what: "revert", version: "1" }],
+  ["/enrollment-profile", { name: "evil-one", what: "remove" }], ["/calendar", { name: "evil" }], ["/calendar", { revoke: EVIL.slice(0, 64) }], ["/certificates", { id: "71", decision: "approve", why: "x" }],
   ["/certificate", { sha256: "65".repeat(32), why: "x" }],
   ["/webhook", { webhook: "92", what: "secret", hours: "0" }],
   ["/apikeys", { name: "evil", scope_read: "1" }], ["/apikeys", { revoke: "nanomdm" }],

@@ -66,4 +66,65 @@ await test("certificates: a request that waits is approved or refused, with a re
   assert.match(await p.locator("main").textContent(), /Device CA.*issues/s);
 });
 
+await test("enrolment profiles: made, edited, compared, gone back to, previewed, removed", async () => {
+  await p.goto("/enrollment-profiles");
+  await p.getByLabel("Name", { exact: true }).fill("bad name");
+  await p.getByRole("button", { name: "Make it" }).click();
+  assert.equal(await p.locator("[role=alert]").count(), 1);
+  await accessible(p, "enrolment profiles with a fault");
+  await p.getByLabel("Name", { exact: true }).fill("lab-macs");
+  await p.getByRole("button", { name: "Make it" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("h1").textContent(), /lab-macs/);
+  await p.getByLabel("Title").fill("Lab <Macs>");
+  await p.getByLabel("erase", { exact: false }).first().uncheck();
+  await p.getByLabel("Oldest macOS").fill("14.x");
+  await p.getByRole("button", { name: "Store as the next version" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=alert]").textContent(), /minimum_macos/);
+  assert.equal(await p.getByLabel("Oldest macOS").inputValue(), "14.x");
+  assert.equal(await p.getByLabel("Title").inputValue(), "Lab <Macs>");
+  await accessible(p, "an enrolment profile with a fault");
+  await p.getByLabel("Oldest macOS").fill("14.4");
+  await p.locator("#note").fill("no erasing in the lab");
+  await p.getByRole("button", { name: "Store as the next version" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=status]").textContent(), /in force/);
+  assert.equal(sql("SELECT access_rights, title, minimum_macos FROM enroll_profile_version v JOIN enroll_profile p ON p.id = v.profile_id AND v.version = p.version WHERE p.name = 'lab-macs'").trim(), "8183\tLab <Macs>\t14.4");
+  // somebody with an older page overwrites nothing
+  await p.evaluate(() => { document.querySelector("form [name=version]").value = "1"; });
+  await p.getByRole("button", { name: "Store as the next version" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=alert]").textContent(), /version 2/);
+  await p.goto("/enrollment-profile?name=lab-macs&tab=preview");
+  const xml = await p.locator("pre").textContent();
+  assert.match(xml, /<key>AccessRights<\/key>\s*<integer>8183<\/integer>/);
+  assert.match(xml, /made when it is given out/);
+  const file = await c.request.get(base + "/enrollment-profile/preview?name=lab-macs");
+  assert.match(await file.text(), /com\.apple\.mdm/);
+  await p.goto("/enrollment-profile?name=lab-macs&tab=versions");
+  await p.getByRole("link", { name: /with the one before 2|2/ }).first().click();
+  assert.match(await p.locator("main").textContent(), /Lab <Macs>/);
+  await p.getByRole("button", { name: "Go back to this 1" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("h1").textContent(), /3/);
+  assert.equal(await p.getByLabel("Title").inputValue(), "");
+  await p.getByRole("button", { name: "Remove" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=status]").textContent(), /Removed/);
+  assert.equal((await p.goto("/enrollment-profile?name=lab-macs")).status(), 404);
+});
+
+await test("enrolment profiles: what installed profiles would refuse is refused, with the reason", async () => {
+  const id = sql("SELECT id FROM enroll_profile WHERE name = 'default'").trim();
+  assert.notEqual(sql(`SELECT COUNT(*) FROM life l JOIN handout h ON h.id = l.handout_id JOIN enrollment e ON e.life_id = l.id WHERE h.profile_id = ${id} AND e.state = 2`).trim(), "0");
+  await p.goto("/enrollment-profile?name=default");
+  await p.getByLabel("Topic").fill("com.apple.mgmt.External.other");
+  await p.getByRole("button", { name: "Store as the next version" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=alert]").textContent(), /enrolled device/);
+  assert.equal(await p.getByLabel("Topic").inputValue(), "com.apple.mgmt.External.other");
+  assert.equal(await p.getByRole("button", { name: "Remove" }).count(), 0);
+});
+
 await finish();
