@@ -84,24 +84,33 @@ size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn
 
 /* ---- sealing ---- */
 
+#define COMMAND_PURPOSE "Command"
+
+/* A command may hold a whole profile. */
+static size_t most(const char *purpose)
+{
+    return strcmp(purpose, COMMAND_PURPOSE) == 0 ? LIM_PROFILE : LIM_SECRET;
+}
+
 static enum outcome seal_as(const char *signer_dir, const char *purpose, const char *owner,
                             struct bytes secret, const char *mark, struct arena *a,
                             struct bytes *out, struct err *err)
 {
-    struct buf sealed = BUF_INIT(LIM_SECRET + SEAL_OVERHEAD + sizeof SECRET_SEALED);
+    struct buf sealed = BUF_INIT(most(purpose) + SEAL_OVERHEAD + sizeof SECRET_SEALED);
     const char *label = arena_fmt(a, "%s:%s", purpose, owner);
     uint8_t pub[SEAL_KEY_LEN];
     enum outcome o;
 
     *out = bytes_of(NULL, 0);
-    if (secret.n > LIM_SECRET)
-        return err_set(err, INVALID, "a secret, or a command with one, has more than %u octets",
-                       LIM_SECRET);
+    if (secret.n > most(purpose))
+        return err_set(err, INVALID, "a %s has more than %zu octets",
+                       strcmp(purpose, COMMAND_PURPOSE) == 0 ? "command with a secret" : "secret",
+                       most(purpose));
     o = label != NULL ? seal_public_load(signer_dir, pub, err)
                       : err_set(err, ERROR, "out of memory");
     buf_str(&sealed, mark);
     if (o == OK)
-        o = seal(pub, label, secret, &sealed, err);
+        o = seal_file(pub, label, secret, &sealed, err);
     if (o == OK) {
         *out = arena_bytes(a, buf_bytes(&sealed));
         if (out->p == NULL)
@@ -115,6 +124,20 @@ static pl drop(const char *key, const char *parent, pl value, void *arg)
 {
     (void)key, (void)parent, (void)value, (void)arg;
     return NULL;
+}
+
+/* A profile may hold passwords, keys and certificates with keys, and nobody knows but who wrote it.
+ * One that is too long to be sealed goes as it came: it is long for what is no secret, such as
+ * fonts. Returns whether there was one. */
+static bool profile_drop(pl command, struct bytes xml)
+{
+    const char *type = pl_get_str(command, "RequestType");
+
+    if (type == NULL || strcmp(type, "InstallProfile") != 0 || xml.n > LIM_PROFILE ||
+        pl_get(command, "Payload") == NULL)
+        return false;
+    pl_remove(command, "Payload");
+    return true;
 }
 
 enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
@@ -132,8 +155,9 @@ enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, stru
         return o;
     command = pl_get(root, "Command");
     row = catalogue_find(pl_get_str(command, "RequestType"));
-    if (secrets_replace(command, row, CATALOGUE_KEY, drop, NULL, a) > 0) {
-        o = seal_as(signer_dir, "Command", uuid, xml, "", a, sealed, err);
+    if (secrets_replace(command, row, CATALOGUE_KEY, drop, NULL, a) + profile_drop(command, xml) >
+        0) {
+        o = seal_as(signer_dir, COMMAND_PURPOSE, uuid, xml, "", a, sealed, err);
         if (o == OK && pl_to_xml(root, &text) != OK)
             o = err_set(err, ERROR, "the command cannot be written");
         if (o == OK) {

@@ -21,10 +21,11 @@ size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn
  * value. */
 #define SECRET_SEALED "drover-sealed:1:"
 
-/* Finds the secrets of a command (its XML form) and seals it whole, for its CommandUUID; *open is
- * the command without them. Without a secret, *sealed is empty and *open is xml. In a.
- * INVALID: a command with a secret is longer than LIM_SECRET; UNAVAILABLE, ERROR: the signer's
- * public key cannot be read. */
+/* Finds the secrets of a command (its XML form), which is what the catalogue calls secret and the
+ * profile of an InstallProfile of at most LIM_PROFILE octets, and seals it whole, for its
+ * CommandUUID; *open is the command without them. Without a secret, *sealed is empty and *open is
+ * xml. In a. INVALID: a command with another secret is longer than LIM_PROFILE; UNAVAILABLE, ERROR:
+ * the signer's public key cannot be read. */
 enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
                                   struct arena *a, struct bytes *open, struct bytes *sealed,
                                   struct err *err) MUST_USE;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "command/secrets.h"
 #include "enrollment/profile.h"
 #include "store/queue.h"
 #include "store/renewal.h"
@@ -25,7 +26,8 @@ struct begin {
     int64_t now;
     char uuid[UUID_LEN + 1];
     struct bytes der;     /* the signed profile */
-    struct bytes command; /* the property list */
+    struct bytes command; /* the property list, without the profile */
+    struct bytes sealed;  /* and whole */
 };
 
 /* The object that the device enrolled with, in force now, with what may not change as it was. Where
@@ -109,6 +111,9 @@ static enum outcome command_make(struct begin *b, struct err *err)
         b->command = arena_bytes(b->a, buf_bytes(&xml));
     if (o != OK || !b->command.p)
         o = err_set(err, ERROR, "the command with the profile cannot be written");
+    else /* a challenge, or an identity with its key */
+        o = secrets_seal_command(b->conf->signer_dir, b->uuid, b->command, b->a, &b->command,
+                                 &b->sealed, err);
     pl_free(&root);
     buf_wipe(&xml);
     return o;
@@ -121,6 +126,7 @@ static enum outcome command_queue(struct begin *b, struct err *err)
     struct enqueue e = {.uuid = b->uuid,
                         .request_type = "InstallProfile",
                         .body = b->command,
+                        .sealed = b->sealed,
                         .idents = &b->due->ident,
                         .n = 1,
                         .priority = RENEWAL_PRIORITY,

@@ -138,7 +138,7 @@ static const struct {
                {"EscrowKey", AGENT, false, LIM_SECRET},
                {"ScepChallenge", MDM | AGENT, false, LIM_SECRET},
                {"RemovalPassword", MDM | AGENT, false, LIM_SECRET},
-               {"Command", MDM, false, LIM_SECRET},
+               {"Command", MDM, false, LIM_PROFILE},
                {"RedemptionCode", MDM, false, LIM_SECRET},
                {"Secret", CONSOLE | CTL, false, LIM_SECRET},
                {"Order", CONSOLE | CTL, false, LIM_BODY_API},

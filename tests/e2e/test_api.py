@@ -286,6 +286,10 @@ class Enqueue(ApiTest):
         a = self.api("PUT", "/v1/enqueue/" + d.ident, plistlib.dumps(wanted,
                                                                      fmt=plistlib.FMT_BINARY))
         self.assertEqual(a.status, 200, a)
+        # a profile may hold passwords: it is nowhere in the clear until it is delivered
+        self.assertEqual(drover.server().count(
+            "SELECT COUNT(*) FROM command WHERE uuid = '%s' AND sealed IS NOT NULL AND body NOT "
+            "LIKE '%%Payload%%'" % u), 1)
         got = d.idle()
         self.assertTrue(got.body.startswith(b"<?xml"))
         self.assertEqual(got.plist(), wanted)
