@@ -253,19 +253,6 @@ static const struct {
 };
 #define CODES (sizeof codes / sizeof *codes)
 
-static const struct {
-    const char *code, *meaning;
-} answers[] = {
-    {"com.apple.softwareupdate.required",
-     "the device must be brought to a newer system before it may enrol"},
-    {"com.apple.unrecognized.device",
-     "the server does not know the device, which ends its enrolment"},
-    {"com.apple.watch.pairing.token.missing",
-     "the watch must fetch a pairing token before it may enrol"},
-    {"com.apple.well-known.failed",
-     "the address of the server could not be found for this account"},
-};
-
 size_t error_meanings(const char *domain, int64_t code, const char *out[], size_t max)
 {
     size_t n = 0;
@@ -293,12 +280,4 @@ js error_codes_json(void)
         js_append(list, o);
     }
     return list;
-}
-
-const char *error_answer_meaning(const char *code)
-{
-    for (size_t i = 0; code != NULL && i < sizeof answers / sizeof *answers; i++)
-        if (strcmp(answers[i].code, code) == 0)
-            return answers[i].meaning;
-    return NULL;
 }

@@ -1,7 +1,6 @@
 /* error_codes.h: what the errors of devices mean, in words for people: the domains and codes of the
- * protocol reference ("Error Codes"), and the codes that a server sends to a device (Apple's
- * schema, folder errors). Devices may report others, and Apple changes them: nothing depends on
- * these. */
+ * protocol reference ("Error Codes"). Devices may report others, and Apple changes them: nothing
+ * depends on these. */
 #ifndef DROVER_COMMAND_ERROR_CODES_H
 #define DROVER_COMMAND_ERROR_CODES_H
 
@@ -17,9 +16,5 @@ size_t error_meanings(const char *domain, int64_t code, const char *out[], size_
 /* The whole table: [{"domain", "code", "meanings": [..]}], sorted as the reference is. The caller
  * frees it. */
 js error_codes_json(void);
-
-/* What the code in the body of a 403 answer asks of a device ("com.apple.unrecognized.device").
- * NULL: there is no such code. */
-const char *error_answer_meaning(const char *code);
 
 #endif

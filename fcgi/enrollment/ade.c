@@ -26,7 +26,14 @@
 
 /* ---- the system's version ---- */
 
-enum outcome ade_update_write(const struct ade_update *u, bool as_plist, struct buf *out)
+/* What a device must do before it may enrol. */
+struct update {
+    const char *os_version; /* the least; "" for none */
+    const char *text;       /* for the person at the device */
+};
+
+/* Adds the answer com.apple.softwareupdate.required, as JSON or as a property list. */
+static enum outcome update_write(const struct update *u, bool as_plist, struct buf *out)
 {
     enum outcome o;
     if (as_plist) {
@@ -69,7 +76,7 @@ static const char *least_version(const struct way *w)
 static bool version_admit(struct way *w)
 {
     const struct machine_info *m = &w->device.info;
-    struct ade_update u = {.os_version = least_version(w)};
+    struct update u = {.os_version = least_version(w)};
     char text[200];
     struct err why;
     if (!u.os_version[0] || !m->can_request_software_update || !m->os_version[0] ||
@@ -84,7 +91,7 @@ static bool version_admit(struct way *w)
     way_refuse(w, 403, &why, "%s", text);
     buf_clear(&w->resp->body);
     w->resp->content_type = as_plist ? "application/xml" : "application/json";
-    if (ade_update_write(&u, as_plist, &w->resp->body) != OK)
+    if (update_write(&u, as_plist, &w->resp->body) != OK)
         resp_bare(w->resp, 500, "out of memory");
     return false;
 }

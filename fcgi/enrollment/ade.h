@@ -27,12 +27,4 @@ struct way;
  * w->resp holds the refusal. */
 bool ade_admit(struct way *w);
 
-/* What a device must do before it may enrol. */
-struct ade_update {
-    const char *os_version; /* the least; "" for none */
-    const char *text;       /* for the person at the device */
-};
-/* Adds the answer com.apple.softwareupdate.required, as JSON or as a property list. */
-enum outcome ade_update_write(const struct ade_update *u, bool as_plist, struct buf *out) MUST_USE;
-
 #endif

@@ -11,7 +11,6 @@
 #define DRIFT_US (5 * MINUTE_US)
 #define OVERDUE_US (20 * SECOND_US)
 #define START_US HOUR_US /* how far a new agent looks back */
-#define ALL_TURNS 1000
 
 enum outcome converge_new(const struct conf *conf, struct db *db, struct converge **out,
                           struct err *err)
@@ -116,18 +115,4 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
     if (o == OK)
         o = converge_act(c, now, err);
     return o == OK ? converge_standing_act(c, now, err) : o;
-}
-
-enum outcome converge_all(struct converge *c, int64_t now, struct err *err)
-{
-    enum outcome o = converge_groups(c, now, true, err);
-
-    c->next_drift = c->next_overdue = c->next_plan = c->next_ask = 0;
-    for (int i = 0; o == OK && i < ALL_TURNS; i++) {
-        c->did = 0;
-        o = converge_turn(c, now, err);
-        if (c->did == 0 && !c->planning)
-            break;
-    }
-    return o;
 }

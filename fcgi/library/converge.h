@@ -21,8 +21,4 @@ void converge_free(struct converge **c);
  */
 enum outcome converge_turn(struct converge *c, int64_t now, struct err *err) MUST_USE;
 
-/* A turn with everything that is otherwise done by the clock (filters, drift), until nothing is
- * left to do; for tests. */
-enum outcome converge_all(struct converge *c, int64_t now, struct err *err) MUST_USE;
-
 #endif

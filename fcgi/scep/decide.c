@@ -38,7 +38,9 @@ static enum outcome open_request(struct operation *op, struct err *err)
     return o == INVALID ? scep_refuse(op, SCEP_BAD_MESSAGE_CHECK, o) : o;
 }
 
-enum outcome scep_answered_before(struct operation *op, struct err *err)
+/* The certificate that this transaction and key were answered with goes to op->cert_der. NOT_FOUND:
+ * none. */
+static enum outcome answered_before(struct operation *op, struct err *err)
 {
     enum outcome o = scep_answered(op->db, op->msg.transaction_id, op->csr.key_sha256,
                                    op->req->arena, &op->cert_der, err);
@@ -48,7 +50,7 @@ enum outcome scep_answered_before(struct operation *op, struct err *err)
 /* The transaction has just been answered by another worker, or comes with another key. */
 static enum outcome answered_meanwhile(struct operation *op, struct err *err)
 {
-    enum outcome o = scep_answered_before(op, err);
+    enum outcome o = answered_before(op, err);
     if (o != NOT_FOUND)
         return o;
     return scep_refuse(op, SCEP_BAD_REQUEST,
@@ -133,7 +135,7 @@ static enum outcome enrol(struct operation *op, struct err *err)
                            err_set(err, DENIED,
                                    "the message is signed with another key than it asks a "
                                    "certificate for"));
-    enum outcome o = scep_answered_before(op, err);
+    enum outcome o = answered_before(op, err);
     if (o == NOT_FOUND)
         o = scep_kept(op, err);
     if (o != NOT_FOUND)
@@ -180,7 +182,7 @@ static enum outcome renew(struct operation *op, struct err *err)
     op->why = "renewal";
     if (o != OK) /* NOT_FOUND too: an identity that nobody issued renews nothing */
         return o;
-    o = scep_answered_before(op, err);
+    o = answered_before(op, err);
     return o == NOT_FOUND ? scep_issue_now(op, err) : o;
 }
 
@@ -201,7 +203,7 @@ static enum outcome poll(struct operation *op, struct err *err)
     if (o != OK)
         return o == INVALID ? scep_refuse(op, SCEP_BAD_REQUEST, o) : o;
     memcpy(op->csr.key_sha256, op->signer.key_sha256, sizeof op->csr.key_sha256);
-    o = scep_answered_before(op, err);
+    o = answered_before(op, err);
     if (o == NOT_FOUND)
         o = scep_kept(op, err);
     if (o == NOT_FOUND)

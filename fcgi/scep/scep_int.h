@@ -58,8 +58,5 @@ enum outcome scep_kept(struct operation *op, struct err *err) MUST_USE;
 
 /* Issues for op->csr, or for op->kept, and records: op->cert_der. */
 enum outcome scep_issue_now(struct operation *op, struct err *err) MUST_USE;
-/* The certificate that this transaction and key were answered with goes to op->cert_der.
- * NOT_FOUND: none. */
-enum outcome scep_answered_before(struct operation *op, struct err *err) MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "allturns.h"
 #include "library/converge.h"
 #include "store/group.h"
 #include "store/member.h"

@@ -10,6 +10,7 @@
 #include "command/secrets.h"
 #include "library/apps.h"
 #include "library/codes.h"
+#include "allturns.h"
 #include "library/converge.h"
 #include "library/deliver_app.h"
 #include "library/edit.h"
