@@ -1,10 +1,16 @@
 """The HTTP API below /api/v1: what devices told, read as data."""
 
+import collections
 import json
+import os
+import re
 import unittest
 import urllib.parse
 
 import drover
+
+REFERENCE = os.environ.get("DROVER_REFERENCE", os.path.join(
+    os.path.dirname(drover.TOP), "shared", "reference", "mdm-protocol-reference.txt"))
 
 
 class Inventory(unittest.TestCase):
@@ -111,3 +117,29 @@ class Inventory(unittest.TestCase):
         self.assertEqual(self.get("/api/v1/users"), {"users": []})
         self.d.idle()
         self.d.report(c)
+
+
+@unittest.skipUnless(os.path.exists(REFERENCE), "the protocol reference is not beside this tree")
+class ErrorCodes(unittest.TestCase):
+    """The table of codes against the text of the reference, in both directions."""
+    webs = ("lighttpd",)
+
+    def test_codes(self):
+        with open(REFERENCE, encoding="utf-8") as f:
+            lines = f.read().split("\n")
+        begin = lines.index("Error Codes")
+        domain, told = None, collections.Counter()
+        for line in lines[begin:]:
+            if line.strip() == "Device Enrollment Program":
+                break
+            # headings of the text have blanks where its letters stood apart
+            heading = line.replace(" ", "")
+            if re.fullmatch(r"MC\w+ErrorDomain", heading):
+                domain = heading
+            code = re.match(r"(\d{4,6})\t", line)
+            if domain and code:
+                told[domain, int(code.group(1))] += 1
+        self.assertGreater(len(told), 190)
+        rows = drover.server().api("GET", "/api/v1/errors").json()["errors"]
+        ours = {(row["domain"], row["code"]): len(row["meanings"]) for row in rows}
+        self.assertEqual(ours, dict(told))
