@@ -115,7 +115,7 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/group/command", { id: "500", type: "SecurityInfo", policy: "join", go: "1" }], ["/group/preview", { id: "500", base: "2" }],
   ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
-  ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }],
+  ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }], ["/invitations", { revoke: "1" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],
   ["/enrollment-profiles", { name: "evil-two" }], ["/enrollment-profile", { name: "evil-one", what: "revert", version: "1" }],
   ["/enrollment-profile", { name: "evil-one", what: "remove" }], ["/calendar", { name: "evil" }], ["/calendar", { revoke: EVIL.slice(0, 64) }], ["/certificates", { id: "71", decision: "approve", why: "x" }],

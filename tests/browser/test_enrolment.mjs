@@ -1,7 +1,8 @@
 // test_enrolment.mjs: how devices come in and stay: calendar, certificates, enrolment profiles,
 // invitations, push certificates, people; and the pages that people who enrol see.
 import assert from "node:assert/strict";
-import { accessible, base, context, finish, signIn, sql, test } from "./lib.mjs";
+import fs from "node:fs";
+import { accessible, base, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
 import { fill } from "./pages.mjs";
 
 fill();
@@ -11,7 +12,7 @@ const p = await signIn(c, "/calendar");
 // Repeats what leads to a page until the person has proved who they are.
 async function prove(page) {
   if (await page.locator("#proof").count() === 0) return;
-  await page.locator("#proof").fill((await import("./lib.mjs")).site.console_password);
+  await page.locator("#proof").fill(site.console_password);
   await page.locator("main button.primary").click();
   await page.waitForLoadState();
 }
@@ -125,6 +126,60 @@ await test("enrolment profiles: what installed profiles would refuse is refused,
   assert.match(await p.locator("[role=alert]").textContent(), /enrolled device/);
   assert.equal(await p.getByLabel("Topic").inputValue(), "com.apple.mgmt.External.other");
   assert.equal(await p.getByRole("button", { name: "Remove" }).count(), 0);
+});
+
+let link;
+await test("invitations: for a chosen profile, with a code, taken back", async () => {
+  await p.goto("/invitations");
+  await p.getByLabel("For whom").fill("the lab");
+  await p.locator("#uses").fill("3");
+  await p.getByLabel("Enrolment profile", { exact: true }).selectOption("default");
+  await p.getByRole("button", { name: "Make the link" }).click();
+  link = await p.locator(".secret").textContent();
+  assert.match(link, /\/enroll\/[0-9a-f]{48}$/);
+  await p.getByRole("img", { name: /The link as a code/ }).waitFor();
+  await accessible(p, "an invitation with its code");
+  await p.screenshot({ path: `${screens}/invitation-made.png`, fullPage: true });
+  await p.getByLabel("For whom").fill("a mistake");
+  await p.getByRole("button", { name: "Make the link" }).click();
+  const mistake = await p.locator(".secret").textContent();
+  await p.getByRole("button", { name: "Take back a mistake" }).click();
+  await p.waitForLoadState();
+  assert.match(await p.locator("[role=status]").textContent(), /no longer/);
+  assert.equal((await c.request.get(mistake, { headers: { Accept: "text/html" } })).status(), 410);
+});
+
+await test("the page of a link: explains in plain words, gives the profile; on a phone, dark, in German, without JavaScript", async () => {
+  for (const [name, options] of Object.entries({ wide: {}, phone: { viewport: { width: 390, height: 844 } }, dark: { colorScheme: "dark" },
+    german: { locale: "de-DE" }, plain: { javaScriptEnabled: false } })) {
+    const guest = await context({ baseURL: site.device_url, ...options });
+    const g = await guest.newPage();
+    assert.equal((await g.goto(link)).status(), 200);
+    assert.match(await g.locator("main").textContent(), name === "german" ? /löschen/ : /Erase the whole device/);
+    assert.equal(await g.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, name);
+    if (name !== "plain") await accessible(g, "the page of a link, " + name);
+    await g.screenshot({ path: `${screens}/enroll-${name}.png`, fullPage: true });
+    if (name === "wide" || name === "plain") {
+      const download = g.waitForEvent("download");
+      await g.locator("form.go button").click();
+      const file = fs.readFileSync(await (await download).path(), "latin1");
+      assert.match(file, /com\.apple\.mdm/);
+    }
+    await guest.close();
+  }
+  assert.equal(sql("SELECT uses FROM invitation WHERE note = 'the lab'").trim(), "2");
+});
+
+await test("the page of a link that is used up, or none, says so", async () => {
+  sql("UPDATE invitation SET uses = uses_max WHERE note = 'the lab'");
+  const guest = await context({ baseURL: site.device_url });
+  const g = await guest.newPage();
+  assert.equal((await g.goto(link)).status(), 410);
+  await accessible(g, "a link that is used up");
+  assert.equal((await g.goto("/enroll/" + "0".repeat(48))).status(), 404);
+  assert.equal(await g.locator("h1").count(), 1);
+  await accessible(g, "a link that is none");
+  await guest.close();
 });
 
 await finish();
