@@ -174,7 +174,7 @@ void console_draft_post(struct app *app, struct req *req, const struct caller *c
     if (strcmp(what, "publish") == 0)
         o = publish(&p, id, &item_id, &same);
     else if (strcmp(what, "discard") == 0)
-        o = draft_delete(p.db, id, caller->admin, "discarded", &p.err);
+        o = draft_delete(p.db, id, 0, caller->admin, "discarded", &p.err);
     else
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "form_unknown"));
     if (o == OK && item_id) {

@@ -171,15 +171,11 @@ bool profile_upload(struct page *p, const struct library_item *item)
     struct bytes file = {0};
     struct draft d = {.name = ""};
     struct library_version *newest;
-    const char *text = page_field(p, "text");
     size_t n = 0;
     enum outcome o = OK;
     if (!req_form_file(p->req, "file", &file, NULL)) {
-        if (!*text) {
-            err_set(&p->err, INVALID, "%s", page_text(p, "profile_no_file"));
-            return false;
-        }
-        file = bytes_str(text);
+        err_set(&p->err, INVALID, "%s", page_text(p, "profile_no_file"));
+        return false;
     }
     if (item) {
         o = library_versions(p->db, item->id, 0, 1, p->a, &newest, &n, &p->err);

@@ -125,5 +125,5 @@ enum outcome profile_draft_publish(struct db *db, const struct conf *conf, struc
     p->item_id = d->item_id;
     p->signing = -1;
     o = profile_put(db, conf, a, p, err);
-    return o == OK ? draft_delete(db, d->id, p->actor, "published", err) : o;
+    return o == OK ? draft_delete(db, d->id, d->revision, p->actor, "published", err) : o;
 }

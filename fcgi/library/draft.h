@@ -28,7 +28,8 @@ enum outcome profile_draft_keep(struct db *db, const struct conf *conf, struct a
                                 struct err *err) MUST_USE;
 /* Puts it into the library and deletes it. p: stage, base, actor, now; the rest is set here. What
  * of two writes is lost to a crash between them is the deletion: the version that is there already
- * is recognised when it is published again. Outcomes as profile_put(). */
+ * is recognised when it is published again. A draft that somebody stored meanwhile stays. Outcomes
+ * as profile_put(). */
 enum outcome profile_draft_publish(struct db *db, const struct conf *conf, struct arena *a,
                                    const struct draft *d, struct bytes file, struct profile_put *p,
                                    struct err *err) MUST_USE;

@@ -31,7 +31,8 @@ static const struct sql LIST = {
     "SELECT " COLUMNS " FROM profile_draft WHERE ? = 0 OR item_id = ? ORDER BY changed_at DESC, id "
     "LIMIT ?",
     0};
-static const struct sql DELETE = {"draft_delete", "DELETE FROM profile_draft WHERE id = ?", 0};
+static const struct sql DELETE = {
+    "draft_delete", "DELETE FROM profile_draft WHERE id = ? AND ? IN (0, revision)", 0};
 
 static void from_row(const struct val *v, struct draft *out)
 {
@@ -119,6 +120,7 @@ enum outcome draft_list(struct db *db, int64_t item_id, size_t max, struct arena
 
 struct removal {
     int64_t id;
+    int revision;
     const char *actor, *why;
 };
 
@@ -127,7 +129,8 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     const struct removal *x = arg;
     char subject[48];
     uint64_t hit = 0;
-    enum outcome o = db_exec(db, &DELETE, (struct val[]){val_int(x->id)}, 1, &hit, err);
+    enum outcome o =
+        db_exec(db, &DELETE, (struct val[]){val_int(x->id), val_int(x->revision)}, 2, &hit, err);
 
     if (o != OK || hit == 0)
         return o;
@@ -135,10 +138,10 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     return audit_add(db, x->actor, "library.draft", subject, x->why, err);
 }
 
-enum outcome draft_delete(struct db *db, int64_t id, const char *actor, const char *why,
-                          struct err *err)
+enum outcome draft_delete(struct db *db, int64_t id, int revision, const char *actor,
+                          const char *why, struct err *err)
 {
-    struct removal x = {id, actor, why};
+    struct removal x = {id, revision, actor, why};
 
     return db_unit(db, delete_unit, &x, err);
 }

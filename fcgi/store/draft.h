@@ -29,8 +29,9 @@ enum outcome draft_get(struct db *db, int64_t id, struct arena *a, struct draft 
 /* At most max (LIM_PAGE) drafts, those stored last first; item_id: of that item alone, 0: all. */
 enum outcome draft_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
                         struct draft **out, size_t *n, struct err *err) MUST_USE;
-/* One that is gone already is deleted. */
-enum outcome draft_delete(struct db *db, int64_t id, const char *actor, const char *why,
-                          struct err *err) MUST_USE;
+/* One that is gone already is deleted. revision: only if it is still that one; 0: whatever it is.
+ */
+enum outcome draft_delete(struct db *db, int64_t id, int revision, const char *actor,
+                          const char *why, struct err *err) MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { EVIL, accessible, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, quoted, screens, signIn, site, sql, test } from "./lib.mjs";
 
 const xml = (s) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const clip = (id, label, more = "") => `<dict><key>PayloadType</key><string>com.apple.webClip.managed</string>
@@ -136,6 +136,59 @@ await test("profiles: rolled back after a look, compared, and the devices follow
   assert.match(await good(q), /in force/);
   await until(p, profile + "&tab=devices&state=installed", async () =>
     (await p.locator("tbody tr").count()) >= 1 && (await p.locator("tbody td.num:nth-of-type(3)").allTextContents()).every((t) => t === "1"));
+});
+
+await test("profiles: a failure is told with its reason, and tried again", async () => {
+  const id = new URL("http://x" + profile).searchParams.get("id");
+  const fail = () => sql(`UPDATE device_item SET state = 4, reason = ${quoted(EVIL)}, due_at = 9e15, installed_version = 0 WHERE item_id = ${id}`);
+  fail();
+  await q.goto(profile + "&tab=devices&state=failed");
+  assert.equal((await q.locator("tbody tr").first().textContent()).includes(EVIL), true);
+  await q.getByRole("button", { name: /^Try again/ }).first().click();
+  assert.match(await good(q), /tried again/);
+  fail();
+  await q.goto(profile + "&tab=devices");
+  await q.getByRole("button", { name: "Try all that failed again" }).click();
+  assert.match(await good(q), /tried again/);
+  await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
+});
+
+await test("profiles: signed files and provisioning profiles", async () => {
+  const dir = fs.mkdtempSync("/tmp/drover-signed-"), id = "signed" + tag;
+  const sign = (content, to) => {
+    fs.writeFileSync(dir + "/in", content);
+    execFileSync("openssl", ["cms", "-sign", "-nodetach", "-binary", "-outform", "DER", "-in", dir + "/in", "-signer", dir + "/c.pem", "-inkey", dir + "/k.pem", "-out", to], { stdio: "ignore" });
+  };
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Signer & Co", "-keyout", dir + "/k.pem", "-out", dir + "/c.pem", "-days", "2"], { stdio: "ignore" });
+  sign(file(id, clip(id, "Signed")).buffer, dir + "/s.mobileconfig");
+  await upload(q, dir + "/s.mobileconfig");
+  assert.match(await q.locator("main").textContent(), /Signed/);
+  await q.getByRole("button", { name: "Publish" }).click();
+  assert.match(await q.locator("main").textContent(), /Signed byCN=Signer & Co/);
+  await q.getByRole("button", { name: "Edit with the form" }).click();
+  assert.match(await q.locator("main").textContent(), /breaks the signature[^]*CN=Signer & Co/);
+  // a flipped octet within is no signature any more
+  const broken = fs.readFileSync(dir + "/s.mobileconfig");
+  broken[broken.indexOf("Signed</string>")] ^= 1;
+  await upload(q, { name: "b.mobileconfig", mimeType: "application/octet-stream", buffer: broken });
+  assert.match(await bad(q), /signature/);
+  sign(`<plist version="1.0"><dict><key>Name</key><string>App ${tag} &lt;b&gt;</string><key>UUID</key><string>U-${tag}</string>
+    <key>TeamName</key><string>Team</string><key>ProvisionsAllDevices</key><true/><key>ExpirationDate</key><date>2040-01-01T00:00:00Z</date>
+    <key>Entitlements</key><dict><key>application-identifier</key><string>T.app</string></dict></dict></plist>`, dir + "/p.mobileprovision");
+  await upload(q, dir + "/p.mobileprovision");
+  assert.equal(await q.getByRole("link", { name: "Edit with the form" }).count(), 0);
+  await q.getByRole("button", { name: "Publish" }).click();
+  assert.match(await q.locator("main").textContent(), /TeamTeam/);
+  const provisioning = q.url();
+  await p.goto("/profiles?kind=provisioning-profile&q=" + tag);
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  await q.goto(provisioning.replace(/&.*/, "") + "&tab=settings");
+  await q.getByRole("button", { name: "Show what would be removed" }).click();
+  await q.getByLabel("Reason").fill("test");
+  sql("UPDATE session SET fresh_at = UNIX_TIMESTAMP() * 1000000");
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /deleted/);
+  fs.rmSync(dir, { recursive: true });
 });
 
 await test("profiles: settings, and what somebody else stored meanwhile", async () => {
