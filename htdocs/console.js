@@ -95,3 +95,101 @@ document.querySelectorAll("textarea[data-lines]").forEach((area) => {
     b.addEventListener("keydown", (e) => e.key === "Enter" && go());
   });
 });
+
+// ---- files of apps ----
+// A file goes up in parts. The browser keeps it until it is there, so that any page of the console
+// goes on with it when the person has left the one where it began.
+const sending = document.getElementById("sending");
+const PART = 4 * 1024 * 1024;
+
+function kept(mode, work) {
+  return new Promise((resolve, reject) => {
+    const open = indexedDB.open("drover", 1);
+    open.onupgradeneeded = () => open.result.createObjectStore("uploads", { keyPath: "id" });
+    open.onerror = () => reject(open.error);
+    open.onsuccess = () => {
+      const asked = work(open.result.transaction("uploads", mode).objectStore("uploads"));
+      asked.transaction.oncomplete = () => { open.result.close(); resolve(asked.result); };
+      asked.transaction.onabort = asked.onerror = () => { open.result.close(); reject(asked.error); };
+    };
+  });
+}
+
+async function tell(what, fields) {
+  const form = new FormData();
+  form.append("csrf", sending.dataset.csrf);
+  form.append("what", what);
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  const answer = await fetch("/app/upload", { method: "POST", body: form, redirect: "error" });
+  const said = await answer.json().catch(() => ({}));
+  return { ok: answer.ok, status: answer.status, ...said };
+}
+
+function progress(name, percent, how) {
+  sending.hidden = false;
+  sending.querySelector("[data-name]").textContent = name;
+  sending.querySelector("[data-how]").textContent = how || percent + " %";
+  sending.querySelector("progress").value = percent;
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Sends what is left of one; where it stands is told by the server.
+async function send(upload) {
+  const { id, file } = upload;
+  let at = upload.received || 0, wait = 1000, stopped = false;
+  const button = sending.querySelector("button");
+  button.hidden = false;
+  button.onclick = async () => {
+    stopped = true;
+    await tell("stop", { id });
+    await kept("readwrite", (s) => s.delete(id));
+    location.assign("/apps?done=upload_stopped");
+  };
+  while (!stopped) {
+    progress(file.name, Math.floor((100 * at) / file.size));
+    const r = await tell("part", { id, offset: at, part: file.slice(at, at + PART) }).catch(() => null);
+    if (stopped) return;
+    if (!r || r.status >= 500) { // away for a while
+      await pause(wait);
+      wait = Math.min(wait * 2, 30000);
+      continue;
+    }
+    wait = 1000;
+    const goes = r.ok || (r.status === 409 && r.state === "open" && r.received !== at);
+    if (goes && r.state !== "done" && r.state !== "failed") {
+      at = r.received;
+      if (r.state === "reading") await pause(3000);
+      continue;
+    }
+    button.hidden = true;
+    await kept("readwrite", (s) => s.delete(id)).catch(() => {});
+    if (r.state === "done" && upload.here) location.assign(r.link);
+    else progress(file.name, 100, r.state === "done" ? sending.dataset.done : sending.dataset.broke + " " + (r.why || r.status));
+    return;
+  }
+}
+
+// One window sends one upload.
+const alone = (upload) => navigator.locks.request("drover-upload-" + upload.id, { ifAvailable: true },
+  (lock) => (lock ? send(upload) : undefined));
+
+if (sending) {
+  kept("readonly", (s) => s.getAll()).then(async (list) => { for (const u of list) await alone(u); }).catch(() => {});
+  document.querySelectorAll("form[data-upload]").forEach((form) => {
+    const most = form.querySelector("[data-most]");
+    if (most && form.dataset.upload) most.textContent = form.dataset.upload;
+    form.addEventListener("submit", async (e) => {
+      const file = form.elements.file.files[0];
+      if (!file) return;
+      e.preventDefault();
+      const item = form.elements.id ? form.elements.id.value : "0";
+      const r = await tell("begin", { filename: file.name, size: file.size, item }).catch(() => ({}));
+      if (!r.ok) return progress(file.name, 0, sending.dataset.broke + " " + (r.why || r.status || ""));
+      // a copy in the browser's own store: the file itself may be changed or taken away meanwhile
+      await kept("readwrite", (s) => s.put({ id: r.id, file })).catch(() => {});
+      form.reset();
+      alone({ id: r.id, file, here: true });
+    });
+  });
+}

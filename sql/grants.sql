@@ -118,6 +118,7 @@ GRANT SELECT, INSERT ON @db@.library_version TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.profile_draft TO @console@;
 GRANT SELECT ON @db@.item_count TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.redemption_code TO @console@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.app_upload TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.assigned_device TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.device_group TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.group_member TO @console@;

@@ -108,7 +108,8 @@ enum outcome asset_add(const struct conf *conf, struct arena *a, const char *nam
         o = err_set(err, ERROR, "%s: %m", path);
     if (o == OK)
         *size = st.st_size;
-    if (o == OK && offset != st.st_size && offset + (int64_t)octets.n != st.st_size)
+    if (o == OK && offset != st.st_size &&
+        (offset > st.st_size || offset + (int64_t)octets.n != st.st_size))
         o = err_set(err, CONFLICT, "the file has %lld octets: go on there", (long long)st.st_size);
     else if (o == OK && offset + (int64_t)octets.n > conf->assets_max_mb * LIM_MB)
         o = err_set(err, INVALID, "a file has at most %lld MB ([assets] max_mb)",

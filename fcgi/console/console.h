@@ -10,7 +10,8 @@
 #include "store/session.h"
 
 #define CONSOLE_COOKIE "__Host-drover"
-#define LIM_BODY_COMMAND (4u * LIM_MB) /* a form that holds a command */
+#define LIM_BODY_APP (LIM_BODY_API + 64u * LIM_KB) /* a form with the file of an app */
+#define LIM_BODY_COMMAND (4u * LIM_MB)             /* a form that holds a command */
 /* A profile as a file or as text, percent-encoded then, with the form's other fields. */
 #define LIM_BODY_PROFILE (3u * LIM_PROFILE)
 
@@ -30,6 +31,11 @@ handler_fn console_devices_csv;                       /* devices.c */
 handler_fn console_bulk, console_bulk_post;           /* bulk.c */
 handler_fn console_bulk_job, console_bulk_jobs;       /* bulk.c */
 handler_fn console_bulk_stop;                         /* bulk.c */
+handler_fn console_apps, console_apps_post;           /* apps.c */
+handler_fn console_app_new, console_app_new_post;     /* apps.c */
+handler_fn console_app_upload;                        /* apps.c */
+handler_fn console_app;                               /* app_page.c */
+handler_fn console_app_post;                          /* app_change.c */
 handler_fn console_approvals, console_approvals_post; /* approvals.c */
 handler_fn console_groups, console_groups_post;       /* groups.c */
 handler_fn console_group, console_group_devices;      /* groups.c */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/redemption.h"
 #include "store/activity.h"
 #include "store/checkup.h"
 #include "store/device.h"
@@ -186,6 +187,19 @@ static bool certificates(struct page *p, struct value *list)
     return true;
 }
 
+/* Apps whose redemption codes come to an end. */
+static bool few_codes(struct page *p, struct value *list)
+{
+    struct redemption_low *x;
+    size_t n;
+    if (redemption_low(p->db, p->a, &x, &n, &p->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        attend(p, list, "attend_codes", x[i].name, NULL,
+               arena_fmt(p->a, "/app?id=%lld&tab=codes", (long long)x[i].item_id));
+    return true;
+}
+
 static bool attention(struct page *p, int64_t unseen)
 {
     struct checkup_numbers x;
@@ -200,6 +214,8 @@ static bool attention(struct page *p, int64_t unseen)
     if (o == NOT_FOUND || left < 0)
         attend(p, list, "attend_agent", NULL, NULL, NULL);
     if (!certificates(p, list))
+        return false;
+    if (!few_codes(p, list))
         return false;
     attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
     attend_number(p, list, "attend_push_late", x.pushes_late, NULL);

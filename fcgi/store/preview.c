@@ -34,6 +34,12 @@ static const struct sql HAD_ORDER = {
     "SELECT enrollment_id FROM device_order WHERE order_id = ? AND state IN (2, 3) ORDER BY "
     "enrollment_id",
     0};
+static const struct sql HAVING_IT = {
+    "preview_having",
+    "SELECT d.enrollment_id FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id AND "
+    "e.state = 2 WHERE d.item_id = ? AND d.wanted = 1 AND d.installed_version > 0 ORDER BY "
+    "d.enrollment_id",
+    0};
 static const struct sql NAME = {"preview_name",
                                 "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};
 
@@ -233,4 +239,14 @@ enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id
     if (o == OK)
         o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item_id), group}, 2, a, &others, err);
     return o == OK ? difference(db, &members, &others, a, out, err) : o;
+}
+
+enum outcome preview_having(struct db *db, int64_t item_id, struct arena *a,
+                            struct preview_set *out, struct err *err)
+{
+    struct ids all, none = {0};
+    struct val item = val_int(item_id);
+    enum outcome o = ids_read(db, &HAVING_IT, &item, 1, a, &all, err);
+
+    return o == OK ? difference(db, &all, &none, a, out, err) : o;
 }

@@ -40,6 +40,11 @@ static const struct sql LIST = {
 static const struct sql COUNTS = {
     "redemption_counts",
     "SELECT state, COUNT(*) FROM redemption_code WHERE item_id = ? GROUP BY state", 0};
+static const struct sql LOW = {
+    "redemption_low",
+    "SELECT id, name FROM library_item WHERE kind = 3 AND deleted_at = 0 AND codes_alarm_at IS NOT "
+    "NULL ORDER BY codes_alarm_at LIMIT 20",
+    0};
 static const struct sql LOCK_ONE = {
     "redemption_lock",
     "SELECT r.state, q.command_id FROM redemption_code r LEFT JOIN queue q ON q.enrollment_id = "
@@ -277,6 +282,23 @@ enum outcome redemption_counts(struct db *db, int64_t item_id, struct arena *a,
         out->all += count;
     }
     return o;
+}
+
+enum outcome redemption_low(struct db *db, struct arena *a, struct redemption_low **out, size_t *n,
+                            struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &LOW, NULL, 0, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        (*out)[*n] = (struct redemption_low){row_at(&r, *n, 0)->i, row_at(&r, *n, 1)->s};
+    return OK;
 }
 
 static enum outcome release_unit(struct db *db, void *arg, struct err *err)

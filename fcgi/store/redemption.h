@@ -52,6 +52,13 @@ struct redemption_counts {
 };
 enum outcome redemption_counts(struct db *db, int64_t item_id, struct arena *a,
                                struct redemption_counts *out, struct err *err) MUST_USE;
+/* Apps that have fewer free codes than they should. */
+struct redemption_low {
+    int64_t item_id;
+    const char *name;
+};
+enum outcome redemption_low(struct db *db, struct arena *a, struct redemption_low **out, size_t *n,
+                            struct err *err) MUST_USE;
 /* A person says that a code is free again: the device never used it. CONFLICT: the code is free, or
  * redeemed, or its command is on its way; NOT_FOUND: the app has no such code. */
 enum outcome redemption_release(struct db *db, int64_t item_id, int64_t id, const char *actor,

@@ -79,6 +79,25 @@ export function fill() {
     sign_message, check_out_when_removed, use_development_apns, certificates, identity) VALUES
     (72, 1, ${now}, ${quoted(EVIL)}, ${quoted(EVIL)}, 'x', 'y', '', '', 1, 0, 1, 0, '', 1),
     (72, 2, ${now}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, ${quoted(EVIL)}, 8191, 0, 1, 0, ${quoted("<b>")}, 1);
+  REPLACE INTO library_item (id, kind, identifier, name, version, settings, created_at, created_by, changed_at,
+    changed_by, codes_alarm_at, feedback_hours) VALUES (160, 3, ${quoted("com.evil.<b>")}, ${quoted(EVIL)}, 1,
+    ${quoted(JSON.stringify({ iTunesStoreID: 1, Configuration: { [EVIL]: EVIL, n: 3, deep: { a: EVIL } }, Attributes: { VPNUUID: EVIL } }))},
+    ${now}, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now}, 1);
+  REPLACE INTO library_version (id, item_id, number, uuid, sha256, size, types, details, created_at, created_by) VALUES
+    (161, 160, 1, ${quoted("<b>1")}, REPEAT('x', 32), 0, '', ${quoted(JSON.stringify({ build: EVIL }))}, ${now}, ${quoted(EVIL)}),
+    (162, 160, 2, ${quoted("<b>2")}, REPEAT('y', 32), 0, '', '{}', ${now}, ${quoted(EVIL)});
+  REPLACE INTO device_group (id, name, created_at, created_by, changed_at, changed_by) VALUES
+    (170, ${quoted("Has <b>")}, 1, 't', 1, 't');
+  REPLACE INTO group_member (group_id, device_id, since) VALUES (170, 77, 1);
+  REPLACE INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (171, 170, 160, 1, ${quoted(EVIL)});
+  REPLACE INTO device_item (enrollment_id, item_id, wanted, version, installed_version, state, due_at, reason, changed_at)
+    VALUES (77, 160, 1, 1, 1, 4, ${now + 86400e6}, ${quoted(EVIL)}, ${now});
+  REPLACE INTO redemption_code (id, item_id, digest, sealed, state, enrollment_id, added_at, added_by, given_at) VALUES
+    (163, 160, 'abcde', 'x', 2, 77, ${now}, ${quoted(EVIL)}, ${now}), (164, 160, 'abcdf', 'x', 1, NULL, ${now}, 'ann', NULL);
+  REPLACE INTO inv_app_data (enrollment_id, identifier, kind, at, content) VALUES (77, ${quoted("com.evil.<b>")}, 3, ${now},
+    ${quoted(JSON.stringify({ said: EVIL }))});
+  REPLACE INTO app_upload (id, asset, filename, item_id, size, received, state, why, started_at, started_by, changed_at)
+    VALUES (165, REPEAT('a', 32), ${quoted(EVIL)}, 160, 100, 40, 1, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -97,6 +116,8 @@ export const PAGES = {
   groups: "/groups", group: "/group?id=500", group_new: "/group/filter", group_filter: "/group/filter?id=503",
   group_contents: "/group/contents?id=500", group_command: "/group/command?id=500&type=Settings", group_preview: "/group/preview?id=500",
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
+  app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
+  app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
   approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
@@ -109,6 +130,8 @@ export const PAGES = {
 export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: "SecurityInfo" }],
   ["/devices", { what: "columns", column: "os" }], ["/devices", { what: "save", name: "x" }],
   ["/device/cancel", { device: ID, uuid: "C-80" }], ["/device/push", { device: ID }],
+  ["/apps", { upload: "165" }], ["/app/new", { what: "store", number: "5" }], ["/app/upload", { what: "begin", filename: "a.ipa", size: "9" }],
+  ["/app", { id: "160", what: "delete", sure: "yes", why: "x" }],
   ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
   ["/groups", { name: "evil" }], ["/group/devices", { id: "500", what: "add", ids: ID }], ["/group/delete", { id: "500", why: "x" }],
   ["/group/filter", { name: "evil", do: "save", r_kind: "all" }], ["/group/contents", { id: "500", what: "drop" }],

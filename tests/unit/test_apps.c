@@ -6,8 +6,11 @@
 #include <pthread.h>
 
 #include "base/uuid.h"
+#include "assets/assets.h"
 #include "command/digest.h"
 #include "command/secrets.h"
+#include "library/app_sweep.h"
+#include "library/app_upload.h"
 #include "library/apps.h"
 #include "library/codes.h"
 #include "allturns.h"
@@ -629,6 +632,117 @@ static void a_number_of_the_store_gets_its_identifier(void **state)
     assert_sql("5", "SELECT identifier FROM library_item WHERE id = %lld", (long long)k);
 }
 
+/* ---- uploads ---- */
+
+/* A package: a xar is more work than a zip with one entry, stored. */
+static struct bytes small_app(const char *identifier)
+{
+    testdb_shell("python3 - %s %s <<'E'\n"
+                 "import sys, zipfile, plistlib\n"
+                 "z = zipfile.ZipFile(sys.argv[1], 'w')\n"
+                 "z.writestr('Payload/A.app/Info.plist', plistlib.dumps({'CFBundleIdentifier': "
+                 "sys.argv[2], 'CFBundleVersion': '1'}))\n"
+                 "z.close()\nE",
+                 arena_fmt(site.a, "%s/app.ipa", site.dir), identifier);
+    FILE *f = fopen(arena_fmt(site.a, "%s/app.ipa", site.dir), "rb");
+    char *p = arena_alloc(site.a, 64 * LIM_KB);
+    size_t n = f != NULL ? fread(p, 1, 64 * LIM_KB, f) : 0;
+    if (f != NULL)
+        fclose(f);
+    return bytes_of(p, n);
+}
+
+static struct upload begun(int64_t size)
+{
+    struct upload u = {
+        .filename = "a.ipa", .size = size, .started_by = "ann", .started_at = clock_now()};
+    assert_ok(app_upload_begin(console, site.conf, site.a, &u, &err), err);
+    return u;
+}
+
+static enum outcome part(struct upload *u, int64_t at, struct bytes b, const char *by)
+{
+    return app_upload_part(console, site.conf, site.a, u->id, by, at, b, clock_now(), u, &err);
+}
+
+static void a_file_comes_in_parts(void **state)
+{
+    struct bytes app_file = small_app("org.example.upload");
+    struct bytes head = bytes_of(app_file.p, 100),
+                 tail = bytes_of(app_file.p + 100, app_file.n - 100);
+    struct upload u = begun((int64_t)app_file.n), bad = {.filename = "a.exe", .size = 1};
+    int64_t id = u.id;
+    (void)state;
+    assert_outcome(app_upload_begin(console, site.conf, site.a, &bad, &err), INVALID, err);
+    bad = (struct upload){.filename = "a.pkg", .size = INT64_MAX, .started_by = "ann"};
+    assert_outcome(app_upload_begin(console, site.conf, site.a, &bad, &err), INVALID, err);
+    assert_ok(part(&u, 0, head, "ann"), err);
+    assert_ok(part(&u, 0, head, "ann"), err); /* again: nothing changes */
+    assert_int_equal(u.received, 100);
+    assert_outcome(part(&u, 50, head, "ann"), CONFLICT, err);
+    assert_int_equal(u.received, 100); /* it goes on there */
+    assert_outcome(part(&u, 100, tail, "bob"), NOT_FOUND, err);
+    u.id = id;
+    assert_outcome(part(&u, 100, app_file, "ann"), INVALID, err); /* more than was said */
+    assert_outcome(part(&u, -100, head, "ann"), CONFLICT, err);
+    assert_outcome(part(&u, INT64_MAX, head, "ann"), INVALID, err);
+    assert_ok(part(&u, 100, tail, "ann"), err);
+    assert_int_equal(u.state, UPLOAD_DONE);
+    assert_ok(part(&u, 100, tail, "ann"), err); /* the answer was lost: the same once more */
+    assert_int_equal(u.state, UPLOAD_DONE);
+    assert_sql("1", "SELECT COUNT(*) FROM library_item WHERE id = %lld", (long long)u.done_item);
+    assert_outcome(app_upload_stop(console, site.conf, site.a, id, "ann", now, &err), CONFLICT,
+                   err);
+    /* the process died after the app was stored and before that was noted */
+    int64_t item = u.done_item;
+    sql("UPDATE app_upload SET state = 2, done_item = NULL, changed_at = 1 WHERE id = %lld",
+        (long long)id);
+    assert_ok(part(&u, 100, tail, "ann"), err);
+    assert_int_equal(u.state, UPLOAD_DONE);
+    assert_int_equal(u.done_item, item);
+    assert_sql("1", "SELECT COUNT(*) FROM library_version WHERE item_id = %lld", (long long)item);
+    /* the same app again becomes a version that devices do not get yet */
+    u = begun((int64_t)app_file.n);
+    assert_ok(part(&u, 0, app_file, "ann"), err);
+    assert_int_equal(u.done_item, item);
+    assert_sql("1", "SELECT version FROM library_item WHERE id = %lld", (long long)item);
+    /* what is no app fails with a reason, and its file goes */
+    u = begun(6);
+    assert_ok(part(&u, 0, bytes_str("no zip"), "ann"), err);
+    assert_int_equal(u.state, UPLOAD_FAILED);
+    assert_true(strlen(u.why) > 0);
+    assert_null(asset_path(site.conf, site.a, u.asset));
+    /* stopped: the file goes, and no part is taken any more */
+    u = begun((int64_t)app_file.n);
+    assert_ok(part(&u, 0, head, "ann"), err);
+    assert_outcome(app_upload_stop(console, site.conf, site.a, u.id, "bob", now, &err), NOT_FOUND,
+                   err);
+    assert_ok(app_upload_stop(console, site.conf, site.a, u.id, "ann", now, &err), err);
+    assert_null(asset_path(site.conf, site.a, u.asset));
+    assert_outcome(part(&u, 100, tail, "ann"), CONFLICT, err);
+}
+
+static void files_of_deleted_apps_go(void **state)
+{
+    struct bytes app_file = small_app("org.example.gone");
+    struct upload u = begun((int64_t)app_file.n);
+    const char *stranger = "0123456789abcdef0123456789abcdef";
+    (void)state;
+    assert_ok(part(&u, 0, app_file, "ann"), err);
+    const char *path = asset_path(site.conf, site.a, u.asset);
+    testdb_shell("mkdir %s/assets/%s && touch %s/assets/%s/app.ipa", site.conf->assets_dir,
+                 stranger, site.conf->assets_dir, stranger);
+    app_sweep(console, site.conf, clock_now());
+    assert_int_equal(access(path, R_OK), 0);
+    assert_non_null(asset_path(site.conf, site.a, stranger)); /* it may be stored any moment */
+    assert_ok(library_delete(console, u.done_item, "t", "x", clock_now(), &err), err);
+    app_sweep(console, site.conf, clock_now()); /* whoever comes next, also after a crash */
+    assert_int_not_equal(access(path, R_OK), 0);
+    assert_null(asset_path(site.conf, site.a, u.asset));
+    app_sweep(console, site.conf, clock_now() + 8 * DAY_US);
+    assert_null(asset_path(site.conf, site.a, stranger));
+}
+
 static int all_down(void **state)
 {
     (void)state;
@@ -644,6 +758,9 @@ static int all_up(void **state)
 {
     (void)state;
     site_up("drover_test_apps");
+    site.conf->assets_dir = site_path("public");
+    site.conf->assets_max_mb = 16;
+    testdb_shell("mkdir %s", site.conf->assets_dir);
     assert_ok(db_new(site.conf, DB_AGENT, &agent, &err), err);
     assert_ok(db_new(site.conf, DB_CONSOLE, &console, &err), err);
     assert_ok(db_new(site.conf, DB_MDM, &mdm, &err), err);
@@ -663,6 +780,8 @@ int main(void)
         TEST(feedback_is_asked_for),
         TEST(the_store_is_asked_for_updates),
         TEST(a_number_of_the_store_gets_its_identifier),
+        TEST(a_file_comes_in_parts),
+        TEST(files_of_deleted_apps_go),
     };
     return cmocka_run_group_tests(tests, all_up, all_down);
 }

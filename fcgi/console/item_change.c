@@ -1,0 +1,177 @@
+/* item_change.c: see item.h: what is done to an item. */
+#include "console/item.h"
+
+#include "base/limits.h"
+#include "library/app_sweep.h"
+#include "store/assignment.h"
+#include "store/group.h"
+#include "store/wanted.h"
+
+enum outcome item_reason(struct item_page *x)
+{
+    x->why = page_field(x->p, "why");
+    return *x->why && strlen(x->why) <= ITEM_REASON_MAX
+               ? OK
+               : err_set(&x->p->err, INVALID, "%s", page_text(x->p, "item_reason"));
+}
+
+enum outcome item_edit(struct item_page *x, js object)
+{
+    struct page *p = x->p;
+    struct library_item i = *x->item;
+    i.changed_at = page_number(page_field(p, "changed_at"));
+    return library_edit(p->db, p->a, &i, object, p->caller->admin, p->req->now, &p->err);
+}
+
+static enum outcome do_use(struct item_page *x)
+{
+    struct page *p = x->p;
+    int64_t n = page_number(page_field(p, "version"));
+    struct preview_version v = {.item_id = x->item->id, .number = (int)n};
+    x->tab = "versions";
+    x->done = "item_used";
+    if (n < 1 || n > INT32_MAX)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "form_unknown"));
+    if (x->sure) {
+        js object = js_object();
+        js_set_int(object, "version", n);
+        enum outcome o = item_edit(x, object);
+        js_free(&object);
+        return o;
+    }
+    enum outcome o = preview_version(p->db, &v, p->a, &p->err);
+    if (o != OK)
+        return o;
+    const char *to = arena_fmt(p->a, "%d", (int)n);
+    item_reach(p, &v.change);
+    value_set_text(p->root, "reach_text", page_text(p, "item_reach_install"));
+    return item_ask(
+        x, "use",
+        words_fill(p->w, p->a, "item_use_ask", to, arena_fmt(p->a, "%d", x->item->version)),
+        (const char *const[]){"version", to, NULL}, false);
+}
+
+/* ---- groups ---- */
+
+static enum outcome group_of(struct item_page *x, struct device_group *g)
+{
+    struct page *p = x->p;
+    int64_t id = page_number(page_field(p, "group"));
+    x->tab = "devices";
+    return id ? group_get(p->db, id, p->a, g, &p->err)
+              : err_set(&p->err, INVALID, "%s", page_text(p, "item_no_group"));
+}
+
+static enum outcome group_ask(struct item_page *x, const struct device_group *g, bool assign)
+{
+    struct page *p = x->p;
+    struct preview_set s;
+    const char *id = arena_fmt(p->a, "%lld", (long long)g->id);
+    enum outcome o = preview_assignment(p->db, x->item->id, g->id, p->a, &s, &p->err);
+    if (o != OK)
+        return o;
+    item_reach(p, &s);
+    value_set_text(p->root, "reach_text",
+                   page_text(p, assign ? "item_reach_install" : "item_reach_remove"));
+    return item_ask(x, assign ? "assign" : "unassign",
+                    words_fill(p->w, p->a, assign ? "item_assign_ask" : "item_unassign_ask",
+                               x->item->name, g->name),
+                    (const char *const[]){"group", id, NULL}, !assign);
+}
+
+static enum outcome do_assign(struct item_page *x)
+{
+    struct page *p = x->p;
+    struct device_group g;
+    int64_t id;
+    enum outcome o = group_of(x, &g);
+    x->done = "item_assigned";
+    if (o == OK && !x->sure)
+        return group_ask(x, &g, true);
+    return o == OK ? assignment_add(p->db, g.id, x->item->id, p->caller->admin, p->req->now, &id,
+                                    &p->err)
+                   : o;
+}
+
+static enum outcome do_unassign(struct item_page *x)
+{
+    struct page *p = x->p;
+    struct device_group g;
+    struct assignment *a;
+    size_t n = 0;
+    enum outcome o = group_of(x, &g);
+    x->done = "item_unassigned";
+    if (o == OK && !x->sure)
+        return group_ask(x, &g, false);
+    if (o == OK)
+        o = item_reason(x);
+    if (o == OK)
+        o = assignment_list(p->db, g.id, x->item->id, 0, 1, p->a, &a, &n, &p->err);
+    if (o != OK || n == 0)
+        return o; /* done already */
+    return assignment_delete(p->db, a[0].id, p->caller->admin, x->why, &p->err);
+}
+
+/* ---- devices ---- */
+
+static enum outcome do_retry(struct item_page *x)
+{
+    struct page *p = x->p;
+    const char *device = page_field(p, "device");
+    uint64_t n;
+    x->tab = "devices";
+    x->done = "item_retried";
+    return wanted_retry(p->db, x->item->id, *device ? device : NULL, p->caller->admin, p->req->now,
+                        &n, &p->err);
+}
+
+static enum outcome do_resume(struct item_page *x)
+{
+    struct page *p = x->p;
+    x->tab = "devices";
+    x->done = "item_resumed";
+    enum outcome o = item_reason(x);
+    return o == OK
+               ? rollout_resume(p->db, x->item->id, p->caller->admin, x->why, p->req->now, &p->err)
+               : o;
+}
+
+static enum outcome do_delete(struct item_page *x)
+{
+    struct page *p = x->p;
+    struct preview_version v = {.item_id = x->item->id};
+    enum outcome o = x->sure ? item_reason(x) : preview_version(p->db, &v, p->a, &p->err);
+    x->done = NULL;
+    if (o != OK)
+        return o;
+    if (!x->sure) {
+        item_reach(p, &v.change);
+        value_set_text(p->root, "reach_text", page_text(p, "item_reach_remove"));
+        value_set_bool(p->root, "grave", true);
+        return item_ask(x, "delete", words_fill(p->w, p->a, "item_delete_ask", x->item->name, NULL),
+                        (const char *const[]){NULL}, true);
+    }
+    if (!page_confirmed(p))
+        return OK;
+    o = library_delete(p->db, x->item->id, p->caller->admin, x->why, p->req->now, &p->err);
+    if (o == OK && x->item->kind == LIBRARY_APP)
+        app_sweep(p->db, p->app->conf, p->req->now);
+    if (o == OK)
+        page_go(p, page_link(p, x->list, "done", "item_deleted"));
+    return o;
+}
+
+bool item_do(struct item_page *x, const char *what, enum outcome *o)
+{
+    static const struct {
+        const char *what;
+        enum outcome (*run)(struct item_page *x);
+    } known[] = {{"use", do_use},     {"assign", do_assign}, {"unassign", do_unassign},
+                 {"retry", do_retry}, {"resume", do_resume}, {"delete", do_delete}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].what, what) == 0) {
+            *o = known[i].run(x);
+            return true;
+        }
+    return false;
+}
