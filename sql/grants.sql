@@ -40,6 +40,7 @@ GRANT SELECT ON @db@.library_item TO @mdm@;
 GRANT SELECT ON @db@.library_version TO @mdm@;
 GRANT SELECT ON @db@.redemption_code TO @mdm@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @mdm@;
+GRANT SELECT (hour, polls), INSERT (hour, polls), UPDATE (hour, polls) ON @db@.activity TO @mdm@;
 GRANT SELECT (wants, payload) ON @db@.webhook TO @mdm@;
 GRANT INSERT, SELECT (id), UPDATE (tally) ON @db@.webhook_event TO @mdm@;
 GRANT SELECT ON @db@.inv_area TO @mdm@;

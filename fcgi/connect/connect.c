@@ -7,6 +7,7 @@
 #include "command/secrets.h"
 #include "library/deliver.h"
 #include "library/deliver_app.h"
+#include "store/activity.h"
 #include "store/exchange.h"
 #include "store/queue.h"
 #include "store/renewal.h"
@@ -263,6 +264,7 @@ void connect_message(struct message *m)
     x.report = m->req->body;
     if (!status_read(m, &x) || !uuid_read(m, &x) || !hide_secrets(m, &x) || !grace(m, &x))
         return;
+    activity_polled();
     x.unit.event = event_of(m, &x);
     for (int i = 0; i < TRIES; i++)
         if (!serve(m, &x))

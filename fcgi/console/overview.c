@@ -4,11 +4,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "store/redemption.h"
 #include "store/activity.h"
 #include "store/checkup.h"
 #include "store/device.h"
+#include "store/expiry.h"
 #include "store/pushcert.h"
+#include "store/webhook.h"
 
 #define EXPIRES_SOON (30 * DAY_US)
 #define ROWS 8
@@ -94,6 +97,10 @@ static int64_t seen_of(const struct activity *x)
 {
     return x->seen;
 }
+static int64_t polls_of(const struct activity *x)
+{
+    return x->polls;
+}
 static int64_t answered_of(const struct activity *x)
 {
     return x->answered;
@@ -141,6 +148,7 @@ static bool charts(struct page *p, int64_t *failed_day)
     if (activity_list(p->db, p->req->now, x, HOURS, p->a, &p->err) != OK)
         return false;
     chart(p, list, "chart_seen", x, seen_of);
+    chart(p, list, "chart_polls", x, polls_of);
     chart(p, list, "chart_answered", x, answered_of);
     chart(p, list, "chart_failed", x, failed_of);
     chart(p, list, "chart_enrolled", x, enrolled_of);
@@ -200,6 +208,41 @@ static bool few_codes(struct page *p, struct value *list)
     return true;
 }
 
+/* What ends, but for push certificates, which certificates() tells one by one, and identities of
+ * devices, which are renewed by themselves while they are good. */
+static bool ends(struct page *p, struct value *list)
+{
+    struct expiry *e;
+    size_t n;
+    int64_t over = 0, soon = 0;
+    if (expiry_list(p->db, p->req->now + EXPIRES_SOON, LIM_PAGE, p->a, &e, &n, &p->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(e[i].kind, "push-certificate") == 0)
+            continue;
+        if (e[i].ends_at <= p->req->now)
+            over++;
+        else if (strcmp(e[i].kind, "device-identities") != 0)
+            soon++;
+    }
+    attend_number(p, list, "attend_ends_over", over, "/calendar");
+    attend_number(p, list, "attend_ends_soon", soon, "/calendar");
+    return true;
+}
+
+static bool webhooks(struct page *p, struct value *list)
+{
+    struct webhook *w;
+    size_t n;
+    if (webhook_list(p->db, false, p->a, &w, &n, &p->err) != OK)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (w[i].failing_since)
+            attend(p, list, "attend_webhook", w[i].name, w[i].failure,
+                   page_may(p, "administer") ? "/webhooks" : NULL);
+    return true;
+}
+
 static bool attention(struct page *p, int64_t unseen)
 {
     struct checkup_numbers x;
@@ -213,15 +256,15 @@ static bool attention(struct page *p, int64_t unseen)
         return false;
     if (o == NOT_FOUND || left < 0)
         attend(p, list, "attend_agent", NULL, NULL, NULL);
-    if (!certificates(p, list))
+    if (!certificates(p, list) || !ends(p, list) || !webhooks(p, list))
         return false;
     if (!few_codes(p, list))
         return false;
     attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
-    attend_number(p, list, "attend_push_late", x.pushes_late, NULL);
+    attend_number(p, list, "attend_push_late", x.pushes_late, "/pushcerts");
     attend_number(p, list, "attend_push_failed", x.pushes_failed, "/devices");
     attend_number(p, list, "attend_push_dead", x.pushes_dead, "/devices");
-    attend_number(p, list, "attend_failed", failed, NULL);
+    attend_number(p, list, "attend_failed", failed, "/failed");
     attend_number(p, list, "attend_inactive", unseen, "/devices?state=enrolled&unseen=7");
     value_set_int(p->root, "open_commands", x.open_commands);
     value_set_int(p->root, "sent_commands", x.sent_commands);

@@ -11,6 +11,7 @@
 #include "console/console.h"
 #include "enrollment/enroll.h"
 #include "route/gate.h"
+#include "store/activity.h"
 #include "store/batch.h"
 #include "store/db.h"
 #include "store/event.h"
@@ -51,6 +52,8 @@ static enum outcome refresh_all(struct process *p, struct db *db, struct err *er
     o = o != OK ? o : next;
     if (p->app.events)
         next = event_wants_read(db, p->app.events, o == OK ? err : &more);
+    o = o != OK ? o : next;
+    next = activity_flush(db, clock_now(), false, o == OK ? err : &more);
     return o != OK ? o : next;
 }
 
@@ -70,6 +73,19 @@ static void refresh(struct process *p, bool *failing)
     *failing = o != OK;
 }
 
+/* What was counted since the last minute is not lost when the process ends. */
+static void last_words(struct process *p)
+{
+    struct db *db = NULL;
+    struct err err = {.outcome = OK};
+    enum outcome o = db_pool_take(p->app.pool, &db, &err);
+    if (o == OK)
+        o = activity_flush(db, clock_now(), true, &err);
+    db_pool_give(p->app.pool, &db);
+    if (o != OK)
+        log_err(LOG_LEVEL_WARNING, "activity", &err);
+}
+
 static void *refresher(void *arg)
 {
     struct process *p = arg;
@@ -87,6 +103,7 @@ static void *refresher(void *arg)
             ;
     }
     pthread_mutex_unlock(&p->lock);
+    last_words(p);
     return NULL;
 }
 

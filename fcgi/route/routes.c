@@ -273,6 +273,7 @@ const struct route routes[] = {
     {PROGRAM_CONSOLE, METHOD_GET, "/bulk/job", GATE_CONSOLE, console_bulk_job, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_POST, "/bulk/stop", GATE_CONSOLE, console_bulk_stop, LIM_BODY_FORM,
      FORM, "operate"},
+    {PROGRAM_CONSOLE, METHOD_GET, "/failed", GATE_CONSOLE, console_failed, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_GET, "/device", GATE_CONSOLE, console_device, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_GET, "/device/command", GATE_CONSOLE, console_command, 0, NULL,
      "view"},

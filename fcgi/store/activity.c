@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <stdatomic.h>
+
 /* Index ranges all of them. A device that is seen again in
  * the next hour is not found in this one any more: the largest number counts. */
 static const struct sql NOTE = {
@@ -17,13 +19,43 @@ static const struct sql NOTE = {
     "GREATEST(answered, VALUES(answered)), failed = GREATEST(failed, VALUES(failed)), enrolled = "
     "GREATEST(enrolled, VALUES(enrolled))",
     0};
-static const struct sql LIST = {
-    "activity_list",
-    "SELECT hour, seen, answered, failed, enrolled FROM activity WHERE hour > ? AND hour <= ?", 0};
+static const struct sql LIST = {"activity_list",
+                                "SELECT hour, seen, answered, failed, enrolled, polls FROM "
+                                "activity WHERE hour > ? AND hour <= ?",
+                                0};
+
+static const struct sql POLLS = {"activity_polls",
+                                 "INSERT INTO activity (hour, polls) VALUES (?,?) ON DUPLICATE KEY "
+                                 "UPDATE polls = polls + VALUES(polls)",
+                                 0};
+
+static _Atomic int64_t polled;
 
 static int64_t hour_of(int64_t us)
 {
     return us - us % HOUR_US;
+}
+
+void activity_polled(void)
+{
+    atomic_fetch_add_explicit(&polled, 1, memory_order_relaxed);
+}
+
+enum outcome activity_flush(struct db *db, int64_t now, bool at_once, struct err *err)
+{
+    static _Atomic int64_t flushed_at;
+    int64_t n;
+    enum outcome o;
+    if (!at_once && now - atomic_load(&flushed_at) < MINUTE_US)
+        return OK;
+    atomic_store(&flushed_at, now);
+    n = atomic_exchange(&polled, 0);
+    if (n == 0)
+        return OK;
+    o = db_exec(db, &POLLS, (struct val[]){val_int(hour_of(now)), val_int(n)}, 2, NULL, err);
+    if (o != OK)
+        atomic_fetch_add(&polled, n); /* counted next time */
+    return o;
 }
 
 enum outcome activity_note(struct db *db, int64_t now, struct err *err)
@@ -51,7 +83,7 @@ enum outcome activity_list(struct db *db, int64_t now, struct activity *out, siz
         const struct val *v = row_at(&r, i, 0);
         size_t at = (size_t)((v[0].i - first) / HOUR_US);
         if (at < n)
-            out[at] = (struct activity){v[0].i, v[1].i, v[2].i, v[3].i, v[4].i};
+            out[at] = (struct activity){v[0].i, v[1].i, v[2].i, v[3].i, v[4].i, v[5].i};
     }
     return o;
 }

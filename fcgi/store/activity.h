@@ -7,8 +7,14 @@
 
 struct activity {
     int64_t hour; /* its beginning, microseconds since 1970 */
-    int64_t seen, answered, failed, enrolled;
+    int64_t seen, answered, failed, enrolled, polls;
 };
+
+/* A device asked for a command, or reported one: counted in this process. */
+void activity_polled(void);
+/* Adds what was counted since the last time to the hour of now, if a minute has passed or at_once:
+ * at most one statement a minute for each process. */
+enum outcome activity_flush(struct db *db, int64_t now, bool at_once, struct err *err) MUST_USE;
 
 /* Counts the hour of now and, so that its end is in, the one before. For the agent. */
 enum outcome activity_note(struct db *db, int64_t now, struct err *err) MUST_USE;

@@ -23,6 +23,8 @@ export function fill() {
   REPLACE INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, closed_at,
     closed_why, reported_at, report) VALUES (77, 81, 5, ${now - 9000e6}, ${now - 8000e6}, 1,
     ${now - 7000e6}, ${quoted(EVIL)}, ${now - 7000e6}, ${quoted('<plist version="1.0"><dict><key>ErrorChain</key><string>&lt;/pre&gt;&lt;script&gt;window.pwned=3&lt;/script&gt;</string></dict></plist>')});
+  REPLACE INTO result_error (enrollment_id, command_id, item, position, domain, code, localized, english) VALUES
+    (77, 81, 0, 0, ${quoted("<b>Domain")}, 1, ${quoted(EVIL)}, ${quoted(EVIL)});
   REPLACE INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id, items) VALUES (77, 1, ${now}, ${now}, 81, 1);
   REPLACE INTO inv_device (enrollment_id, platform, device_name, os_version, is_supervised, battery_level) VALUES
     (77, 1, ${quoted(EVIL)}, '17.6', 1, 0.5);
@@ -118,7 +120,7 @@ export const PAGES = {
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
   app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
-  approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
+  failed: "/failed", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
   "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",

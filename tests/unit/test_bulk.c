@@ -7,12 +7,13 @@
 #include "http/csv.h"
 #include "store/activity.h"
 #include "store/bulk.h"
+#include "store/failed.h"
 #include "store/migrate.h"
 #include "store/search.h"
 
 static struct conf conf;
 static struct arena *arena;
-static struct db *owner, *agent, *console;
+static struct db *owner, *agent, *console, *mdm;
 static struct err err;
 static const struct device_filter everything = {.text = "", .platform = "", .os = ""};
 
@@ -182,6 +183,7 @@ static void what_the_overview_shows(void **state)
     (void)state;
     struct activity x[4];
     struct device_share *live, *counted;
+    struct failed *failed;
     size_t n, m;
     int64_t hour = INT64_C(500000) * HOUR_US, now = hour + 10 * MINUTE_US;
     char text[400];
@@ -206,6 +208,32 @@ static void what_the_overview_shows(void **state)
     assert_int_equal(x[2].answered, 60);
     assert_int_equal(x[2].enrolled, 450);
     assert_int_equal(x[1].answered + x[0].answered, 0); /* not looked at while they lasted */
+    /* what the workers counted is added once, and not more often than once a minute */
+    activity_polled();
+    activity_polled();
+    assert_ok(activity_flush(mdm, now, false, &err), err);
+    activity_polled();
+    assert_ok(activity_flush(mdm, now + 1, false, &err), err);
+    assert_ok(activity_list(console, now, x, 4, arena, &err), err);
+    assert_int_equal(x[3].polls, 2);
+    assert_ok(activity_flush(mdm, now + 2, true, &err), err);
+    assert_ok(activity_flush(mdm, now + 3, true, &err), err);
+    assert_ok(activity_list(console, now, x, 4, arena, &err), err);
+    assert_int_equal(x[3].polls, 3);
+    assert_int_equal(x[3].answered, 10);
+    assert_ok(failed_list(console, 1, INT64_MAX, 2, arena, &failed, &n, &err), err);
+    assert_int_equal(n, 0); /* of commands that are not there */
+    sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (1, "
+        "'U', 'DeviceLock', 'x', 1, 'ann')");
+    sql("REPLACE INTO result_error (enrollment_id, command_id, item, position, domain, code, "
+        "english) VALUES (2, 1, 0, 0, 'd', 1, 'because')");
+    assert_ok(failed_list(console, 1, INT64_MAX, 2, arena, &failed, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(failed[0].ident, "D1");
+    assert_string_equal(failed[1].why, "because");
+    assert_ok(failed_list(console, 1, failed[1].closed_at, 2, arena, &failed, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(failed[0].name, "Name 3");
     /* an hour later those that came again are not lost for the hour before */
     sql("UPDATE enrollment SET last_seen_at = last_seen_at + 360000000000");
     assert_ok(activity_note(agent, now + HOUR_US, &err), err);
@@ -252,13 +280,14 @@ int main(void)
     if (!arena || db_new(&conf, DB_OWNER, &owner, &err) != OK ||
         migrate_run(owner, "sql/schema", false, &applied, &err) != OK ||
         migrate_grants(owner, "sql/grants.sql", &conf, &err) != OK ||
-        db_new(&conf, DB_AGENT, &agent, &err) != OK ||
+        db_new(&conf, DB_AGENT, &agent, &err) != OK || db_new(&conf, DB_MDM, &mdm, &err) != OK ||
         db_new(&conf, DB_CONSOLE, &console, &err) != OK) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     db_free(&console);
+    db_free(&mdm);
     db_free(&agent);
     db_free(&owner);
     arena_free(&arena);

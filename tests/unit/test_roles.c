@@ -26,6 +26,7 @@ static const struct {
     {METHOD_GET, "/devices", "VAHO!"},
     {METHOD_POST, "/devices", "VAHO!"},
     {METHOD_GET, "/devices.csv", "VAHO!"},
+    {METHOD_GET, "/failed", "VAHO!"},
     {METHOD_GET, "/bulk", "O!"},
     {METHOD_POST, "/bulk", "O!"},
     {METHOD_GET, "/bulk/jobs", "VAHO!"},

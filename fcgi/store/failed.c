@@ -1,0 +1,39 @@
+/* failed.c: see failed.h. */
+#include "store/failed.h"
+
+#include "base/limits.h"
+
+/* Backward through an index of time: a page is full soon when many fail. */
+static const struct sql LIST = {
+    "failed_list",
+    "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
+    "IF(x.english <> '', x.english, x.localized) FROM result_error x WHERE x.enrollment_id = "
+    "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
+    "r.state, "
+    "r.closed_at FROM result r FORCE INDEX (digest) JOIN command c ON c.id = r.command_id JOIN "
+    "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 0 AND r.closed_at >= ? AND "
+    "r.closed_at < ? AND r.state IN (5, 6) ORDER BY r.closed_at DESC LIMIT ?",
+    0};
+
+enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,
+                         struct failed **out, size_t *n, struct err *err)
+{
+    struct val args[] = {val_int(since), val_int(before),
+                         val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE))};
+    struct rows r;
+    enum outcome o = db_select(db, &LIST, args, 3, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n) {
+        const struct val *v = row_at(&r, *n, 0);
+
+        (*out)[*n] =
+            (struct failed){v[0].s, v[1].s, v[2].s, v[3].s, val_text(&v[4]), (int)v[5].i, v[6].i};
+    }
+    return OK;
+}

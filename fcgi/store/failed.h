@@ -1,0 +1,19 @@
+/* failed.h: commands that ended with an error, of all devices, the latest first. */
+#ifndef DROVER_STORE_FAILED_H
+#define DROVER_STORE_FAILED_H
+
+#include "store/db.h"
+
+struct failed {
+    const char *ident, *name; /* of the channel; name is the ident where there is none */
+    const char *uuid, *request_type;
+    const char *why; /* the first entry of the ErrorChain; "" when there is none */
+    int state;       /* enum queue_state */
+    int64_t closed_at;
+};
+/* At most max (LIM_PAGE) that ended at `since` or later and earlier than `before`, and whose
+ * reports were read; in a. */
+enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,
+                         struct failed **out, size_t *n, struct err *err) MUST_USE;
+
+#endif
