@@ -42,8 +42,12 @@ static const struct verb verbs[] = {
      "set NAME [--role ROLE] [--password-file FILE]\nrole NAME ROLE\nreset NAME\ndisable NAME\n"
      "enable NAME\nlist [--json]",
      "administrators of the console; set adds one or gives another password", ctl_admin},
-    {"audit", "verify [--link NUMBER:DIGEST]",
-     "goes through the chain of the audit log; --link: one that was noted earlier", ctl_audit},
+    {"audit",
+     "verify [--link NUMBER:DIGEST]\nlist [--actor NAME] [--action BEGINNING] [--subject TEXT] "
+     "[--limit N] [--before ID] [--json]",
+     "verify goes through the chain of the audit log (--link: one that was noted earlier); list "
+     "searches it",
+     ctl_audit},
     {"users",
      "add NAME [--full-name TEXT] [--password-file FILE]\npassword NAME [--password-file FILE]\n"
      "managed NAME ACCOUNT\ndisable NAME\nenable NAME\nlist [--json]",
@@ -158,6 +162,9 @@ static const struct verb verbs[] = {
      "types "
      "there are",
      ctl_profile},
+    {"reveal", "ID KIND [--about TEXT] --reason TEXT",
+     "open a secret that a device told or was given, as inventory ID secrets lists them; on record",
+     ctl_reveal},
     {"webhook",
      "list [--json]\nadd NAME URL --topics LIST [--payload WORD] [--secret-file FILE]\n"
      "set NAME [--name TEXT] [--url URL] [--topics LIST] [--payload WORD]\n"

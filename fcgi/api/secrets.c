@@ -5,32 +5,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "store/audit.h"
+#include "command/reveal.h"
 #include "wire/encode.h"
-#include "wire/sign.h"
-
-#define REASON_MAX 255
-
-struct reveal {
-    const char *id, *kind, *about, *reason;
-};
-
-static enum outcome open_secret(struct req *req, struct db *db, const char *actor,
-                                const struct reveal *r, struct buf *secret, int64_t *at,
-                                struct err *err)
-{
-    struct fleet_device d;
-    struct bytes sealed;
-    enum outcome o = fleet_get(db, r->id, req->arena, &d, err);
-
-    if (o == OK)
-        o = fleet_secret(db, d.id, r->kind, r->about, req->arena, &sealed, at, err);
-    if (o == OK)
-        o = audit_add(
-            db, actor, "secret.reveal", r->id,
-            arena_fmt(req->arena, "kind=%s about=%s reason=%s", r->kind, r->about, r->reason), err);
-    return o == OK ? sign_unseal("Secret", r->id, sealed, bytes_of(NULL, 0), "", secret, err) : o;
-}
 
 static void tell(struct resp *resp, const struct reveal *r, const struct buf *secret, int64_t at)
 {
@@ -66,12 +42,12 @@ void api_secret_reveal(struct app *app, struct req *req, const struct caller *ca
     if (r.about == NULL)
         r.about = "";
     if (r.id == NULL || r.kind == NULL || r.reason == NULL || r.reason[0] == '\0' ||
-        strlen(r.reason) > REASON_MAX)
+        strlen(r.reason) > REVEAL_REASON_MAX)
         resp_json_error(resp, 400,
                         "\"id\", \"kind\" and a \"reason\" of at most %d octets must be said",
-                        REASON_MAX);
+                        REVEAL_REASON_MAX);
     else if (api_db(app, resp, &db)) {
-        if (open_secret(req, db, api_actor(req, caller), &r, &secret, &at, &err) == OK)
+        if (reveal(db, api_actor(req, caller), &r, req->arena, &secret, &at, &err) == OK)
             tell(resp, &r, &secret, at);
         else
             api_fail(resp, &err);

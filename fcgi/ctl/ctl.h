@@ -49,6 +49,7 @@ ctl_fn ctl_app;                                         /* app.c */
 ctl_fn ctl_blueprint;                                   /* blueprint.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */
+ctl_fn ctl_reveal;                                      /* reveal.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */
 bool ctl_db(struct ctl *c, struct db **db);

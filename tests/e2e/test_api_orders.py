@@ -190,6 +190,19 @@ class Orders(unittest.TestCase):
         kinds = json.loads(self.s.api("GET", "/api/v1/devices/%s/secrets" % urllib.parse.quote(
             self.d.ident, safe="")).body)["items"]
         self.assertEqual([k["kind"] for k in kinds], ["ActivationLockBypassCode"])
+        # and at the shell, for a reason too
+        ask = ("reveal", self.d.ident, "ActivationLockBypassCode")
+        with self.assertRaises(AssertionError):
+            self.s.ctl(*ask)
+        self.assertEqual(self.s.ctl(*ask, "--reason", "found again").strip(), "BYPASS-4711")
+        found = json.loads(self.s.ctl("audit", "list", "--action", "secret.", "--subject",
+                                      self.d.ident, "--json"))
+        self.assertIn("found again", found[0]["detail"])
+        self.assertNotIn("BYPASS", json.dumps(found))
+        one = json.loads(self.s.ctl("audit", "list", "--action", "secret.", "--subject",
+                                    self.d.ident, "--limit", "1", "--before",
+                                    str(found[0]["id"]), "--json"))
+        self.assertEqual(one[0]["id"], found[1]["id"])
 
     def test_a_lost_device_keeps_its_passcode(self):
         self.d.token_update(UnlockToken=b"token")
