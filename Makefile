@@ -94,6 +94,7 @@ seeds:
 # Half an hour on two processors; BENCH_ARGS=--quick only sees that it works.
 bench: all $(BENCH_BIN)
 	BUILD=$(abspath $(B)) tests/bench/bench $(BENCH_ARGS)
+	BUILD=$(abspath $(B)) tests/bench/converge.py $(BENCH_ARGS)
 	BUILD=$(abspath $(B)) tests/bench/ways $(BENCH_ARGS)
 	BUILD=$(abspath $(B)) tests/bench/fleet $(BENCH_ARGS)
 	BUILD=$(abspath $(B)) tests/bench/console $(BENCH_ARGS)
