@@ -9,6 +9,7 @@
 #ifndef DROVER_PUSH_VENDOR_H
 #define DROVER_PUSH_VENDOR_H
 
+#include "base/limits.h"
 #include "store/db.h"
 #include "store/pushrequest.h"
 

@@ -1,6 +1,7 @@
 // test_enrolment.mjs: how devices come in and stay: calendar, certificates, enrolment profiles,
 // invitations, push certificates, people; and the pages that people who enrol see.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { accessible, base, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
 import { fill } from "./pages.mjs";
@@ -126,6 +127,21 @@ await test("enrolment profiles: what installed profiles would refuse is refused,
   assert.match(await p.locator("[role=alert]").textContent(), /enrolled device/);
   assert.equal(await p.getByLabel("Topic").inputValue(), "com.apple.mgmt.External.other");
   assert.equal(await p.getByRole("button", { name: "Remove" }).count(), 0);
+});
+
+await test("push certificates: a request is made here, its key stays, and openssl can read it", async () => {
+  await p.goto("/pushcerts");
+  await p.getByLabel("For", { exact: true }).selectOption({ index: 1 });
+  await p.getByRole("button", { name: "Make the request" }).click();
+  await p.waitForLoadState();
+  await prove(p);
+  assert.match(await p.locator("[role=status]").textContent(), /is made/);
+  await p.locator("summary", { hasText: "the renewal of" }).click();
+  const csr = await p.locator("details pre").textContent();
+  assert.match(execFileSync("openssl", ["req", "-noout", "-verify", "-text"], { input: csr, encoding: "utf8", stdio: ["pipe", "pipe", "ignore"] }), /Public-Key: \(2048 bit\)/);
+  assert.doesNotMatch(await p.content(), /PRIVATE KEY/);
+  assert.match(await p.locator("details").textContent(), /your MDM vendor/);
+  await accessible(p, "push certificates with a request");
 });
 
 let link;
