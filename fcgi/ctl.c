@@ -153,6 +153,8 @@ static const struct verb verbs[] = {
      "command GROUP NAME [--policy join|enrol|every] [--days N] [--keys JSON] [--why TEXT]\n"
      "drop GROUP ID --why TEXT\nrestore GROUP VERSION --why TEXT",
      "all that is assigned to a group: its commands, its versions", ctl_blueprint},
+    {"scope", "admin|apikey NAME [GROUP...] [--all]",
+     "limits an account or a key to the devices of groups, or to nothing", ctl_scope},
     {"tag", "list\nadd TAG ID...\nremove TAG ID...", "tags of devices, for filters", ctl_tag},
     {"profile",
      "list [--search TEXT] [--json]\nshow ID\nadd FILE [--name TEXT] [--signing WORD]\n"

@@ -26,6 +26,8 @@ static void row(struct page *p, struct value *list, const struct admin *a)
     value_set_int(v, "id", a->id);
     value_set_bool(v, "own", strcmp(a->name, p->caller->admin) == 0);
     value_set_bool(v, "remote", a->remote);
+    value_set_bool(v, "limited", a->limited);
+    value_set_text(v, "scope_link", page_link(p, "/scope?kind=admin", "name", a->name));
     value_set_bool(v, "disabled", a->disabled_at != 0);
     value_set_bool(v, "totp", a->has_totp);
     roles(p, value_set_list(v, "roles"), a->role);

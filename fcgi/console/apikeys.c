@@ -27,6 +27,8 @@ static void show(struct page *p, int status)
         value_set_text(v, "scopes",
                        strcmp(k[i].scopes, "*") == 0 ? page_text(p, "scope_all") : k[i].scopes);
         value_set_text(v, "by", k[i].created_by);
+        value_set_bool(v, "limited", k[i].limited);
+        value_set_text(v, "scope_link", page_link(p, "/scope?kind=key", "name", k[i].name));
         value_set_bool(v, "works", !k[i].revoked_at && !over);
         page_state(p, v, "key", k[i].revoked_at ? "revoked" : over ? "expired" : "active");
         page_time(p, v, "created", k[i].created_at);

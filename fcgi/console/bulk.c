@@ -99,7 +99,8 @@ void console_bulk_post(struct app *app, struct req *req, const struct caller *ca
     struct picks *x = picks_of(&p);
     struct bulk_job job = {.request_type = page_field(&p, "type"),
                            .filter = filter_of(&p),
-                           .created_by = caller->admin};
+                           .created_by = caller->admin,
+                           .scope = caller->session->scope};
     enum outcome o = x ? OK : ERROR;
     if (o == OK && !bulk_command_known(job.request_type))
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));

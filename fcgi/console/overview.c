@@ -280,6 +280,10 @@ void console_overview(struct app *app, struct req *req, const struct caller *cal
     int64_t unseen = 0;
     if (!page_open(&p, app, req, caller, resp, "overview"))
         return;
+    if (caller->scope != 0) { /* it tells of the whole fleet */
+        page_go(&p, "/devices");
+        return;
+    }
     if (fleet(&p, &unseen) && attention(&p, unseen))
         page_show(&p, 200, "overview");
     else

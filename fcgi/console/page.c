@@ -39,6 +39,7 @@ static void set_signed_in(struct page *p)
         form_token(bytes_of(s->csrf, sizeof s->csrf), token);
     value_set(p->root, "csrf", token ? value_text(p->a, token) : NULL);
     value_set_text(p->root, "admin", s->admin);
+    value_set_bool(p->root, "whole", s->scope == 0);
     set_may(p, s->password_due || console_factor_due(p->app, s) ? NULL : s->role);
 }
 
@@ -305,6 +306,11 @@ void console_deny(struct app *app, struct req *req, const struct caller *caller,
     bool own_first = s->password_due || console_factor_due(app, s);
     if (own_first && req->method & (METHOD_GET | METHOD_HEAD)) {
         page_go(&p, "/account");
+        return;
+    }
+    if (!own_first && s->scope != 0) {
+        err_set(&p.err, DENIED, "%s", page_text(&p, "error_scope"));
+        page_fail(&p);
         return;
     }
     const char *key = arena_fmt(p.a, "role_%s", s->role);

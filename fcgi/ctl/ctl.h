@@ -46,6 +46,7 @@ ctl_fn ctl_inventory, ctl_reports;                      /* inventory.c */
 ctl_fn ctl_catalogue;                                   /* catalogue.c */
 ctl_fn ctl_profile;                                     /* profile.c */
 ctl_fn ctl_app;                                         /* app.c */
+ctl_fn ctl_scope;                                       /* scope.c */
 ctl_fn ctl_blueprint;                                   /* blueprint.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */

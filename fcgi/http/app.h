@@ -46,6 +46,8 @@ struct caller {
     const char *key_name;
     int64_t key_id;
     const char *scopes;
+    /* both that follow */
+    int64_t scope; /* store/scope.h; 0: it reaches everything */
     /* GATE_CONSOLE */
     const char *admin;
     const struct session *session; /* store/session.h */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "route/gate_state.h"
 #include "store/account.h"
+#include "store/scope.h"
 #include "wire/encode.h"
 
 #define KEYS 64u
@@ -22,6 +23,7 @@
 struct key_entry {
     uint8_t sha256[SHA256_LEN];
     int64_t id;
+    int64_t scope;
     char name[ACCOUNT_NAME_MAX + 1];
     char scopes[APIKEY_SCOPES_MAX + 1];
     int64_t checked; /* clock_mono(); 0: empty */
@@ -123,6 +125,7 @@ static bool look_up(struct app *app, struct req *req, const char *key, struct ke
     switch (o) {
     case OK:
         e->id = found.id;
+        e->scope = found.limited ? scope_number(SCOPE_KEY, found.id) : 0;
         snprintf(e->name, sizeof e->name, "%s", found.name);
         snprintf(e->scopes, sizeof e->scopes, "%s", found.scopes);
         e->checked = req->start;
@@ -184,7 +187,13 @@ bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
                         row->scope);
         return false;
     }
+    if (e->scope != 0 && row->reach != REACH_SCOPED) {
+        resp_json_error(resp, 403,
+                        "the API key \"%s\" is limited to groups, and this concerns more", e->name);
+        return false;
+    }
     caller->key_id = e->id;
+    caller->scope = e->scope;
     caller->key_name = e->name;
     caller->scopes = e->scopes;
     return true;

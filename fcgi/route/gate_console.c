@@ -35,7 +35,8 @@ bool gate_console_enter(struct app *app, const struct route *row, struct req *re
     if (o == OK && !s->pending) {
         caller->session = s;
         caller->admin = s->admin;
-        if (permitted(app, s, row))
+        caller->scope = s->scope;
+        if (permitted(app, s, row) && (s->scope == 0 || row->reach == REACH_SCOPED))
             return true;
         console_deny(app, req, caller, resp);
         return false;

@@ -7,6 +7,7 @@
 
 #include "console/console.h"
 #include "route/gate.h"
+#include "store/db.h"
 #include "store/setting.h"
 
 static const struct {
@@ -155,5 +156,7 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
     if (!gate_enter(&live, row, req, &caller, resp) || !take_body(row, req, resp) ||
         !gate_admit(&live, row, req, &caller, resp))
         return;
+    db_scope_thread(caller.scope);
     row->handler(&live, req, &caller, resp);
+    db_scope_thread(0);
 }

@@ -16,6 +16,14 @@ enum gate {
     GATE_CONSOLE /* a signed-in administrator */
 };
 
+/* Whom a row is open to, of those whose account or key is limited to some groups
+ * (store/scope.h). */
+enum reach {
+    REACH_ALL,   /* to nobody: it tells of more than devices, or acts on more */
+    REACH_SCOPED /* to all: what its handler tells and does goes through statements that take the
+                  * scope, or is about no device */
+};
+
 struct route {
     int programs;     /* PROGRAM_* that answer it */
     int methods;      /* METHOD_* */
@@ -26,6 +34,7 @@ struct route {
     const char *types; /* allowed media types, space-separated; NULL: any */
     const char *scope; /* GATE_API: the scope the key must have; NULL: any key. GATE_CONSOLE: the
                         * permission the role must have (store/role.h); NULL: nobody passes */
+    enum reach reach;
 };
 
 extern const struct route routes[];

@@ -8,7 +8,7 @@
 #include "wire/encode.h"
 
 #define APIKEY_COLUMNS                                                                             \
-    "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at"
+    "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at, limited"
 static const struct sql APIKEY_NEW = {
     .name = "apikey_new",
     .text = "INSERT INTO apikey (name, sha256, scopes, created_at, created_by, expires_at) "
@@ -139,7 +139,8 @@ static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)
                            .created_by = row_at(r, i, 4)->s,
                            .expires_at = val_or_0(row_at(r, i, 5)),
                            .revoked_at = val_or_0(row_at(r, i, 6)),
-                           .last_used_at = val_or_0(row_at(r, i, 7))};
+                           .last_used_at = val_or_0(row_at(r, i, 7)),
+                           .limited = row_at(r, i, 8)->i != 0};
 }
 
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,

@@ -20,6 +20,7 @@ struct apikey {
     int64_t created_at;
     const char *created_by;
     int64_t expires_at, revoked_at, last_used_at; /* 0: never */
+    bool limited;                                 /* to groups: store/scope.h */
 };
 
 /* INVALID: an empty or too long name, or one with control characters or a colon. */

@@ -38,7 +38,7 @@ static const struct sql KEEPERS = {
     0};
 #define COLUMNS                                                                                    \
     "role, created_at, disabled_at, created_by, signed_in_at, origin = 'remote', password_due, "   \
-    "totp_secret IS NOT NULL FROM admin "
+    "totp_secret IS NOT NULL, limited FROM admin "
 static const struct sql FIND = {"admin_find",
                                 "SELECT id, name, password_hash, " COLUMNS "WHERE name = ?", 0};
 static const struct sql LIST = {"admin_list", "SELECT id, name, '', " COLUMNS "ORDER BY name", 0};
@@ -212,7 +212,8 @@ static void from_row(const struct val *v, struct admin *out)
                           .signed_in_at = val_or_0(&v[7]),
                           .remote = v[8].i != 0,
                           .password_due = v[9].i != 0,
-                          .has_totp = v[10].i != 0};
+                          .has_totp = v[10].i != 0,
+                          .limited = v[11].i != 0};
 }
 
 enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,

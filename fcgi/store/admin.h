@@ -23,6 +23,7 @@ struct admin {
     int64_t disabled_at;    /* 0: not disabled */
     int64_t signed_in_at;   /* 0: never */
     bool remote, password_due, has_totp;
+    bool limited; /* to groups: store/scope.h */
 };
 
 /* Adds an administrator. by: who does it, for the audit log. CONFLICT: the name is taken.

@@ -17,7 +17,7 @@
 static const struct sql EXISTS = {
     "blueprint_group",
     "SELECT g.id, (SELECT COALESCE(MAX(b.number), 0) FROM group_blueprint b WHERE b.group_id = "
-    "g.id) FROM device_group g WHERE g.id = ?",
+    "g.id) FROM device_group g WHERE g.id = ? AND %GROUP g.id%",
     0};
 static const struct sql ITEMS = {
     "blueprint_items", "SELECT item_id FROM assignment WHERE group_id = ? ORDER BY item_id", 0};
@@ -26,11 +26,13 @@ static const struct sql ORDERS = {
     "SELECT id FROM standing_order WHERE group_id = ? AND state IN (1, 2) ORDER BY id", 0};
 #define COLUMNS                                                                                    \
     "SELECT group_id, number, items, orders, note, created_by, created_at FROM group_blueprint "
-static const struct sql GET = {"blueprint_get", COLUMNS "WHERE group_id = ? AND number = ?", 0};
-static const struct sql LIST = {"blueprint_list",
-                                COLUMNS "WHERE group_id = ? AND number > 0 AND (? = 0 OR number < "
-                                        "?) ORDER BY number DESC LIMIT ?",
-                                0};
+static const struct sql GET = {"blueprint_get",
+                               COLUMNS "WHERE group_id = ? AND number = ? AND %GROUP group_id%", 0};
+static const struct sql LIST = {
+    "blueprint_list",
+    COLUMNS "WHERE group_id = ? AND number > 0 AND %GROUP group_id% AND (? = 0 OR number < "
+            "?) ORDER BY number DESC LIMIT ?",
+    0};
 static const struct sql PUT = {
     "blueprint_put",
     "INSERT INTO group_blueprint (group_id, number, items, orders, note, created_at, created_by) "

@@ -9,25 +9,29 @@
 
 #define COLUMNS                                                                                    \
     "id, request_type, state, picked, f_text, f_states, f_platform, f_os, f_seen_before, total, "  \
-    "queued, refused, last_id, created_at, created_by, ended_at, ended_why FROM bulk_job "
+    "queued, refused, last_id, created_at, created_by, ended_at, ended_why, scope FROM bulk_job "
 static const struct sql ADD = {
     "bulk_add",
     "INSERT INTO bulk_job (id, request_type, state, picked, f_text, f_states, f_platform, f_os, "
-    "f_seen_before, total, created_at, created_by) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "f_seen_before, total, created_at, created_by, scope) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, "
+    "?)",
     0};
 static const struct sql PICK = {
     "bulk_pick",
     "INSERT INTO bulk_target (job_id, enrollment_id) SELECT ?, id FROM enrollment "
-    "WHERE ident IN (%IN%) AND kind IN (1, 4)",
+    "WHERE ident IN (%IN%) AND kind IN (1, 4) AND %SCOPE device_id%",
     0};
-static const struct sql GET = {"bulk_get", "SELECT " COLUMNS "WHERE id = ?", 0};
-static const struct sql LIST = {"bulk_list", "SELECT " COLUMNS "ORDER BY id DESC LIMIT ?", 0};
+static const struct sql GET = {"bulk_get", "SELECT " COLUMNS "WHERE id = ? AND %OWN scope%", 0};
+static const struct sql LIST = {"bulk_list",
+                                "SELECT " COLUMNS "WHERE %OWN scope% ORDER BY id DESC LIMIT ?", 0};
 static const struct sql NEXT = {
     "bulk_next", "SELECT " COLUMNS "WHERE state = 1 ORDER BY id LIMIT 1 FOR UPDATE", 0};
 static const struct sql SLICE = {
     "bulk_slice_picked",
     "SELECT e.id, e.ident FROM bulk_target t JOIN enrollment e ON e.id = t.enrollment_id "
-    "WHERE t.job_id = ? AND t.enrollment_id > ? ORDER BY t.enrollment_id LIMIT ?",
+    "WHERE t.job_id = ? AND t.enrollment_id > ? AND %SCOPE e.device_id% ORDER BY t.enrollment_id "
+    "LIMIT ?",
     0};
 static const struct sql PROGRESS = {
     "bulk_progress",
@@ -36,7 +40,9 @@ static const struct sql PROGRESS = {
     0};
 static const struct sql STOP = {
     "bulk_stop",
-    "UPDATE bulk_job SET state = 3, ended_at = ?, ended_why = ? WHERE id = ? AND state = 1", 0};
+    "UPDATE bulk_job SET state = 3, ended_at = ?, ended_why = ? WHERE id = ? AND state = 1 AND "
+    "%OWN scope%",
+    0};
 
 const char *bulk_state_name(int state)
 {
@@ -81,8 +87,9 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
                     (struct val[]){val_int(j->id), val_str(j->request_type),
                                    val_int(x->picked != NULL), val_str(f->text), val_int(f->states),
                                    val_str(f->platform), val_str(f->os), val_int(f->seen_before),
-                                   val_int(j->total), val_int(x->now), val_str(j->created_by)},
-                    11, NULL, err);
+                                   val_int(j->total), val_int(x->now), val_str(j->created_by),
+                                   val_int(j->scope)},
+                    12, NULL, err);
     if (o != OK)
         return o;
     snprintf(name, sizeof name, "%lld", (long long)j->id);
@@ -121,7 +128,8 @@ static void from_row(const struct val *v, struct bulk_job *j)
                            .created_at = v[13].i,
                            .created_by = v[14].s,
                            .ended_at = val_or_0(&v[15]),
-                           .ended_why = val_text(&v[16])};
+                           .ended_why = val_text(&v[16]),
+                           .scope = v[17].i};
 }
 
 static enum outcome one(struct db *db, const struct sql *sql, const struct val *arg, size_t n,
@@ -196,11 +204,13 @@ enum outcome bulk_slice(struct db *db, const struct bulk_job *job, size_t max, s
 {
     struct rows r;
     *n = 0;
+    db_scope(db, job->scope); /* who made it reaches no more now than then */
     enum outcome o = job->picked ? db_select(db, &SLICE,
                                              (struct val[]){val_int(job->id), val_int(job->last_id),
                                                             val_int((int64_t)max)},
                                              3, a, &r, err)
                                  : device_ids(db, &job->filter, job->last_id, max, a, &r, err);
+    db_scope(db, 0);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -19,6 +19,7 @@ struct bulk_job {
     int64_t total, queued, refused, last_id;
     int64_t created_at, ended_at;
     const char *created_by, *ended_why;
+    int64_t scope; /* of who made it, store/scope.h; 0: all */
 };
 
 /* Adds a job and sets its id and total; audited. picked: at most LIM_PAGE enrollment ids (idents),

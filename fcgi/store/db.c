@@ -432,3 +432,8 @@ enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *er
 {
     return unit_run(db, fn, arg, true, err, file, line);
 }
+
+void db_scope(struct db *db, int64_t scope)
+{
+    db->scope = scope;
+}

@@ -175,6 +175,13 @@ void db_unlock(struct db *db, const char *name);
 /* How many round trips this connection has made; tests count with it. */
 uint64_t db_round_trips(const struct db *db);
 
+/* Limits what the connection's statements reach from here on to a scope (store/scope.h; 0: all). In
+ * the text of a statement "%SCOPE column%" (a device's enrollment.id), "%GROUP column%" (a group's
+ * id) and "%OWN column%" (a number of a scope) become conditions for a scope, and 1 without. */
+void db_scope(struct db *db, int64_t scope);
+/* The same for every connection that this thread takes from a pool until it is set again. */
+void db_scope_thread(int64_t scope);
+
 /* A pool of at most `max` connections of one role, for the threads of a process. */
 struct db_pool;
 enum outcome db_pool_new(const struct conf *conf, enum db_role role, size_t max,

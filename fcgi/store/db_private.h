@@ -37,7 +37,8 @@ struct column {
 
 struct stmt {
     const struct sql *sql;
-    size_t in; /* elements of its %IN% list, 0 without */
+    size_t in;     /* elements of its %IN% list, 0 without */
+    int64_t scope; /* it was prepared for; 0: for all */
     MYSQL_STMT *h;
     struct stmt *next; /* in its bucket */
     uint64_t used;
@@ -56,6 +57,7 @@ struct db {
     MYSQL *my;     /* NULL when not connected */
     size_t target; /* of the connection list: the last that answered */
     size_t packet_max;
+    int64_t scope; /* what its statements reach; 0: all */
     bool in_unit;
     bool locked; /* holds a named lock: it would be lost with the connection */
     void (*at_commit)(void *arg);

@@ -98,10 +98,56 @@ static void list_build(const struct sql *sql, size_t in, struct buf *b)
     }
 }
 
-/* Writes the text with each %IN% widened to `in` elements. */
-static enum outcome text_build(const struct sql *sql, size_t in, struct buf *b, struct err *err)
+/* What stands for "%WORD column%" in a statement that is prepared for a scope. */
+static const struct {
+    const char *word, *before, *after;
+} SCOPES[] = {{"%SCOPE ",
+               " IN (SELECT scm.device_id FROM scope_group scg JOIN group_member scm ON "
+               "scm.group_id = scg.group_id WHERE scg.owner = ",
+               ")"},
+              {"%GROUP ", " IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = ", ")"},
+              {"%OWN ", " = ", ""}};
+#define NSCOPES (sizeof SCOPES / sizeof *SCOPES)
+
+static bool is_scoped(const struct sql *sql)
 {
-    const char *at = sql->text;
+    for (size_t i = 0; i < NSCOPES; i++)
+        if (strstr(sql->text, SCOPES[i].word) != NULL)
+            return true;
+    return false;
+}
+
+/* The text with its scopes written out, in b. */
+static enum outcome scopes_build(const char *at, int64_t scope, struct buf *b, struct err *err)
+{
+    for (const char *mark; (mark = strchr(at, '%')) != NULL;) {
+        size_t i = 0;
+        while (i < NSCOPES && strncmp(mark, SCOPES[i].word, strlen(SCOPES[i].word)) != 0)
+            i++;
+        const char *column = i < NSCOPES ? mark + strlen(SCOPES[i].word) : NULL;
+        const char *end = column ? strchr(column, '%') : NULL;
+        if (!end) { /* another mark, or a sign of its own */
+            buf_add(b, at, (size_t)(mark + 1 - at));
+            at = mark + 1;
+            continue;
+        }
+        buf_add(b, at, (size_t)(mark - at));
+        at = end + 1;
+        if (scope == 0) {
+            buf_char(b, '1');
+            continue;
+        }
+        buf_add(b, column, (size_t)(end - column));
+        buf_fmt(b, "%s%lld%s", SCOPES[i].before, (long long)scope, SCOPES[i].after);
+    }
+    buf_str(b, at);
+    return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
+}
+
+/* Writes the text with each %IN% widened to `in` elements. */
+static enum outcome list_text_build(const struct sql *sql, const char *at, size_t in, struct buf *b,
+                                    struct err *err)
+{
     if ((strstr(at, MARK) != NULL) != (in > 0))
         return err_set(err, ERROR, "%s: %%IN%% and db_select_in() belong together", sql->name);
     for (const char *mark; (mark = strstr(at, MARK)) != NULL; at = mark + sizeof MARK - 1) {
@@ -110,6 +156,18 @@ static enum outcome text_build(const struct sql *sql, size_t in, struct buf *b, 
     }
     buf_str(b, at);
     return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
+}
+
+static enum outcome text_build(const struct stmt *st, struct buf *b, struct err *err)
+{
+    struct buf text = BUF_INIT(4 * LIM_MB);
+    if (!is_scoped(st->sql))
+        return list_text_build(st->sql, st->sql->text, st->in, b, err);
+    enum outcome o = scopes_build(st->sql->text, st->scope, &text, err);
+    if (o == OK)
+        o = list_text_build(st->sql, buf_cstr(&text), st->in, b, err);
+    buf_free(&text);
+    return o;
 }
 
 static bool text_is_select(const char *s)
@@ -201,8 +259,7 @@ static enum outcome stmt_prepare(struct db *db, struct stmt *st, unsigned *code,
 {
     struct buf text = BUF_INIT(4 * LIM_MB);
     st->h = mysql_stmt_init(db->my);
-    enum outcome o =
-        st->h ? text_build(st->sql, st->in, &text, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = st->h ? text_build(st, &text, err) : err_set(err, ERROR, "out of memory");
     if (o != OK)
         goto out;
     db->trips++;
@@ -229,8 +286,9 @@ enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct
                          unsigned *code, struct err *err)
 {
     size_t b = bucket_of(sql, in);
+    int64_t scope = db->scope != 0 && is_scoped(sql) ? db->scope : 0;
     for (struct stmt *st = db->bucket[b]; st; st = st->next) {
-        if (st->sql == sql && st->in == in) {
+        if (st->sql == sql && st->in == in && st->scope == scope) {
             st->used = ++db->ticks;
             *out = st;
             return OK;
@@ -243,6 +301,7 @@ enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct
         return err_set(err, ERROR, "out of memory");
     st->sql = sql;
     st->in = in;
+    st->scope = scope;
     enum outcome o = stmt_prepare(db, st, code, err);
     if (o != OK) {
         stmt_free(st);

@@ -19,7 +19,7 @@
 #define SQL_MAX (16u * LIM_KB)
 #define NEAR 750 /* so many of the list are asked for the words one by one */
 #define ARGS_MAX (SEARCH_ARGS_MAX + 24)
-#define IS_DEVICE "e.kind IN (1, 4) "
+#define IS_DEVICE "e.kind IN (1, 4) AND %SCOPE e.device_id% "
 #define COLUMNS                                                                                    \
     "e.id, e.ident, COALESCE(d.serial_number, e.serial), COALESCE(d.device_name, e.device_name), " \
     "COALESCE(d.product_name, e.product_name), COALESCE(d.model_name, e.model_name), "             \

@@ -74,7 +74,7 @@ enum {
 /* The list that can be looked up by an index takes %IN%'s place; all three are asked for again as
  * JSON arrays, so that every combination is one of these statements. */
 #define FILTER                                                                                     \
-    "((? >> e.kind) & 1) AND ((? >> e.state) & 1) "                                                \
+    "((? >> e.kind) & 1) AND ((? >> e.state) & 1) AND %SCOPE e.device_id% "                        \
     "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.ident))) "                                    \
     "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.serial))) "                                   \
     "AND (? IS NULL OR JSON_CONTAINS(?, JSON_QUOTE(e.user_short_name))) "                          \
@@ -99,7 +99,8 @@ static const struct sql LIST_SEEN[] = {
     {"enrollment_seen_serial", "SELECT " COLUMNS FROM "WHERE e.serial IN (%IN%) AND " BY_SEEN, 1},
     {"enrollment_seen_user",
      "SELECT " COLUMNS FROM "WHERE e.user_short_name IN (%IN%) AND " BY_SEEN, 1}};
-static const struct sql GET = {"enrollment_get", "SELECT " COLUMNS FROM "WHERE e.ident=?", 0};
+static const struct sql GET = {"enrollment_get",
+                               "SELECT " COLUMNS FROM "WHERE e.ident=? AND %SCOPE e.device_id%", 0};
 static const struct sql CERTS = {
     "enrollment_certs",
     "SELECT sha256, der FROM identity_cert WHERE der IS NOT NULL AND sha256 IN (%IN%)", 1};
@@ -109,7 +110,7 @@ static const struct sql BRIEFS = {
     "enrollment_briefs",
     "SELECT e.id, e.ident, e.state, l.push_token IS NOT NULL, l.unlock_token IS NOT NULL "
     "FROM enrollment e "
-    "LEFT JOIN life l ON l.id = e.life_id WHERE e.ident IN (%IN%)",
+    "LEFT JOIN life l ON l.id = e.life_id WHERE e.ident IN (%IN%) AND %SCOPE e.device_id%",
     1};
 
 const char *enrollment_state_name(int state)

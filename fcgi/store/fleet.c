@@ -16,7 +16,7 @@
     "COALESCE(d.build_version, e.build_version), e.state, d.platform, d.is_supervised, "           \
     "e.last_seen_at, e.enrolled_at "
 #define COLUMNS SELECTED "FROM enrollment e LEFT JOIN inv_device d ON d.enrollment_id = e.id "
-#define IS_DEVICE "e.kind IN (1, 4) "
+#define IS_DEVICE "e.kind IN (1, 4) AND %SCOPE e.device_id% "
 /* The primary key gives the order; what is not asked for lets everything pass. */
 #define CONDITIONS                                                                                 \
     "AND (? = 0 OR ((? >> e.state) & 1)) AND (? = 0 OR d.platform = ?) AND (? = 0 OR d.os_number " \
@@ -35,7 +35,7 @@ static const struct sql LIST_SERIAL = {
     "inv_device WHERE serial_number = ?) AS s JOIN enrollment e ON e.id = s.id LEFT JOIN "
     "inv_device d ON d.enrollment_id = e.id WHERE e.id > ? AND " IS_DEVICE CONDITIONS BY_ID,
     0};
-static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ?", 0};
+static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id%", 0};
 /* A user's channel goes by its device's facts. Lost: in Lost Mode, or to be put into it. */
 static const struct sql TARGETS = {
     "fleet_targets",
@@ -45,13 +45,14 @@ static const struct sql TARGETS = {
     "FROM enrollment e JOIN enrollment v ON v.id = e.device_id LEFT JOIN inv_device d "
     "ON d.enrollment_id = v.id LEFT JOIN inv_security s ON s.enrollment_id = v.id "
     "LEFT JOIN life l ON l.id = v.life_id LEFT JOIN handout h ON h.id = l.handout_id "
-    "WHERE e.ident IN (%IN%)",
+    "WHERE e.ident IN (%IN%) AND %SCOPE e.device_id%",
     1};
 static const struct sql LOST = {
     "fleet_lost",
     "SELECT e.ident FROM enrollment e LEFT JOIN inv_device d ON d.enrollment_id = e.device_id "
     "WHERE "
-    "e.ident IN (%IN%) AND (d.is_mdm_lost_mode_enabled = 1 OR EXISTS (SELECT 1 FROM queue q JOIN "
+    "e.ident IN (%IN%) AND %SCOPE e.device_id% AND (d.is_mdm_lost_mode_enabled = 1 OR EXISTS "
+    "(SELECT 1 FROM queue q JOIN "
     "command c ON c.id = q.command_id WHERE q.enrollment_id = e.device_id AND c.request_type = "
     "'EnableLostMode'))",
     1};

@@ -11,10 +11,12 @@
     "id, name, filter, note, created_at, changed_at, created_by, changed_by, evaluated_at, "       \
     "evaluated_us, members"
 static const struct sql LIST = {
-    "group_list", "SELECT " COLUMNS " FROM device_group WHERE id > ? ORDER BY id LIMIT ?", 0};
-static const struct sql GET = {"group_get", "SELECT " COLUMNS " FROM device_group WHERE id = ?", 0};
-static const struct sql FIND = {"group_find", "SELECT " COLUMNS " FROM device_group WHERE name = ?",
-                                0};
+    "group_list",
+    "SELECT " COLUMNS " FROM device_group WHERE id > ? AND %GROUP id% ORDER BY id LIMIT ?", 0};
+static const struct sql GET = {
+    "group_get", "SELECT " COLUMNS " FROM device_group WHERE id = ? AND %GROUP id%", 0};
+static const struct sql FIND = {
+    "group_find", "SELECT " COLUMNS " FROM device_group WHERE name = ? AND %GROUP id%", 0};
 static const struct sql ADD = {
     "group_add",
     "INSERT INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "
@@ -26,10 +28,14 @@ static const struct sql CHANGE = {
     "evaluated_at = 0 WHERE id = ?",
     0};
 static const struct sql LOCK = {
-    "group_lock", "SELECT name, filter IS NOT NULL FROM device_group WHERE id = ? FOR UPDATE", 0};
-static const struct sql DELETE = {"group_delete", "DELETE FROM device_group WHERE id = ?", 0};
+    "group_lock",
+    "SELECT name, filter IS NOT NULL FROM device_group WHERE id = ? AND %GROUP id% FOR UPDATE", 0};
+static const struct sql DELETE = {"group_delete",
+                                  "DELETE FROM device_group WHERE id = ? AND %GROUP id%", 0};
 static const struct sql DELETE_BLUEPRINTS = {"group_delete_blueprints",
                                              "DELETE FROM group_blueprint WHERE group_id = ?", 0};
+static const struct sql END_SCOPES = {"group_end_scopes",
+                                      "DELETE FROM scope_group WHERE group_id = ?", 0};
 static const struct sql END_ORDERS = {
     "group_end_orders",
     "UPDATE standing_order SET state = 3, changed_at = ? WHERE group_id = ? AND state <> 3", 0};
@@ -191,6 +197,7 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     if ((o = group_lock(db, x->g->id, x->a, &name, &filtered, err)) != OK ||
         (o = db_exec(db, &DELETE_ASSIGNMENTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &END_ORDERS, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
+        (o = db_exec(db, &END_SCOPES, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_BLUEPRINTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_OFFERS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE, &id, 1, NULL, err)) != OK || (o = wanted_touch(db, err)) != OK)

@@ -18,8 +18,9 @@ static const struct sql MEMBERS = {
 static const struct sql DEVICES = {
     "group_devices",
     "SELECT id, ident, serial FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND ident "
-    "IN (%IN%) UNION SELECT id, ident, serial FROM enrollment WHERE kind IN (1, 4) AND state "
-    "= 2 AND serial IN (%IN%)",
+    "IN (%IN%) AND %SCOPE device_id% UNION SELECT id, ident, serial FROM enrollment WHERE kind IN "
+    "(1, 4) AND state "
+    "= 2 AND serial IN (%IN%) AND %SCOPE device_id%",
     1};
 static const struct sql ADD_MEMBER = {
     "group_add_member",
@@ -29,7 +30,7 @@ static const struct sql ADD_MEMBER = {
 static const struct sql DROP_MEMBER = {
     "group_drop_member",
     "DELETE m FROM group_member m JOIN enrollment e ON e.id = m.device_id WHERE m.group_id = ? AND "
-    "(e.ident IN (%IN%) OR e.serial IN (%IN%))",
+    "(e.ident IN (%IN%) OR e.serial IN (%IN%)) AND %SCOPE e.device_id%",
     1};
 static const struct sql COUNT = {
     "group_count",
@@ -44,12 +45,12 @@ static const struct sql ADD_TAG = {
 static const struct sql DROP_TAG = {
     "tag_drop",
     "DELETE t FROM device_tag t JOIN enrollment e ON e.id = t.device_id WHERE t.tag = ? AND "
-    "(e.ident IN (%IN%) OR e.serial IN (%IN%))",
+    "(e.ident IN (%IN%) OR e.serial IN (%IN%)) AND %SCOPE e.device_id%",
     1};
 static const struct sql TAGS_OF = {
     "tag_of_device",
     "SELECT t.tag FROM enrollment e JOIN device_tag t ON t.device_id = e.device_id WHERE e.ident = "
-    "? ORDER BY t.tag LIMIT ?",
+    "? AND %SCOPE e.device_id% ORDER BY t.tag LIMIT ?",
     0};
 static const struct sql TAGS = {
     "tag_list", "SELECT tag, COUNT(*) FROM device_tag GROUP BY tag ORDER BY tag LIMIT ?", 0};

@@ -85,7 +85,14 @@ static struct timespec deadline_after(int64_t seconds)
     return t;
 }
 
-enum outcome db_pool_take(struct db_pool *p, struct db **out, struct err *err)
+static _Thread_local int64_t thread_scope;
+
+void db_scope_thread(int64_t scope)
+{
+    thread_scope = scope;
+}
+
+static enum outcome take(struct db_pool *p, struct db **out, struct err *err)
 {
     struct timespec deadline = deadline_after(p->conf->db_timeout_s);
     enum outcome o = OK;
@@ -111,6 +118,14 @@ enum outcome db_pool_take(struct db_pool *p, struct db **out, struct err *err)
         pthread_cond_signal(&p->came_back);
         pthread_mutex_unlock(&p->lock);
     }
+    return o;
+}
+
+enum outcome db_pool_take(struct db_pool *p, struct db **out, struct err *err)
+{
+    enum outcome o = take(p, out, err);
+    if (o == OK)
+        db_scope(*out, thread_scope);
     return o;
 }
 

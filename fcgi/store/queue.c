@@ -15,8 +15,9 @@
 
 #define CHUNK LATER_BATCH /* rows of one statement */
 
-static const struct sql FIND = {"queue_targets",
-                                "SELECT ident, id, state FROM enrollment WHERE ident IN (%IN%)", 1};
+static const struct sql FIND = {
+    "queue_targets",
+    "SELECT ident, id, state FROM enrollment WHERE ident IN (%IN%) AND %SCOPE device_id%", 1};
 /* Two that queue with one dedupe key for one enrollment take turns. */
 static const struct sql LOCK = {
     "queue_lock", "SELECT id FROM enrollment WHERE id IN (%IN%) ORDER BY id FOR UPDATE", 1};
@@ -49,15 +50,15 @@ static const struct sql OPEN_ONE = {
     "queue_open_one",
     "SELECT q.enrollment_id, q.command_id, q.sent_count FROM enrollment e JOIN queue q "
     "ON q.enrollment_id = e.id JOIN command c ON c.id = q.command_id "
-    "WHERE e.ident=? AND c.uuid=? FOR UPDATE",
+    "WHERE e.ident=? AND c.uuid=? AND %SCOPE e.device_id% FOR UPDATE",
     0};
 static const struct sql OPEN_ALL = {
     "queue_open_all",
     "SELECT q.enrollment_id, q.command_id, q.sent_count FROM enrollment e JOIN queue q "
-    "ON q.enrollment_id = e.id WHERE e.ident=? FOR UPDATE",
+    "ON q.enrollment_id = e.id WHERE e.ident=? AND %SCOPE e.device_id% FOR UPDATE",
     0};
-static const struct sql EXISTS = {"enrollment_exists", "SELECT id FROM enrollment WHERE ident=?",
-                                  0};
+static const struct sql EXISTS = {
+    "enrollment_exists", "SELECT id FROM enrollment WHERE ident=? AND %SCOPE device_id%", 0};
 static const struct sql PAST = {
     "queue_past",
     "SELECT enrollment_id, command_id, sent_count FROM queue WHERE expires_at <= ? "

@@ -3,8 +3,8 @@
 
 #include "base/limits.h"
 
-static const struct sql ENROLLMENT = {"queue_enrollment", "SELECT id FROM enrollment WHERE ident=?",
-                                      0};
+static const struct sql ENROLLMENT = {
+    "queue_enrollment", "SELECT id FROM enrollment WHERE ident=? AND %SCOPE device_id%", 0};
 /* Both give the same columns, so that one function reads them. */
 #define OPEN_COLUMNS                                                                               \
     "q.command_id, c.uuid, c.request_type, q.state, -q.urgency, q.queued_at, q.not_before, "       \
@@ -51,15 +51,17 @@ static const struct sql CLOSED = {
     "ON c.id = r.command_id WHERE r.enrollment_id=? AND r.command_id < ? "
     "ORDER BY r.command_id DESC LIMIT ?",
     0};
-static const struct sql ONE_OPEN = {
-    "queue_get_open",
-    "SELECT " OPEN_COLUMNS ", c.body FROM enrollment e JOIN command c JOIN queue q "
-    "ON q.enrollment_id = e.id AND q.command_id = c.id WHERE e.ident=? AND c.uuid=?",
-    0};
+static const struct sql ONE_OPEN = {"queue_get_open",
+                                    "SELECT " OPEN_COLUMNS
+                                    ", c.body FROM enrollment e JOIN command c JOIN queue q "
+                                    "ON q.enrollment_id = e.id AND q.command_id = c.id WHERE "
+                                    "e.ident=? AND c.uuid=? AND %SCOPE e.device_id%",
+                                    0};
 static const struct sql ONE_CLOSED = {
     "queue_get_closed",
     "SELECT " CLOSED_COLUMNS ", r.report, c.body FROM enrollment e JOIN command c JOIN result r "
-    "ON r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident=? AND c.uuid=?",
+    "ON r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident=? AND c.uuid=? AND %SCOPE "
+    "e.device_id%",
     0};
 
 static void item_from_row(const struct val *v, bool open, struct queue_item *out)

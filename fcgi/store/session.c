@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "base/uuid.h"
 #include "store/audit.h"
+#include "store/scope.h"
 #include "wire/encode.h"
 
 #define IDLE_US (SESSION_IDLE_MIN * MINUTE_US)
@@ -17,7 +18,7 @@
 #define COLUMNS                                                                                    \
     "s.token_sha256, s.admin, a.language, s.csrf, s.created_at, s.seen_at, s.ends_at, "            \
     "s.user_agent, s.address, a.role, a.password_due, s.fresh_at, s.pending, "                     \
-    "a.totp_secret IS NOT NULL, a.origin = 'remote'"
+    "a.totp_secret IS NOT NULL, a.origin = 'remote', IF(a.limited = 1, a.id, NULL)"
 
 static const struct sql NEW = {
     "session_new",
@@ -116,7 +117,8 @@ static void from_row(const struct val *v, struct session *s)
                           .fresh_at = v[11].i,
                           .pending = v[12].i != 0,
                           .has_totp = v[13].i != 0,
-                          .remote = v[14].i != 0};
+                          .remote = v[14].i != 0,
+                          .scope = val_is_null(&v[15]) ? 0 : scope_number(SCOPE_ADMIN, v[15].i)};
     memcpy(s->token_sha256, v[0].s, v[0].n < SHA256_LEN ? v[0].n : SHA256_LEN);
     memcpy(s->csrf, v[3].s, v[3].n < SESSION_SECRET_LEN ? v[3].n : SESSION_SECRET_LEN);
 }

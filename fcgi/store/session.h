@@ -28,6 +28,7 @@ struct session {
     bool password_due; /* of the account: the password must be changed first */
     bool has_totp;     /* of the account */
     bool remote;       /* of the account: the web server said who it is */
+    int64_t scope;     /* of the account, store/scope.h; 0: it reaches everything */
 };
 
 struct session_start {

@@ -14,11 +14,13 @@
     "s.reason, s.state, s.approval_id, IF(a.state = 1 AND a.expires_at <= UNIX_TIMESTAMP() * "     \
     "1000000, 4, a.state), s.created_at, s.changed_at, s.created_by FROM standing_order s LEFT "   \
     "JOIN approval a ON a.id = s.approval_id "
-static const struct sql LIST = {
-    "standing_list",
-    COLUMNS "WHERE (? = 0 OR s.group_id = ?) AND s.state IN (1, 2) ORDER BY s.id LIMIT ?", 0};
-static const struct sql GET = {"standing_get",
-                               COLUMNS "WHERE s.id = ? AND (? = 0 OR s.group_id = ?)", 0};
+static const struct sql LIST = {"standing_list",
+                                COLUMNS "WHERE (? = 0 OR s.group_id = ?) AND s.state IN (1, 2) AND "
+                                        "%GROUP s.group_id% ORDER BY s.id LIMIT ?",
+                                0};
+static const struct sql GET = {
+    "standing_get", COLUMNS "WHERE s.id = ? AND (? = 0 OR s.group_id = ?) AND %GROUP s.group_id%",
+    0};
 static const struct sql ADD = {
     "standing_add",
     "INSERT INTO standing_order (id, group_id, request_type, command_keys, sealed, policy, "
@@ -43,15 +45,17 @@ static const struct sql APPROVE = {
     "d.changed_at, d.done_at, d.reason, c.uuid FROM device_order d JOIN standing_order s ON s.id " \
     "= d.order_id JOIN enrollment e ON e.id = d.enrollment_id LEFT JOIN device_group g ON g.id = " \
     "s.group_id LEFT JOIN command c ON c.id = d.command_id "
-static const struct sql DEVICES = {
-    "standing_devices",
-    DEVICE_COLUMNS "WHERE d.order_id = ? AND (? = 0 OR d.state = ?) AND d.enrollment_id > ? ORDER "
-                   "BY d.enrollment_id LIMIT ?",
-    0};
+static const struct sql DEVICES = {"standing_devices",
+                                   DEVICE_COLUMNS
+                                   "WHERE d.order_id = ? AND %SCOPE e.device_id% AND (? = 0 OR "
+                                   "d.state = ?) AND d.enrollment_id > ? ORDER "
+                                   "BY d.enrollment_id LIMIT ?",
+                                   0};
 static const struct sql OF_DEVICE = {
-    "standing_of_device", DEVICE_COLUMNS "WHERE e.ident = ? ORDER BY d.order_id LIMIT ?", 0};
-static const struct sql EXISTS = {"standing_device", "SELECT id FROM enrollment WHERE ident = ?",
-                                  0};
+    "standing_of_device",
+    DEVICE_COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id% ORDER BY d.order_id LIMIT ?", 0};
+static const struct sql EXISTS = {
+    "standing_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
 static const struct sql COUNTS = {
     "standing_counts", "SELECT state, COUNT(*) FROM device_order WHERE order_id = ? GROUP BY state",
     0};
@@ -59,7 +63,7 @@ static const struct sql RETRY = {
     "standing_retry",
     "UPDATE device_order d JOIN enrollment e ON e.id = d.enrollment_id SET d.state = 1, d.attempts "
     "= 0, d.due_at = ?, d.changed_at = ?, d.reason = '' WHERE d.order_id = ? AND d.state IN (4, 5) "
-    "AND (? IS NULL OR e.ident = ?)",
+    "AND %SCOPE e.device_id% AND (? IS NULL OR e.ident = ?)",
     0};
 
 static const char *name_of(const char *const *names, size_t n, int i)

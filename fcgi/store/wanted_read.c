@@ -10,14 +10,16 @@
     "d.changed_at, d.installed_at, d.reason, c.uuid FROM device_item d JOIN enrollment e ON "      \
     "e.id = d.enrollment_id JOIN library_item i ON i.id = d.item_id LEFT JOIN command c ON c.id "  \
     "= d.command_id "
-static const struct sql OF_ITEM = {
-    "wanted_of_item",
-    COLUMNS "WHERE d.item_id = ? AND (? = 0 OR d.state = ?) AND d.enrollment_id > ? "
-            "ORDER BY d.enrollment_id LIMIT ?",
-    0};
-static const struct sql OF_DEVICE = {"wanted_of_device",
-                                     COLUMNS "WHERE e.ident = ? ORDER BY i.name, i.id LIMIT ?", 0};
-static const struct sql EXISTS = {"wanted_device", "SELECT id FROM enrollment WHERE ident = ?", 0};
+static const struct sql OF_ITEM = {"wanted_of_item",
+                                   COLUMNS "WHERE d.item_id = ? AND %SCOPE e.device_id% AND (? = 0 "
+                                           "OR d.state = ?) AND d.enrollment_id > ? "
+                                           "ORDER BY d.enrollment_id LIMIT ?",
+                                   0};
+static const struct sql OF_DEVICE = {
+    "wanted_of_device",
+    COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id% ORDER BY i.name, i.id LIMIT ?", 0};
+static const struct sql EXISTS = {
+    "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
 static const struct sql COUNTS = {
     "wanted_counts", "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? GROUP BY state", 0};
 static const struct sql RETRY = {"wanted_retry",

@@ -109,6 +109,8 @@ static const struct {
     {METHOD_POST, "/webhooks", "!"},
     {METHOD_GET, "/webhook", "!"},
     {METHOD_POST, "/webhook", "!"},
+    {METHOD_GET, "/scope", "!"},
+    {METHOD_POST, "/scope", "!"},
     {METHOD_GET, "/accounts", "!"},
     {METHOD_POST, "/accounts", "!"},
     {METHOD_GET, "/account", "VAHO!"},

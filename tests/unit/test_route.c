@@ -32,6 +32,7 @@ static void handle_put(struct app *app, struct req *req, const struct caller *ca
     resp_text(resp, 200, "put");
 }
 
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 const struct route routes[] = {
     {PROGRAM_MDM, METHOD_GET, "/page", GATE_OPEN, handle, 0, NULL, NULL},
     {PROGRAM_MDM, METHOD_PUT, "/page", GATE_OPEN, handle_put, 8, NULL, NULL},

@@ -1,0 +1,134 @@
+/* scope.c: see scope.h. */
+#include "store/scope.h"
+
+#include "base/limits.h"
+#include "store/audit.h"
+
+#include <stdio.h>
+
+static const struct sql FIND[] = {
+    {"scope_admin", "SELECT id, limited FROM admin WHERE name = ? FOR UPDATE", 0},
+    {"scope_key", "SELECT id, limited FROM apikey WHERE name = ? FOR UPDATE", 0}};
+static const struct sql LIMIT[] = {
+    {"scope_limit_admin", "UPDATE admin SET limited = ? WHERE id = ?", 0},
+    {"scope_limit_key", "UPDATE apikey SET limited = ? WHERE id = ?", 0}};
+static const struct sql LOOK[] = {
+    {"scope_look_admin", "SELECT id, limited FROM admin WHERE name = ?", 0},
+    {"scope_look_key", "SELECT id, limited FROM apikey WHERE name = ?", 0}};
+static const struct sql GROUPS = {
+    "scope_groups", "SELECT group_id FROM scope_group WHERE owner = ? ORDER BY group_id", 0};
+static const struct sql DROP = {"scope_drop", "DELETE FROM scope_group WHERE owner = ?", 0};
+static const struct sql ADD = {
+    "scope_add",
+    "INSERT INTO scope_group (owner, group_id) SELECT ?, id FROM device_group WHERE id = ?", 0};
+static const struct sql OTHERS = {
+    "scope_others",
+    "SELECT COUNT(*) FROM admin WHERE role = 'administrator' AND disabled_at IS NULL AND origin = "
+    "'local' AND limited = 0 AND id <> ?",
+    0};
+
+int64_t scope_number(enum scope_kind kind, int64_t id)
+{
+    return id * 2 + (kind == SCOPE_KEY);
+}
+
+enum outcome scope_get(struct db *db, enum scope_kind kind, const char *name, struct arena *a,
+                       struct scope *out, struct err *err)
+{
+    struct rows r;
+    int64_t *ids;
+    enum outcome o = db_select(db, &LOOK[kind], (struct val[]){val_str(name)}, 1, a, &r, err);
+
+    *out = (struct scope){0};
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no %.100s", name);
+    if (o != OK)
+        return o;
+    out->limited = row_at(&r, 0, 1)->i != 0;
+    o = db_select(db, &GROUPS, (struct val[]){val_int(scope_number(kind, row_at(&r, 0, 0)->i))}, 1,
+                  a, &r, err);
+    ids = o == OK ? arena_array(a, r.n + 1, sizeof *ids) : NULL;
+    if (o == OK && ids == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; o == OK && i < r.n; i++)
+        ids[i] = row_at(&r, i, 0)->i;
+    out->groups = ids;
+    out->n = o == OK ? r.n : 0;
+    return o;
+}
+
+struct setting {
+    enum scope_kind kind;
+    const char *name, *by;
+    const struct scope *scope;
+    struct arena *a;
+};
+
+static enum outcome groups_put(struct db *db, const struct setting *x, int64_t owner,
+                               struct err *err)
+{
+    enum outcome o = db_exec(db, &DROP, (struct val[]){val_int(owner)}, 1, NULL, err);
+
+    for (size_t i = 0; o == OK && x->scope->limited && i < x->scope->n; i++) {
+        uint64_t n = 0;
+
+        o = db_exec(db, &ADD, (struct val[]){val_int(owner), val_int(x->scope->groups[i])}, 2, &n,
+                    err);
+        if (o == OK && n == 0)
+            return err_set(err, NOT_FOUND, "there is no group %lld",
+                           (long long)x->scope->groups[i]);
+        if (o == CONFLICT) /* named twice */
+            o = OK;
+    }
+    return o;
+}
+
+static enum outcome set_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct setting *x = arg;
+    char detail[64];
+    struct rows r, others;
+    int64_t id;
+    enum outcome o;
+
+    arena_reset(x->a);
+    o = db_select(db, &FIND[x->kind], (struct val[]){val_str(x->name)}, 1, x->a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no %.100s", x->name);
+    if (o != OK)
+        return o;
+    id = row_at(&r, 0, 0)->i;
+    if (x->kind == SCOPE_ADMIN && x->scope->limited) {
+        o = db_select(db, &OTHERS, (struct val[]){val_int(id)}, 1, x->a, &others, err);
+        if (o == OK && row_at(&others, 0, 0)->i == 0)
+            return err_set(err, CONFLICT,
+                           "nobody would be left who reaches everything and has a password here");
+    }
+    if (o == OK)
+        o = db_exec(db, &LIMIT[x->kind], (struct val[]){val_int(x->scope->limited), val_int(id)}, 2,
+                    NULL, err);
+    if (o == OK)
+        o = groups_put(db, x, scope_number(x->kind, id), err);
+    if (o != OK)
+        return o;
+    snprintf(detail, sizeof detail, "limited=%d groups=%zu", x->scope->limited,
+             x->scope->limited ? x->scope->n : 0);
+    return audit_add(db, x->by, x->kind == SCOPE_ADMIN ? "admin.scope" : "apikey.scope", x->name,
+                     detail, err);
+}
+
+enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
+                       const struct scope *scope, const char *by, struct err *err)
+{
+    struct setting x = {kind, name, by, scope, arena_new(LIM_MB)};
+    enum outcome o;
+
+    if (scope->n > SCOPE_GROUPS) {
+        arena_free(&x.a);
+        return err_set(err, INVALID, "an account or key is limited to at most %u groups",
+                       SCOPE_GROUPS);
+    }
+    o = x.a != NULL ? db_unit(db, set_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    arena_free(&x.a);
+    return o;
+}

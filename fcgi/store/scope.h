@@ -1,0 +1,37 @@
+/*
+ * scope.h: accounts and API keys that reach the devices of some groups and nothing else. Who is
+ * limited carries a number, the owner of rows of scope_group; 0 is somebody who is not.
+ *
+ * The gate finds the number (route/gate.h), route_run() sets it for the thread, and each connection
+ * that the request takes from the pool has it (store/db.h): statements about devices say
+ * "%SCOPE column%", which becomes a condition for whoever is limited, and 1 for all others. What is
+ * outside does not exist: it is not found, rather than refused. A row of the route table that does
+ * not say REACH_SCOPED is closed to limited callers.
+ */
+#ifndef DROVER_STORE_SCOPE_H
+#define DROVER_STORE_SCOPE_H
+
+#include "store/db.h"
+
+#define SCOPE_GROUPS 100u /* of one account or key */
+
+enum scope_kind { SCOPE_ADMIN, SCOPE_KEY };
+
+/* The number of a limited account or key. */
+int64_t scope_number(enum scope_kind kind, int64_t id);
+
+struct scope {
+    bool limited;
+    const int64_t *groups; /* ids; ascending */
+    size_t n;
+};
+/* What an account or key is limited to. NOT_FOUND: none of that name. */
+enum outcome scope_get(struct db *db, enum scope_kind kind, const char *name, struct arena *a,
+                       struct scope *out, struct err *err) MUST_USE;
+/* Limits it to groups, or (not limited) lets it reach all; audited. NOT_FOUND: no account or key of
+ * that name, or no such group. INVALID: more than SCOPE_GROUPS. CONFLICT: the last administrator
+ * with a password cannot be limited. */
+enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
+                       const struct scope *scope, const char *by, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,522 @@
+/*
+ * test_scope.c: accounts and API keys that are limited to groups: every row of the route table,
+ * asked by a limited caller about a device outside, through route_run() with the real console and
+ * the real database. No answer tells of that device, and nothing about it changes.
+ */
+#include "testdb.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "console/console.h"
+#include "html/form.h"
+#include "route/gate.h"
+#include "route/route.h"
+#include "store/account.h"
+#include "store/admin.h"
+#include "store/bulk.h"
+#include "store/group.h"
+#include "store/migrate.h"
+#include "store/scope.h"
+#include "store/session.h"
+#include "wire/encode.h"
+
+#include <stdio.h>
+
+#define SECRET "OUTSIDER" /* in every text of the device outside, but not in what names it */
+
+static struct arena *arena;
+static struct conf conf;
+static struct app app;
+static struct db *owner;
+static struct err err;
+static struct resp resp;
+static char token[SESSION_TOKEN_LEN + 1];
+static char key[APIKEY_LEN + 1], whole_key[APIKEY_LEN + 1];
+static int64_t inside, outside; /* groups */
+
+#define RUN(text) assert_ok(db_run(owner, "t", (text), &err), err)
+
+static size_t feed(void *from, void *p, size_t n, bool *cut)
+{
+    struct bytes *f = from;
+    size_t m = n < f->n ? n : f->n;
+    memcpy(p, f->p, m);
+    f->p += m;
+    f->n -= m;
+    *cut = false;
+    return m;
+}
+
+static const char *basic(const char *password)
+{
+    struct buf b = BUF_INIT(1024);
+    base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", password)));
+    const char *s = arena_fmt(arena, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
+    buf_free(&b);
+    return s;
+}
+
+/* The status; secret: of the API; NULL: the session. */
+static int ask(const char *method, const char *uri, const char *body, const char *type,
+               const char *secret)
+{
+    struct bytes text = bytes_str(body);
+    struct req *req;
+    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", uri),
+                    arena_fmt(arena, "REQUEST_METHOD=%s", method),
+                    arena_fmt(arena, "CONTENT_LENGTH=%zu", text.n),
+                    arena_fmt(arena, "CONTENT_TYPE=%s", type),
+                    "REMOTE_ADDR=192.0.2.1",
+                    secret ? (char *)(uintptr_t)basic(secret)
+                           : arena_fmt(arena, "HTTP_COOKIE=__Host-drover=%s", token),
+                    NULL};
+    resp_free(&resp);
+    resp_init(&resp);
+    assert_ok(req_new(arena, vars, (struct req_source){feed, &text}, &req, &err), err);
+    route_run(&app, PROGRAM_CONSOLE, req, &resp);
+    return resp.status;
+}
+
+static void sign_in(const char *name)
+{
+    struct db *db = NULL;
+    const struct session_start s = {.admin = name, .address = "192.0.2.1", .now = clock_now()};
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    assert_ok(session_new(db, &s, token, &err), err);
+    db_pool_give(app.pool, &db);
+}
+
+static const char *csrf(void)
+{
+    char out[FORM_TOKEN_LEN + 1];
+    struct session s;
+    struct db *db = NULL;
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    assert_ok(session_find(db, token, clock_now(), arena, &s, &err), err);
+    db_pool_give(app.pool, &db);
+    form_token(bytes_of(s.csrf, sizeof s.csrf), out);
+    return arena_fmt(arena, "csrf=%s", out);
+}
+
+/* A digest of everything that hangs on the device outside and its group. */
+static int64_t digest(void)
+{
+    static const struct sql sum = {
+        "digest",
+        "SELECT COALESCE((SELECT SUM(CRC32(CONCAT_WS('|', command_id, state, sent_count))) FROM "
+        "queue WHERE enrollment_id IN (2, 3)), 0) + (SELECT COUNT(*) FROM queue WHERE "
+        "enrollment_id IN (2, 3)) * 1000003 + (SELECT COUNT(*) FROM result WHERE enrollment_id IN "
+        "(2, 3)) * 7 + COALESCE((SELECT SUM(CRC32(CONCAT_WS('|', enrollment_id, state))) FROM push "
+        "WHERE enrollment_id IN (2, 3)), 0) + (SELECT COUNT(*) FROM device_tag WHERE device_id IN "
+        "(2, 3)) * 13 + (SELECT COUNT(*) FROM bulk_target WHERE enrollment_id IN (2, 3)) * 17 + "
+        "(SELECT COUNT(*) FROM group_member WHERE device_id IN (2, 3)) * 19 + (SELECT COUNT(*) "
+        "FROM inv_secret WHERE enrollment_id IN (2, 3)) * 23 + (SELECT COUNT(*) FROM device_group) "
+        "* 29 + (SELECT COUNT(*) FROM group_blueprint) * 31 + COALESCE((SELECT "
+        "SUM(CRC32(CONCAT_WS('|', id, state, group_id))) FROM standing_order), 0) + (SELECT "
+        "COUNT(*) FROM assignment) * 37",
+        0};
+    struct rows r;
+    assert_ok(db_select(owner, &sum, NULL, 0, arena, &r, &err), err);
+    return row_at(&r, 0, 0)->type == VAL_INT ? row_at(&r, 0, 0)->i
+                                             : strtoll(row_at(&r, 0, 0)->s, NULL, 10);
+}
+
+/* What the answers of a table say of the device outside. */
+static size_t told;
+
+static void look(const char *what, bool limited)
+{
+    bool tells = memmem(resp.body.data, resp.body.len, SECRET, strlen(SECRET)) != NULL;
+    told += tells;
+    if (limited && tells)
+        fail_msg("%s tells of a device outside: %d ...%.200s", what, resp.status,
+                 strstr(buf_cstr(&resp.body), SECRET) - 100);
+}
+
+/* ---- the console ---- */
+
+static void console_asked(bool limited)
+{
+    static const char *const queries[] = {"",
+                                          "?id=D2",
+                                          "?id=D3",
+                                          "?id=D2&part=facts",
+                                          "?id=D2&type=SecurityInfo",
+                                          "?id=D2&uuid=C-80",
+                                          "?q=OUTSID",
+                                          "?pick=D2&pick=D3",
+                                          "?id=%lld",
+                                          "?id=502"};
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_GET))
+            continue;
+        for (size_t k = 0; k < sizeof queries / sizeof *queries; k++) {
+            char query[64];
+            snprintf(query, sizeof query, "%s", queries[k]);
+            if (strstr(queries[k], "%lld"))
+                snprintf(query, sizeof query, "?id=%lld", (long long)outside);
+            int status = ask("GET", arena_fmt(arena, "%s%s", row->path, query), "", "", NULL);
+            look(row->path, limited);
+            if (limited && row->reach != REACH_SCOPED && status != 403)
+                fail_msg("%s is not closed: %d", row->path, status);
+        }
+        arena_reset(arena);
+    }
+}
+
+static void no_page_tells_of_a_device_outside(void **state)
+{
+    (void)state;
+    told = 0;
+    sign_in("boss");
+    console_asked(false);
+    assert_true(told > 20); /* or this test would look at nothing */
+    sign_in("limited");
+    console_asked(true);
+    assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 200);
+    assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 404);
+    assert_int_equal(ask("GET", "/device?id=D3", "", "", NULL), 404); /* a user on it */
+    assert_int_equal(ask("GET", "/", "", "", NULL), 303);
+    assert_int_equal(ask("GET", "/devices.csv", "", "", NULL), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "INSIDER"));
+    assert_int_equal(
+        ask("GET", arena_fmt(arena, "/group?id=%lld", (long long)inside), "", "", NULL), 200);
+    assert_int_equal(
+        ask("GET", arena_fmt(arena, "/group?id=%lld", (long long)outside), "", "", NULL), 404);
+}
+
+static void no_form_acts_on_a_device_outside(void **state)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    int64_t before = digest();
+    (void)state;
+    sign_in("limited");
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_POST) ||
+            strcmp(row->path, "/signout") == 0)
+            continue;
+        /* all fields that any of the forms takes, about the device outside and its group */
+        const char *const bodies[] = {
+            "device=D2&type=SecurityInfo&go=1&sure=yes&why=x&tag=t&what=add&uuid=C-80",
+            "device=D3&type=RestartDevice&go=1&sure=yes&why=x&tag=t&what=take&uuid=C-80",
+            "pick=D2&pick=D3&type=SecurityInfo&sure=yes&tag=t&what=add",
+            arena_fmt(arena,
+                      "id=%lld&what=in&item=501&type=SecurityInfo&policy=join&go=1&version=1&"
+                      "base=1&why=x&name=n&do=save&r_kind=all&ids=D2",
+                      (long long)outside),
+            "id=7&decision=approve&why=x&number=7",
+            "q=OUTSID&type=SecurityInfo&sure=yes&filtered=yes&tag=t&what=add"};
+        for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
+            int status =
+                ask("POST", row->path, arena_fmt(arena, "%s&%s", csrf(), bodies[k]), form, NULL);
+            look(row->path, true);
+            if (row->reach != REACH_SCOPED && status != 403)
+                fail_msg("%s is not closed: %d", row->path, status);
+            if (digest() != before)
+                fail_msg("%s acts outside, with %s: %d", row->path, bodies[k], status);
+        }
+    }
+    /* the same form, about a device inside, does something */
+    assert_int_equal(ask("POST", "/device/tag",
+                         arena_fmt(arena, "%s&device=D1&tag=t&what=add", csrf()), form, NULL),
+                     303);
+    RUN("DELETE FROM device_tag WHERE tag = 't'");
+}
+
+/* ---- the HTTP API ---- */
+
+static void api_asked(bool limited, const char *secret)
+{
+    static const char *const tails[] = {"",           "D2",    "D3",  "D2/facts",   "D2/events",
+                                        "D2/results", "D1,D2", "502", "502/devices"};
+    static const char *const queries[] = {"", "?search=OUTSID", "?serial=" SECRET "-SERIAL",
+                                          "?ids=D2", "?id=D2"};
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        size_t n = strlen(row->path);
+        bool star = row->path[n - 1] == '*';
+        if (row->gate != GATE_API || !(row->methods & METHOD_GET))
+            continue;
+        for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
+            for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+                if ((star == (k == 0)) || (star && q != 0))
+                    continue;
+                const char *uri =
+                    arena_fmt(arena, "%.*s%s%s", (int)(n - star), row->path, tails[k], queries[q]);
+                int status = ask("GET", uri, "", "", secret);
+                look(uri, limited);
+                if (limited && row->reach != REACH_SCOPED && status != 403)
+                    fail_msg("%s is not closed: %d", uri, status);
+            }
+        arena_reset(arena);
+    }
+}
+
+static void no_read_of_the_api_tells_of_a_device_outside(void **state)
+{
+    (void)state;
+    told = 0;
+    api_asked(false, whole_key);
+    assert_true(told > 10);
+    api_asked(true, key);
+    assert_int_equal(ask("GET", "/api/v1/devices/D1", "", "", key), 200);
+    assert_int_equal(ask("GET", "/api/v1/devices/D2", "", "", key), 404);
+    assert_int_equal(ask("GET", "/api/v1/devices", "", "", key), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "INSIDER"));
+    assert_int_equal(ask("POST", "/v1/enrollments/query", "{\"filter\":{\"ids\":[\"D1\",\"D2\"]}}",
+                         "application/json", key),
+                     200);
+    look("query", true);
+}
+
+static void no_write_of_the_api_acts_outside(void **state)
+{
+    static const struct {
+        const char *method, *path, *body, *type;
+    } writes[] = {
+        {"POST", "/api/v1/commands", "{\"request_type\":\"SecurityInfo\",\"ids\":[\"D2\",\"D3\"]}",
+         "application/json"},
+        {"POST", "/api/v1/devices/D2/commands", "{\"request_type\":\"SecurityInfo\"}",
+         "application/json"},
+        {"POST", "/api/v1/devices/D2/commands",
+         "{\"request_type\":\"SecurityInfo\",\"force\":true}", "application/json"},
+        {"PUT", "/v1/enqueue/D2",
+         "<plist><dict><key>Command</key><dict><key>RequestType</key><string>SecurityInfo</string>"
+         "</dict><key>CommandUUID</key><string>U1</string></dict></plist>",
+         "text/plain"},
+        {"GET", "/v1/push/D2,D3", "", ""},
+        {"POST", "/v1/push", "{\"ids\":[\"D2\"]}", "application/json"},
+        {"DELETE", "/v1/queue/D2", "", ""},
+        {"DELETE", "/v1/queue/D2/C-80", "", ""},
+        {"POST", "/api/v1/tags", "{\"tag\":\"t\",\"add\":[\"D2\",\"" SECRET "-SERIAL\"]}",
+         "application/json"},
+        {"POST", "/api/v1/tags", "{\"tag\":\"" SECRET "\",\"remove\":[\"D2\"]}",
+         "application/json"},
+        {"POST", "/api/v1/secrets", "{\"id\":\"D2\",\"kind\":\"DeviceLock.PIN\",\"reason\":\"x\"}",
+         "application/json"}};
+    int64_t before = digest();
+    (void)state;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+        int status = ask(writes[i].method, writes[i].path, writes[i].body, writes[i].type, key);
+        if (digest() != before)
+            fail_msg("%s %s acts outside: %d", writes[i].method, writes[i].path, status);
+        if (status == 403)
+            fail_msg("%s: refused, so that nothing was tried: %s", writes[i].path,
+                     buf_cstr(&resp.body));
+    }
+    assert_int_equal(
+        ask("POST", "/api/v1/tags", "{\"tag\":\"t\",\"add\":[\"D1\"]}", "application/json", key),
+        200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "\"unknown\": 0"));
+    /* every other write is closed */
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        int write = row->methods & (METHOD_POST | METHOD_PUT | METHOD_PATCH | METHOD_DELETE);
+        if (row->gate != GATE_API || row->reach == REACH_SCOPED || !write)
+            continue;
+        const char *method = write & METHOD_POST    ? "POST"
+                             : write & METHOD_PUT   ? "PUT"
+                             : write & METHOD_PATCH ? "PATCH"
+                                                    : "DELETE";
+        assert_int_equal(
+            ask(method, arena_fmt(arena, "%.*s1", (int)strcspn(row->path, "*"), row->path), "",
+                row->types && strchr(row->types, ' ') == NULL ? row->types : "", key) == 403 ||
+                row->path[strlen(row->path) - 1] != '*',
+            1);
+    }
+    RUN("DELETE FROM device_tag WHERE tag = 't'");
+}
+
+/* ---- the rest ---- */
+
+static void a_job_of_a_limited_person_stays_inside(void **state)
+{
+    struct db *db = NULL;
+    struct bulk_job job = {.request_type = "SecurityInfo",
+                           .filter = {.text = "", .platform = "", .os = ""},
+                           .created_by = "limited"},
+                    got;
+    struct bulk_device *d;
+    struct bulk_job *list;
+    struct scope s;
+    size_t n;
+    (void)state;
+    assert_ok(scope_get(owner, SCOPE_ADMIN, "limited", arena, &s, &err), err);
+    assert_true(s.limited);
+    assert_int_equal(s.n, 1);
+    sign_in("limited");
+    struct session session;
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    assert_ok(session_find(db, token, clock_now(), arena, &session, &err), err);
+    assert_true(session.scope != 0);
+    job.scope = session.scope;
+    db_scope(db, session.scope);
+    assert_ok(bulk_add(db, &job, NULL, 0, clock_now(), &err), err);
+    assert_int_equal(job.total, 1);
+    assert_ok(bulk_slice(owner, &job, 10, arena, &d, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(d[0].ident, "D1");
+    /* another's job is not there */
+    db_scope(db, session.scope + 2);
+    assert_outcome(bulk_get(db, job.id, arena, &got, &err), NOT_FOUND, err);
+    assert_ok(bulk_list(db, 10, arena, &list, &n, &err), err);
+    assert_int_equal(n, 0);
+    assert_outcome(bulk_stop(db, job.id, "x", clock_now(), &err), CONFLICT, err);
+    db_scope(db, 0);
+    db_pool_give(app.pool, &db);
+}
+
+static void limits_are_kept(void **state)
+{
+    const struct scope some = {.limited = true, .groups = &inside, .n = 1}, all = {0};
+    const struct scope nowhere = {.limited = true, .groups = (int64_t[]){4711}, .n = 1};
+    (void)state;
+    assert_outcome(scope_set(owner, SCOPE_ADMIN, "boss", &some, "t", &err), CONFLICT, err);
+    assert_outcome(scope_set(owner, SCOPE_ADMIN, "nobody", &some, "t", &err), NOT_FOUND, err);
+    assert_outcome(scope_set(owner, SCOPE_ADMIN, "limited", &nowhere, "t", &err), NOT_FOUND, err);
+    /* without a group nothing is reached; a group that is deleted gives nothing away */
+    assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &(struct scope){.limited = true}, "t", &err),
+              err);
+    sign_in("limited");
+    assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 404);
+    assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &all, "t", &err), err);
+    assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 200); /* at once */
+    assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &some, "t", &err), err);
+    assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 404);
+}
+
+#define MANY 100000
+
+static void a_list_of_many_stays_quick(void **state)
+{
+    (void)state;
+    RUN("INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
+        "SELECT seq, CONCAT('M', seq), 1, seq, 2, 1, seq FROM seq_1000_to_100999");
+    sign_in("limited");
+    ask("GET", "/devices", "", "", NULL);
+    int64_t start = clock_mono();
+    assert_int_equal(ask("GET", "/devices", "", "", NULL), 200);
+    int64_t took = clock_mono() - start;
+    assert_non_null(strstr(buf_cstr(&resp.body), "INSIDER"));
+    print_message("a limited list over %d devices: %lld ms\n", MANY, (long long)took / 1000);
+    RUN("DELETE FROM enrollment WHERE id >= 1000 AND id < 101000");
+}
+
+static void fill(void)
+{
+    static const char *const texts[] = {"INSIDER", SECRET};
+    struct device_group in = {.name = "in", .filter = "", .note = ""};
+    struct device_group out = {.name = SECRET " group", .filter = "", .note = SECRET};
+    for (int i = 0; i < 2; i++) {
+        const char *t = texts[i];
+        assert_ok(db_run(owner, "d",
+                         arena_fmt(arena,
+                                   "INSERT INTO enrollment (id, ident, kind, device_id, state, "
+                                   "life_id, udid, serial, device_name, product_name, created_at, "
+                                   "last_seen_at) VALUES (%d, 'D%d', 1, %d, 2, %d, '%s-UDID', "
+                                   "'%s-SERIAL', '%s-NAME', 'iPhone15,2', 1, %lld)",
+                                   i + 1, i + 1, i + 1, i + 1, t, t, t, (long long)clock_now()),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "l",
+                         arena_fmt(arena,
+                                   "INSERT INTO life (id, enrollment_id, state, topic, push_token, "
+                                   "push_magic, opened_at, token_at) VALUES (%d, %d, 2, 't', 'x', "
+                                   "'m', 1, 1)",
+                                   i + 1, i + 1),
+                         &err),
+                  err);
+    }
+    RUN("INSERT INTO enrollment (id, ident, kind, device_id, state, user_short_name, "
+        "user_long_name, created_at, last_seen_at) VALUES (3, 'D3', 2, 2, 2, '" SECRET "-user', "
+        "'" SECRET "', 1, 1)");
+    RUN("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (80, "
+        "'C-80', 'ProfileList', '<plist><string>" SECRET "</string></plist>', 1, '" SECRET "')");
+    RUN("INSERT INTO queue (enrollment_id, urgency, queued_at, command_id, state) VALUES (2, 0, 1, "
+        "80, 1)");
+    RUN("INSERT INTO inv_device (enrollment_id, platform, device_name, serial_number) VALUES (2, "
+        "1, '" SECRET "', '" SECRET "-SERIAL')");
+    RUN("INSERT INTO device_tag (device_id, tag, at, by_whom) VALUES (2, '" SECRET "', 1, 'x')");
+    assert_ok(group_save(owner, &in, "t", 1, &err), err);
+    assert_ok(group_save(owner, &out, "t", 1, &err), err);
+    inside = in.id;
+    outside = out.id;
+    assert_ok(db_run(owner, "m",
+                     arena_fmt(arena,
+                               "INSERT INTO group_member (group_id, device_id, since) VALUES "
+                               "(%lld, 1, 1), (%lld, 2, 1)",
+                               (long long)inside, (long long)outside),
+                     &err),
+              err);
+    assert_ok(db_run(owner, "o",
+                     arena_fmt(arena,
+                               "INSERT INTO standing_order (id, group_id, request_type, "
+                               "command_keys, policy, reason, state, created_at, created_by, "
+                               "changed_at) VALUES (502, %lld, 'SecurityInfo', '{}', 1, '" SECRET
+                               "', 1, 1, 'x', 1)",
+                               (long long)outside),
+                     &err),
+              err);
+    RUN("INSERT INTO device_order (enrollment_id, order_id, occasion, state, due_at, reason, "
+        "changed_at) VALUES (2, 502, 1, 4, 9000000000000000, '" SECRET "', 1)");
+}
+
+static int set_up(void **state)
+{
+    int applied;
+    (void)state;
+    arena = arena_new(256 * LIM_MB);
+    conf = *testdb_conf(TESTDB_DIR, "drover_scope");
+    conf.path = "test";
+    conf.share_dir = ".";
+    conf.organization = "Example";
+    conf.console_second_factor = "optional";
+    conf.console_remote_groups = conf.console_remote_roles = "";
+    conf.console_remote_role = "none";
+    conf.command_approval = "none";
+    app.conf = &conf;
+    assert_ok(db_new(&conf, DB_OWNER, &owner, &err), err);
+    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
+    const struct scope s = {.limited = true, .groups = &inside, .n = 1};
+    assert_ok(migrate_grants(owner, "sql/grants.sql", &conf, &err), err);
+    assert_ok(gate_new(&conf, &app.gate, &err), err);
+    assert_ok(db_pool_new(&conf, DB_CONSOLE, 2, &app.pool, &err), err);
+    assert_ok(console_new(&conf, &app.console, &err), err);
+    fill();
+    assert_ok(admin_add(owner, "boss", "administrator", "correct horse battery", "t", &err), err);
+    assert_ok(admin_add(owner, "limited", "administrator", "correct horse battery", "t", &err),
+              err);
+    assert_ok(apikey_new(owner, "limited", "*", 0, "t", key, &err), err);
+    assert_ok(apikey_new(owner, "whole", "*", 0, "t", whole_key, &err), err);
+    assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &s, "t", &err), err);
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &s, "t", &err), err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    resp_free(&resp);
+    console_free(&app.console);
+    gate_free(&app.gate);
+    db_pool_free(&app.pool);
+    db_free(&owner);
+    arena_free(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_page_tells_of_a_device_outside),
+        cmocka_unit_test(no_form_acts_on_a_device_outside),
+        cmocka_unit_test(no_read_of_the_api_tells_of_a_device_outside),
+        cmocka_unit_test(no_write_of_the_api_acts_outside),
+        cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
+        cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(a_list_of_many_stays_quick),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
