@@ -182,6 +182,27 @@ static enum outcome purposes_check(const struct conf *c, struct err *err)
     return OK;
 }
 
+/* Without any it waits for somebody to have them made: the set-up needs it to be there. */
+static enum outcome keys_take(struct server *v, struct err *err)
+{
+    const struct conf *c = v->signer.conf;
+    if (signer_keys_none(c)) {
+        log_event(LOG_LEVEL_WARNING, "signer.no_keys", "dir", c->signer_dir, NULL);
+        return OK;
+    }
+    enum outcome o = signer_keys_load(c, &v->signer.keys, err);
+    return o == OK ? signer_tickets_open(c->signer_dir, &v->signer.tickets, err) : o;
+}
+
+/* They come with the first keys, in another thread. */
+static void tickets_sweep(struct signer *s)
+{
+    pthread_rwlock_rdlock(&s->lock);
+    if (s->tickets)
+        signer_tickets_sweep(s->tickets);
+    pthread_rwlock_unlock(&s->lock);
+}
+
 static enum outcome server_start(struct server *v, struct err *err)
 {
     const struct conf *c = v->signer.conf;
@@ -199,9 +220,7 @@ static enum outcome server_start(struct server *v, struct err *err)
     if (o == OK)
         o = account_take(v, err);
     if (o == OK)
-        o = signer_keys_load(c, &v->signer.keys, err);
-    if (o == OK)
-        o = signer_tickets_open(c->signer_dir, &v->signer.tickets, err);
+        o = keys_take(v, err);
     if (o == OK)
         o = rights_drop(err);
     if (o == OK)
@@ -209,7 +228,7 @@ static enum outcome server_start(struct server *v, struct err *err)
     if (o == OK &&
         journal_event(v->signer.journal, "signer.start", "version", DROVER_VERSION, NULL) != OK)
         o = err_set(err, ERROR, "cannot write %s", c->signer_log);
-    if (o == OK)
+    if (o == OK && v->signer.keys.nauth)
         warn_expiry(&v->signer.keys);
     return o;
 }
@@ -284,7 +303,7 @@ static void server_loop(struct server *v)
             swept = now;
         }
         if (now - tickets >= TICKETS_SWEEP_US) {
-            signer_tickets_sweep(v->signer.tickets);
+            tickets_sweep(&v->signer);
             tickets = now;
         }
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/limits.h"
+#include "proc/signer.h"
 #include "proc/signer_int.h"
 #include "wire/cms.h"
 #include "wire/scepmsg.h"
@@ -32,6 +33,8 @@ enum outcome signer_op_authorities(struct call *c, struct err *err)
 }
 
 /* --- changes --- */
+
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 static enum outcome make_next(struct signer *s, const struct signer_place *at, struct err *err)
 {
@@ -94,7 +97,6 @@ static enum outcome reload(struct signer *s, struct err *err)
 
 enum outcome signer_op_ca_change(struct call *c, struct err *err)
 {
-    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     const struct signer_place at = {
         .dir = c->s->conf->signer_dir, .uid = (uid_t)-1, .gid = (gid_t)-1};
     const char *change = sign_get_str(&c->in, c->a);
@@ -107,7 +109,9 @@ enum outcome signer_op_ca_change(struct call *c, struct err *err)
     /* The keys do not change but here, so they may be read without their lock: making a key takes
      * seconds, and devices must not wait for it. */
     pthread_mutex_lock(&one_at_a_time);
-    if (strcmp(change, "next") == 0)
+    if (!c->s->keys.nauth)
+        o = signer_no_keys(err);
+    else if (strcmp(change, "next") == 0)
         o = make_next(c->s, &at, err);
     else if (strcmp(change, "switch") == 0)
         o = make_current(c->s, &at, err);
@@ -117,6 +121,43 @@ enum outcome signer_op_ca_change(struct call *c, struct err *err)
         o = err_set(err, INVALID, "the CA knows next, switch and retire");
     if (o == OK)
         o = reload(c->s, err);
+    pthread_mutex_unlock(&one_at_a_time);
+    return o;
+}
+
+/* A signer without keys gets them, and goes by them from now on. What an attempt that failed has
+ * left is taken, as by signer_setup(). */
+static enum outcome first_keys(struct signer *s, const char *organization, struct err *err)
+{
+    struct signer_keys fresh;
+    struct signer_tickets *tickets = NULL;
+    if (s->keys.nauth)
+        return err_set(err, CONFLICT, "%s holds keys already", s->conf->signer_dir);
+    enum outcome o = signer_setup(s->conf, organization, err);
+    if (o == OK)
+        o = signer_tickets_open(s->conf->signer_dir, &tickets, err);
+    if (o == OK)
+        o = signer_keys_load(s->conf, &fresh, err);
+    if (o != OK) {
+        signer_tickets_free(&tickets);
+        return o;
+    }
+    pthread_rwlock_wrlock(&s->lock);
+    s->keys = fresh;
+    s->tickets = tickets;
+    pthread_rwlock_unlock(&s->lock);
+    return OK;
+}
+
+enum outcome signer_op_ca_init(struct call *c, struct err *err)
+{
+    const char *organization = sign_get_str(&c->in, c->a);
+    if (!sign_read_done(&c->in))
+        return signer_bad_fields(err);
+    c->purpose = "device-ca";
+    c->detail = "init";
+    pthread_mutex_lock(&one_at_a_time);
+    enum outcome o = first_keys(c->s, organization, err);
     pthread_mutex_unlock(&one_at_a_time);
     return o;
 }

@@ -62,6 +62,8 @@ enum outcome signer_generation_make(const struct signer_place *at, const struct 
  * chain is conf->profile_chain or, without it, the CA. */
 enum outcome signer_keys_load(const struct conf *conf, struct signer_keys *k,
                               struct err *err) MUST_USE;
+/* Is there nothing yet of what signer_setup() makes? A part of it is not nothing. */
+bool signer_keys_none(const struct conf *conf);
 /* Wipes and frees. */
 void signer_keys_free(struct signer_keys *k);
 
@@ -87,9 +89,9 @@ void signer_tickets_sweep(struct signer_tickets *t);
 
 struct signer {
     const struct conf *conf;
-    pthread_rwlock_t lock; /* of keys: they change when the CA does */
-    struct signer_keys keys;
-    struct signer_tickets *tickets;
+    pthread_rwlock_t lock;          /* of keys: they change when the CA does */
+    struct signer_keys keys;        /* nauth 0: there are none yet */
+    struct signer_tickets *tickets; /* NULL: likewise */
     struct journal *journal;
     bool des; /* single DES can be opened */
 };
@@ -113,12 +115,15 @@ struct call {
 };
 /* INVALID: the fields of c->in are not those of the operation. */
 enum outcome signer_bad_fields(struct err *err);
+/* NOT_FOUND: a signer that has no keys yet can do nothing but be asked whether it is there. */
+enum outcome signer_no_keys(struct err *err);
 /* Identities (signer_issue.c): rows of the table in signer_ops.c. */
 enum outcome signer_op_issue(struct call *c, struct err *err);
 enum outcome signer_op_pkcs12(struct call *c, struct err *err);
 /* The CA's generations (signer_authority.c): rows of the table in signer_ops.c. */
 enum outcome signer_op_authorities(struct call *c, struct err *err);
 enum outcome signer_op_ca_change(struct call *c, struct err *err);
+enum outcome signer_op_ca_init(struct call *c, struct err *err);
 enum outcome signer_op_next_ca(struct call *c, struct err *err);
 enum outcome signer_op_crl(struct call *c, struct err *err);
 /* Keys of push certificates and of the MDM vendor (signer_push.c): rows of the table in

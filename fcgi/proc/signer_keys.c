@@ -271,6 +271,19 @@ enum outcome signer_keys_load(const struct conf *conf, struct signer_keys *k, st
     return o;
 }
 
+bool signer_keys_none(const struct conf *conf)
+{
+    static const char *const names[] = {"ca.key",   "ca.pem",      "ra.key",
+                                        "ra.pem",   "profile.key", "profile.pem",
+                                        "seal.key", "seal.pub",    "ca.current"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!path_of(path, conf->signer_dir, names[i], "") || access(path, F_OK) == 0 ||
+            errno != ENOENT) /* what cannot be seen may be there */
+            return false;
+    return true;
+}
+
 void signer_keys_free(struct signer_keys *k)
 {
     for (size_t i = 0; i < k->nauth; i++) {

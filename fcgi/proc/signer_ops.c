@@ -19,6 +19,13 @@ enum outcome signer_bad_fields(struct err *err)
     return err_set(err, INVALID, "the request has other fields than this operation takes");
 }
 
+enum outcome signer_no_keys(struct err *err)
+{
+    return err_set(err, NOT_FOUND,
+                   "the signer has no keys yet: droverctl ca init, or the console's page Set-up, "
+                   "makes the device CA");
+}
+
 static enum outcome op_ping(struct call *c, struct err *err)
 {
     if (!sign_read_done(&c->in))
@@ -293,6 +300,7 @@ static const struct op {
     [SIGN_OP_DIGEST_CHECK] = {"digest-check", op_digest_check, MDM, true},
     [SIGN_OP_AUTHORITIES] = {"authorities", signer_op_authorities, EVERYBODY, false},
     [SIGN_OP_CA_CHANGE] = {"ca-change", signer_op_ca_change, CTL, true, .locks = true},
+    [SIGN_OP_CA_INIT] = {"ca-init", signer_op_ca_init, CONSOLE | CTL, true, .locks = true},
     [SIGN_OP_NEXT_CA] = {"next-ca", signer_op_next_ca, MDM, true},
     [SIGN_OP_CRL] = {"crl", signer_op_crl, AGENT | CTL, true},
     [SIGN_OP_KEY_NEW] = {"key-new", signer_op_key_new, CONSOLE | CTL, true},
@@ -324,7 +332,8 @@ static enum outcome run(struct call *c, const struct op *op, struct err *err)
                        op->name);
     if (!op->locks)
         pthread_rwlock_rdlock(&c->s->lock);
-    enum outcome o = op->run(c, err);
+    bool able = op->locks || op->run == op_ping || c->s->keys.nauth;
+    enum outcome o = able ? op->run(c, err) : signer_no_keys(err);
     if (!op->locks)
         pthread_rwlock_unlock(&c->s->lock);
     if (o == OK && !sign_msg_end(c->out))

@@ -415,6 +415,15 @@ enum outcome sign_ca_change(const char *change, int64_t generation, struct err *
     return question_end(&q, ask(&q, err), true, err);
 }
 
+enum outcome sign_ca_init(const char *organization, struct err *err)
+{
+    struct question q;
+    question_begin(&q, SIGN_OP_CA_INIT);
+    q.wait_us = CHANGE_US;
+    sign_put_str(&q.msg, organization);
+    return question_end(&q, ask(&q, err), true, err);
+}
+
 enum outcome sign_next_ca(struct arena *a, struct bytes *der, struct err *err)
 {
     struct question q;

@@ -111,6 +111,11 @@ enum outcome sign_authorities(struct arena *a, struct sign_authority *out, size_
  * generation, which must be an earlier one, is believed no longer; NOT_FOUND, CONFLICT. Waits two
  * minutes, not ten seconds: keys are made. */
 enum outcome sign_ca_change(const char *change, int64_t generation, struct err *err) MUST_USE;
+/* Makes the keys of a signer that has none, as `droverctl ca init` does: device CA, SCEP and
+ * profile certificates, sealing key. For the console and ctl roles: where there is nothing yet,
+ * nothing can be lost. CONFLICT: there are keys; INVALID: an organization has 1 to 64 octets. Waits
+ * likewise. */
+enum outcome sign_ca_init(const char *organization, struct err *err) MUST_USE;
 /* The answer to GetNextCACert: the next CA's certificates in a message that the present CA signs.
  * For the mdm role. NOT_FOUND: there is no next one. */
 enum outcome sign_next_ca(struct arena *a, struct bytes *der, struct err *err) MUST_USE;

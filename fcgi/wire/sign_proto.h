@@ -42,6 +42,7 @@ enum sign_op {
     SIGN_OP_CA_CHANGE,
     SIGN_OP_NEXT_CA,
     SIGN_OP_CRL,
+    SIGN_OP_CA_INIT,
     SIGN_OP__MAX
 };
 

@@ -688,6 +688,53 @@ static void own_account(void **state)
     signer_start();
 }
 
+/* A signer that has no keys waits for them, and makes them once. */
+static void first_keys(void **state)
+{
+    (void)state;
+    const enum sign_role others[] = {SIGN_MDM, SIGN_AGENT};
+    struct sign_authority own[SIGN_AUTHORITIES_MAX];
+    struct bytes der;
+    size_t n;
+    signer_stop();
+    assert_true(sh("mv keys keys.aside"));
+    signer_start(); /* which asks whether it is there */
+    assert_int_equal(sign_authorities(a, own, &n, &err), NOT_FOUND);
+    assert_non_null(strstr(err.msg, "droverctl ca init"));
+    assert_int_equal(sign_profile(a, bytes_str("x"), &der, &err), NOT_FOUND);
+    for (size_t i = 0; i < 2; i++) {
+        sign_client_setup(dir, others[i]);
+        assert_int_equal(sign_ca_init("Example", &err), DENIED);
+    }
+    sign_client_setup(dir, SIGN_CTL);
+    assert_int_equal(sign_ca_change("next", 0, &err), NOT_FOUND);
+    sign_client_setup(dir, SIGN_CONSOLE);
+    assert_int_equal(sign_ca_init("", &err), INVALID);
+    assert_int_equal(sign_ca_init("Vier Jahreszeiten", &err), OK);
+    assert_int_equal(sign_ca_init("Vier Jahreszeiten", &err), CONFLICT);
+    assert_int_equal(sign_authorities(a, own, &n, &err), OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(sign_profile(a, bytes_str("x"), &der, &err), OK);
+    assert_true(sh("openssl x509 -in keys/ca.pem -noout -subject | grep -q 'Vier Jahreszeiten' && "
+                   "test -d keys/tickets && grep -q 'op=ca-init.*outcome=ok' signer.log"));
+    signer_stop();
+    signer_start(); /* and again with them */
+    assert_int_equal(sign_authorities(a, own, &n, &err), OK);
+    /* a part of the keys is no reason to make others */
+    signer_stop();
+    assert_true(sh("mv keys/ca.key ca.aside"));
+    pid_t pid = fork();
+    if (pid == 0) {
+        assert_non_null(freopen("/dev/null", "w", stderr));
+        _exit(signer_main(&conf));
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_true(sh("rm -r keys && mv keys.aside keys"));
+    signer_start();
+}
+
 /* Without a place to write its log the signer does nothing with its keys. */
 static void no_log_no_service(void **state)
 {
@@ -725,6 +772,7 @@ int main(void)
         cmocka_unit_test(only_one),
         cmocka_unit_test(own_account),
         cmocka_unit_test(profiles_by_another),
+        cmocka_unit_test(first_keys),
         cmocka_unit_test(no_log_no_service),
     };
     return cmocka_run_group_tests_name("signer", tests, setup, teardown);
