@@ -32,8 +32,12 @@ void doctor_signer(struct doctor *d)
     for (size_t i = 0; i < sizeof certs / sizeof *certs; i++) {
         struct cert_info info;
         struct bytes der;
-        if (sign_certificate(d->arena, certs[i].name, &der, &err) != OK ||
-            cert_info_read(d->arena, der, &info, &err) != OK)
+        enum outcome o = sign_certificate(d->arena, certs[i].name, &der, &err);
+        if (o == NOT_FOUND) {
+            doctor_note(d, FINDING_FAIL, "signer", "run droverctl ca init", "%s", err.msg);
+            return; /* it has none of them */
+        }
+        if (o != OK || cert_info_read(d->arena, der, &info, &err) != OK)
             doctor_note(d, FINDING_FAIL, "signer", "run droverctl ca init", "%s: %s", certs[i].what,
                         err.msg);
         else

@@ -9,6 +9,7 @@
 #include "enrollment/errands.h"
 #include "enrollment/renew.h"
 #include "library/converge.h"
+#include "proc/checker.h"
 #include "proc/digester.h"
 #include "proc/hooks.h"
 #include "push/escrow.h"
@@ -62,6 +63,7 @@ struct agent {
     struct escrow *escrow;
     struct converge *converge;
     struct chore *chores[NCHORES];
+    struct checker *checker;
     char holder[128];
     bool working;         /* it has the lease */
     int64_t held_until;   /* clock_mono() */
@@ -84,6 +86,12 @@ static enum outcome job_settings(struct agent *a, struct err *err)
     if (changed)
         settings_into(a->settings, &a->live);
     return o;
+}
+
+/* Checks of the installation that somebody has asked for. */
+static enum outcome job_checkup(struct agent *a, struct err *err)
+{
+    return checker_turn(a->checker, a->db, err);
 }
 
 static enum outcome job_claims(struct agent *a, struct err *err)
@@ -268,6 +276,7 @@ static const struct job {
     job_fn *fn;
 } JOBS[] = {
     {"settings", 2 * SECOND_US, job_settings},
+    {"checkup", SECOND_US, job_checkup},
     {"certificates", SECOND_US, job_certificates},
     {"claims", MINUTE_US, job_claims},
     {"later pushes", SECOND_US, job_later},
@@ -467,8 +476,9 @@ int agent_main(const struct conf *conf)
     holder_name(a.holder, sizeof a.holder);
     a.conf = &a.live;
     a.settings = settings_new(conf);
+    a.checker = checker_new(a.conf);
     conf = a.conf;
-    if (!a.settings || db_new(conf, DB_AGENT, &a.db, &err) != OK ||
+    if (!a.settings || !a.checker || db_new(conf, DB_AGENT, &a.db, &err) != OK ||
         outbox_new(conf, a.db, &a.outbox, &err) != OK ||
         escrow_new(conf, a.db, &a.escrow, &err) != OK ||
         converge_new(conf, a.db, &a.converge, &err) != OK || chores_start(&a, &err) != OK) {
@@ -479,6 +489,7 @@ int agent_main(const struct conf *conf)
         escrow_free(&a.escrow);
         outbox_free(&a.outbox);
         db_free(&a.db);
+        checker_free(&a.checker);
         settings_free(&a.settings);
         return 1;
     }
@@ -496,6 +507,7 @@ int agent_main(const struct conf *conf)
     escrow_free(&a.escrow);
     outbox_free(&a.outbox);
     db_free(&a.db);
+    checker_free(&a.checker);
     settings_free(&a.settings);
     return 0;
 }
