@@ -86,6 +86,8 @@ handler_fn console_draft_form;                        /* draft_form.c */
 handler_fn console_draft_form_post;                   /* draft_form.c */
 handler_fn console_draft_raw, console_draft_raw_post; /* draft_raw.c */
 handler_fn console_audit;                             /* audit.c */
+handler_fn console_setup;                             /* setup.c */
+handler_fn console_setup_post, console_setup_request; /* setup_post.c */
 handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */
 handler_fn console_accounts, console_accounts_post;   /* accounts.c */

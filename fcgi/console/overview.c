@@ -50,7 +50,7 @@ static void bars_show(struct page *p, const char *key, struct bar *bars, size_t 
     }
 }
 
-static bool fleet(struct page *p, int64_t *unseen)
+static bool fleet(struct page *p, int64_t *unseen, bool *fresh)
 {
     static const char *const keys[] = {"total", "pending", "enrolled", "left", "ended"};
     struct device_share *g;
@@ -82,6 +82,7 @@ static bool fleet(struct page *p, int64_t *unseen)
     value_set_int(p->root, "seen_day", day);
     value_set_int(p->root, "seen_week", week - day);
     value_set_int(p->root, "seen_older", states[ENROLLMENT_ENROLLED] - week);
+    *fresh = n == 0;
     value_set_bool(p->root, "no_devices", n == 0);
     bars_show(p, "platforms", platform, platforms, states[ENROLLMENT_ENROLLED]);
     bars_show(p, "systems", system, systems, states[ENROLLMENT_ENROLLED]);
@@ -243,7 +244,8 @@ static bool webhooks(struct page *p, struct value *list)
     return true;
 }
 
-static bool attention(struct page *p, int64_t unseen)
+/* fresh: no device was ever managed. */
+static bool attention(struct page *p, int64_t unseen, bool fresh)
 {
     struct checkup_numbers x;
     struct value *list = value_set_list(p->root, "attention");
@@ -260,6 +262,8 @@ static bool attention(struct page *p, int64_t unseen)
         return false;
     if (!few_codes(p, list))
         return false;
+    if (fresh && page_may(p, "administer"))
+        attend(p, list, "attend_setup", NULL, NULL, "/setup");
     attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
     attend_number(p, list, "attend_push_late", x.pushes_late, "/pushcerts");
     attend_number(p, list, "attend_push_failed", x.pushes_failed, "/devices");
@@ -278,13 +282,14 @@ void console_overview(struct app *app, struct req *req, const struct caller *cal
 {
     struct page p;
     int64_t unseen = 0;
+    bool fresh = false;
     if (!page_open(&p, app, req, caller, resp, "overview"))
         return;
     if (caller->scope != 0) { /* it tells of the whole fleet */
         page_go(&p, "/devices");
         return;
     }
-    if (fleet(&p, &unseen) && attention(&p, unseen))
+    if (fleet(&p, &unseen, &fresh) && attention(&p, unseen, fresh))
         page_show(&p, 200, "overview");
     else
         page_fail(&p);

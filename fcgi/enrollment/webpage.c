@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "enrollment/rights.h"
 #include "html/form.h"
 #include "wire/encode.h"
 
@@ -204,33 +205,15 @@ void visit_go(struct visit *v, const char *path)
 
 /* ---- the parts of the page ---- */
 
-/* What a right lets the organisation see, or do. */
-static const struct {
-    int64_t right;
-    bool does;
-    const char *key;
-} RIGHTS[] = {{16, false, "enrol_see_device"},
-              {32, false, "enrol_see_network"},
-              {256, false, "enrol_see_apps"},
-              {1024, false, "enrol_see_security"},
-              {1, false, "enrol_see_profiles"},
-              {512, false, "enrol_see_restrictions"},
-              {64, false, "enrol_see_provisioning"},
-              {2, true, "enrol_do_profiles"},
-              {4096, true, "enrol_do_apps"},
-              {2048, true, "enrol_do_settings"},
-              {4, true, "enrol_do_lock"},
-              {8, true, "enrol_do_erase"},
-              {128, true, "enrol_do_provisioning"}};
-
 static void list_rights(struct visit *v, const char *key, bool does, bool held)
 {
     struct value *list = value_list(v->a);
     bool any = false;
-    for (size_t i = 0; i < sizeof RIGHTS / sizeof *RIGHTS; i++) {
-        if (RIGHTS[i].does != does || ((v->e.c.access_rights & RIGHTS[i].right) != 0) != held)
+    for (size_t i = 0; i < enroll_rights_n; i++) {
+        const struct enroll_right *r = &enroll_rights[i];
+        if (r->does != does || ((v->e.c.access_rights & r->right) != 0) != held)
             continue;
-        value_set_text(value_append_dict(list), "text", visit_text(v, RIGHTS[i].key));
+        value_set_text(value_append_dict(list), "text", visit_text(v, r->key));
         any = true;
     }
     if (any) {

@@ -120,7 +120,7 @@ export const PAGES = {
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
   app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
-  failed: "/failed", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings",
+  failed: "/failed", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
   "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",
@@ -150,4 +150,8 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/profiles", { what: "new", name: "evil" }], ["/profile", { id: "60", what: "delete", why: "x", sure: "yes" }], ["/profile", { id: "60", what: "retry" }],
   ["/profile/file", { id: "60" }], ["/draft", { id: "61", what: "discard" }], ["/draft/form", { id: "61", what: "add", form: "wifi", revision: "1" }],
   ["/draft/raw", { id: "61", what: "store", text: "x", revision: "1" }],
+<<<<<<< HEAD
   ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/pushcerts", { what: "request", topic: "" }], ["/pushcerts", { what: "sign", id: "1" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
+=======
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/setup", { what: "check" }], ["/setup", { what: "link" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
+>>>>>>> 8b06822 (console: a set-up from nothing to the first managed device, and its check)
