@@ -225,7 +225,8 @@ static void udid_of(unsigned device, char out[SHA256_HEX_LEN + 1])
     out[40] = '\0';
 }
 
-/* Even devices are phones, which send an UnlockToken, odd ones do not. */
+/* Even devices are phones, which send an UnlockToken, odd ones do not. What is acknowledged is the
+ * command of `bench`, a DeviceInformation with two questions. */
 static void add_message(struct buf *b, enum crowd_message m, unsigned device, const char *uuid,
                         unsigned serial)
 {
@@ -240,6 +241,10 @@ static void add_message(struct buf *b, enum crowd_message m, unsigned device, co
         add_string(b, "Status", "Idle");
     if (m == CROWD_ACKNOWLEDGED) {
         add_string(b, "CommandUUID", uuid);
+        buf_str(b, "\t<key>QueryResponses</key>\n\t<dict>\n");
+        add_string(b, "DeviceName", number);
+        add_string(b, "OSVersion", "17.6.1");
+        buf_str(b, "\t</dict>\n");
         add_string(b, "Status", "Acknowledged");
     }
     if (m == CROWD_AUTHENTICATE) {
