@@ -227,7 +227,8 @@ await test("codes: added, counted, freed with a reason; their devices and reason
   await q.goto("/app?id=160&tab=devices");
   assert.match(await q.locator("tbody").textContent(), /<script>window\.pwned=1/);
   await q.getByRole("button", { name: /^Try again/ }).click();
-  assert.equal(sql("SELECT state FROM device_item WHERE item_id = 160 AND enrollment_id = 77").trim(), "1");
+  // pending, or the agent has queued its command already
+  assert.match(sql("SELECT state FROM device_item WHERE item_id = 160 AND enrollment_id = 77").trim(), /^[12]$/);
 });
 
 await test("given to a group, taken away, deleted: each with whom it reaches", async () => {
