@@ -150,8 +150,4 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/profiles", { what: "new", name: "evil" }], ["/profile", { id: "60", what: "delete", why: "x", sure: "yes" }], ["/profile", { id: "60", what: "retry" }],
   ["/profile/file", { id: "60" }], ["/draft", { id: "61", what: "discard" }], ["/draft/form", { id: "61", what: "add", form: "wifi", revision: "1" }],
   ["/draft/raw", { id: "61", what: "store", text: "x", revision: "1" }],
-<<<<<<< HEAD
-  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/pushcerts", { what: "request", topic: "" }], ["/pushcerts", { what: "sign", id: "1" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
-=======
-  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/setup", { what: "check" }], ["/setup", { what: "link" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];
->>>>>>> 8b06822 (console: a set-up from nothing to the first managed device, and its check)
+  ["/accounts", { what: "add", name: "evil", role: "administrator" }], ["/pushcerts", { pem: "x" }], ["/pushcerts", { what: "request", topic: "" }], ["/pushcerts", { what: "sign", id: "1" }], ["/setup", { what: "check" }], ["/setup", { what: "link" }], ["/settings", { "inactive.days": "9" }], ["/account", { what: "others" }], ["/account", { what: "factor_off" }]];

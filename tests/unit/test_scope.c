@@ -468,7 +468,19 @@ static int set_up(void **state)
     int applied;
     (void)state;
     arena = arena_new(256 * LIM_MB);
-    conf = *testdb_conf(TESTDB_DIR, "drover_scope");
+    struct conf *defaults, *db = testdb_conf(TESTDB_DIR, "drover_scope");
+    assert_ok(conf_load("scripts/etc/drover.conf.example", &defaults, &err), err);
+    conf = *defaults; /* the check of the set-up reads nearly all of it */
+    conf.db_socket = db->db_socket;
+    conf.db_name = db->db_name;
+    conf.db_mdm_user = db->db_mdm_user;
+    conf.db_mdm_password_file = db->db_mdm_password_file;
+    conf.db_console_user = db->db_console_user;
+    conf.db_console_password_file = db->db_console_password_file;
+    conf.db_agent_user = db->db_agent_user;
+    conf.db_agent_password_file = db->db_agent_password_file;
+    conf.db_owner_user = db->db_owner_user;
+    conf.db_owner_password_file = db->db_owner_password_file;
     conf.path = "test";
     conf.share_dir = ".";
     conf.organization = "Example";
