@@ -198,13 +198,13 @@ static enum outcome job_converge(struct agent *a, struct err *err)
     return converge_turn(a->converge, clock_now(), err);
 }
 
-/* What the console's overview shows. */
 /* How far devices are with each item of the library. */
 static enum outcome job_items(struct agent *a, struct err *err)
 {
     return item_count_turn(a->db, clock_now(), err);
 }
 
+/* What the console's overview shows. */
 static enum outcome job_activity(struct agent *a, struct err *err)
 {
     enum outcome o = activity_note(a->db, clock_now(), err);
