@@ -79,10 +79,19 @@ static const struct verb verbs[] = {
     {"enqueue",
      "ID... --request-type NAME [--keys JSON|@FILE] [--reason TEXT] [--force] [OPTION...]\n"
      "ID... --file FILE [OPTION...]\n"
-     "... [--priority N] [--not-before TIME] [--expires TIME] [--no-push] [--json]",
+     "... [--priority N] [--not-before TIME] [--expires TIME] [--no-push] [--json]\n"
+     "... [--dedupe-key KEY [--supersede]] [--idempotency-key KEY] [--ids-file FILE]",
      "queue a command for enrollments and push them; by its name it is checked against the "
-     "catalogue and what is known of the devices",
+     "catalogue and what is known of the devices; called again with the same idempotency key it "
+     "queues nothing more",
      ctl_enqueue},
+    {"approvals",
+     "list [--all] [--json]\nshow NUMBER [--json]\napprove NUMBER --why TEXT [--json]\n"
+     "refuse NUMBER --why TEXT [--json]",
+     "sensitive commands that wait for a second person, where [command] approval asks for one; "
+     "nobody "
+     "approves what was asked for under the same name",
+     ctl_approvals},
     {"push", "ID... [--json]", "wake enrollments", ctl_push},
     {"devices",
      "[ID...] [--search TEXT] [--serial TEXT] [--user SHORT-NAME] [--state STATE] [--devices-only] "
@@ -215,15 +224,33 @@ static int help(const char *name)
     return CTL_OK;
 }
 
-/* "droverctl:" and the name of who is at the shell, also behind sudo. */
-static const char *actor(struct arena *a)
+/* Who logged in, as the kernel keeps it through su and sudo; (uid_t)-1: nobody knows. */
+static uid_t login_uid(void)
+{
+    unsigned uid = (unsigned)-1;
+    FILE *f = fopen("/proc/self/loginuid", "r");
+    if (!f)
+        return (uid_t)-1;
+    if (fscanf(f, "%u", &uid) != 1)
+        uid = (unsigned)-1;
+    fclose(f);
+    return (uid_t)uid;
+}
+
+/* "droverctl:" and the name of who is at the shell: who logged in, else whom sudo names, else whose
+ * process it is. *anonymous: root, and nothing tells who that is. */
+static const char *actor(struct arena *a, bool *anonymous)
 {
     const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
-    const struct passwd *pw = getpwuid(getuid());
-    if (sudo && *sudo)
+    uid_t login = login_uid(), uid = login != (uid_t)-1 && login != 0 ? login : getuid();
+    if (uid == 0 && sudo && *sudo) {
+        *anonymous = strcmp(sudo, "root") == 0;
         return arena_fmt(a, "droverctl:%s", sudo);
+    }
+    const struct passwd *pw = getpwuid(uid);
+    *anonymous = uid == 0;
     return pw ? arena_fmt(a, "droverctl:%s", pw->pw_name)
-              : arena_fmt(a, "droverctl:uid %u", (unsigned)getuid());
+              : arena_fmt(a, "droverctl:uid %u", (unsigned)uid);
 }
 
 static int verb_run(const struct verb *v, const char *file, int argc, char **argv)
@@ -232,7 +259,7 @@ static int verb_run(const struct verb *v, const char *file, int argc, char **arg
     struct conf *conf = NULL;
     struct err err;
     int status = CTL_FAILED;
-    if (!c.arena || !(c.actor = actor(c.arena))) {
+    if (!c.arena || !(c.actor = actor(c.arena, &c.anonymous))) {
         fputs("droverctl: out of memory\n", stderr);
         goto out;
     }

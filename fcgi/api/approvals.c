@@ -3,13 +3,9 @@
 #include "api/order.h"
 
 #include "api/fleet.h"
-#include "base/limits.h"
-#include "library/standing.h"
-#include "wire/sign.h"
+#include "command/consent.h"
 
 #include <stdlib.h>
-
-#define REASON_MAX 255
 
 static js approval_object(struct req *req, const struct approval *x)
 {
@@ -95,93 +91,38 @@ void api_approval(struct app *app, struct req *req, const struct caller *caller,
     api_json(resp, 200, &root);
 }
 
-/* The request as it was made, now with the leave of two. */
-static void run_approved(struct app *app, struct req *req, struct resp *resp, struct db *db,
-                         const struct approval *x, const char *by)
-{
-    const char *owner = arena_fmt(req->arena, "%lld", (long long)x->id);
-    struct buf text = BUF_INIT(LIM_BODY_API);
-    struct err err = {0};
-    struct order o;
-    js body = NULL;
-    enum outcome out =
-        owner != NULL ? sign_unseal("Order", owner, x->request, bytes_of(NULL, 0), "", &text, &err)
-                      : err_set(&err, ERROR, "out of memory");
-
-    if (out == OK)
-        out = js_parse(buf_bytes(&text), &body, &err);
-    buf_wipe(&text);
-    if (out == OK && standing_asked(body) != 0) {
-        out = standing_approve(db, standing_asked(body), by, req->now, &err);
-        js_free(&body);
-        body = out == OK ? approval_object(req, x) : NULL;
-        if (out == OK)
-            api_json(resp, 200, &body);
-        else
-            api_fail(resp, &err);
-        return;
-    }
-    if (out != OK)
-        api_fail(resp, &err);
-    else if (order_read(req, resp, body, js_get(body, "ids") == NULL ? x->first_target : NULL,
-                        &o)) {
-        o.approved = true;
-        o.seed = arena_fmt(req->arena, "approval:%s", owner);
-        order_do(app, req, resp, db, arena_fmt(req->arena, "%.60s with %.60s", x->asked_by, by),
-                 &o);
-    }
-    js_free(&body);
-}
-
 static bool read_decision(struct resp *resp, js body, bool *approve, const char **why)
 {
     const char *decision = js_get_str(body, "decision");
 
     *why = js_get_str(body, "reason");
     *approve = decision != NULL && strcmp(decision, "approve") == 0;
-    if (*approve || (decision != NULL && strcmp(decision, "refuse") == 0)) {
-        if (*why != NULL && **why != '\0' && strlen(*why) <= REASON_MAX)
-            return true;
-        resp_json_error(resp, 400, "\"reason\" must say why, in at most %d octets", REASON_MAX);
-    } else {
-        resp_json_error(resp, 400, "\"decision\" must be \"approve\" or \"refuse\"");
-    }
+    if (*approve || (decision != NULL && strcmp(decision, "refuse") == 0))
+        return true;
+    resp_json_error(resp, 400, "\"decision\" must be \"approve\" or \"refuse\"");
     return false;
 }
 
 static void decide(struct app *app, struct req *req, struct resp *resp, int64_t id, bool approve,
                    const char *by, const char *why)
 {
-    struct approval x;
+    struct consent c;
     struct err err = {0};
     struct db *db = NULL;
     enum outcome o;
 
     if (!api_db(app, resp, &db))
         return;
-    o = approval_decide(db, id, approve, by, why, req->now, &err);
-    if (o == OK || o == CONFLICT) {
-        struct err other = {0};
-
-        if (approval_get(db, id, req->arena, &x, &other) != OK) {
-            api_fail(resp, &other);
-            goto out;
-        }
-        /* who approved it and got no answer asks again: nothing is queued twice */
-        if (o == CONFLICT && approve && x.state == APPROVAL_APPROVED &&
-            strcmp(x.decided_by, by) == 0)
-            o = OK;
-    }
-    if (o != OK) {
-        api_fail(resp, &err);
-    } else if (approve) {
-        run_approved(app, req, resp, db, &x, by);
-    } else {
-        js root = approval_object(req, &x);
-        api_json(resp, 200, &root);
-    }
-out:
+    o = consent_decide(db, app->conf, req->arena, id, approve, by, why, req->now, &c, &err);
     db_pool_give(app->pool, &db);
+    if (c.ran) {
+        order_answer(req->arena, resp, &c.order);
+    } else if (o == OK) {
+        js root = approval_object(req, &c.approval);
+        api_json(resp, 200, &root);
+    } else {
+        order_refuse(resp, &c.order, &err);
+    }
 }
 
 void api_approval_decide(struct app *app, struct req *req, const struct caller *caller,

@@ -6,14 +6,11 @@
 #include "api/order.h"
 
 #include "api/result.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "command/consent.h"
 #include "store/account.h"
-#include "store/approval.h"
-#include "store/id.h"
 #include "store/idempotency.h"
-#include "wire/seal.h"
 
 #include <stdlib.h>
 
@@ -173,7 +170,7 @@ static bool tell_unknown(struct tally *t, const struct order *o, struct arena *a
     return true;
 }
 
-static void answer(struct arena *a, struct resp *resp, const struct order *o)
+void order_answer(struct arena *a, struct resp *resp, const struct order *o)
 {
     struct tally t = {.commands = js_array(), .results = js_array()};
     js root = js_object(), kinds = kinds_json(o);
@@ -205,7 +202,7 @@ static void answer(struct arena *a, struct resp *resp, const struct order *o)
         api_json(resp, t.refused > 0 ? 207 : 200, &root);
 }
 
-static void refuse(struct resp *resp, const struct order *o, const struct err *err)
+void order_refuse(struct resp *resp, const struct order *o, const struct err *err)
 {
     js root;
 
@@ -223,8 +220,8 @@ static void refuse(struct resp *resp, const struct order *o, const struct err *e
 
 #define MANY 2000 /* enrollments for which the request's own memory is enough */
 
-void order_do(struct app *app, struct req *req, struct resp *resp, struct db *db, const char *actor,
-              struct order *o)
+static void run(struct app *app, struct req *req, struct resp *resp, struct db *db,
+                const char *actor, struct order *o)
 {
     struct arena *more = o->n > MANY ? arena_new(LIM_ARENA_ORDER) : NULL;
     struct arena *a = o->n > MANY ? more : req->arena;
@@ -233,49 +230,29 @@ void order_do(struct app *app, struct req *req, struct resp *resp, struct db *db
                                  : err_set(&err, ERROR, "no memory for %zu enrollments", o->n);
 
     if (out == OK)
-        answer(a, resp, o);
+        order_answer(a, resp, o);
     else
-        refuse(resp, o, &err);
+        order_refuse(resp, o, &err);
     arena_free(&more);
 }
 
 /* ---- a second person ---- */
 
-/* Checks what can be, and keeps the request until somebody approves it: 202. */
+/* Kept until somebody approves it: 202. */
 static void ask_for_approval(struct app *app, struct req *req, struct resp *resp, struct db *db,
                              const char *actor, struct order *o)
 {
-    struct approval x = {.id = id_new(),
-                         .request_type = o->request_type,
-                         .first_target = o->ids[0],
-                         .reason = o->reason,
-                         .asked_by = actor,
-                         .targets = (int64_t)o->n,
-                         .asked_at = req->now,
-                         .expires_at = req->now + app->conf->command_approval_hours * HOUR_US};
-    struct buf sealed = BUF_INIT(LIM_BODY_API + SEAL_OVERHEAD);
-    const char *label = arena_fmt(req->arena, "Order:%lld", (long long)x.id);
-    uint8_t pub[SEAL_KEY_LEN];
+    struct approval x;
     struct err err = {0};
-    enum outcome out = order_check(db, req->arena, o, &err);
     js root;
 
-    if (out == OK)
-        out = label != NULL ? seal_public_load(app->conf->signer_dir, pub, &err)
-                            : err_set(&err, ERROR, "out of memory");
-    if (out == OK)
-        out = seal(pub, label, req->body, &sealed, &err);
-    x.request = buf_bytes(&sealed);
-    if (out == OK)
-        out = approval_ask(db, &x, &err);
-    buf_free(&sealed);
-    if (out != OK) {
-        refuse(resp, o, &err);
+    if (consent_ask(db, app->conf, req->arena, actor, req->now, o, &x, &err) != OK) {
+        order_refuse(resp, o, &err);
         return;
     }
     root = js_object();
-    js_set_str(root, "approval", arena_fmt(req->arena, "%lld", (long long)x.id));
-    js_set_str(root, "state", approval_state_name(APPROVAL_WAITS));
+    api_set_id(root, "approval", x.id);
+    js_set_str(root, "state", approval_state_name(x.state));
     api_set_time(root, "expires_at", x.expires_at);
     api_json(resp, 202, &root);
 }
@@ -287,7 +264,7 @@ static void admit(struct app *app, struct req *req, const struct caller *caller,
     const char *actor = api_actor(req, caller);
 
     if (!order_sensitive(o->request_type)) {
-        order_do(app, req, resp, db, actor, o);
+        run(app, req, resp, db, actor, o);
         return;
     }
     if (!apikey_allows(&key, "sensitive"))
@@ -295,10 +272,10 @@ static void admit(struct app *app, struct req *req, const struct caller *caller,
                         "%s is a sensitive command: the API key lacks the scope "
                         "\"sensitive\"",
                         o->request_type);
-    else if (strcmp(app->conf->command_approval, "sensitive") == 0)
+    else if (consent_needed(app->conf, o->request_type))
         ask_for_approval(app, req, resp, db, actor, o);
     else
-        order_do(app, req, resp, db, actor, o);
+        run(app, req, resp, db, actor, o);
 }
 
 /* ---- the requests ---- */

@@ -309,7 +309,8 @@ static bool needs_approval(struct run *r)
         !catalogue_is(row, CATALOGUE_SENSITIVE))
         return false;
     err_set(&r->err, DENIED,
-            "%s must be approved by a second person: ask for it with POST /api/v1/commands",
+            "%s must be approved by a second person: ask for it with POST /api/v1/commands or "
+            "droverctl enqueue --request-type",
             s->command->request_type);
     return true;
 }

@@ -1,53 +1,8 @@
-/* approvals.c: sensitive commands that wait for a second person: asked for here or by the HTTP API,
- * decided here or there: what is kept is the API's request. */
-#include "console/approval.h"
+/* approvals.c: sensitive commands that wait for a second person: asked for here, by the HTTP API or
+ * at the shell, decided here or there. */
+#include "console/page.h"
 
-#include "base/clock.h"
-#include "base/limits.h"
-#include "library/standing.h"
-#include "store/id.h"
-#include "wire/seal.h"
-#include "wire/sign.h"
-
-#define REASON_MAX 255
-
-enum outcome approval_of(struct page *p, struct order *o)
-{
-    struct approval x = {.id = id_new(),
-                         .request_type = o->request_type,
-                         .first_target = o->ids[0],
-                         .reason = o->reason,
-                         .asked_by = p->caller->admin,
-                         .targets = (int64_t)o->n,
-                         .asked_at = p->req->now,
-                         .expires_at =
-                             p->req->now + p->app->conf->command_approval_hours * HOUR_US};
-    struct buf text = BUF_INIT(LIM_BODY_API), sealed = BUF_INIT(LIM_BODY_API + SEAL_OVERHEAD);
-    const char *label = arena_fmt(p->a, "Order:%lld", (long long)x.id);
-    uint8_t pub[SEAL_KEY_LEN];
-    js body = js_object();
-    enum outcome out = order_check(p->db, p->a, o, &p->err);
-    js_set_str(body, "request_type", o->request_type);
-    js_set_str(body, "reason", o->reason);
-    js_set_bool(body, "force", o->force);
-    if (o->keys) { /* the body's from here on */
-        js_set(body, "command", o->keys);
-        o->keys = NULL;
-    }
-    if (out == OK)
-        out = label && js_write(body, false, &text) == OK
-                  ? seal_public_load(p->app->conf->signer_dir, pub, &p->err)
-                  : err_set(&p->err, ERROR, "out of memory");
-    if (out == OK)
-        out = seal(pub, label, buf_bytes(&text), &sealed, &p->err);
-    x.request = buf_bytes(&sealed);
-    if (out == OK)
-        out = approval_ask(p->db, &x, &p->err);
-    js_free(&body);
-    buf_wipe(&text);
-    buf_free(&sealed);
-    return out;
-}
+#include "command/consent.h"
 
 static void show(struct page *p, int status)
 {
@@ -94,69 +49,26 @@ void console_approvals(struct app *app, struct req *req, const struct caller *ca
         show(&p, 200);
 }
 
-/* The ids that the request names, or the one device it was for. */
-static enum outcome ids_of(struct page *p, js body, const struct approval *x, struct order *o)
+/* Why the one device that it was for did not get it; of many their pages tell it. */
+static enum outcome became(struct page *p, const struct consent *c)
 {
-    js list = js_get(body, "ids");
-    size_t n = list ? js_size(list) : 1;
-    const char **ids = n <= ORDER_SENSITIVE_MAX ? arena_array(p->a, n, sizeof *ids) : NULL;
-    if (!ids)
-        return err_set(&p->err, INVALID, "a sensitive command for %zu enrollments", n);
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = list ? js_str(js_at(list, i)) : x->first_target;
-        if (!ids[i])
-            return err_set(&p->err, INVALID, "the request that was kept is broken");
-    }
-    o->ids = ids;
-    o->n = n;
-    return OK;
-}
-
-/* The request as it was made, now with the leave of two; again and again it is queued once. */
-static enum outcome run(struct page *p, const struct approval *x)
-{
-    const char *owner = arena_fmt(p->a, "%lld", (long long)x->id);
-    const char *both = arena_fmt(p->a, "%.60s with %.60s", x->asked_by, p->caller->admin);
-    struct buf text = BUF_INIT(LIM_BODY_API);
-    struct order o = {.push = true, .approved = true};
-    js body = NULL;
-    enum outcome out = owner && both ? sign_unseal("Order", owner, x->request, bytes_of(NULL, 0),
-                                                   "", &text, &p->err)
-                                     : err_set(&p->err, ERROR, "out of memory");
-    if (out == OK)
-        out = js_parse(buf_bytes(&text), &body, &p->err);
-    buf_wipe(&text);
-    if (out == OK && standing_asked(body) != 0) {
-        out = standing_approve(p->db, standing_asked(body), p->caller->admin, p->req->now, &p->err);
-        js_free(&body);
-        return out;
-    }
-    if (out == OK)
-        out = ids_of(p, body, x, &o);
-    o.request_type = x->request_type;
-    o.keys = js_get(body, "command");
-    o.reason = x->reason;
-    o.seed = arena_fmt(p->a, "approval:%s", owner);
-    if (out == OK && js_get(body, "force") && !js_get_bool(body, "force", &o.force))
-        out = err_set(&p->err, INVALID, "the request that was kept is broken");
-    if (out == OK)
-        out = order_run(p->db, p->app->conf, p->a, both, p->req->now, &o, &p->err);
-    js_free(&body);
-    return out;
+    if (!c->ran || c->order.nparts != 1 || c->order.n != 1)
+        return OK;
+    const struct send *s = &c->order.parts[0].send;
+    const char *bad = s->command_error ? s->command_error : s->targets[0].command_error;
+    return bad ? err_set(&p->err, CONFLICT, "%s", bad) : OK;
 }
 
 static enum outcome decide(struct page *p, bool approve)
 {
-    const char *why = page_field(p, "why"), *by = p->caller->admin;
+    const char *why = page_field(p, "why");
     int64_t id = page_number(page_field(p, "id"));
-    struct approval x;
-    if (!*why || strlen(why) > REASON_MAX)
+    struct consent c;
+    if (!*why || strlen(why) > CONSENT_WHY_MAX)
         return err_set(&p->err, INVALID, "%s", page_text(p, "reason_wrong"));
-    enum outcome o = approval_decide(p->db, id, approve, by, why, p->req->now, &p->err);
-    if (o != OK || !approve)
-        return o;
-    o = approval_get(p->db, id, p->a, &x, &p->err);
-    return o == OK ? run(p, &x) : o;
+    enum outcome o = consent_decide(p->db, p->app->conf, p->a, id, approve, p->caller->admin, why,
+                                    p->req->now, &c, &p->err);
+    return o == OK ? became(p, &c) : o;
 }
 
 void console_approvals_post(struct app *app, struct req *req, const struct caller *caller,

@@ -1,8 +1,7 @@
 /* send.c: every command of the catalogue as a form, for one device. */
 #include "command/send.h"
 
-#include "command/order.h"
-#include "console/approval.h"
+#include "command/consent.h"
 #include "console/device.h"
 #include "console/keys.h"
 
@@ -124,12 +123,13 @@ static enum outcome go(struct page *p, const struct enrollment *e, cat command, 
                       .force = strcmp(page_field(p, "force"), "yes") == 0,
                       .reason = *why ? why : NULL};
     enum outcome out = keys_read(p, command, &o.keys);
-    *asked =
-        order_sensitive(o.request_type) && strcmp(p->app->conf->command_approval, "sensitive") == 0;
+    struct approval x;
+    *asked = consent_needed(p->app->conf, o.request_type);
     if (out == OK && order_sensitive(o.request_type) && (!*why || strlen(why) > ORDER_REASON_MAX))
         out = err_set(&p->err, INVALID, "%s", page_text(p, "send_reason"));
     if (out == OK && *asked)
-        out = approval_of(p, &o);
+        out =
+            consent_ask(p->db, p->app->conf, p->a, p->caller->admin, p->req->now, &o, &x, &p->err);
     else if (out == OK)
         out = order_run(p->db, p->app->conf, p->a, p->caller->admin, p->req->now, &o, &p->err);
     js_free(&o.keys);

@@ -287,10 +287,9 @@ static int list_text(struct ctl *c, const struct ctl_column *cols, size_t ncols,
     return CTL_OK;
 }
 
-static int list_json(const struct ctl_column *cols, size_t ncols, const struct val *cells,
-                     size_t nrows)
+static js list_js(const struct ctl_column *cols, size_t ncols, const struct val *cells,
+                  size_t nrows)
 {
-    struct buf b = BUF_INIT(LIM_RESPONSE);
     char when[CLOCK_TEXT_MAX];
     js list = js_array();
     for (size_t r = 0; r < nrows; r++) {
@@ -308,10 +307,15 @@ static int list_json(const struct ctl_column *cols, size_t ncols, const struct v
         }
         js_append(list, row);
     }
+    return list;
+}
+
+static int list_json(js list)
+{
+    struct buf b = BUF_INIT(LIM_RESPONSE);
     enum outcome o = js_write(list, true, &b);
     if (o == OK)
         puts(buf_cstr(&b));
-    js_free(&list);
     buf_free(&b);
     return o == OK ? CTL_OK : ctl_failed(&(struct err){.msg = "the list is too long"});
 }
@@ -319,5 +323,10 @@ static int list_json(const struct ctl_column *cols, size_t ncols, const struct v
 int ctl_list(struct ctl *c, bool json, const struct ctl_column *cols, size_t ncols,
              const struct val *cells, size_t nrows)
 {
-    return json ? list_json(cols, ncols, cells, nrows) : list_text(c, cols, ncols, cells, nrows);
+    js list = json || c->kept ? list_js(cols, ncols, cells, nrows) : NULL;
+    if (c->kept && js_write(list, true, c->kept) != OK)
+        c->kept->failed = true;
+    int status = json ? list_json(list) : list_text(c, cols, ncols, cells, nrows);
+    js_free(&list);
+    return status;
 }

@@ -18,7 +18,9 @@ struct ctl {
                               * there is a connection */
     struct arena *arena;     /* freed when the program ends */
     const char *actor;       /* who is at the shell, for the audit log: "droverctl:alice" */
+    bool anonymous;          /* that is root, which may be anybody */
     struct db *db;           /* see ctl_db() */
+    struct buf *kept;        /* NULL, or where ctl_list() puts what it lists, as JSON, besides */
 };
 
 /* argv[0] is the verb. */
@@ -51,6 +53,7 @@ ctl_fn ctl_blueprint;                                   /* blueprint.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */
 ctl_fn ctl_reveal;                                      /* reveal.c */
+ctl_fn ctl_approvals;                                   /* approvals.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */
 bool ctl_db(struct ctl *c, struct db **db);
@@ -91,6 +94,22 @@ enum outcome ctl_file(struct ctl *c, const char *path, size_t max, struct bytes 
 /* Puts a new file in path's place, whole or not at all; others read either the old or the new. */
 enum outcome ctl_file_replace(struct ctl *c, const char *path, struct bytes content, mode_t mode,
                               struct err *err) MUST_USE;
+
+/* What became of a command for each of its enrollments, on standard output; CTL_FAILED when one did
+ * not get it (send.c). */
+struct order;
+int ctl_order_tell(struct ctl *c, const struct order *o, bool json);
+/* Whether a person is at the shell, as a request for approval and its answer want; else the message
+ * is out (approvals.c). */
+bool ctl_person(const struct ctl *c);
+
+/* Does what a verb does once for a key: the first time run(c, seed, arg) does it, and what it lists
+ * is kept; later that is printed, with the status that it had. seed is the same for all repetitions
+ * and for nothing else. request: what was asked for; the same key with another is refused. What
+ * run() has listed nothing of is not kept (store/idempotency.h). */
+typedef int ctl_once_fn(struct ctl *c, const char *seed, void *arg);
+int ctl_once(struct ctl *c, const char *key, struct bytes request, bool json, ctl_once_fn *run,
+             void *arg);
 
 /* A list on standard output: aligned columns, or with json an array of objects. A time is in
  * microseconds and printed as RFC 3339; NULL is "-" or null. Control characters are escaped. */

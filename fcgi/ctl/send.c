@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "command/order.h"
+#include "command/consent.h"
 #include "command/send.h"
 
 #define IDS_MAX 1024
+#define IDS_TEXT_MAX (16u * LIM_MB) /* octets of a file of ids */
 #define PRIORITY_MAX 100
+#define DEDUPE_KEY_MAX 128
 
 /* What became of each id; CTL_FAILED when one has an error. */
 static int tell(struct ctl *c, const struct send *s, bool json)
@@ -89,19 +91,7 @@ static void findings_tell(const struct findings *f, const char *id, size_t other
         fprintf(stderr, "droverctl: and %zu more findings\n", f->errors + f->warnings - f->n);
 }
 
-static enum outcome keys_read(struct ctl *c, const char *text, js *keys, struct err *err)
-{
-    struct bytes body = text ? bytes_str(text) : bytes_str("{}");
-    if (text && *text == '@') {
-        enum outcome o = ctl_file(c, text + 1, LIM_BODY_API, &body, err);
-        if (o != OK)
-            return o;
-    }
-    return js_parse(body, keys, err) == OK ? OK : err_prefix(err, "--keys");
-}
-
-/* Each id once, with what became of it. */
-static int order_tell(struct ctl *c, const struct order *o, bool json)
+int ctl_order_tell(struct ctl *c, const struct order *o, bool json)
 {
     static const struct ctl_column cols[] = {
         {"id", CTL_TEXT}, {"command", CTL_TEXT}, {"push", CTL_TEXT}};
@@ -148,26 +138,99 @@ static bool order_right(struct ctl *c, struct order *o)
     return false;
 }
 
-/* A command by its name, checked against the catalogue and the devices. */
-static int order_named(struct ctl *c, struct order *o, const char *keys, bool json)
+/* Kept until somebody else approves it. */
+static int order_ask(struct ctl *c, struct order *o, bool json)
 {
+    static const struct ctl_column cols[] = {
+        {"approval", CTL_TEXT}, {"state", CTL_TEXT}, {"expires_at", CTL_TIME}};
+    struct approval x;
+    struct err err;
+    if (!ctl_person(c))
+        return CTL_FAILED;
+    if (consent_ask(c->db, c->conf, c->arena, c->actor, clock_now(), o, &x, &err) != OK)
+        return ctl_failed(&err);
+    struct val cells[] = {val_str(arena_fmt(c->arena, "%lld", (long long)x.id)),
+                          val_str(approval_state_name(x.state)), val_int(x.expires_at)};
+    return ctl_list(c, json, cols, 3, cells, 1);
+}
+
+static int order_send(struct ctl *c, struct order *o, bool json)
+{
+    struct err err;
+    if (consent_needed(c->conf, o->request_type))
+        return order_ask(c, o, json);
+    return order_run(c->db, c->conf, c->arena, c->actor, clock_now(), o, &err) == OK
+               ? ctl_order_tell(c, o, json)
+               : ctl_failed(&err);
+}
+
+/* What enqueue was called with. */
+struct asked {
+    const char *file, *type, *priority, *expires, *not_before, *keys, *reason, *once, *dedupe_key;
+    const char *ids_file;
+    bool json, no_push, force, supersede;
+    struct bytes keys_text;
+    struct order o;
+};
+
+/* The text of the keys, from where it is. */
+static enum outcome keys_text(struct ctl *c, struct asked *x, struct err *err)
+{
+    x->keys_text = bytes_str(x->keys ? x->keys : "{}");
+    if (x->keys && *x->keys == '@')
+        return ctl_file(c, x->keys + 1, LIM_BODY_API, &x->keys_text, err);
+    return OK;
+}
+
+/* A command by its name, checked against the catalogue and the devices. */
+static int order_named(struct ctl *c, const char *seed, void *arg)
+{
+    struct asked *x = arg;
     struct err err = {0};
-    struct db *db;
     js tree = NULL;
     int status = CTL_FAILED;
+    if (js_parse(x->keys_text, &tree, &err) != OK) {
+        err_prefix(&err, "--keys");
+        return ctl_failed(&err);
+    }
+    x->o.keys = tree;
+    x->o.seed = seed;
+    if (order_right(c, &x->o))
+        status = order_send(c, &x->o, x->json);
+    js_free(&tree);
+    return status;
+}
+
+/* All that makes one call another. */
+static void request_write(const struct asked *x, struct buf *out)
+{
+    buf_fmt(out, "enqueue %s\n%s\n%s\n%s\n%d%d%d\n%s\n%s\n", x->type, x->priority,
+            x->expires ? x->expires : "", x->not_before ? x->not_before : "", x->no_push, x->force,
+            x->supersede, x->dedupe_key ? x->dedupe_key : "", x->reason ? x->reason : "");
+    for (size_t i = 0; i < x->o.n; i++) {
+        buf_str(out, x->o.ids[i]);
+        buf_char(out, '\n');
+    }
+    buf_add(out, x->keys_text.p, x->keys_text.n);
+}
+
+static int order_once(struct ctl *c, struct asked *x)
+{
+    struct buf request = BUF_INIT(LIM_BODY_API + IDS_TEXT_MAX + LIM_MB);
+    struct err err;
+    struct db *db;
+    if (keys_text(c, x, &err) != OK)
+        return ctl_failed(&err);
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
-    if (keys_read(c, keys, &tree, &err) != OK)
-        ctl_failed(&err);
-    else {
-        o->keys = tree;
-        if (order_right(c, o))
-            status = order_run(db, c->conf, c->arena, c->actor, clock_now(), o, &err) == OK
-                         ? order_tell(c, o, json)
-                         : ctl_failed(&err);
-    }
-    js_free(&tree);
+    if (!x->once)
+        return order_named(c, NULL, x);
+    request_write(x, &request);
+    int status = buf_failed(&request)
+                     ? ctl_failed(&(struct err){.msg = "the command is too long"})
+                     : ctl_once(c, x->once, buf_bytes(&request), x->json, order_named, x);
+    buf_wipe(&request);
     return status;
 }
 
@@ -181,51 +244,108 @@ static bool command_file(struct ctl *c, const char *file, struct raw_command *ou
     return o == OK || ctl_failed(&err) == CTL_OK;
 }
 
-int ctl_enqueue(struct ctl *c, int argc, char **argv)
+/* A command's file, sent as it is. */
+static int raw_send(struct ctl *c, const struct asked *x)
 {
-    const char *ids[IDS_MAX], *file = NULL, *type = NULL, *priority = "0";
-    const char *expires = NULL, *not_before = NULL, *keys = NULL, *reason = NULL;
-    bool json = false, no_push = false, force = false;
-    const struct ctl_option options[] = {
-        {.name = "file", .value = &file},         {.name = "request-type", .value = &type},
-        {.name = "priority", .value = &priority}, {.name = "not-before", .value = &not_before},
-        {.name = "expires", .value = &expires},   {.name = "no-push", .flag = &no_push},
-        {.name = "json", .flag = &json},          {.name = "keys", .value = &keys},
-        {.name = "force", .flag = &force},        {.name = "reason", .value = &reason}};
     struct raw_command command;
-    struct send s = {.command = &command};
-    int64_t in = 0, after = 0;
-    int n = ctl_args(argc, argv, options, 10, ids, 1, IDS_MAX);
-    if (n < 0)
-        return CTL_USAGE;
-    if (!file == !type)
+    struct send s = {.command = &command,
+                     .push = x->o.push,
+                     .priority = x->o.priority,
+                     .not_before = x->o.not_before,
+                     .expires_at = x->o.expires_at,
+                     .dedupe_key = x->o.dedupe_key,
+                     .dedupe = x->o.dedupe};
+    return command_file(c, x->file, &command) ? run(c, x->o.ids, x->o.n, &s, x->json) : CTL_FAILED;
+}
+
+/* The ids of a file, one on each line. */
+static int ids_read(struct ctl *c, struct asked *x)
+{
+    struct bytes text;
+    struct err err;
+    if (ctl_file(c, x->ids_file, IDS_TEXT_MAX, &text, &err) != OK)
+        return ctl_failed(&err);
+    char *p = arena_strndup(c->arena, (const char *)text.p, text.n);
+    const char **ids = arena_array(c->arena, ORDER_IDS_MAX, sizeof *ids);
+    if (!p || !ids)
+        return ctl_failed(&(struct err){.msg = "out of memory"});
+    for (size_t n; *p; p += n + (p[n] != '\0')) {
+        n = strcspn(p, "\r\n");
+        if (n && x->o.n == ORDER_IDS_MAX)
+            return ctl_wrong("%s: more than %u ids", x->ids_file, ORDER_IDS_MAX);
+        if (n)
+            ids[x->o.n++] = arena_strndup(c->arena, p, n);
+        if (n && !ids[x->o.n - 1])
+            return ctl_failed(&(struct err){.msg = "out of memory"});
+    }
+    x->o.ids = ids;
+    return x->o.n ? CTL_OK : ctl_wrong("%s: no id", x->ids_file);
+}
+
+/* CTL_OK, or what the verb ends with. */
+static int asked_right(struct asked *x)
+{
+    struct order *o = &x->o;
+    int64_t in = 0, after = 0, now = clock_now();
+    if (!x->file == !x->type)
         return ctl_wrong("enqueue: give --file FILE (a command's property list; - is standard "
                          "input) or --request-type NAME");
-    if (file && (keys || force || reason))
-        return ctl_wrong(
-            "--keys, --force and --reason belong to --request-type; a file is sent as it is");
-    if (!priority_parse(priority, &s.priority))
-        return ctl_wrong("--priority: \"%s\" is no number from -%d to %d", priority, PRIORITY_MAX,
-                         PRIORITY_MAX);
-    if (expires && !ctl_duration(expires, &in))
-        return ctl_wrong("--expires: \"%s\" is no time like 7d", expires);
-    if (not_before && !ctl_duration(not_before, &after))
-        return ctl_wrong("--not-before: \"%s\" is no time like 8h", not_before);
+    if (x->file && (x->keys || x->force || x->reason || x->once))
+        return ctl_wrong("--keys, --force, --reason and --idempotency-key belong to "
+                         "--request-type; a file is sent as it is, once for its CommandUUID");
+    if (x->supersede && !x->dedupe_key)
+        return ctl_wrong("--supersede belongs to --dedupe-key");
+    if (x->dedupe_key && (!*x->dedupe_key || strlen(x->dedupe_key) > DEDUPE_KEY_MAX))
+        return ctl_wrong("--dedupe-key has 1 to %d octets", DEDUPE_KEY_MAX);
+    if (!priority_parse(x->priority, &o->priority))
+        return ctl_wrong("--priority: \"%s\" is no number from -%d to %d", x->priority,
+                         PRIORITY_MAX, PRIORITY_MAX);
+    if (x->expires && !ctl_duration(x->expires, &in))
+        return ctl_wrong("--expires: \"%s\" is no time like 7d", x->expires);
+    if (x->not_before && !ctl_duration(x->not_before, &after))
+        return ctl_wrong("--not-before: \"%s\" is no time like 8h", x->not_before);
     if (in && in <= after)
-        return ctl_wrong("--expires %s is over before --not-before %s", expires, not_before);
-    s.expires_at = in ? clock_now() + in : 0;
-    s.not_before = after ? clock_now() + after : 0;
-    s.push = !no_push;
-    if (file)
-        return command_file(c, file, &command) ? run(c, ids, (size_t)n, &s, json) : CTL_FAILED;
-    struct order o = {.request_type = type,
-                      .ids = ids,
-                      .n = (size_t)n,
-                      .force = force,
-                      .push = s.push,
-                      .priority = s.priority,
-                      .not_before = s.not_before,
-                      .expires_at = s.expires_at,
-                      .reason = reason};
-    return order_named(c, &o, keys, json);
+        return ctl_wrong("--expires %s is over before --not-before %s", x->expires, x->not_before);
+    o->request_type = x->type;
+    o->force = x->force;
+    o->push = !x->no_push;
+    o->expires_at = in ? now + in : 0;
+    o->not_before = after ? now + after : 0;
+    o->reason = x->reason;
+    o->dedupe_key = x->dedupe_key;
+    o->dedupe = x->supersede ? DEDUPE_SUPERSEDE : DEDUPE_SKIP;
+    return CTL_OK;
+}
+
+int ctl_enqueue(struct ctl *c, int argc, char **argv)
+{
+    const char *ids[IDS_MAX];
+    struct asked x = {.priority = "0"};
+    const struct ctl_option options[] = {{.name = "file", .value = &x.file},
+                                         {.name = "request-type", .value = &x.type},
+                                         {.name = "priority", .value = &x.priority},
+                                         {.name = "not-before", .value = &x.not_before},
+                                         {.name = "expires", .value = &x.expires},
+                                         {.name = "no-push", .flag = &x.no_push},
+                                         {.name = "json", .flag = &x.json},
+                                         {.name = "keys", .value = &x.keys},
+                                         {.name = "force", .flag = &x.force},
+                                         {.name = "reason", .value = &x.reason},
+                                         {.name = "idempotency-key", .value = &x.once},
+                                         {.name = "dedupe-key", .value = &x.dedupe_key},
+                                         {.name = "supersede", .flag = &x.supersede},
+                                         {.name = "ids-file", .value = &x.ids_file}};
+    int n = ctl_args(argc, argv, options, sizeof options / sizeof *options, ids, 0, IDS_MAX);
+    if (n < 0)
+        return CTL_USAGE;
+    if ((n == 0) != (x.ids_file != NULL))
+        return ctl_wrong("enqueue: give ids, or --ids-file FILE with one on each line");
+    x.o.ids = ids;
+    x.o.n = (size_t)n;
+    int status = asked_right(&x);
+    if (status == CTL_OK && x.ids_file)
+        status = ids_read(c, &x);
+    if (status != CTL_OK)
+        return status;
+    return x.file ? raw_send(c, &x) : order_once(c, &x);
 }

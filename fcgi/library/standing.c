@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/build.h"
-#include "command/order.h"
+#include "command/consent.h"
 #include "command/plist_json.h"
 #include "command/secrets.h"
 #include "library/edit.h"
@@ -167,7 +167,7 @@ enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct bl
 static enum outcome ask_of(const struct conf *conf, struct arena *a, const struct standing *s,
                            int64_t now, struct blueprint_ask *out, struct err *err)
 {
-    const char *text = arena_fmt(a, "{\"standing_order\":\"%lld\"}", (long long)s->id);
+    const char *text = arena_fmt(a, "{\"" CONSENT_STANDING "\":\"%lld\"}", (long long)s->id);
 
     *out = (struct blueprint_ask){
         .order = s,
@@ -196,12 +196,4 @@ enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena 
             o = ask_of(conf, a, list[i], s->now, &asks[s->nasks++], err);
     s->asks = asks;
     return o == OK ? blueprint_save(db, s, err) : o;
-}
-
-int64_t standing_asked(js request)
-{
-    const char *id = js_get_str(request, "standing_order");
-    int64_t out = 0;
-
-    return id != NULL && library_id_read(id, &out) ? out : 0;
 }

@@ -37,7 +37,4 @@ enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct bl
                                  const struct standing *add, size_t nadd, bool *sensitive,
                                  struct err *err) MUST_USE;
 
-/* The id of the order that a kept request is about (store/approval.h), 0: it is about devices. */
-int64_t standing_asked(js request);
-
 #endif

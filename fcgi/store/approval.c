@@ -123,6 +123,18 @@ struct decision {
     struct arena *a;
 };
 
+/* The name in an audit actor: "droverctl:alice", "api:alice" and the console's "alice" may be one
+ * and the same. */
+static const char *person(const char *actor)
+{
+    static const char *const ways[] = {"droverctl:", "api:"};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (strncmp(actor, ways[i], strlen(ways[i])) == 0)
+            return actor + strlen(ways[i]);
+    return actor;
+}
+
 static enum outcome judge(const struct decision *d, const struct rows *r, struct err *err)
 {
     const struct val *v = r->n > 0 ? row_at(r, 0, 0) : NULL;
@@ -132,7 +144,7 @@ static enum outcome judge(const struct decision *d, const struct rows *r, struct
     if (v[0].i != APPROVAL_WAITS || v[2].i <= d->now)
         return err_set(err, CONFLICT, "that request is %s already",
                        v[0].i != APPROVAL_WAITS ? approval_state_name((int)v[0].i) : "expired");
-    if (d->approve && strcmp(v[1].s, d->by) == 0)
+    if (d->approve && strcmp(person(v[1].s), person(d->by)) == 0)
         return err_set(err, DENIED, "who asks for a sensitive command does not approve it");
     return OK;
 }

@@ -27,8 +27,9 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
 /* The latest first, of those with an id below before (0: from the start), at most max. */
 enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t max, struct arena *a,
                            struct approval **out, size_t *n, struct err *err) MUST_USE;
-/* Decides, once, with an entry in the audit log. DENIED: by whom it was asked for; CONFLICT: it is
- * decided or expired; NOT_FOUND. */
+/* Decides, once, with an entry in the audit log. DENIED: by whom it was asked for, or by somebody
+ * of the same name in another way in (console, API key, shell); CONFLICT: it is decided or expired;
+ * NOT_FOUND. */
 enum outcome approval_decide(struct db *db, int64_t id, bool approve, const char *by,
                              const char *why, int64_t now, struct err *err) MUST_USE;
 

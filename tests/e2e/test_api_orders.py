@@ -248,7 +248,10 @@ class Orders(unittest.TestCase):
         self.assertEqual(status, 400)
         status, text = two.post("/approvals", "/approvals", **decision)
         self.assertIn("approved and queued", text)
+        # the same person may ask again, as if the answer had been lost; nobody else decides any more
         status, text = two.post("/approvals", "/approvals", **decision)
+        self.assertIn("approved and queued", text)
+        status, text = one.post("/approvals", "/approvals", **decision)
         self.assertEqual(status, 409)
         command = self.d.idle().plist()["Command"]
         self.assertEqual((command["RequestType"], command["Message"]), ("DeviceLock",

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import plistlib
+import pwd
 import secrets
 import shutil
 import signal
@@ -50,11 +51,12 @@ class CtlTest(unittest.TestCase):
             c.write(f)
         return path
 
-    def ctl(self, *argv, config=None, data=None):
-        """Status, output, errors."""
+    def ctl(self, *argv, config=None, data=None, person=None):
+        """Status, output, errors. person: who is at the shell, behind sudo (for root only)."""
+        env = {**os.environ, "SUDO_USER": person} if person else None
         p = subprocess.run([os.path.join(drover.BUILD, "droverctl"), "-c",
                             config or self.s.run["config"], *argv], input=data,
-                           capture_output=True, timeout=60)
+                           capture_output=True, timeout=60, env=env)
         return p.returncode, p.stdout.decode(), p.stderr.decode()
 
     def good(self, *argv, **how):
@@ -129,12 +131,147 @@ class Verbs(CtlTest):
         self.assertIn("no request type", self.bad(1, "enqueue", d.ident, "--request-type", "X"))
         self.assertIn("usage:", self.bad(2, "enqueue", d.ident, "--file", "-", "--force"))
 
+    def test_what_is_repeated_is_done_once(self):
+        d, e = drover.device().enrol(), drover.device().enrol()
+        key = secrets.token_hex(8)
+        call = ("enqueue", d.ident, e.ident, "--request-type", "DeviceInformation", "--no-push",
+                "--json", "--idempotency-key", key, "--expires", "1h")
+        first = self.good(*call)
+        self.assertEqual(sorted(r["id"] for r in json.loads(first)), sorted([d.ident, e.ident]))
+        status, out, err = self.ctl(*call)
+        self.assertEqual((status, out), (0, first))
+        self.assertIn("was done before", err)
+        text = self.good(*[a for a in call if a != "--json"])
+        self.assertIn(json.loads(first)[0]["command"], text)
+        self.assertEqual(len(json.loads(self.good("queue", d.ident, "--json"))), 1)
+        self.assertIn("another request", self.bad(1, *call[:2], *call[3:]))
+        # one that was killed before it had answered: begun again, with the same command
+        self.s.sql("UPDATE idempotency SET status = NULL, answer = NULL, begun_at = begun_at - "
+                   "120000000 ORDER BY begun_at DESC LIMIT 1")
+        again = self.good(*call)
+        self.assertEqual({r["command"] for r in json.loads(again)},
+                         {r["command"] for r in json.loads(first)})
+        self.assertEqual(len(json.loads(self.good("queue", d.ident, "--json"))), 1)
+        # what some did not take stays so, with its status; what nobody took may be mended
+        part = ("enqueue", d.ident, "nobody", "--request-type", "ProfileList", "--no-push",
+                "--idempotency-key", key + "x")
+        self.assertEqual([self.ctl(*part)[0] for i in range(2)], [1, 1])
+        self.assertEqual(len(json.loads(self.good("queue", d.ident, "--json"))), 2)
+        for bad in ("", "x" * 256):
+            self.assertIn("usage:", self.bad(2, *part[:-1], bad))
+        self.assertIn("usage:", self.bad(2, "enqueue", d.ident, "--file", "-",
+                                         "--idempotency-key", "k"))
+
+    def test_ids_of_a_file_and_dedupe_keys(self):
+        d, e = drover.device().enrol(), drover.device().enrol()
+        ids = ("%s\r\n\n%s" % (d.ident, e.ident)).encode()
+        call = ("enqueue", "--ids-file", "-", "--request-type", "ProfileList", "--no-push",
+                "--dedupe-key", "k" + secrets.token_hex(4), "--json")
+        first = json.loads(self.good(*call, data=ids))
+        self.assertEqual(sorted(r["id"] for r in first), sorted([d.ident, e.ident]))
+        self.assertIn("dedupe key", self.ctl(*call, data=ids)[1])
+        second = json.loads(self.good(*call, "--supersede", data=ids))
+        self.assertEqual([c["command_uuid"] for c in
+                          json.loads(self.good("queue", d.ident, "--json"))],
+                         [second[0]["command"]])
+        self.assertIn("no id", self.bad(2, *call, data=b"\n\n"))
+        self.assertIn("usage:", self.bad(2, *call, d.ident, data=ids))
+        self.assertIn("usage:", self.bad(2, "enqueue", d.ident, "--request-type", "ProfileList",
+                                         "--supersede"))
+
     def test_clear_passcode(self):
         d = drover.device()
         d.authenticate()
         self.assertEqual(d.token_update(UnlockToken=b"token").status, 200)
         self.good("enqueue", d.ident, "--request-type", "ClearPasscode", "--reason", "forgotten", "--no-push")
         self.assertEqual(d.idle().plist()["Command"]["UnlockToken"], b"token")
+
+    def erase(self, d, **how):
+        """Asks for a second person's leave; the number of the request."""
+        row = json.loads(self.good("enqueue", d.ident, "--request-type", "EraseDevice", "--json",
+                                   "--no-push", "--keys", '{"PIN": "123456"}', "--reason", "sold",
+                                   **how))[0]
+        self.assertEqual(row["state"], "waiting")
+        self.assertEqual(d.idle().body, b"")
+        return row["approval"]
+
+    @unittest.skipUnless(os.geteuid() == 0, "root alone is taken for whom sudo names")
+    def test_approvals(self):
+        with drover.setting(self.s, "command", approval="sensitive"):
+            self.approvals()
+
+    def approvals(self):
+        d = drover.device().enrol()
+        self.s.sql("UPDATE enrollment SET product_name = 'Mac15,3', os_version = '14.4' "
+                   "WHERE ident = '%s'" % d.ident)
+        for verb in (("enqueue", d.ident, "--request-type", "DeviceLock", "--reason", "r"),
+                     ("approvals", "approve", "1", "--why", "r")):
+            self.assertIn("root may be anybody", self.bad(1, *verb))
+            self.assertIn("root may be anybody", self.bad(1, *verb, person="root"))
+        number = self.erase(d, person="alice")
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM approval WHERE INSTR(request, "
+                                      "'123456')"), 0)
+        row = [r for r in json.loads(self.good("approvals", "list", "--json"))
+               if r["approval"] == number][0]
+        self.assertEqual((row["request_type"], row["asked_by"], row["first"], row["enrollments"]),
+                         ("EraseDevice", "droverctl:alice", d.ident, 1))
+        yes = ("approvals", "approve", number, "--why", "checked", "--json")
+        self.assertIn("does not approve it", self.bad(1, *yes, person="alice"))
+        sent = json.loads(self.good(*yes, person="bob"))
+        self.assertEqual(d.idle().plist()["Command"]["PIN"], "123456")
+        # again, as if the answer had been lost: the same command
+        self.assertEqual(json.loads(self.good(*yes, person="bob"))[0]["command"],
+                         sent[0]["command"])
+        d.report(sent[0]["command"])
+        self.assertEqual(d.idle().body, b"")
+        self.assertIn("approved already", self.bad(1, *yes, person="carol"))
+        said = self.s.sql("SELECT actor, action, detail FROM audit WHERE subject = 'approval:%s' "
+                          "ORDER BY id" % number)
+        self.assertEqual([(r[0], r[1]) for r in said],
+                         [("droverctl:alice", "approval.ask"), ("droverctl:bob", "approval.approve")])
+        self.assertEqual(said[1][2], "checked")
+        self.assertEqual(self.s.sql("SELECT DISTINCT actor FROM audit WHERE action = "
+                                    "'command.sensitive' AND subject = '%s'" % sent[0]["command"]),
+                         [["droverctl:alice with droverctl:bob"]])
+
+        number = self.erase(d, person="alice")
+        self.assertIn("refused", self.good("approvals", "refuse", number, "--why", "no",
+                                           person="bob"))
+        self.assertIn("refused", self.good("approvals", "show", number))
+        self.assertNotIn(number, self.good("approvals", "list"))
+        self.assertIn(number, self.good("approvals", "list", "--all"))
+        self.assertIn("refused already", self.bad(1, "approvals", "approve", number, "--why", "r",
+                                                  person="bob"))
+        self.assertEqual(d.idle().body, b"")
+        # a key or an account of the same name may be the same person
+        name = "dora" + secrets.token_hex(3)
+        key = self.s.ctl("apikey", "add", name, "--scopes", "approve").strip().split()[-1]
+        path = "/api/v1/approvals/" + self.erase(d, person=name)
+        r = self.s.api("POST", path, json.dumps({"decision": "approve", "reason": "r"}).encode(),
+                       key=key, headers={"Content-Type": "application/json"})
+        self.assertEqual(r.status, 403)
+        self.bad(1, "approvals", "approve", "1", "--why", "r", person="bob")
+        for argv in ((), ("maybe",), ("approve", "1"), ("approve", "x", "--why", "r"), ("show",),
+                     ("list", "1"), ("refuse", "1", "--why", "r", "--all")):
+            self.assertIn("usage:", self.bad(2, "approvals", *argv))
+
+    @unittest.skipUnless(os.geteuid() == 0, "root alone is taken for whom sudo names")
+    def test_who_logged_in_has_the_word(self):
+        def login():
+            with open("/proc/self/loginuid", "w") as f:
+                f.write("1")
+        try:
+            subprocess.run(["true"], preexec_fn=login, check=True)
+        except subprocess.SubprocessError:
+            self.skipTest("the kernel does not keep who logged in, or not for us to say")
+        name = "tag" + secrets.token_hex(3)
+        d = drover.device().enrol()
+        subprocess.run([os.path.join(drover.BUILD, "droverctl"), "-c", self.s.run["config"], "tag",
+                        "add", name, d.ident], env={**os.environ, "SUDO_USER": "mallory"},
+                       preexec_fn=login, check=True)
+        self.assertEqual(self.s.sql("SELECT DISTINCT actor FROM audit WHERE detail LIKE '%%%s%%' OR "
+                                    "subject LIKE '%%%s%%'" % (name, name)),
+                         [["droverctl:" + pwd.getpwuid(1).pw_name]])
 
     def test_devices(self):
         d = drover.device().enrol()
