@@ -6,11 +6,6 @@
 
 #define DAYS_MAX 3650
 
-/* The scopes that rows of route/routes.c ask for. */
-static const char *const SCOPES[] = {"read",     "command", "push",    "pushcert", "decide",
-                                     "identity", "migrate", "library", "enroll",   "webhook"};
-#define SCOPES_N (sizeof SCOPES / sizeof SCOPES[0])
-
 static void show(struct page *p, int status)
 {
     struct apikey *k;
@@ -37,10 +32,10 @@ static void show(struct page *p, int status)
     }
     value_set_bool(p->root, "some", n > 0);
     list = value_set_list(p->root, "all_scopes");
-    for (size_t i = 0; i < SCOPES_N; i++) {
+    for (size_t i = 0; apikey_scopes[i]; i++) {
         struct value *v = value_append_dict(list);
-        const char *key = arena_fmt(p->a, "scope_%s", SCOPES[i]);
-        value_set_text(v, "name", SCOPES[i]);
+        const char *key = arena_fmt(p->a, "scope_%s", apikey_scopes[i]);
+        value_set_text(v, "name", apikey_scopes[i]);
         value_set_text(v, "text", key ? page_text(p, key) : NULL);
     }
     page_show(p, status, "apikeys");
@@ -58,10 +53,10 @@ void console_apikeys(struct app *app, struct req *req, const struct caller *call
 static const char *scopes_of_form(struct page *p)
 {
     struct buf b = BUF_INIT(APIKEY_SCOPES_MAX);
-    for (size_t i = 0; i < SCOPES_N; i++) {
-        const char *field = arena_fmt(p->a, "scope_%s", SCOPES[i]);
+    for (size_t i = 0; apikey_scopes[i]; i++) {
+        const char *field = arena_fmt(p->a, "scope_%s", apikey_scopes[i]);
         if (field && *page_field(p, field))
-            buf_fmt(&b, "%s%s", b.len ? " " : "", SCOPES[i]);
+            buf_fmt(&b, "%s%s", b.len ? " " : "", apikey_scopes[i]);
     }
     const char *copy = arena_strdup(p->a, buf_cstr(&b));
     buf_free(&b);

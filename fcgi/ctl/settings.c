@@ -3,53 +3,31 @@
 
 #include <stdio.h>
 
-#include "base/limits.h"
 #include "store/setting.h"
 
-static const struct setting *of_key(const struct setting *s, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(s[i].name, name) == 0)
-            return &s[i];
-    return NULL;
-}
-
-static bool row_add(struct ctl *c, const struct conf_key *k, const struct setting *s, size_t n,
-                    struct val *cells)
-{
-    struct buf text = BUF_INIT(LIM_KB);
-    char *name = arena_fmt(c->arena, "%s.%s", k->section, k->name);
-    const struct setting *set = name ? of_key(s, n, name) : NULL;
-    conf_key_text(c->conf, k, &text);
-    char *value = arena_strdup(c->arena, buf_cstr(&text));
-    buf_free(&text);
-    bool file = conf_key_given(c->conf, k);
-    cells[0] = val_str(name ? name : "");
-    cells[1] = ctl_text(value);
-    cells[2] = val_str(file ? "file" : set ? "database" : "default");
-    cells[3] = ctl_time(set && !file ? set->changed_at : 0);
-    cells[4] = ctl_text(set && !file ? set->changed_by : NULL);
-    return name && value;
-}
+#define COLUMNS 7
 
 static int list(struct ctl *c, struct db *db, bool json)
 {
-    static const struct ctl_column cols[] = {{"name", CTL_TEXT},
-                                             {"value", CTL_TEXT},
-                                             {"origin", CTL_TEXT},
-                                             {"changed_at", CTL_TIME},
-                                             {"changed_by", CTL_TEXT}};
-    struct val *cells = arena_array(c->arena, conf_keys_n * 5, sizeof *cells);
-    struct setting *s;
+    static const struct ctl_column cols[COLUMNS] = {
+        {"name", CTL_TEXT},       {"value", CTL_TEXT},      {"origin", CTL_TEXT},
+        {"changed_at", CTL_TIME}, {"changed_by", CTL_TEXT}, {"type", CTL_TEXT},
+        {"default", CTL_TEXT}};
+    struct val *cells = arena_array(c->arena, conf_keys_n * COLUMNS, sizeof *cells);
+    struct setting_now *s;
     struct err err;
     int64_t version;
-    size_t n, rows = 0;
-    if (setting_list(db, c->arena, &s, &n, &version, &err) != OK)
+    size_t n = 0;
+    if (setting_now(db, c->conf, c->arena, &s, &version, &err) != OK)
         return ctl_failed(&err);
     for (size_t i = 0; cells && i < conf_keys_n; i++)
-        if (conf_keys[i].live && row_add(c, &conf_keys[i], s, n, &cells[rows * 5]))
-            rows++;
-    return cells ? ctl_list(c, json, cols, 5, cells, rows) : CTL_FAILED;
+        if (s[i].key->live)
+            memcpy(&cells[n++ * COLUMNS],
+                   (struct val[]){val_str(s[i].name), ctl_text(s[i].value), val_str(s[i].origin),
+                                  ctl_time(s[i].changed_at), ctl_text(s[i].changed_by),
+                                  val_str(conf_key_kind(s[i].key)), ctl_text(s[i].key->def)},
+                   COLUMNS * sizeof *cells);
+    return cells ? ctl_list(c, json, cols, COLUMNS, cells, n) : CTL_FAILED;
 }
 
 int ctl_settings(struct ctl *c, int argc, char **argv)

@@ -38,6 +38,8 @@ enum outcome apikey_set(struct db *db, const char *name, const char *key, const 
  * DENIED: revoked or expired. */
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,
                          struct err *err) MUST_USE;
+/* The words that rows of the route table ask for; NULL ends them. */
+extern const char *const apikey_scopes[];
 /* Do the scopes hold the word, or "*"? */
 bool apikey_allows(const struct apikey *k, const char *scope);
 enum outcome apikey_list(struct db *db, struct arena *a, struct apikey **out, size_t *n,

@@ -59,6 +59,56 @@ enum outcome setting_list(struct db *db, struct arena *a, struct setting **out, 
     return OK;
 }
 
+/* ---- what counts ---- */
+
+static const struct setting *of_name(const struct setting *s, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(s[i].name, name) == 0)
+            return &s[i];
+    return NULL;
+}
+
+/* now: a copy of the configuration, of which this key becomes what counts. */
+static enum outcome now_of(struct conf *now, struct arena *a, const struct conf_key *k,
+                           const struct setting *set, struct setting_now *out, struct err *err)
+{
+    bool file = conf_key_given(now, k);
+    struct buf text = BUF_INIT(16 * LIM_KB);
+    struct err ignored;
+    enum outcome o = OK;
+    bool taken = k->live && !file && set && conf_key_set(now, a, k, set->value, &ignored) == OK;
+    if (k->live && !file && !taken)
+        o = conf_key_set(now, a, k, k->def, err);
+    conf_key_text(now, k, &text);
+    out->key = k;
+    out->value = arena_strdup(a, buf_cstr(&text));
+    out->origin = file ? "file" : taken ? "database" : "default";
+    out->changed_at = taken ? set->changed_at : 0;
+    out->changed_by = taken ? set->changed_by : "";
+    buf_free(&text);
+    return o == OK && !out->value ? err_set(err, ERROR, "out of memory") : o;
+}
+
+enum outcome setting_now(struct db *db, const struct conf *conf, struct arena *a,
+                         struct setting_now **out, int64_t *version, struct err *err)
+{
+    struct conf now = *conf;
+    struct setting *s;
+    size_t n;
+    enum outcome o = setting_list(db, a, &s, &n, version, err);
+    *out = arena_array(a, conf_keys_n, sizeof **out);
+    if (o == OK && !*out)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; o == OK && i < conf_keys_n; i++) {
+        const struct conf_key *k = &conf_keys[i];
+        const char *name = (*out)[i].name = arena_fmt(a, "%s.%s", k->section, k->name);
+        o = name ? now_of(&now, a, k, of_name(s, n, name), &(*out)[i], err)
+                 : err_set(err, ERROR, "out of memory");
+    }
+    return o;
+}
+
 /* ---- changes ---- */
 
 static enum outcome change_check(const struct conf *file, struct arena *a,

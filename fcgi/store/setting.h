@@ -21,6 +21,20 @@ struct setting {
 enum outcome setting_list(struct db *db, struct arena *a, struct setting **out, size_t *n,
                           int64_t *version, struct err *err) MUST_USE;
 
+/* A key of the configuration as it counts at this moment, be it changeable here or not. */
+struct setting_now {
+    const struct conf_key *key;
+    const char *name, *value; /* "section.name"; the value as drover.conf would have it */
+    const char *origin;       /* "file", "database" or "default" */
+    int64_t changed_at;       /* of one that the database has the word of; else 0 */
+    const char *changed_by;   /* else "" */
+};
+/* All conf_keys_n of them, in the order of that table, and the version that a change must name; in
+ * a. conf: the file's configuration, or the one in force. A value that this program does not take
+ * is as if it were not there. */
+enum outcome setting_now(struct db *db, const struct conf *conf, struct arena *a,
+                         struct setting_now **out, int64_t *version, struct err *err) MUST_USE;
+
 /* One change of some: value NULL takes a setting back, so that the default counts. */
 struct setting_change {
     const char *name, *value;

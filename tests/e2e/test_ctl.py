@@ -449,6 +449,65 @@ class Settings(CtlTest):
             ["was=Room 7, +49 <b>123 became=default", "was=default became=Room 7, +49 <b>123"])
 
 
+    def api(self, method="GET", status=200, body=None, query="", key=None):
+        r = self.s.api(method, "/api/v1/settings" + query, body and json.dumps(body).encode(), key=key,
+                       headers={"Content-Type": "application/json"} if body else {})
+        self.assertEqual(r.status, status, r.body[:600])
+        return json.loads(r.body)
+
+    def test_over_the_api(self):
+        got = self.api()
+        now = {x["name"]: x for x in got["settings"]}
+        self.assertEqual(set(now), set(self.rows()))
+        days = now["invitation.days"]
+        self.assertEqual((days["type"], days["value"], days["default"], days["origin"],
+                          days["minimum"], days["maximum"], days["changeable"]),
+                         ("integer", 7, 7, "default", 1, 365, True))
+        self.assertEqual((now["command.approval"]["type"], now["command.approval"]["choices"]),
+                         ("choice", ["never", "sensitive"]))
+        self.assertIs(now["renewal.grace"]["value"], False)
+        self.assertEqual((now["server.organization"]["origin"],
+                          now["server.organization"]["changeable"]), ("file", False))
+        every = {x["name"]: x for x in self.api(query="?all=1")["settings"]}
+        self.assertIn("scep.min_rsa", every)
+        self.assertIs(every["scep.min_rsa"]["changeable"], False)
+        self.assertEqual(self.s.api("GET", "/api/v1/settings", key=self.s.ctl(
+            "apikey", "add", "r" + secrets.token_hex(4), "--scopes", "read").split()[-1]).status, 403)
+
+        text = '"><script>' + secrets.token_hex(4)
+        try:
+            for body, said in (({"settings": {"invitation.days": 0}}, "1 to 365"),
+                               ({"settings": {"invitation.days": "x"}}, "invitation"),
+                               ({"settings": {"invitation.days": 1.5}}, "must be a string"),
+                               ({"settings": {"invitation.days": [1]}}, "must be a string"),
+                               ({"settings": {"no.such": 1}}, "no setting"),
+                               ({"settings": {"scep.min_rsa": 2048}}, "no setting"),
+                               ({"settings": {"server.organization": "x"}}, "change it there"),
+                               ({"settings": {"server.support": "x" * 256}}, "longer than"),
+                               ({"settings": {"server.support": text, "invitation.days": 0}},
+                                "1 to 365"),
+                               ({"settings": {}}, "must be an object"), ({"x": 1}, "x"),
+                               ({"settings": {"server.support": text}, "version": "1"}, "version")):
+                self.assertIn(said, self.api("PATCH", 400, body)["detail"])
+            self.assertEqual(self.api()["version"], got["version"])
+            new = self.api("PATCH", 200, {"settings": {"server.support": text,
+                                                       "renewal.grace": True},
+                                          "version": got["version"]})
+            now = {x["name"]: x for x in new["settings"]}
+            self.assertEqual((now["server.support"]["value"], now["renewal.grace"]["value"]),
+                             (text, True))
+            self.assertTrue(now["server.support"]["changed_by"].startswith("api:"))
+            self.assertIn("meanwhile", self.api("PATCH", 409, {
+                "settings": {"invitation.days": 9}, "version": got["version"]})["detail"])
+            self.assertEqual(self.rows()["server.support"]["value"], text)
+        finally:
+            new = self.api("PATCH", 200, {"settings": {"server.support": None,
+                                                       "renewal.grace": None}})
+        now = {x["name"]: x for x in new["settings"]}
+        self.assertEqual((now["server.support"]["origin"], now["renewal.grace"]["value"]),
+                         ("default", False))
+
+
 class Doctor(CtlTest):
     def doctor(self, config=None, tls_ca=True):
         """The findings, and what the exit status must be by them."""

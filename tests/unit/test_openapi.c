@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/limits.h"
 #include "route/route.h"
+#include "store/account.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -97,6 +98,32 @@ static bool check_path(const char *path, js ops, void *arg)
     return true;
 }
 
+static bool scope_known(const char *word)
+{
+    for (size_t i = 0; apikey_scopes[i]; i++)
+        if (strcmp(apikey_scopes[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* What the console offers for a new key is what the rows ask for, and what orders ask for besides.
+ */
+static void scopes_are_those_of_the_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_n; i++)
+        if (routes[i].gate == GATE_API && routes[i].scope && !scope_known(routes[i].scope))
+            fail_msg("%s: the scope %s is not offered", routes[i].path, routes[i].scope);
+    for (size_t i = 0; apikey_scopes[i]; i++) {
+        bool asked = strcmp(apikey_scopes[i], "sensitive") == 0;
+        for (size_t k = 0; k < routes_n && !asked; k++)
+            asked = routes[k].gate == GATE_API && routes[k].scope &&
+                    strcmp(routes[k].scope, apikey_scopes[i]) == 0;
+        if (!asked)
+            fail_msg("no row asks for the scope %s", apikey_scopes[i]);
+    }
+}
+
 static void each_operation_has_a_row(void **state)
 {
     struct walk w = {0};
@@ -182,6 +209,7 @@ static void references_lead_somewhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scopes_are_those_of_the_rows),
         cmocka_unit_test(each_operation_has_a_row),
         cmocka_unit_test(each_row_is_described),
         cmocka_unit_test(references_lead_somewhere),
