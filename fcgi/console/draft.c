@@ -3,6 +3,7 @@
 #include "console/draft.h"
 
 #include "base/limits.h"
+#include "console/item.h"
 
 static enum outcome newest_of(struct page *p, const struct draft *d, int *number)
 {
@@ -120,9 +121,9 @@ static void show(struct page *p, int64_t id, int status)
         if (o == OK)
             o = preview_version(p->db, &v, p->a, &p->err);
         if (o == OK)
-            profile_reach(p, p->root, &v.change);
+            item_reach(p, &v.change);
     }
-    value_set_text(p->root, "reach_text", page_text(p, "profile_reach_install"));
+    value_set_text(p->root, "reach_text", page_text(p, "item_reach_install"));
     value_set_text(p->root, "over", arena_fmt(p->a, "%d", newest));
     buf_wipe(&file);
     if (o == OK)

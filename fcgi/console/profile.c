@@ -1,14 +1,9 @@
-/* profile.c: one profile: what it holds, the devices that are to have it, its versions, and how it
- * is delivered. */
+/* profile.c: one profile: what it holds, its versions, and how it is delivered; its devices are
+ * shown as those of every item (item.h). */
 #include "console/profile_page.h"
 
 #include "base/limits.h"
 #include "library/variables.h"
-#include "store/assignment.h"
-#include "store/group.h"
-#include "store/wanted.h"
-
-#include "base/clock.h"
 
 #define VERSIONS 100
 
@@ -101,133 +96,6 @@ static void contents_tab(struct page *p, const struct library_item *i)
                                        profile_contents(p, p->root, buf_bytes(&file)) != OK))
         value_set_text(p->root, "contents_bad", arena_strdup(p->a, p->err.msg));
     buf_wipe(&file);
-}
-
-/* ---- its devices ---- */
-
-static const char *state_link(struct page *p, const struct library_item *i, const char *state)
-{
-    const char *link = page_link(p, profile_link(p, "/profile", i->id), "tab", "devices");
-    return state ? page_link(p, link, "state", state) : link;
-}
-
-static enum outcome counts(struct page *p, const struct library_item *i, int chosen)
-{
-    int64_t n[WANTED__MAX];
-    enum outcome o = wanted_counts(p->db, i->id, p->a, n, &p->err);
-    struct value *list = value_set_list(p->root, "states");
-    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
-        if (n[s] == 0 && s != chosen)
-            continue;
-        struct value *v = value_append_dict(list);
-        page_state(p, v, "wanted", wanted_state_name(s));
-        value_set_int(v, "count", n[s]);
-        value_set_text(v, "link", state_link(p, i, wanted_state_name(s)));
-        value_set_bool(v, "chosen", s == chosen);
-    }
-    value_set_text(p->root, "all_link", state_link(p, i, NULL));
-    value_set_bool(p->root, "one_state", chosen != 0);
-    value_set_bool(p->root, "some_failed", o == OK && n[WANTED_FAILED] + n[WANTED_REFUSED] > 0);
-    return o;
-}
-
-static void device_row(struct page *p, struct value *list, const struct wanted_row *x)
-{
-    struct value *v = value_append_dict(list);
-    value_set_text(v, "ident", x->ident);
-    value_set_text(v, "device",
-                   *x->device_name ? x->device_name
-                   : *x->serial    ? x->serial
-                                   : x->ident);
-    value_set_text(v, "link", page_link(p, "/device", "id", x->ident));
-    page_state(p, v, "wanted", wanted_state_name(x->state));
-    value_set_int(v, "version", x->version);
-    value_set_text(v, "installed",
-                   x->installed_version ? arena_fmt(p->a, "%d", x->installed_version) : "");
-    value_set_int(v, "attempts", x->attempts);
-    value_set_text(v, "reason", x->reason);
-    value_set_bool(v, "to_go", !x->wanted && x->state != WANTED_REMOVED);
-    value_set_bool(v, "again", x->state == WANTED_FAILED || x->state == WANTED_REFUSED);
-    value_set_text(v, "command_link",
-                   *x->command_uuid ? page_link(p, page_link(p, "/device/command", "id", x->ident),
-                                                "uuid", x->command_uuid)
-                                    : NULL);
-    page_time(p, v, "changed", x->changed_at);
-    page_time(p, v, "due", x->state == WANTED_FAILED || x->state == WANTED_PENDING ? x->due_at : 0);
-}
-
-static enum outcome assignments(struct page *p, const struct library_item *i)
-{
-    struct assignment *x;
-    struct device_group *g;
-    size_t n, k = 0;
-    enum outcome o = assignment_list(p->db, 0, i->id, 0, LIM_PAGE, p->a, &x, &n, &p->err);
-    if (o == OK)
-        o = group_list(p->db, 0, LIM_PAGE, p->a, &g, &k, &p->err);
-    if (o != OK)
-        return o;
-    struct value *list = value_set_list(p->root, "assigned");
-    for (size_t m = 0; m < n; m++) {
-        struct value *v = value_append_dict(list);
-        value_set_text(v, "group", x[m].group);
-        value_set_text(v, "id", arena_fmt(p->a, "%lld", (long long)x[m].group_id));
-        value_set_text(v, "by", x[m].created_by);
-        page_time(p, v, "since", x[m].created_at);
-    }
-    struct value *groups = value_set_list(p->root, "groups");
-    bool some = false;
-    for (size_t m = 0; m < k; m++) {
-        bool has = false;
-        for (size_t j = 0; j < n && !has; j++)
-            has = x[j].group_id == g[m].id;
-        if (has)
-            continue;
-        some = true;
-        profile_option(groups, arena_fmt(p->a, "%lld", (long long)g[m].id), g[m].name, false);
-    }
-    value_set_bool(p->root, "some_groups", some);
-    value_set_bool(p->root, "no_group_at_all", k == 0);
-    value_set_bool(p->root, "some_assigned", n > 0);
-    return OK;
-}
-
-static enum outcome rollout(struct page *p, const struct library_item *i)
-{
-    struct rollout r;
-    enum outcome o = rollout_get(p->db, i->id, i->version, p->a, &r, &p->err);
-    if (o == OK && r.halted_at) {
-        struct value *v = value_set_dict(p->root, "halted");
-        value_set_text(v, "why", r.halted_why);
-        page_time(p, v, "at", r.halted_at);
-    }
-    return o;
-}
-
-static enum outcome devices_tab(struct page *p, const struct library_item *i)
-{
-    const char *word = p->req->method == METHOD_POST ? NULL : req_query(p->req, "state");
-    int state = word ? wanted_state_read(word) : 0;
-    int64_t after = page_number(req_query(p->req, "after"));
-    struct wanted_row *x;
-    size_t n;
-    enum outcome o = counts(p, i, state);
-    if (o == OK)
-        o = wanted_of_item(p->db, i->id, state, after, PAGE_ROWS, p->a, &x, &n, &p->err);
-    if (o == OK)
-        o = assignments(p, i);
-    if (o == OK)
-        o = rollout(p, i);
-    if (o != OK)
-        return o;
-    struct value *list = value_set_list(p->root, "devices");
-    for (size_t k = 0; k < n; k++)
-        device_row(p, list, &x[k]);
-    value_set_bool(p->root, "some_devices", n > 0);
-    if (n == PAGE_ROWS)
-        value_set_text(p->root, "next",
-                       page_link(p, state_link(p, i, state ? word : NULL), "after",
-                                 arena_fmt(p->a, "%lld", (long long)x[n - 1].enrollment_id)));
-    return OK;
 }
 
 /* ---- its versions ---- */
@@ -352,25 +220,29 @@ static enum outcome settings_tab(struct page *p, const struct library_item *i)
 
 /* ---- the page ---- */
 
-void profile_head(struct page *p, const struct library_item *i)
+struct item_page profile_page(struct page *p, struct library_item *i)
 {
-    value_set_text(p->root, "id", arena_fmt(p->a, "%lld", (long long)i->id));
-    value_set_text(p->root, "self_id", arena_fmt(p->a, "%lld", (long long)i->id));
-    value_set_text(p->root, "name", i->name);
-    value_set_text(p->root, "title", i->name);
-    value_set_text(p->root, "identifier", i->identifier);
-    value_set_text(p->root, "self", profile_link(p, "/profile", i->id));
-    value_set_int(p->root, "current", i->version);
-    value_set_bool(p->root, "is_profile", i->kind == LIBRARY_PROFILE);
+    return (struct item_page){
+        .p = p, .item = i, .path = "/profile", .list = "/profiles", .lists = "nav_profiles"};
 }
 
-void profile_show(struct page *p, const struct library_item *i, const char *tab, int status)
+static void head(const struct item_page *x)
 {
+    struct page *p = x->p;
+    item_head(x);
+    value_set_text(p->root, "self_id", arena_fmt(p->a, "%lld", (long long)x->item->id));
+    value_set_text(p->root, "name", x->item->name);
+    value_set_bool(p->root, "is_profile", x->item->kind == LIBRARY_PROFILE);
+}
+
+void profile_show(struct page *p, struct library_item *i, const char *tab, int status)
+{
+    struct item_page x = profile_page(p, i);
     enum outcome o = OK;
-    profile_head(p, i);
+    head(&x);
     tabs(p, i, tab);
     if (strcmp(tab, "devices") == 0)
-        o = devices_tab(p, i);
+        o = item_devices(&x);
     else if (strcmp(tab, "versions") == 0)
         o = versions_tab(p, i);
     else if (strcmp(tab, "settings") == 0)
@@ -410,6 +282,7 @@ void console_profile_compare(struct app *app, struct req *req, const struct call
                              struct resp *resp)
 {
     struct page p;
+    struct item_page of;
     struct buf from = BUF_INIT(LIM_PROFILE), to = BUF_INIT(LIM_PROFILE);
     if (!page_open(&p, app, req, caller, resp, "profiles"))
         return;
@@ -428,7 +301,8 @@ void console_profile_compare(struct app *app, struct req *req, const struct call
         page_fail(&p);
         return;
     }
-    profile_head(&p, i);
+    of = profile_page(&p, i);
+    head(&of);
     value_set_int(p.root, "from", x ? x : i->version);
     value_set_int(p.root, "to", y ? y : i->version);
     page_show(&p, 200, "profilecompare");

@@ -24,8 +24,6 @@ enum outcome profile_contents(struct page *p, struct value *dict, struct bytes f
 /* changes.html: "changes", from one file to another. */
 enum outcome profile_changes(struct page *p, struct value *dict, struct bytes from,
                              struct bytes to);
-/* reach.html: "reach": how many devices, and some of them. */
-void profile_reach(struct page *p, struct value *dict, const struct preview_set *s);
 /* An option of a <select>, in list. */
 void profile_option(struct value *list, const char *value, const char *text, bool chosen);
 /* The platforms as a text. */

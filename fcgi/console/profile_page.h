@@ -2,11 +2,12 @@
 #ifndef DROVER_CONSOLE_PROFILE_PAGE_H
 #define DROVER_CONSOLE_PROFILE_PAGE_H
 
+#include "console/item.h"
 #include "console/profile.h"
 
-/* Sets what every page about the profile shows. */
-void profile_head(struct page *p, const struct library_item *i);
+/* The page of that profile, for item.h. */
+struct item_page profile_page(struct page *p, struct library_item *i);
 /* Answers with the page; tab: "contents", "devices", "versions", "settings". */
-void profile_show(struct page *p, const struct library_item *i, const char *tab, int status);
+void profile_show(struct page *p, struct library_item *i, const char *tab, int status);
 
 #endif

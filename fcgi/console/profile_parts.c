@@ -151,19 +151,6 @@ enum outcome profile_changes(struct page *p, struct value *dict, struct bytes fr
     return OK;
 }
 
-void profile_reach(struct page *p, struct value *dict, const struct preview_set *s)
-{
-    struct value *v = value_set_dict(dict, "reach"), *list = value_set_list(v, "devices");
-    for (size_t i = 0; i < s->nsample; i++) {
-        struct value *d = value_append_dict(list);
-        value_set_text(d, "device", s->name[i]);
-        value_set_text(d, "link", page_link(p, "/device", "id", s->sample[i]));
-    }
-    value_set_int(v, "count", (int64_t)s->n);
-    value_set_bool(v, "nobody", s->n == 0);
-    value_set_bool(v, "more_devices", s->n > s->nsample);
-}
-
 /* ---- uploads ---- */
 
 bool profile_upload(struct page *p, const struct library_item *item)

@@ -74,13 +74,13 @@ await test("profiles: assigned after a look at whom it reaches, and installed", 
   await q.locator("#group").selectOption({ value: group });
   await until(q, profile + "&tab=devices", async () => {
     await q.locator("#group").selectOption({ value: group });
-    await q.getByRole("button", { name: "Show what changes" }).click();
+    await q.getByRole("button", { name: "Show what it would change" }).click();
     return (await q.locator(".count").count()) && Number(await q.locator(".count").textContent()) >= 1;
   });
-  assert.match(await q.locator("h1").textContent(), /Assign .*<script>/);
+  assert.match(await q.locator("h1").textContent(), /Give .*<script>/);
   await q.screenshot({ path: screens + "/profile-assign.png", fullPage: true });
   await q.getByRole("button", { name: "Do it" }).click();
-  assert.match(await good(q), /assigned/);
+  assert.match(await good(q), /is to have it/);
   await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
   await accessible(p, "profile devices");
   await p.screenshot({ path: screens + "/profile-devices.png", fullPage: true });
@@ -130,10 +130,10 @@ await test("profiles: rolled back after a look, compared, and the devices follow
   await p.screenshot({ path: screens + "/profile-compare.png", fullPage: true });
   await q.goto(profile + "&tab=versions");
   await q.getByRole("button", { name: "Use this version 1" }).click();
-  assert.match(await q.locator("h1").textContent(), /Use version 1 instead of 3/);
+  assert.match(await q.locator("h1").textContent(), /Give version 1 to the devices, which are to have 3/);
   assert.ok(Number(await q.locator(".count").textContent()) >= 1);
   await q.getByRole("button", { name: "Do it" }).click();
-  assert.match(await good(q), /in force/);
+  assert.match(await good(q), /are to have that version/);
   await until(p, profile + "&tab=devices&state=installed", async () =>
     (await p.locator("tbody tr").count()) >= 1 && (await p.locator("tbody td.num:nth-of-type(3)").allTextContents()).every((t) => t === "1"));
 });
@@ -250,7 +250,7 @@ await test("profiles: taken away and deleted, with a reason; the file only with 
   await q.getByRole("button", { name: /Take away/ }).click();
   await q.getByLabel("Reason").fill("not needed");
   await q.getByRole("button", { name: "Do it" }).click();
-  assert.match(await good(q), /taken away/);
+  assert.match(await good(q), /not to have it any more/);
   await p.goto(profile + "&tab=settings");
   await p.getByRole("button", { name: "Show what would be removed" }).click();
   await accessible(p, "deletion");
@@ -379,7 +379,7 @@ json.dump({p["PayloadType"]: p for p in d["PayloadContent"]}, sys.stdout, defaul
 await test("profiles: what a form made is installed; edited again it keeps what the form does not know", async () => {
   await p.goto(profile + "&tab=devices");
   await p.locator("#group").selectOption({ value: group });
-  await p.getByRole("button", { name: "Show what changes" }).click();
+  await p.getByRole("button", { name: "Show what it would change" }).click();
   await p.getByRole("button", { name: "Do it" }).click();
   await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
   await p.goto(profile);
