@@ -85,6 +85,8 @@ js library_item_json(const struct library_item *i)
     if (i->kind == LIBRARY_PROFILE) {
         js_set_str(o, "signing", profile_signing_name(i->signing));
         js_set_bool(o, "encrypt", i->encrypt);
+        js_set_str(o, "channel", profile_channel_name(i->channel));
+        js_set_bool(o, "for_users", profile_for_users(i));
     }
     api_set_id(o, "after", i->after_id);
     js_set_bool(o, "after_passcode", i->after_passcode);

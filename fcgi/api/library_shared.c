@@ -45,6 +45,7 @@ js wanted_json(const struct wanted_row *x, bool of_item)
 
     if (of_item) {
         js_set_str(o, "enrollment_id", x->ident);
+        js_set_str(o, "device", x->device_ident);
         api_set_text(o, "serial_number", x->serial);
         api_set_text(o, "device_name", x->device_name);
     } else {
@@ -52,7 +53,11 @@ js wanted_json(const struct wanted_row *x, bool of_item)
         js_set_str(o, "kind", library_kind_name(x->kind));
         js_set_str(o, "identifier", x->identifier);
         js_set_str(o, "name", x->name);
+        if (x->user[0] != '\0')
+            js_set_str(o, "enrollment_id", x->ident);
     }
+    api_set_text(o, "user", x->user);
+    api_set_text(o, "user_name", x->user_name);
     js_set_bool(o, "wanted", x->wanted);
     js_set_str(o, "state", wanted_state_name(x->state));
     js_set_int(o, "version", x->version);

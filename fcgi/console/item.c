@@ -72,7 +72,9 @@ static void device_row(struct page *p, struct value *list, const struct wanted_r
     value_set_text(v, "device",
                    *x->device_name ? x->device_name
                    : *x->serial    ? x->serial
-                                   : x->ident);
+                                   : x->device_ident);
+    value_set_text(v, "user", x->user);
+    value_set_text(v, "user_name", x->user_name);
     value_set_text(v, "link", page_link(p, "/device", "id", x->ident));
     page_state(p, v, "wanted", wanted_state_name(x->state));
     value_set_int(v, "version", x->version);

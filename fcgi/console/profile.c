@@ -86,6 +86,10 @@ static void contents_tab(struct page *p, const struct library_item *i)
     details(p, &i->current);
     variables(p, i->current.variables);
     value_set_text(p->root, "platforms", profile_platforms(p, i->current.platforms));
+    if (i->kind == LIBRARY_PROFILE)
+        value_set_text(
+            p->root, "goes_to",
+            page_text(p, profile_for_users(i) ? "profile_to_users" : "profile_to_devices"));
     value_set_text(p->root, "signed_by", i->current.signed_by);
     value_set_text(p->root, "size", page_size(p, i->current.size));
     value_set_text(p->root, "uuid", i->current.uuid);
@@ -185,6 +189,7 @@ static enum outcome settings_tab(struct page *p, const struct library_item *i)
     bool refused = strcmp(page_field(p, "what"), "settings") == 0;
     struct value *after = value_set_list(p->root, "after"),
                  *signing = value_set_list(p->root, "signing"),
+                 *channel = value_set_list(p->root, "channel"),
                  *differs = value_set_list(p->root, "differs");
     const char *id = i->after_id ? arena_fmt(p->a, "%lld", (long long)i->after_id) : "";
     const char *waits = setting(p, refused, (struct setting){"after", id}, differs);
@@ -193,6 +198,14 @@ static enum outcome settings_tab(struct page *p, const struct library_item *i)
         id = arena_fmt(p->a, "%lld", (long long)all[k].id);
         if (all[k].id != i->id && id)
             profile_option(after, id, all[k].name, strcmp(id, waits) == 0);
+    }
+    const char *goes = profile_channel_name(i->channel);
+    if (i->kind == LIBRARY_PROFILE)
+        goes = setting(p, refused, (struct setting){"channel", goes}, differs);
+    for (int k = LIBRARY_CHANNEL_AS_SAID; k <= LIBRARY_CHANNEL_USER; k++) {
+        const char *key = arena_fmt(p->a, "profile_channel_%s", profile_channel_name(k));
+        profile_option(channel, profile_channel_name(k), key ? page_text(p, key) : "",
+                       strcmp(profile_channel_name(k), goes) == 0);
     }
     const char *by = profile_signing_name(i->signing);
     if (i->kind == LIBRARY_PROFILE)

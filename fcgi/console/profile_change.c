@@ -83,6 +83,7 @@ static enum outcome do_settings(struct item_page *x)
     number(p, object, "halt_percent");
     if (x->item->kind == LIBRARY_PROFILE) {
         js_set_str(object, "signing", page_field(p, "signing"));
+        js_set_str(object, "channel", page_field(p, "channel"));
         js_set_bool(object, "encrypt", strcmp(page_field(p, "encrypt"), "yes") == 0);
     }
     enum outcome o = item_edit(x, object);

@@ -144,23 +144,6 @@ static int show(const struct library_item *i)
     return CTL_OK;
 }
 
-static bool named(struct ctl *c, struct db *db, const char *word, struct library_item *out)
-{
-    struct err err;
-    int64_t id;
-    enum outcome o = NOT_FOUND;
-
-    if (library_id_read(word, &id))
-        o = library_get(db, id, c->arena, out, &err);
-    if (o == NOT_FOUND)
-        o = library_find(db, LIBRARY_APP, word, c->arena, out, &err);
-    if (o == OK && out->kind != LIBRARY_APP)
-        o = err_set(&err, NOT_FOUND, "%s is no app", word);
-    if (o != OK)
-        ctl_failed(&err);
-    return o == OK;
-}
-
 /* ---- redemption codes, feedback ---- */
 
 static int codes_list(struct ctl *c, struct db *db, int64_t id, const struct args *x)
@@ -240,7 +223,7 @@ static int one(struct ctl *c, struct db *db, const char *verb, const char *word,
 
     if (strcmp(verb, "add") == 0)
         return put(c, db, 0, strcmp(word, "-") == 0 ? NULL : word, x);
-    if (!named(c, db, word, &i))
+    if (!ctl_item(c, db, word, 1u << LIBRARY_APP, &i))
         return CTL_FAILED;
     if (strcmp(verb, "show") == 0)
         return show(&i);

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "store/db.h"
+#include "store/library.h"
 
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
@@ -51,6 +51,7 @@ ctl_fn ctl_app;                                         /* app.c */
 ctl_fn ctl_scope;                                       /* scope.c */
 ctl_fn ctl_blueprint;                                   /* blueprint.c */
 ctl_fn ctl_group, ctl_tag;                              /* group.c */
+ctl_fn ctl_wanted;                                      /* wanted.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */
 ctl_fn ctl_reveal;                                      /* reveal.c */
 ctl_fn ctl_approvals;                                   /* approvals.c */
@@ -61,6 +62,12 @@ bool ctl_db(struct ctl *c, struct db **db);
 /* The folder of schema/ and grants.sql: the one given, the source tree's when this program runs
  * from its build folder, else the installed one. */
 const char *ctl_sql_dir(struct ctl *c, const char *given);
+
+/* An item of the library by its id or identifier, of those kinds (bits 1 << enum library_kind).
+ * False: there is none, and the message is out. */
+#define CTL_ITEM_ANY (1u << LIBRARY_PROFILE | 1u << LIBRARY_PROVISIONING | 1u << LIBRARY_APP)
+bool ctl_item(struct ctl *c, struct db *db, const char *word, unsigned kinds,
+              struct library_item *out);
 
 /* "--name" (flag) or "--name VALUE" and "--name=VALUE" (value). */
 struct ctl_option {

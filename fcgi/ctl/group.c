@@ -119,24 +119,6 @@ static int edited(enum outcome o, const struct group_edit *e, const struct err *
     return e->unknown > 0 ? CTL_FAILED : CTL_OK;
 }
 
-/* An item of the library by id or identifier. */
-static bool item_named(struct ctl *c, struct db *db, const char *word, struct library_item *out)
-{
-    struct err err;
-    int64_t id;
-    enum outcome o = NOT_FOUND;
-
-    if (library_id_read(word, &id))
-        o = library_get(db, id, c->arena, out, &err);
-    for (int k = LIBRARY_PROFILE; o == NOT_FOUND && k <= LIBRARY_APP; k++)
-        o = library_find(db, k, word, c->arena, out, &err);
-    if (o == NOT_FOUND)
-        err_set(&err, NOT_FOUND, "the library has nothing called %.200s", word);
-    if (o != OK)
-        ctl_failed(&err);
-    return o == OK;
-}
-
 static int assign(struct ctl *c, struct db *db, const struct device_group *g, const char *word,
                   bool take, const struct args *x)
 {
@@ -147,7 +129,7 @@ static int assign(struct ctl *c, struct db *db, const struct device_group *g, co
     size_t n;
     enum outcome o;
 
-    if (!item_named(c, db, word, &i))
+    if (!ctl_item(c, db, word, CTL_ITEM_ANY, &i))
         return CTL_FAILED;
     if (!take) {
         o = assignment_add(db, g->id, i.id, c->actor, clock_now(), &id, &err);
@@ -174,7 +156,7 @@ static int offer(struct ctl *c, struct db *db, const struct device_group *g, con
     size_t n;
     enum outcome o;
 
-    if (!item_named(c, db, word, &i))
+    if (!ctl_item(c, db, word, CTL_ITEM_ANY, &i))
         return CTL_FAILED;
     if (!take) {
         o = offer_add(db, g->id, i.id, c->actor, clock_now(), &id, &err);

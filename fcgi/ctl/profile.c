@@ -14,6 +14,7 @@
 #include "wire/sign.h"
 
 #define COLUMNS 7
+#define PROFILES (1u << LIBRARY_PROFILE | 1u << LIBRARY_PROVISIONING)
 #define KEYS_MAX (64u * LIM_KB)
 
 struct args {
@@ -63,26 +64,6 @@ static int list(struct ctl *c, struct db *db, const struct args *x)
     return cells != NULL ? ctl_list(c, x->json, cols, COLUMNS, cells, k) : CTL_FAILED;
 }
 
-/* The profile that a word names: an id, or an identifier. False: the message is out. */
-static bool named(struct ctl *c, struct db *db, const char *word, struct library_item *out)
-{
-    struct err err;
-    int64_t id;
-    enum outcome o = NOT_FOUND;
-
-    if (library_id_read(word, &id))
-        o = library_get(db, id, c->arena, out, &err);
-    for (int k = LIBRARY_PROFILE; o == NOT_FOUND && k <= LIBRARY_PROVISIONING; k++)
-        o = library_find(db, k, word, c->arena, out, &err);
-    if (o == OK && out->kind == LIBRARY_APP)
-        o = err_set(&err, NOT_FOUND, "%s is an app", word);
-    if (o == NOT_FOUND)
-        err_set(&err, NOT_FOUND, "the library has no profile %.200s", word);
-    if (o != OK)
-        ctl_failed(&err);
-    return o == OK;
-}
-
 static int show(const struct library_item *i)
 {
     struct err err;
@@ -94,8 +75,10 @@ static int show(const struct library_item *i)
     printf("version     %d\nuuid        %s\nsize        %lld\n", i->version, v->uuid,
            (long long)v->size);
     if (i->kind == LIBRARY_PROFILE)
-        printf("payloads    %s\nsigning     %s\nencrypt     %s\n", v->types,
-               profile_signing_name(i->signing), i->encrypt ? "yes" : "no");
+        printf("payloads    %s\nsigning     %s\nencrypt     %s\nchannel     %s (for %s)\n",
+               v->types, profile_signing_name(i->signing), i->encrypt ? "yes" : "no",
+               profile_channel_name(i->channel),
+               profile_for_users(i) ? "users of devices" : "devices");
     if (v->signed_by[0] != '\0')
         printf("signed by   %s\n", v->signed_by);
     if (i->after_id != 0)
@@ -194,7 +177,7 @@ static int one(struct ctl *c, struct db *db, const char *verb, const char *word,
 
     if (strcmp(verb, "add") == 0)
         return put(c, db, 0, word, x);
-    if (!named(c, db, word, &i))
+    if (!ctl_item(c, db, word, PROFILES, &i))
         return CTL_FAILED;
     if (strcmp(verb, "show") == 0)
         return show(&i);

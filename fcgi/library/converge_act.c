@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "command/checked.h"
 #include "library/apps.h"
 #include "library/config_profile.h"
 #include "store/library.h"
@@ -51,14 +52,16 @@ static enum outcome note_one(struct converge *c, const struct wanted_due *d, int
 
 static struct device_facts facts_of(const struct wanted_due *d)
 {
-    return (struct device_facts){
-        .platform = platform_of(d->product_name),
-        .version = version_read(d->os_version),
-        .rights = -1,
-        .supervised = d->supervised < 0 ? SAYS_NOTHING
-                      : d->supervised   ? SAYS_YES
-                                        : SAYS_NO,
-        .user_enrolment = d->enrollment_kind == IDENT_USER_ENROLLMENT_DEVICE ? SAYS_YES : SAYS_NO};
+    const struct fleet_target t = {.kind = d->enrollment_kind,
+                                   .product_name = d->product_name,
+                                   .os_version = d->os_version,
+                                   .rights = -1,
+                                   .supervised = d->supervised,
+                                   .dep = -1,
+                                   .shared_ipad = d->shared_ipad,
+                                   .user_enrolment = -1};
+
+    return device_facts_told(&t);
 }
 
 /* ---- what stands in the way of one device ---- */
@@ -69,7 +72,7 @@ static enum outcome passcode_wait(struct converge *c, const struct wanted_due *d
     enum outcome o = OK;
 
     if (d->security_at < now - WAIT_US)
-        o = converge_command(c, "SecurityInfo", d->ident, "converge:SecurityInfo", now, err);
+        o = converge_command(c, "SecurityInfo", d->device_ident, "converge:SecurityInfo", now, err);
     return o == OK ? note_one(c, d, WANTED_PENDING, now + WAIT_US,
                               "waits until the passcode is compliant", err)
                    : o;

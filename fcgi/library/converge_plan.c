@@ -127,50 +127,65 @@ static enum outcome newcomer_groups(struct converge *c, int64_t device_id, struc
     return o;
 }
 
+/* A user is in the groups of the device, and is sent no command of them. */
+static enum outcome newcomer_plan(struct converge *c, int64_t only, bool orders_too, int64_t now,
+                                  struct err *err)
+{
+    struct wanted_walk walk = {.only = only, .now = now};
+    struct standing_walk orders = {.only = only, .now = now, .done = !orders_too};
+    enum outcome o = OK;
+
+    while (o == OK && !walk.done)
+        o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
+    while (o == OK && !orders.done)
+        o = standing_plan(c->db, &orders, CONVERGE_SOME, err);
+    return o;
+}
+
 /* One by one while they are few; when many enrol at once, everything is planned anew. */
 static enum outcome newcomers_plan(struct converge *c, const struct newcomer *who, size_t n,
                                    int64_t now, struct arena *a, struct err *err)
 {
     int64_t *ids = arena_array(a, n + 1, sizeof *ids);
-    struct wanted_walk walk = {.now = now};
-    struct standing_walk orders;
-    size_t k = 0;
+    size_t k = 0, devices = 0;
     enum outcome o;
 
     if (ids == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < n; i++)
-        if (!who[i].planned)
+        if (!who[i].planned) {
             ids[k++] = who[i].device_id;
+            devices += !who[i].user;
+        }
     if (k == 0)
         return OK;
     o = newcomer_reset(c->db, ids, k, now, err);
-    if (o == OK && k > FEW)
+    if (o == OK && devices > FEW)
         o = converge_groups(c, now, true, err);
-    for (size_t i = 0; o == OK && k <= FEW && i < k; i++) {
+    for (size_t i = 0; o == OK && devices <= FEW && i < n; i++) {
+        if (who[i].planned || who[i].user)
+            continue;
         arena_reset(c->a);
-        o = newcomer_groups(c, ids[i], err);
+        o = newcomer_groups(c, who[i].device_id, err);
     }
-    for (size_t i = 0; o == OK && i < (k > FEW ? 1 : k); i++) {
-        walk = (struct wanted_walk){.only = k > FEW ? 0 : ids[i], .now = now};
-        orders = (struct standing_walk){.only = walk.only, .now = now};
-        while (o == OK && !walk.done)
-            o = wanted_plan(c->db, &walk, CONVERGE_SOME, err);
-        while (o == OK && !orders.done)
-            o = standing_plan(c->db, &orders, CONVERGE_SOME, err);
-    }
+    if (o == OK && k > FEW)
+        o = newcomer_plan(c, 0, devices > 0, now, err);
+    for (size_t i = 0; o == OK && k <= FEW && i < n; i++)
+        if (!who[i].planned)
+            o = newcomer_plan(c, who[i].device_id, !who[i].user, now, err);
     if (o == OK)
         o = newcomer_planned(c->db, ids, k, err);
     c->did += k;
     return o;
 }
 
-/* One that waits in Setup Assistant goes on once everything is there, or its time is over. True:
- * there is nothing more to do about it. */
+/* One that waits in Setup Assistant, or at the login, goes on once everything is there, or its time
+ * is over. True: there is nothing more to do about it. */
 static bool newcomer_release(struct converge *c, const struct newcomer *who, int64_t now,
                              enum outcome *o, struct err *err)
 {
     bool late = now - who->at >= CONFIGURE_US;
+    const char *go_on = who->user ? "UserConfigured" : "DeviceConfigured";
 
     if (!who->awaiting)
         return true;
@@ -181,7 +196,9 @@ static bool newcomer_release(struct converge *c, const struct newcomer *who, int
                 "enrollment %.128s: %lld items are not there after 20 minutes; it goes on",
                 who->ident, (long long)who->unsettled);
         *o = audit_add(c->db, CONVERGE_ACTOR, "enrollment.configure-timeout", who->ident,
-                       "sent DeviceConfigured before everything was there", err);
+                       who->user ? "sent UserConfigured before everything was there"
+                                 : "sent DeviceConfigured before everything was there",
+                       err);
         if (*o == OK)
             *o = event_alarm_tell(c->db, "configure-timeout", who->ident,
                                   "not everything was there after 20 minutes; the device goes on",
@@ -189,7 +206,7 @@ static bool newcomer_release(struct converge *c, const struct newcomer *who, int
     }
     arena_reset(c->a);
     if (*o == OK)
-        *o = converge_command(c, "DeviceConfigured", who->ident, "device-configured", now, err);
+        *o = converge_command(c, go_on, who->ident, "device-configured", now, err);
     return *o == OK;
 }
 

@@ -74,6 +74,14 @@ static enum outcome signing_read(struct edit *e, js value)
                : err_set(e->err, INVALID, "\"signing\" is drover, uploaded or none");
 }
 
+static enum outcome channel_read(struct edit *e, js value)
+{
+    e->item->channel = profile_channel_read(js_str(value));
+    return e->item->channel >= 0
+               ? OK
+               : err_set(e->err, INVALID, "\"channel\" is profile, device or user");
+}
+
 static enum outcome settings_read(struct edit *e, js value)
 {
     struct findings found;
@@ -118,6 +126,8 @@ static enum outcome key_read(struct edit *e, const char *key, js value)
         return number_read(value, key, 100, &i->halt_percent, e->err);
     if (profile && strcmp(key, "signing") == 0)
         return signing_read(e, value);
+    if (profile && strcmp(key, "channel") == 0)
+        return channel_read(e, value);
     if (profile && strcmp(key, "encrypt") == 0)
         return flag_read(value, key, &i->encrypt, e->err);
     if (i->kind == LIBRARY_APP)

@@ -179,7 +179,9 @@ const char *payload_refuses(const struct payload_type *t, const struct device_fa
         return "is not for a Shared iPad";
     if (f->user_channel && f->user_enrolment != SAYS_YES && !(os->flags & PAYLOAD_USER))
         return "is not for a user's channel";
-    if (!f->user_channel && (os->flags & PAYLOAD_NO_DEVICE))
+    if (!f->user_channel &&
+        ((os->flags & PAYLOAD_NO_DEVICE) ||
+         ((os->flags & PAYLOAD_NO_DEVICE_SHARED) && f->shared_ipad == SAYS_YES)))
         return "is for a user's channel only";
     return NULL;
 }

@@ -32,6 +32,37 @@ int profile_signing_read(const char *word)
     return -1;
 }
 
+const char *profile_channel_name(int channel)
+{
+    static const char *const names[] = {[LIBRARY_CHANNEL_AS_SAID] = "profile",
+                                        [LIBRARY_CHANNEL_DEVICE] = "device",
+                                        [LIBRARY_CHANNEL_USER] = "user"};
+
+    return channel >= LIBRARY_CHANNEL_AS_SAID && channel <= LIBRARY_CHANNEL_USER ? names[channel]
+                                                                                 : "?";
+}
+
+int profile_channel_read(const char *word)
+{
+    for (int i = LIBRARY_CHANNEL_AS_SAID; word != NULL && i <= LIBRARY_CHANNEL_USER; i++)
+        if (strcmp(profile_channel_name(i), word) == 0)
+            return i;
+    return -1;
+}
+
+bool profile_for_users(const struct library_item *item)
+{
+    return item->channel == LIBRARY_CHANNEL_USER ||
+           (item->channel == LIBRARY_CHANNEL_AS_SAID && item->current.scope == LIBRARY_SCOPE_USER);
+}
+
+static int scope_of(const char *word)
+{
+    return strcmp(word, "User") == 0     ? LIBRARY_SCOPE_USER
+           : strcmp(word, "System") == 0 ? LIBRARY_SCOPE_SYSTEM
+                                         : LIBRARY_SCOPE_NONE;
+}
+
 static js findings_json(const struct findings *f)
 {
     js list = js_array();
@@ -201,6 +232,7 @@ static enum outcome upload_fill(struct arena *a, const struct profile_look *x,
     u->v.uuid = x->uuid;
     u->v.signed_by = x->signed_by;
     u->v.types = x->types;
+    u->v.scope = scope_of(x->scope);
     u->v.variables = x->variables;
     u->v.platforms = x->platforms;
     u->v.expires_at = x->expires_at;

@@ -66,6 +66,13 @@ enum outcome profile_seal(const struct conf *conf, struct arena *a, struct bytes
 enum outcome profile_open(int64_t version_id, struct bytes sealed, struct buf *out,
                           struct err *err) MUST_USE;
 
+/* "profile" (what it says of itself), "device", "user"; and back: negative for any other word or
+ * NULL. */
+const char *profile_channel_name(int channel);
+int profile_channel_read(const char *word);
+/* Is it for the users of devices? */
+bool profile_for_users(const struct library_item *item);
+
 /* "drover", "uploaded", "none"; and back: negative for any other word or NULL. */
 const char *profile_signing_name(int signing);
 int profile_signing_read(const char *word);

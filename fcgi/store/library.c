@@ -15,16 +15,16 @@
 
 #define VERSION_COLUMNS                                                                            \
     "v.id, v.item_id, v.number, v.uuid, v.sha256, v.size, v.signed_by, v.types, v.variables, "     \
-    "v.platforms, v.expires_at, v.details, v.created_at, v.created_by"
-#define VERSION_COLUMNS_N 14
+    "v.platforms, v.expires_at, v.details, v.created_at, v.created_by, v.scope"
+#define VERSION_COLUMNS_N 15
 #define ITEM_COLUMNS                                                                               \
     VERSION_COLUMNS ", i.id, i.kind, i.identifier, i.name, i.version, i.signing, i.encrypt, "      \
                     "i.after_id, i.after_passcode, i.settings, i.wave_first, i.halt_percent, "     \
                     "i.created_at, i.created_by, i.changed_at, i.changed_by, i.settings_rev, "     \
                     "i.configuration_rev, i.attributes_rev, i.install_rev, i.variables, "          \
                     "i.feedback_hours, i.feedback_delete, i.update_hours, i.codes_low, "           \
-                    "i.codes_alarm_at"
-#define ITEM_COLUMNS_N (VERSION_COLUMNS_N + 26)
+                    "i.codes_alarm_at, i.channel"
+#define ITEM_COLUMNS_N (VERSION_COLUMNS_N + 27)
 #define ITEM_FROM                                                                                  \
     " FROM library_item i JOIN library_version v ON v.item_id = i.id AND v.number = i.version "
 
@@ -64,11 +64,11 @@ static const struct sql VERSION = {
     "SELECT " VERSION_COLUMNS ", v.content FROM library_version v JOIN library_item i "
     "ON i.id = v.item_id WHERE v.item_id = ? AND v.number = ? AND i.deleted_at = 0",
     0};
-static const struct sql LOCK = {
-    "library_lock",
-    "SELECT kind, identifier, changed_at FROM library_item WHERE id = ? AND deleted_at = 0 "
-    "FOR UPDATE",
-    0};
+static const struct sql LOCK = {"library_lock",
+                                "SELECT kind, identifier, changed_at, channel FROM library_item "
+                                "WHERE id = ? AND deleted_at = 0 "
+                                "FOR UPDATE",
+                                0};
 static const struct sql NEWEST = {
     "library_newest",
     "SELECT number, sha256, uuid FROM library_version WHERE item_id = ? ORDER BY number DESC "
@@ -83,8 +83,8 @@ static const struct sql ADD_ITEM = {
 static const struct sql ADD_VERSION = {
     "library_add_version",
     "INSERT INTO library_version (id, item_id, number, uuid, sha256, size, content, signed_by, "
-    "types, variables, platforms, expires_at, details, created_at, created_by) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "types, variables, platforms, expires_at, details, created_at, created_by, scope) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql TAKE_VERSION = {
     "library_take_version",
@@ -92,8 +92,7 @@ static const struct sql TAKE_VERSION = {
     "WHERE id = ?",
     0};
 static const struct sql HAS_VERSION = {
-    "library_has_version", "SELECT number FROM library_version WHERE item_id = ? AND number = ?",
-    0};
+    "library_has_version", "SELECT scope FROM library_version WHERE item_id = ? AND number = ?", 0};
 static const struct sql AFTER = {
     "library_after", "SELECT after_id FROM library_item WHERE id = ? AND deleted_at = 0", 0};
 static const struct sql CHANGE = {
@@ -101,8 +100,8 @@ static const struct sql CHANGE = {
     "UPDATE library_item SET name = ?, version = ?, signing = ?, encrypt = ?, after_id = ?, "
     "after_passcode = ?, settings = ?, wave_first = ?, halt_percent = ?, changed_at = ?, "
     "changed_by = ?, settings_rev = ?, configuration_rev = ?, attributes_rev = ?, install_rev = ?, "
-    "variables = ?, feedback_hours = ?, feedback_delete = ?, update_hours = ?, codes_low = ? "
-    "WHERE id = ?",
+    "variables = ?, feedback_hours = ?, feedback_delete = ?, update_hours = ?, codes_low = ?, "
+    "channel = ? WHERE id = ?",
     0};
 static const struct sql LEARN = {
     "library_learn", "UPDATE library_item SET identifier = ? WHERE id = ? AND identifier = ?", 0};
@@ -146,7 +145,8 @@ static void version_from_row(const struct val *v, struct library_version *out)
                                     .expires_at = val_or_0(&v[10]),
                                     .details = v[11].s,
                                     .created_at = v[12].i,
-                                    .created_by = v[13].s};
+                                    .created_by = v[13].s,
+                                    .scope = (int)v[14].i};
     if (v[4].n == sizeof out->sha256)
         memcpy(out->sha256, v[4].s, sizeof out->sha256);
 }
@@ -180,7 +180,8 @@ static void item_from_row(const struct val *v, struct library_item *out)
                                          .feedback_delete = i[22].i != 0,
                                          .update_hours = (int)i[23].i,
                                          .codes_low = (int)i[24].i,
-                                         .codes_alarm_at = val_or_0(&i[25])}};
+                                         .codes_alarm_at = val_or_0(&i[25])},
+                                 .channel = (int)i[26].i};
     version_from_row(v, &out->current);
 }
 
@@ -346,6 +347,15 @@ static enum outcome add_item(struct db *db, struct library_upload *u, struct err
                          : o;
 }
 
+/* A profile that says System is refused on the channel of a user. */
+static enum outcome channel_check(int channel, int64_t scope, struct err *err)
+{
+    return channel == LIBRARY_CHANNEL_USER && scope == LIBRARY_SCOPE_SYSTEM
+               ? err_set(err, INVALID,
+                         "its PayloadScope is System: it cannot go to the channels of users")
+               : OK;
+}
+
 /* Locks the item, and tells the number before the new one. */
 static enum outcome add_to(struct db *db, struct add *x, struct err *err)
 {
@@ -362,6 +372,8 @@ static enum outcome add_to(struct db *db, struct add *x, struct err *err)
         return err_set(err, CONFLICT, "the file is the %s %.120s; it must be the %s %.120s",
                        library_kind_name(u->item.kind), u->item.identifier,
                        library_kind_name((int)row_at(&r, 0, 0)->i), row_at(&r, 0, 1)->s);
+    if (!u->stage && (o = channel_check((int)row_at(&r, 0, 3)->i, u->v.scope, err)) != OK)
+        return o;
     o = db_select(db, &NEWEST, (struct val[]){val_int(u->item_id)}, 1, x->a, &r, err);
     if (o != OK || r.n == 0)
         return o;
@@ -384,8 +396,8 @@ static enum outcome add_version(struct db *db, struct library_upload *u, struct 
                                   val_cut(v->signed_by, SUBJECT_CHARS), val_str(v->types),
                                   val_int((int64_t)v->variables), val_int((int64_t)v->platforms),
                                   val_id(v->expires_at), val_str(v->details), val_int(u->now),
-                                  val_cut(u->actor, ACTOR_CHARS)},
-                   15, NULL, err);
+                                  val_cut(u->actor, ACTOR_CHARS), val_int(v->scope)},
+                   16, NULL, err);
 }
 
 static enum outcome add_unit(struct db *db, void *arg, struct err *err)
@@ -491,6 +503,8 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
     if (o == OK && r.n == 0)
         return err_set(err, INVALID, "it has no version %d", i->version);
     if (o == OK)
+        o = channel_check(i->channel, row_at(&r, 0, 0)->i, err);
+    if (o == OK)
         o = after_check(db, x, err);
     if (o == OK)
         o = db_exec(db, &CHANGE,
@@ -514,8 +528,9 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
                                    val_int(i->app.feedback_delete),
                                    val_int(i->app.update_hours),
                                    val_int(i->app.codes_low),
+                                   val_int(i->channel),
                                    val_int(i->id)},
-                    21, NULL, err);
+                    22, NULL, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)

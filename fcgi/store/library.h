@@ -9,6 +9,10 @@
 
 enum library_kind { LIBRARY_PROFILE = 1, LIBRARY_PROVISIONING, LIBRARY_APP };
 enum library_signing { LIBRARY_AS_UPLOADED, LIBRARY_SIGNED, LIBRARY_UNSIGNED };
+/* Whose channel a configuration profile is installed on (store/wanted_channel.h). */
+enum library_channel { LIBRARY_CHANNEL_AS_SAID, LIBRARY_CHANNEL_DEVICE, LIBRARY_CHANNEL_USER };
+/* Its PayloadScope. */
+enum library_scope { LIBRARY_SCOPE_NONE, LIBRARY_SCOPE_SYSTEM, LIBRARY_SCOPE_USER };
 
 /* "profile", "provisioning-profile", "app"; "?" for anything else. */
 const char *library_kind_name(int kind);
@@ -21,6 +25,7 @@ struct library_version {
     uint8_t sha256[32];
     int64_t size;
     const char *signed_by, *types;
+    int scope; /* enum library_scope */
     unsigned variables, platforms;
     int64_t expires_at;
     const char *details; /* JSON object */
@@ -46,6 +51,7 @@ struct library_item {
     const char *identifier, *name;
     int version; /* number of the one that devices are to have */
     int signing; /* enum library_signing */
+    int channel; /* enum library_channel */
     bool encrypt, after_passcode;
     int64_t after_id;     /* 0: none */
     const char *settings; /* JSON object; "" */
@@ -72,7 +78,8 @@ struct library_upload {
     bool repeated; /* the newest version is the same file: nothing was stored */
 };
 /* CONFLICT: there is an item of that kind and identifier (a new item), or the file is of another
- * identifier (a version), or there is a version newer than base; NOT_FOUND: no item of that id. */
+ * identifier (a version), or there is a version newer than base; NOT_FOUND: no item of that id;
+ * INVALID: devices would get a version whose PayloadScope is System on the channels of users. */
 enum outcome library_add(struct db *db, struct library_upload *u, struct err *err) MUST_USE;
 
 /* At most max (LIM_PAGE) items of a kind (0: any), the oldest first, with ids above after; search
@@ -106,10 +113,11 @@ enum outcome library_for_delivery(struct db *db, int64_t version_id, struct aren
                                   struct library_item *out, struct bytes *content,
                                   struct err *err) MUST_USE;
 
-/* Stores what of an item can be changed: name, version, signing, encrypt, after_id, after_passcode,
- * settings, wave_first, halt_percent, and of app all but codes_alarm_at. CONFLICT: it was changed
- * since it was read (changed_at); NOT_FOUND: no such item; INVALID: no such version or no such item
- * to wait for, or they would wait for each other. what: for the audit log, key=value. */
+/* Stores what of an item can be changed: name, version, signing, channel, encrypt, after_id,
+ * after_passcode, settings, wave_first, halt_percent, and of app all but codes_alarm_at. CONFLICT:
+ * it was changed since it was read (changed_at); NOT_FOUND: no such item; INVALID: no such version
+ * or no such item to wait for, or they would wait for each other, or the version is for the system
+ * alone and the channel that of users. what: for the audit log, key=value. */
 enum outcome library_change(struct db *db, const struct library_item *item, const char *actor,
                             const char *what, int64_t now, struct err *err) MUST_USE;
 /* A device has told the bundle identifier of an app that was known by its number in the store alone

@@ -41,7 +41,10 @@ static const struct sql OF_DEVICE = {
     "FROM group_member m JOIN offer o ON o.group_id = m.group_id "
     "JOIN library_item i ON i.id = o.item_id AND i.deleted_at = 0 "
     "LEFT JOIN offer_taken t ON t.enrollment_id = m.device_id AND t.item_id = i.id "
-    "LEFT JOIN device_item d ON d.enrollment_id = m.device_id AND d.item_id = i.id "
+    "LEFT JOIN device_item d ON d.item_id = i.id AND d.enrollment_id = (SELECT y.enrollment_id "
+    "FROM "
+    "enrollment c JOIN device_item y ON y.enrollment_id = c.id AND y.item_id = i.id WHERE "
+    "c.device_id = m.device_id ORDER BY y.wanted DESC, y.changed_at DESC LIMIT 1) "
     "WHERE m.device_id = ? GROUP BY i.id ORDER BY i.name, i.id LIMIT ?",
     0};
 static const struct sql IS_OFFERED = {

@@ -76,10 +76,11 @@ static const struct sql SET_ENROLLMENT = {
 #define SET_ENROLLMENT_ARGS 10
 static const struct sql NEWCOMER = {
     "newcomer_add",
-    "INSERT INTO newcomer (device_id, at, awaiting) VALUES (?,?,?) ON DUPLICATE KEY UPDATE at = "
-    "VALUES(at), awaiting = VALUES(awaiting), planned = 0",
+    "INSERT INTO newcomer (device_id, at, awaiting, planned) VALUES (?,?,?,?) ON DUPLICATE KEY "
+    "UPDATE at = VALUES(at), awaiting = VALUES(awaiting), planned = LEAST(planned, "
+    "VALUES(planned))",
     0};
-#define NEWCOMER_ARGS 3
+#define NEWCOMER_ARGS 4
 /* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
@@ -403,8 +404,16 @@ static int id_order(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Devices that have just enrolled: the agent finds their groups first, and lets those that wait in
- * Setup Assistant go on. A renewal of the identity changes nothing on the device. */
+/* Devices and users that have just enrolled: the agent finds what they are to have first, and lets
+ * those that wait in Setup Assistant, or at the login, go on. A renewal of the identity changes
+ * nothing on the device, nor does a user who logs in again. */
+static bool newcomes(const struct token_update *x)
+{
+    if (is_user(x))
+        return x->new_life_ || x->awaiting_configuration;
+    return changes_enrollment(x) && !renewed(x);
+}
+
 static enum outcome note_newcomers(struct db *db, struct unit **u, size_t n, struct err *err)
 {
     struct val args[LIM_BATCH * NEWCOMER_ARGS];
@@ -413,11 +422,12 @@ static enum outcome note_newcomers(struct db *db, struct unit **u, size_t n, str
     for (size_t i = 0; i < n; i++) {
         struct token_update *x = of(u[i]);
 
-        if (!x->unit.writes || is_user(x) || !changes_enrollment(x) || renewed(x))
+        if (!x->unit.writes || !newcomes(x))
             continue;
         args[k * NEWCOMER_ARGS] = val_int(x->id_);
         args[k * NEWCOMER_ARGS + 1] = val_int(x->unit.now);
-        args[k++ * NEWCOMER_ARGS + 2] = val_int(x->awaiting_configuration);
+        args[k * NEWCOMER_ARGS + 2] = val_int(x->awaiting_configuration);
+        args[k++ * NEWCOMER_ARGS + 3] = val_int(is_user(x) && !x->new_life_);
     }
     return db_exec_many(db, &NEWCOMER, args, NEWCOMER_ARGS, k, NULL, err);
 }

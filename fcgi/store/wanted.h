@@ -40,7 +40,8 @@ enum outcome wanted_members_purge(struct db *db, struct err *err) MUST_USE;
 
 /* A walk over all assignments, then what users have taken, then all items: what is new, changed or
  * not wanted any more is noted in device_item, for at most `max` devices and a third of a second a
- * call. Begin with the time alone; `only`: for that device alone. done: everything was looked at.
+ * call. Begin with the time alone; `only`: for that channel alone, and the users of a device. done:
+ * everything was looked at. What is for users is noted for their channels (store/wanted_channel.h).
  */
 struct wanted_walk {
     int64_t only;
@@ -56,22 +57,24 @@ enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max,
 
 /* ---- acting ---- */
 
-/* A device's item that is due. Texts are in the arena, "" when absent. */
+/* An item of a device or of a user's channel that is due. Texts are in the arena, "" when absent.
+ */
 struct wanted_due {
     int64_t enrollment_id, item_id;
     bool wanted;
     int version, installed_version, attempts, state;
-    const char *ident;
+    const char *ident, *device_ident; /* of the channel and its device; the same for the device's */
     int enrollment_kind, enrollment_state;
-    const char *product_name, *os_version;
-    int supervised;  /* 1, 0, -1: not known */
-    int passcode_ok; /* the same */
+    const char *product_name, *os_version; /* of the device, as what follows */
+    int supervised;                        /* 1, 0, -1: not known */
+    int passcode_ok, shared_ipad;          /* the same */
     int64_t security_at;
     /* of the item */
     int kind;
     const char *identifier, *settings;
     int64_t after_id;
-    bool after_passcode, after_installed, command_open;
+    bool after_passcode, command_open;
+    bool after_installed; /* on the channel, on the device, or, of a device's item, for a user */
     int wave_first, halt_percent;
     /* of an app */
     struct library_app app;
@@ -204,11 +207,12 @@ enum outcome wanted_asks(struct db *db, enum wanted_question q, int64_t now, siz
 enum outcome wanted_asked(struct db *db, enum wanted_question q, const struct wanted_ask *list,
                           size_t n, int64_t now, struct arena *a, struct err *err) MUST_USE;
 
-/* ---- devices that have just enrolled ---- */
+/* ---- devices and users that have just enrolled ---- */
 
 struct newcomer {
-    int64_t device_id, at;
+    int64_t device_id, at; /* device_id: of the device or the user's channel */
     const char *ident;
+    bool user;
     bool awaiting, planned;
     int64_t unsettled; /* items that are not there yet */
 };
@@ -226,7 +230,9 @@ enum outcome newcomer_done(struct db *db, const int64_t *ids, size_t n, struct e
 
 struct wanted_row {
     int64_t item_id, enrollment_id;
-    const char *ident, *serial, *device_name; /* of the device */
+    const char *ident; /* of the channel: the device's, or that of a user */
+    const char *device_ident, *serial, *device_name; /* of the device */
+    const char *user, *user_name;                    /* of a user's channel: login and full name */
     int kind;
     const char *identifier, *name; /* of the item */
     bool wanted;
@@ -238,7 +244,7 @@ struct wanted_row {
 enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t after, size_t max,
                             struct arena *a, struct wanted_row **out, size_t *n,
                             struct err *err) MUST_USE;
-/* Items of a device. NOT_FOUND: no such enrollment. */
+/* Items of a device and of its users, or of one user's channel. NOT_FOUND: no such enrollment. */
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
 /* How many devices of an item are in each state: counts[s]. */

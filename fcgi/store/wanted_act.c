@@ -15,17 +15,20 @@
 static const struct sql DUE = {
     "wanted_due",
     "SELECT d.enrollment_id, d.item_id, d.wanted, d.version, d.installed_version, d.attempts, "
-    "d.state, e.ident, e.kind, e.state, COALESCE(v.product_name, e.product_name), "
-    "COALESCE(v.os_version, e.os_version), v.is_supervised, s.passcode_compliant, a.reported_at, "
-    "i.kind, i.identifier, i.settings, i.after_id, i.after_passcode, w.state, d.command_id, "
+    "d.state, e.ident, e.kind, e.state, COALESCE(v.product_name, h.product_name), "
+    "COALESCE(v.os_version, h.os_version), v.is_supervised, s.passcode_compliant, a.reported_at, "
+    "i.kind, i.identifier, i.settings, i.after_id, i.after_passcode, i.after_id IS NOT NULL AND "
+    "EXISTS (SELECT 1 FROM enrollment x JOIN device_item w ON w.enrollment_id = x.id AND w.item_id "
+    "= i.after_id AND w.state = 3 WHERE x.device_id = e.device_id AND (x.id IN (e.id, x.device_id) "
+    "OR e.id = e.device_id)), d.command_id, "
     "i.wave_first, i.halt_percent, d.settings_rev, i.settings_rev, i.configuration_rev, "
-    "i.attributes_rev, i.install_rev, i.variables FROM device_item d JOIN enrollment e ON e.id = "
-    "d.enrollment_id "
+    "i.attributes_rev, i.install_rev, i.variables, h.ident, v.is_multi_user "
+    "FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id "
+    "JOIN enrollment h ON h.id = e.device_id "
     "JOIN library_item i ON i.id = d.item_id "
-    "LEFT JOIN device_item w ON w.enrollment_id = d.enrollment_id AND w.item_id = i.after_id "
-    "LEFT JOIN inv_device v ON v.enrollment_id = d.enrollment_id "
-    "LEFT JOIN inv_security s ON s.enrollment_id = d.enrollment_id "
-    "LEFT JOIN inv_area a ON a.enrollment_id = d.enrollment_id AND a.area = 3 "
+    "LEFT JOIN inv_device v ON v.enrollment_id = e.device_id "
+    "LEFT JOIN inv_security s ON s.enrollment_id = e.device_id "
+    "LEFT JOIN inv_area a ON a.enrollment_id = e.device_id AND a.area = 3 "
     "WHERE d.state = ? AND d.due_at <= ? ORDER BY d.due_at LIMIT ?",
     0};
 static const struct sql NOTE = {
@@ -149,7 +152,7 @@ static void due_from_row(const struct val *v, struct wanted_due *d)
                              .settings = val_text(&v[17]),
                              .after_id = val_or_0(&v[18]),
                              .after_passcode = v[19].i != 0,
-                             .after_installed = val_or_0(&v[20]) == WANTED_INSTALLED,
+                             .after_installed = v[20].i != 0,
                              .command_open = !val_is_null(&v[21]),
                              .wave_first = (int)v[22].i,
                              .halt_percent = (int)v[23].i,
@@ -158,7 +161,9 @@ static void due_from_row(const struct val *v, struct wanted_due *d)
                                      .configuration_rev = (int)v[26].i,
                                      .attributes_rev = (int)v[27].i,
                                      .install_rev = (int)v[28].i,
-                                     .variables = (unsigned)v[29].i}};
+                                     .variables = (unsigned)v[29].i},
+                             .device_ident = v[30].s,
+                             .shared_ipad = maybe(&v[31])};
     d->tell = tell(d);
 }
 

@@ -46,9 +46,10 @@ static const struct sql SETTLE = {
     0};
 #define SETTLE_ARGS 13
 static const struct sql WAKE = {"wanted_wake",
-                                "UPDATE device_item d JOIN library_item i ON i.id = d.item_id AND "
-                                "i.after_id = ? SET d.due_at = "
-                                "? WHERE d.state = 1 AND d.enrollment_id IN (%IN%)",
+                                "UPDATE enrollment o JOIN enrollment e ON e.device_id = "
+                                "o.device_id JOIN device_item d ON d.enrollment_id = e.id AND "
+                                "d.state = 1 JOIN library_item i ON i.id = d.item_id AND "
+                                "i.after_id = ? SET d.due_at = ? WHERE o.id IN (%IN%)",
                                 1};
 static const struct sql DRIFTED = {
     "wanted_drifted",
@@ -78,8 +79,8 @@ static const struct sql NEWCOMERS = {
     "newcomer_list",
     "SELECT n.device_id, n.at, e.ident, n.awaiting, n.planned, (SELECT COUNT(*) FROM device_item d "
     "WHERE d.enrollment_id = n.device_id AND d.wanted = 1 AND d.state IN (1, 2, 4, 7)) + (SELECT "
-    "COUNT(*) FROM device_order o WHERE o.enrollment_id = n.device_id AND o.state IN (1, 2)) FROM "
-    "newcomer n "
+    "COUNT(*) FROM device_order o WHERE o.enrollment_id = n.device_id AND o.state IN (1, 2)), "
+    "e.id <> e.device_id FROM newcomer n "
     "JOIN enrollment e ON e.id = n.device_id ORDER BY n.planned, n.at LIMIT ?",
     0};
 /* What was noted after it enrolled is about the device as it is now. */
@@ -270,7 +271,13 @@ enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct ne
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
 
-        (*out)[*n] = (struct newcomer){v[0].i, v[1].i, v[2].s, v[3].i != 0, v[4].i != 0, v[5].i};
+        (*out)[*n] = (struct newcomer){.device_id = v[0].i,
+                                       .at = v[1].i,
+                                       .ident = v[2].s,
+                                       .awaiting = v[3].i != 0,
+                                       .planned = v[4].i != 0,
+                                       .unsettled = v[5].i,
+                                       .user = v[6].i != 0};
     }
     return OK;
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/group.h"
 #include "store/idset.h"
+#include "store/wanted_channel.h"
 
 #define CHUNK 512
 #define PURGE 5000
@@ -36,17 +37,29 @@ static const struct sql PURGE_MEMBERS = {
 
 static const struct sql NEXT_ASSIGNMENT = {
     "wanted_next_assignment",
-    "SELECT a.id, a.group_id, a.item_id, i.version FROM assignment a JOIN library_item i "
-    "ON i.id = a.item_id AND i.deleted_at = 0 WHERE a.id >= ? ORDER BY a.id LIMIT 1",
+    "SELECT a.id, a.group_id, a.item_id, i.version, " CHANNEL_FOR_USERS
+    " FROM assignment a JOIN library_item i ON i.id = a.item_id AND i.deleted_at = 0 JOIN "
+    "library_version v ON v.item_id = i.id AND v.number = i.version WHERE a.id >= ? ORDER BY a.id "
+    "LIMIT 1",
     0};
-static const struct sql MISSING = {
-    "wanted_missing",
-    "SELECT m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id AND e.state = "
-    "2 "
-    "LEFT JOIN device_item d ON d.enrollment_id = m.device_id AND d.item_id = ? "
-    "WHERE m.group_id = ? AND m.device_id > ? AND (? = 0 OR m.device_id = ?) "
-    "AND (d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> ?) ORDER BY m.device_id LIMIT ?",
-    0};
+#define LACKS "(d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> ?) "
+/* Of devices, and of their users: the channel and its device. A device's users stand together;
+ * those that were noted are not found again. */
+static const struct sql MISSING[] = {
+    {"wanted_missing",
+     "SELECT m.device_id, m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id "
+     "AND e.state = 2 LEFT JOIN device_item d ON d.enrollment_id = m.device_id AND d.item_id = ? "
+     "WHERE m.group_id = ? AND m.device_id > ? AND (? = 0 OR m.device_id = ?) AND " LACKS
+     "ORDER BY m.device_id LIMIT ?",
+     0},
+    {"wanted_missing_users",
+     "SELECT c.id, m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id AND "
+     "e.state = 2 JOIN enrollment c ON c.device_id = e.id AND c.state = 2 AND (c.id <> "
+     "c.device_id) = " CHANNEL_HAS_USERS(
+         "e") " LEFT JOIN device_item d ON d.enrollment_id = c.id AND d.item_id = ? "
+              "WHERE m.group_id = ? AND m.device_id >= ? AND (? = 0 OR ? IN (c.id, c.device_id)) "
+              "AND " LACKS "ORDER BY m.device_id LIMIT ?",
+     0}};
 /* The order matters: state is made of what wanted and state were. An item that was about to be
  * removed and is still there stays. */
 static const struct sql WANT = {
@@ -60,27 +73,38 @@ static const struct sql WANT = {
 #define WANT_ARGS 5
 static const struct sql NEXT_ITEM = {
     "wanted_next_item",
-    "SELECT item_id FROM device_item WHERE item_id >= ? ORDER BY item_id LIMIT 1", 0};
+    "SELECT item_id, COALESCE((SELECT " CHANNEL_FOR_USERS
+    " FROM library_item i JOIN library_version v ON v.item_id = i.id AND v.number = i.version "
+    "WHERE i.id = d.item_id), 0) FROM device_item d WHERE item_id >= ? ORDER BY item_id LIMIT 1",
+    0};
 static const struct sql EXTRA = {
     "wanted_extra",
-    "SELECT d.enrollment_id FROM device_item d WHERE d.item_id = ? AND d.wanted = 1 AND "
-    "d.enrollment_id > ? AND (? = 0 OR d.enrollment_id = ?) AND NOT EXISTS (SELECT 1 FROM "
-    "assignment a JOIN group_member m ON m.group_id = a.group_id AND m.device_id = d.enrollment_id "
-    "WHERE a.item_id = d.item_id) AND NOT EXISTS (SELECT 1 FROM offer_taken t JOIN offer o ON "
-    "o.item_id = t.item_id JOIN group_member n ON n.group_id = o.group_id AND n.device_id = "
-    "d.enrollment_id JOIN library_item i ON i.id = t.item_id AND i.deleted_at = 0 WHERE "
-    "t.enrollment_id = d.enrollment_id AND t.item_id = d.item_id) ORDER BY d.enrollment_id LIMIT ?",
+    "SELECT d.enrollment_id FROM device_item d JOIN enrollment c ON c.id = d.enrollment_id JOIN "
+    "enrollment e ON e.id = c.device_id WHERE d.item_id = ? AND d.wanted = 1 AND d.enrollment_id "
+    "> ? AND (? = 0 OR ? IN (c.id, c.device_id)) AND NOT (" CHANNEL_FITS(
+        "?", "c", "e") " AND (EXISTS (SELECT 1 FROM assignment a JOIN group_member m ON "
+                       "m.group_id = a.group_id AND m.device_id = c.device_id WHERE a.item_id = "
+                       "d.item_id) OR EXISTS (SELECT 1 FROM offer_taken t JOIN offer o ON "
+                       "o.item_id = t.item_id JOIN group_member n ON n.group_id = o.group_id AND "
+                       "n.device_id = c.device_id JOIN library_item i ON i.id = t.item_id AND "
+                       "i.deleted_at = 0 WHERE t.enrollment_id = c.device_id AND t.item_id = "
+                       "d.item_id))) ORDER BY d.enrollment_id LIMIT ?",
     0};
 /* What users have taken of what their devices are offered; what was noted is not found again. */
 static const struct sql TAKEN = {
     "wanted_taken",
-    "SELECT t.enrollment_id, t.item_id, i.version FROM offer_taken t JOIN library_item i ON "
-    "i.id = t.item_id AND i.deleted_at = 0 JOIN enrollment e ON e.id = t.enrollment_id AND "
-    "e.state = 2 LEFT JOIN device_item d ON d.enrollment_id = t.enrollment_id AND d.item_id = "
-    "t.item_id WHERE (? = 0 OR t.enrollment_id = ?) AND (d.enrollment_id IS NULL OR d.wanted = 0 "
-    "OR "
-    "d.version <> i.version) AND EXISTS (SELECT 1 FROM offer o JOIN group_member m ON m.group_id = "
-    "o.group_id AND m.device_id = t.enrollment_id WHERE o.item_id = t.item_id) LIMIT ?",
+    "SELECT c.id, t.item_id, i.version FROM offer_taken t JOIN library_item i ON i.id = t.item_id "
+    "AND i.deleted_at = 0 JOIN library_version v ON v.item_id = i.id AND v.number = i.version JOIN "
+    "enrollment e ON e.id = t.enrollment_id AND e.state = 2 JOIN enrollment c ON c.device_id = "
+    "e.id AND c.state = 2 AND " CHANNEL_FITS(
+        CHANNEL_FOR_USERS, "c",
+        "e") " LEFT JOIN device_item "
+             "d ON d.enrollment_id = c.id AND d.item_id = t.item_id WHERE (? = 0 OR ? IN (c.id, "
+             "c.device_id)) AND (d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> "
+             "i.version) AND "
+             "EXISTS (SELECT 1 FROM offer o JOIN group_member m ON m.group_id = o.group_id AND "
+             "m.device_id "
+             "= t.enrollment_id WHERE o.item_id = t.item_id) LIMIT ?",
     0};
 /* What never got to the device needs no command to go. */
 static const struct sql UNWANT = {
@@ -256,6 +280,7 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
         db_select(db, w->items ? &NEXT_ITEM : &NEXT_ASSIGNMENT,
                   (struct val[]){val_int(w->items ? w->item : w->assignment)}, 1, a, &at, err);
     int64_t item;
+    bool users;
 
     *more = false;
     if (o == OK && at.n == 0 && !w->items) {
@@ -267,12 +292,14 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
         return o;
     }
     item = row_at(&at, 0, w->items ? 0 : 2)->i;
+    users = row_at(&at, 0, w->items ? 1 : 4)->i != 0;
     if ((w->items ? w->item : w->assignment) != row_at(&at, 0, 0)->i)
         w->device = 0; /* the one it stood at is gone */
     o = w->items ? db_select(db, &EXTRA,
-                             (struct val[]){val_int(item), val_int(w->device), only, only, limit},
-                             5, a, &r, err)
-                 : db_select(db, &MISSING,
+                             (struct val[]){val_int(item), val_int(w->device), only, only,
+                                            val_int(users), limit},
+                             6, a, &r, err)
+                 : db_select(db, &MISSING[users],
                              (struct val[]){val_int(item), *row_at(&at, 0, 1), val_int(w->device),
                                             only, only, *row_at(&at, 0, 3), limit},
                              7, a, &r, err);
@@ -287,7 +314,7 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
         w->item = *more ? item : item + 1;
     else
         w->assignment = row_at(&at, 0, 0)->i + !*more;
-    w->device = *more ? row_at(&r, r.n - 1, 0)->i : 0;
+    w->device = *more ? row_at(&r, r.n - 1, !w->items)->i : 0;
     return OK;
 }
 

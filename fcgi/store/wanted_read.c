@@ -5,11 +5,13 @@
 #include "store/audit.h"
 
 #define COLUMNS                                                                                    \
-    "SELECT d.item_id, d.enrollment_id, e.ident, e.serial, e.device_name, i.kind, i.identifier, "  \
+    "SELECT d.item_id, d.enrollment_id, e.ident, h.serial, h.device_name, i.kind, i.identifier, "  \
     "i.name, d.wanted, d.version, d.installed_version, d.state, d.attempts, d.due_at, "            \
-    "d.changed_at, d.installed_at, d.reason, c.uuid FROM device_item d JOIN enrollment e ON "      \
-    "e.id = d.enrollment_id JOIN library_item i ON i.id = d.item_id LEFT JOIN command c ON c.id "  \
-    "= d.command_id "
+    "d.changed_at, d.installed_at, d.reason, c.uuid, h.ident, IF(e.id = h.id, NULL, "              \
+    "COALESCE(NULLIF(e.user_short_name, ''), e.user_id, e.ident)), IF(e.id = h.id, NULL, "         \
+    "e.user_long_name) FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id JOIN "       \
+    "enrollment h ON h.id = e.device_id JOIN library_item i ON i.id = d.item_id LEFT JOIN "        \
+    "command c ON c.id = d.command_id "
 static const struct sql OF_ITEM = {"wanted_of_item",
                                    COLUMNS "WHERE d.item_id = ? AND %SCOPE e.device_id% AND (? = 0 "
                                            "OR d.state = ?) AND d.enrollment_id > ? "
@@ -17,7 +19,9 @@ static const struct sql OF_ITEM = {"wanted_of_item",
                                    0};
 static const struct sql OF_DEVICE = {
     "wanted_of_device",
-    COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id% ORDER BY i.name, i.id LIMIT ?", 0};
+    COLUMNS "WHERE e.device_id = (SELECT o.device_id FROM enrollment o WHERE o.ident = ?) AND ? IN "
+            "(e.ident, h.ident) AND %SCOPE e.device_id% ORDER BY i.name, i.id, e.id LIMIT ?",
+    0};
 static const struct sql EXISTS = {
     "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
 static const struct sql COUNTS = {
@@ -58,7 +62,10 @@ static enum outcome rows_read(const struct rows *r, struct arena *a, struct want
                                          .changed_at = v[14].i,
                                          .installed_at = val_or_0(&v[15]),
                                          .reason = v[16].s,
-                                         .command_uuid = val_text(&v[17])};
+                                         .command_uuid = val_text(&v[17]),
+                                         .device_ident = v[18].s,
+                                         .user = val_text(&v[19]),
+                                         .user_name = val_text(&v[20])};
     }
     return OK;
 }
@@ -87,7 +94,8 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "there is no enrollment %s", ident);
     if (o == OK)
-        o = db_select(db, &OF_DEVICE, (struct val[]){val_str(ident), val_int(LIM_PAGE)}, 2, a, &r,
+        o = db_select(db, &OF_DEVICE,
+                      (struct val[]){val_str(ident), val_str(ident), val_int(LIM_PAGE)}, 3, a, &r,
                       err);
     return o == OK ? rows_read(&r, a, out, n, err) : o;
 }

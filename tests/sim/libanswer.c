@@ -31,10 +31,10 @@ static enum answer refuse(pl report, int64_t code, const char *text)
 
 /* ------------------------------------------------------------------ profiles */
 
-static struct installed **profile_place(struct simdev *d, const char *identifier)
+static struct installed **profile_place(struct simdev *d, unsigned channel, const char *identifier)
 {
     struct installed **p = &d->profiles;
-    while (*p && strcmp((*p)->identifier, identifier) != 0)
+    while (*p && ((*p)->channel != channel || strcmp((*p)->identifier, identifier) != 0))
         p = &(*p)->next;
     return p;
 }
@@ -48,17 +48,18 @@ static void profile_drop(struct installed **p)
     free(gone);
 }
 
-void profile_install(struct simdev *d, const struct mobileconfig *m, bool managed)
+void profile_install(struct simdev *d, unsigned channel, const struct mobileconfig *m, bool managed)
 {
     struct buf out = BUF_INIT(LIM_BODY_CONNECT);
     pl summary = mobileconfig_summary(m, managed);
-    struct installed *p = calloc(1, sizeof *p), **old = profile_place(d, m->identifier);
+    struct installed *p = calloc(1, sizeof *p), **old = profile_place(d, channel, m->identifier);
     if (!p || pl_to_binary(summary, &out) != OK)
         abort();
     pl_free(&summary);
     if (*old)
         profile_drop(old);
     p->identifier = strdup(m->identifier);
+    p->channel = channel;
     p->summary = (uint8_t *)out.data;
     p->n = out.len;
     p->next = d->profiles;
@@ -77,7 +78,8 @@ static enum outcome open_profile(struct simdev *d, struct bytes payload, struct 
     return o;
 }
 
-static enum answer install_opened(struct simdev *d, struct bytes payload, pl report)
+static enum answer install_opened(struct simdev *d, unsigned channel, struct bytes payload,
+                                  pl report)
 {
     struct mobileconfig m;
     struct err err = {0};
@@ -102,7 +104,7 @@ static enum answer install_opened(struct simdev *d, struct bytes payload, pl rep
             return refuse(report, 12009, "The replacement changes server, topic or rights.");
         }
     }
-    profile_install(d, &m, true);
+    profile_install(d, channel, &m, true);
     if (m.has_mdm &&
         (m.has_scep || m.pkcs12.n)) { /* the new identity, and the check-in that restarts with it */
         struct job *j = job_new(JOB_REPLACE, 0);
@@ -122,12 +124,11 @@ static enum answer install_profile(struct simdev *d, unsigned channel, pl comman
     struct bytes payload;
     struct buf xml = BUF_INIT(LIM_MB);
     struct err err = {0};
-    (void)channel;
     if (!pl_get_data(command, "Payload", &payload))
         return ANS_FORMAT_ERROR;
     /* what cannot be opened is read as it is, which says why */
     enum outcome o = open_profile(d, payload, &xml, &err);
-    enum answer answer = install_opened(d, o == OK ? buf_bytes(&xml) : payload, report);
+    enum answer answer = install_opened(d, channel, o == OK ? buf_bytes(&xml) : payload, report);
     buf_wipe(&xml);
     return answer;
 }
@@ -135,10 +136,9 @@ static enum answer install_profile(struct simdev *d, unsigned channel, pl comman
 static enum answer remove_profile(struct simdev *d, unsigned channel, pl command, pl report)
 {
     const char *identifier = pl_get_str(command, "Identifier");
-    (void)channel;
     if (!identifier)
         return ANS_FORMAT_ERROR;
-    struct installed **p = profile_place(d, identifier);
+    struct installed **p = profile_place(d, channel, identifier);
     if (!*p)
         return refuse(report, 12013, "The profile is not installed or not managed.");
     profile_drop(p);

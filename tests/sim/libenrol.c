@@ -117,7 +117,7 @@ static void commit(struct simdev *d)
     e->mdm = NULL;
     d->state = SIMDEV_ENROLLED;
     d->channel[0].enrolled = true;
-    profile_install(d, &e->profile, false);
+    profile_install(d, 0, &e->profile, false);
     enrol_abandon(d);
     d->last_error[0] = '\0';
     keep_save(d);

@@ -63,7 +63,7 @@ static pl channel_to_plist(const struct channel *c)
 static pl device_to_plist(const struct simdev *d)
 {
     pl root = pl_new_dict(), channels = pl_new_array(), profiles = pl_new_array(),
-       apps = pl_new_array();
+       of = pl_new_array(), apps = pl_new_array();
     pl_set_int(root, "State", d->state);
     pl_set_int(root, "Life", d->life);
     pl_set_str(root, "UDID", d->hw.udid);
@@ -78,13 +78,16 @@ static pl device_to_plist(const struct simdev *d)
         pl_set(root, "OAuth", oauth_to_plist(&d->oauth));
     for (unsigned c = 0; c < d->nchannels; c++)
         pl_append(channels, channel_to_plist(&d->channel[c]));
-    for (struct installed *p = d->profiles; p; p = p->next)
+    for (struct installed *p = d->profiles; p; p = p->next) {
         pl_append(profiles, pl_new_data(bytes_of(p->summary, p->n)));
+        pl_append(of, pl_new_int(p->channel));
+    }
     for (struct app *a = d->apps; a; a = a->next)
         if (a->managed)
             pl_append(apps, pl_new_str(a->identifier));
     pl_set(root, "Channels", channels);
     pl_set(root, "Profiles", profiles);
+    pl_set(root, "ProfileChannels", of);
     pl_set(root, "Apps", apps);
     return root;
 }
@@ -182,10 +185,11 @@ static void channel_from_plist(struct channel *c, pl d)
     c->after = (enum aftermath)get_count(d, "After");
 }
 
-static void profile_from_plist(struct simdev *d, pl data)
+static void profile_from_plist(struct simdev *d, pl data, pl channel)
 {
     struct bytes b;
     struct err err;
+    int64_t of = 0;
     pl summary = NULL;
     if (!pl_data(data, &b) || pl_parse(b, &summary, &err) != OK)
         return;
@@ -193,6 +197,8 @@ static void profile_from_plist(struct simdev *d, pl data)
     if (!p || !(p->summary = malloc(b.n)))
         abort();
     p->identifier = get_text(summary, "PayloadIdentifier");
+    if (pl_int(channel, &of) && of > 0 && of < d->nchannels)
+        p->channel = (unsigned)of;
     memcpy(p->summary, b.p, b.n);
     p->n = b.n;
     p->next = d->profiles;
@@ -219,7 +225,7 @@ static void device_from_plist(struct simdev *d, pl root)
         channel_from_plist(&d->channel[c], pl_at(list, c));
     list = pl_get(root, "Profiles");
     for (size_t i = pl_size(list); i-- > 0;)
-        profile_from_plist(d, pl_at(list, i));
+        profile_from_plist(d, pl_at(list, i), pl_at(pl_get(root, "ProfileChannels"), i));
     list = pl_get(root, "Apps");
     for (size_t i = 0; i < pl_size(list); i++) {
         struct app *a = calloc(1, sizeof *a);

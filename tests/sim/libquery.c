@@ -234,12 +234,11 @@ enum answer query_profile_list(struct simdev *d, unsigned channel, pl command, p
 {
     pl list = pl_new_array();
     bool managed_only = false, managed = false;
-    (void)channel;
     pl_get_bool(command, "ManagedOnly", &managed_only);
     for (struct installed *p = d->profiles; p; p = p->next) {
         pl one = NULL;
         struct err err;
-        if (pl_parse(bytes_of(p->summary, p->n), &one, &err) != OK)
+        if (p->channel != channel || pl_parse(bytes_of(p->summary, p->n), &one, &err) != OK)
             continue;
         pl_get_bool(one, "IsManaged", &managed);
         if (managed_only && !managed) {

@@ -28,6 +28,11 @@ static js channel_report(const struct simdev *d, unsigned channel)
     js_set_int(o, "polls", c->polls);
     js_set_bool(o, "report_waits", c->report != NULL);
     if (channel) {
+        js profiles = js_array();
+        for (struct installed *p = d->profiles; p; p = p->next)
+            if (p->channel == channel)
+                js_append(profiles, js_new_str(p->identifier));
+        js_set(o, "profiles", profiles);
         js_set_str(o, "user_id", c->user_id);
         js_set_str(o, "short_name", c->short_name);
     }
@@ -89,7 +94,8 @@ js report_device(const struct simdev *d)
     for (unsigned c = 0; c < d->nchannels; c++)
         js_append(channels, channel_report(d, c));
     for (struct installed *p = d->profiles; p; p = p->next)
-        js_append(profiles, js_new_str(p->identifier));
+        if (p->channel == 0)
+            js_append(profiles, js_new_str(p->identifier));
     for (struct app *a = d->apps; a; a = a->next)
         js_append(apps, js_new_str(a->identifier));
     js_set(o, "channels", channels);

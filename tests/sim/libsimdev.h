@@ -73,6 +73,7 @@ struct channel {      /* the device's own, or a user's */
 
 struct installed { /* a profile: the dictionary of mobileconfig_summary(), as a binary list */
     char *identifier;
+    unsigned channel; /* the device's, or the user's that it is for */
     uint8_t *summary;
     size_t n;
     struct installed *next;
@@ -311,7 +312,9 @@ enum answer { ANS_ACKNOWLEDGED, ANS_ERROR, ANS_FORMAT_ERROR };
 enum answer answer_command(struct simdev *d, unsigned channel, const char *type, pl command,
                            pl report, enum aftermath *after);
 void answer_error(pl report, const char *domain, int64_t code, const char *text);
-void profile_install(struct simdev *d, const struct mobileconfig *m, bool managed);
+/* A user's channel has profiles of its own. */
+void profile_install(struct simdev *d, unsigned channel, const struct mobileconfig *m,
+                     bool managed);
 
 /* libquery.c: the questions; called through the table of libanswer.c. */
 enum answer query_device_information(struct simdev *d, unsigned channel, pl command, pl report);

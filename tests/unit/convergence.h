@@ -6,10 +6,14 @@
 #include "testdb.h"
 
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "base/limits.h"
 #include "allturns.h"
 #include "library/converge.h"
+#include "store/assignment.h"
 #include "store/group.h"
+#include "store/id.h"
+#include "store/library.h"
 #include "store/member.h"
 #include "store/migrate.h"
 
@@ -58,6 +62,18 @@ static inline void devices(int from, int to, const char *product, const char *os
         from, to);
 }
 
+/* n users of device `of`, with ids from of * 100 + 1 on: D1:u101 and so on. */
+static inline void users(int of, int n)
+{
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, user_short_name, "
+        "user_long_name, created_at, last_seen_at) SELECT seq, CONCAT('D%d:u', seq), 2, %d, 2, "
+        "seq, CONCAT('u', seq), CONCAT('User ', seq), 1, 1 FROM seq_%d_to_%d",
+        of, of, of * 100 + 1, of * 100 + n);
+    sql("INSERT INTO life (id, enrollment_id, state, opened_at, push_token) SELECT seq, seq, 2, 1, "
+        "'t' FROM seq_%d_to_%d",
+        of * 100 + 1, of * 100 + n);
+}
+
 static inline int64_t group(const char *name, const char *filter)
 {
     struct device_group g = {.name = name, .filter = filter, .note = ""};
@@ -98,6 +114,54 @@ static inline void report(int state, const char *where)
         state, (long long)now, state, where);
     sql("DELETE FROM queue WHERE %s", where);
 }
+
+/* A profile of the library with those payload types. */
+static inline int64_t item(const char *identifier, const char *types)
+{
+    struct library_upload u = {.item = {.kind = LIBRARY_PROFILE,
+                                        .identifier = identifier,
+                                        .name = identifier,
+                                        .signing = LIBRARY_SIGNED,
+                                        .halt_percent = 25},
+                               .v = {.id = id_new(),
+                                     .uuid = "U",
+                                     .size = 1,
+                                     .signed_by = "",
+                                     .types = types,
+                                     .details = "{}"},
+                               .content = bytes_str("x"),
+                               .actor = "t",
+                               .now = clock_now()};
+    random_bytes(u.v.sha256, 32);
+    assert_ok(library_add(db, &u, &err), err);
+    return u.v.item_id;
+}
+
+static inline void new_version(int64_t id, const char *identifier)
+{
+    struct library_upload u = {
+        .item = {.kind = LIBRARY_PROFILE, .identifier = identifier},
+        .item_id = id,
+        .v =
+            {.id = id_new(), .uuid = "V", .size = 1, .signed_by = "", .types = "", .details = "{}"},
+        .content = bytes_str("y"),
+        .actor = "t",
+        .now = clock_now()};
+    random_bytes(u.v.sha256, 32);
+    assert_ok(library_add(db, &u, &err), err);
+}
+
+static inline int64_t assign(int64_t g, int64_t i)
+{
+    int64_t id;
+    assert_ok(assignment_add(db, g, i, "t", clock_now(), &id, &err), err);
+    return id;
+}
+
+/* Channels with an item in a state. */
+#define STATES(i, s)                                                                               \
+    number("SELECT COUNT(*) FROM device_item WHERE item_id = %lld AND state = %d", (long long)(i), \
+           (s))
 
 static inline int each_setup(void **state)
 {

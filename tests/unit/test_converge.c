@@ -5,59 +5,9 @@
 #define CONVERGENCE_DB "drover_converge"
 #include "convergence.h"
 
-#include "base/uuid.h"
 #include "store/filter.h"
-#include "store/assignment.h"
-#include "store/id.h"
-#include "store/library.h"
 #include "store/offer.h"
 #include "store/wanted.h"
-
-static int64_t item(const char *identifier, const char *types)
-{
-    struct library_upload u = {.item = {.kind = LIBRARY_PROFILE,
-                                        .identifier = identifier,
-                                        .name = identifier,
-                                        .signing = LIBRARY_SIGNED,
-                                        .halt_percent = 25},
-                               .v = {.id = id_new(),
-                                     .uuid = "U",
-                                     .size = 1,
-                                     .signed_by = "",
-                                     .types = types,
-                                     .details = "{}"},
-                               .content = bytes_str("x"),
-                               .actor = "t",
-                               .now = clock_now()};
-    random_bytes(u.v.sha256, 32);
-    assert_ok(library_add(db, &u, &err), err);
-    return u.v.item_id;
-}
-
-static void new_version(int64_t id, const char *identifier)
-{
-    struct library_upload u = {
-        .item = {.kind = LIBRARY_PROFILE, .identifier = identifier},
-        .item_id = id,
-        .v =
-            {.id = id_new(), .uuid = "V", .size = 1, .signed_by = "", .types = "", .details = "{}"},
-        .content = bytes_str("y"),
-        .actor = "t",
-        .now = clock_now()};
-    random_bytes(u.v.sha256, 32);
-    assert_ok(library_add(db, &u, &err), err);
-}
-
-static int64_t assign(int64_t g, int64_t i)
-{
-    int64_t id;
-    assert_ok(assignment_add(db, g, i, "t", clock_now(), &id, &err), err);
-    return id;
-}
-
-#define STATES(i, s)                                                                               \
-    number("SELECT COUNT(*) FROM device_item WHERE item_id = %lld AND state = %d", (long long)(i), \
-           (s))
 
 static void a_profile_comes_and_goes(void **state)
 {

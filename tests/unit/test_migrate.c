@@ -514,6 +514,34 @@ static void apps_are_upgraded(void **state)
                      0);
 }
 
+/* A profile that says User is on devices already: it stays there; the next one goes to users. */
+static void profiles_stay_on_their_channel(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/00[0-3]*.sql sql/schema/0040-*.sql %s/", dir);
+    assert_ok(run(), err);
+    SQL(ITEMS, "INSERT INTO library_item (id, kind, identifier, name, version, created_at, "
+               "created_by, changed_at, changed_by) SELECT seq, 1, CONCAT('org.example.', seq), "
+               "'A', 2, 1, 'ann', 1, 'ann' FROM seq_1_to_300");
+    SQL(VERSIONS, "INSERT INTO library_version (id, item_id, number, sha256, size, types, details, "
+                  "created_at, created_by) SELECT i.seq * 10 + n.seq, i.seq, n.seq, REPEAT('x', "
+                  "32), 1, '', CASE (i.seq + n.seq) % 3 WHEN 0 THEN '{\"scope\":\"User\"}' WHEN 1 "
+                  "THEN '{\"scope\":\"System\",\"warnings\":[]}' ELSE '{}' END, 1, 'ann' FROM "
+                  "seq_1_to_300 i, seq_1_to_2 n");
+    assert_ok(db_exec(db, &ITEMS, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &VERSIONS, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM library_version WHERE scope = 2"), 200);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM library_version WHERE scope = 1"), 200);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM library_item WHERE channel = 1"), 100);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM library_item i JOIN library_version v ON "
+                                "v.item_id = i.id AND v.number = 2 WHERE (i.channel = 1) <> "
+                                "(v.scope = 2)"),
+                     0);
+}
+
 /* --- grants ---------------------------------------------------------------------------------- */
 
 static void grants_are_given(void **state)
@@ -620,6 +648,7 @@ int main(void)
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
         TEST(apps_are_upgraded),
+        TEST(profiles_stay_on_their_channel),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

@@ -1,0 +1,201 @@
+/*
+ * test_user_profiles.c: profiles that are for the users of devices: who gets them, on which
+ * channel, what waits for what, and what happens when that is changed.
+ */
+#define CONVERGENCE_DB "drover_user_profiles"
+#include "convergence.h"
+
+#include "store/wanted.h"
+
+static void channel_of(int64_t id, int channel, enum outcome want)
+{
+    struct library_item x;
+    assert_ok(library_get(db, id, arena, &x, &err), err);
+    x.channel = channel;
+    assert_outcome(library_change(db, &x, "t", "", x.changed_at + 1, &err), want, err);
+}
+
+static int64_t scoped_item(const char *identifier, const char *types, int scope)
+{
+    int64_t id = item(identifier, types);
+    sql("UPDATE library_version SET scope = %d WHERE item_id = %lld", scope, (long long)id);
+    return id;
+}
+
+#define OPEN_FOR(type, where)                                                                      \
+    number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id WHERE "             \
+           "c.request_type = '" type "' AND q.enrollment_id " where)
+
+static void a_profile_of_users(void **state)
+{
+    int64_t i = scoped_item("org.example.u", "com.apple.dock", LIBRARY_SCOPE_USER);
+    int64_t g = group("G", ""), a;
+    struct wanted_row *x;
+    size_t n;
+    (void)state;
+    devices(1, 2, "Mac14,2", "14.0");
+    devices(3, 3, "MacBookPro18,3", "14.0");
+    users(1, 2);
+    users(2, 1);
+    put_into(g, 1, 3, false);
+    a = assign(g, i);
+    turn();
+    /* three users get it, no device, nor one on which nobody has logged in yet */
+    assert_int_equal(OPEN_FOR("InstallProfile", "IN (101, 102, 201)"), 3);
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item"), 3);
+    report(4, "enrollment_id <> 102");
+    report(5, "enrollment_id = 102");
+    turn();
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 2);
+    assert_int_equal(STATES(i, WANTED_FAILED), 1);
+    assert_ok(wanted_of_device(db, "D1", arena, &x, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_string_equal(x[0].user, "u101");
+    assert_string_equal(x[1].user_name, "User 102");
+    assert_string_equal(x[1].device_ident, "D1");
+    assert_int_equal(x[1].state, WANTED_FAILED);
+    assert_ok(wanted_of_device(db, "D1:u101", arena, &x, &n, &err), err);
+    assert_int_equal(n, 1);
+    sql("UPDATE device_item SET state = 3, installed_version = 1");
+    /* a new user gets it by the TokenUpdate; a new version goes to all */
+    users(3, 1);
+    sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (301, %lld, 1)", (long long)now);
+    assert_ok(converge_turn(engine, now, &err), err);
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 301"), 1);
+    assert_int_equal(OPEN_FOR("UserConfigured", "= 301"), 0);
+    report(4, "1");
+    turn();
+    turn();
+    assert_int_equal(OPEN_FOR("UserConfigured", "= 301"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM newcomer"), 0);
+    sql("DELETE FROM queue");
+    new_version(i, "org.example.u");
+    sql("UPDATE library_version SET scope = 2");
+    turn();
+    assert_int_equal(OPEN_FOR("InstallProfile", "IN (101, 102, 201, 301)"), 4);
+    report(4, "1");
+    turn();
+    /* what a user's channel tells is not there comes again to that user */
+    sql("INSERT INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id) VALUES "
+        "(101, 4, %lld, 1, 1), (1, 4, %lld, 1, 1)",
+        (long long)(now + 1), (long long)(now + 1));
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 101"), 1);
+    sql("DELETE FROM inv_area");
+    report(4, "1");
+    turn();
+    /* a device leaves the group, then nobody is to have it */
+    put_into(g, 1, 1, true);
+    turn();
+    assert_int_equal(OPEN_FOR("RemoveProfile", "IN (101, 102)"), 2);
+    report(4, "1");
+    assert_ok(assignment_delete(db, a, "t", "x", &err), err);
+    turn();
+    assert_int_equal(OPEN_FOR("RemoveProfile", "IN (201, 301)"), 2);
+    report(4, "1");
+    turn();
+    assert_int_equal(STATES(i, WANTED_REMOVED), 4);
+}
+
+static void a_profile_changes_its_channel(void **state)
+{
+    int64_t i = scoped_item("org.example.u", "com.apple.dock", LIBRARY_SCOPE_NONE);
+    int64_t system = scoped_item("org.example.s", "", LIBRARY_SCOPE_SYSTEM), g = group("G", "");
+    (void)state;
+    devices(1, 1, "iMac21,1", "14.0");
+    users(1, 1);
+    put_into(g, 1, 1, false);
+    assign(g, i);
+    turn();
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 1"), 1);
+    report(4, "1");
+    turn();
+    channel_of(i, LIBRARY_CHANNEL_USER, OK);
+    turn();
+    assert_int_equal(OPEN_FOR("RemoveProfile", "= 1"), 1);
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 101"), 1);
+    report(4, "1");
+    turn();
+    channel_of(i, LIBRARY_CHANNEL_DEVICE, OK);
+    turn();
+    assert_int_equal(OPEN_FOR("RemoveProfile", "= 101"), 1);
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 1"), 1);
+    /* what says that it is for the system alone never goes to users */
+    channel_of(system, LIBRARY_CHANNEL_USER, INVALID);
+    assert_non_null(strstr(err.msg, "PayloadScope is System"));
+}
+
+/* PayloadScope is a key of Macs; an iPad has users where it is shared. */
+static void users_of_other_devices(void **state)
+{
+    int64_t i = scoped_item("org.example.u", "com.apple.webClip.managed", LIBRARY_SCOPE_USER);
+    int64_t mail = scoped_item("org.example.m", "com.apple.mail.managed", LIBRARY_SCOPE_NONE);
+    int64_t software = scoped_item("org.example.s", "com.apple.SoftwareUpdate", LIBRARY_SCOPE_USER);
+    int64_t g = group("G", "");
+    (void)state;
+    devices(1, 1, "iPhone14,2", "17.0");
+    devices(2, 3, "iPad13,1", "17.0");
+    devices(4, 4, "Mac14,2", "14.0");
+    users(3, 1);
+    users(4, 1);
+    sql("UPDATE enrollment SET kind = 3 WHERE id = 301");
+    sql("INSERT INTO inv_device (enrollment_id, is_multi_user) VALUES (2, 1), (3, 1)");
+    put_into(g, 1, 4, false);
+    assign(g, i);
+    turn();
+    assert_int_equal(OPEN_FOR("InstallProfile", "IN (1, 301, 401)"), 3);
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item"), 3);
+    sql("DELETE FROM queue");
+    /* what has no effect on a channel is not sent to it */
+    assign(g, mail);
+    assign(g, software);
+    turn();
+    assert_int_equal(
+        number("SELECT COUNT(*) FROM device_item WHERE item_id = %lld AND state = 5 AND "
+               "enrollment_id IN (2, 3, 4) AND reason LIKE '%%for a user%%channel only'",
+               (long long)mail),
+        3);
+    assert_int_equal(
+        number("SELECT COUNT(*) FROM device_item WHERE item_id = %lld AND state = 5 AND "
+               "enrollment_id = 401 AND reason LIKE '%%not for a user%%channel'",
+               (long long)software),
+        1);
+}
+
+static void an_item_of_users_waits(void **state)
+{
+    int64_t first = item("org.example.first", "");
+    int64_t then = scoped_item("org.example.then", "", LIBRARY_SCOPE_USER), g = group("G", "");
+    struct library_item x;
+    (void)state;
+    devices(1, 1, "Mac14,2", "14.0");
+    users(1, 1);
+    put_into(g, 1, 1, false);
+    assert_ok(library_get(db, then, arena, &x, &err), err);
+    x.after_id = first;
+    x.after_passcode = true;
+    assert_ok(library_change(db, &x, "t", "", clock_now() + 1, &err), err);
+    assign(g, then);
+    assign(g, first);
+    turn();
+    assert_int_equal(STATES(then, WANTED_PENDING), 1);
+    report(4, "1");
+    turn(); /* the device has the first: now the device, not the user, is asked */
+    assert_int_equal(OPEN_FOR("SecurityInfo", "= 1"), 1);
+    sql("DELETE FROM queue");
+    sql("INSERT INTO inv_security (enrollment_id, passcode_compliant) VALUES (1, 1)");
+    now += 11 * MINUTE_US;
+    turn();
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 101"), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_profile_of_users, each_setup),
+        cmocka_unit_test_setup(a_profile_changes_its_channel, each_setup),
+        cmocka_unit_test_setup(users_of_other_devices, each_setup),
+        cmocka_unit_test_setup(an_item_of_users_waits, each_setup)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
