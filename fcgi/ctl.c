@@ -157,10 +157,11 @@ static const struct verb verbs[] = {
      "offer GROUP ITEM\nwithdraw GROUP ITEM --why TEXT\nremove GROUP --why TEXT",
      "groups of devices, by a filter or by hand, and what of the library their devices are to have",
      ctl_group},
-    {"wanted", "device ID [--json]\nitem ITEM [--state STATE] [--json]",
+    {"wanted",
+     "device ID [--json]\nitem ITEM [--state STATE] [--json]\ngive DEVICE ITEM\n"
+     "take DEVICE ITEM --why TEXT",
      "how far a device and its users are with what they are to have, or all devices with an item "
-     "of "
-     "the library",
+     "of the library; give assigns an item to one device",
      ctl_wanted},
     {"blueprint",
      "show GROUP [--json]\nversions GROUP [--json]\n"

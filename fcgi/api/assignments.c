@@ -14,50 +14,49 @@ static js assignment_json(const struct assignment *x)
     js o = js_object();
 
     api_set_id(o, "id", x->id);
-    api_set_id(o, "group", x->group_id);
-    js_set_str(o, "group_name", x->group);
-    api_set_id(o, "item", x->item_id);
-    js_set_str(o, "item_name", x->item);
-    js_set_str(o, "identifier", x->identifier);
-    js_set_str(o, "kind", library_kind_name(x->kind));
+    if (x->group_id != 0) {
+        api_set_id(o, "group", x->group_id);
+        js_set_str(o, "group_name", x->group);
+    } else {
+        js_set_str(o, "device", x->device);
+        api_set_text(o, "serial_number", x->serial);
+        api_set_text(o, "device_name", x->device_name);
+    }
+    library_pair_item(o, x->item_id, x->item, x->identifier, x->kind);
     api_set_time(o, "created_at", x->created_at);
     api_set_text(o, "created_by", x->created_by);
+    return o;
+}
+
+/* Those of groups; of single devices with device=ID, or device= for all of them. */
+static enum outcome list(struct db *db, struct req *req, const struct library_pairs *ask, js out,
+                         int64_t *last, size_t *n, struct err *err)
+{
+    const char *device = req_query(req, "device");
+    struct assignment *x = NULL;
+    enum outcome o = device == NULL
+                         ? assignment_list(db, ask->group, ask->item, ask->after, ask->limit,
+                                           req->arena, &x, n, err)
+                         : assignment_of_devices(db, device[0] != '\0' ? device : NULL, ask->item,
+                                                 ask->after, ask->limit, req->arena, &x, n, err);
+
+    for (size_t i = 0; o == OK && i < *n; i++) {
+        js_append(out, assignment_json(&x[i]));
+        *last = x[i].id;
+    }
     return o;
 }
 
 void api_assignments(struct app *app, struct req *req, const struct caller *caller,
                      struct resp *resp)
 {
-    struct assignment *x = NULL;
-    struct err err = {0};
-    struct library_pairs ask;
-    struct db *db = NULL;
-    size_t n = 0;
-    js root, list;
-
     (void)caller;
-    if (!library_pairs(app, req, resp, &ask, &db))
-        return;
-    enum outcome o =
-        assignment_list(db, ask.group, ask.item, ask.after, ask.limit, req->arena, &x, &n, &err);
-    db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    root = js_object();
-    list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, assignment_json(&x[i]));
-    js_set(root, "assignments", list);
-    if (n == ask.limit)
-        api_set_id(root, "next_cursor", x[n - 1].id);
-    api_json(resp, 200, &root);
+    library_pairs_answer(app, req, resp, "assignments", list);
 }
 
 void api_assign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    library_pair(app, req, caller, resp, assignment_add);
+    library_pair(app, req, caller, resp, assignment_add, assignment_add_device);
 }
 
 void api_unassign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -32,21 +32,29 @@ bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_
                   const char **word);
 /* An id under a key of the body. False: resp holds the refusal. */
 bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out);
-/* What GET of a list of pairs of group and item asks for, with a connection. False: refused. */
+/* What GET of a list of pairs of group and item asks for: of which, and from where on. */
 struct library_pairs {
     int64_t group, item, after;
     size_t limit;
 };
-bool library_pairs(struct app *app, struct req *req, struct resp *resp, struct library_pairs *out,
-                   struct db **db);
-/* POST {"group": ID, "item": ID}, and DELETE of PREFIX{id}: as store/assignment.h and offer.h do.
- */
+/* Appends them to out; *last: the id of the last one. */
+typedef enum outcome pairs_list_fn(struct db *db, struct req *req, const struct library_pairs *ask,
+                                   js out, int64_t *last, size_t *n, struct err *err);
+/* GET: {key: [...], "next_cursor"}. */
+void library_pairs_answer(struct app *app, struct req *req, struct resp *resp, const char *key,
+                          pairs_list_fn *list);
+/* Sets "item", "item_name", "identifier", "kind". */
+void library_pair_item(js o, int64_t id, const char *name, const char *identifier, int kind);
+/* POST {"group": ID, "item": ID} (give not NULL: or "device" in the place of "group"), and DELETE
+ * of PREFIX{id}: as store/assignment.h and offer.h do. */
 typedef enum outcome pair_add_fn(struct db *db, int64_t group_id, int64_t item_id,
                                  const char *actor, int64_t now, int64_t *id, struct err *err);
+typedef enum outcome pair_give_fn(struct db *db, const char *device, int64_t item_id,
+                                  const char *actor, int64_t now, int64_t *id, struct err *err);
 typedef enum outcome pair_delete_fn(struct db *db, int64_t id, const char *actor, const char *why,
                                     struct err *err);
 void library_pair(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                  pair_add_fn *add);
+                  pair_add_fn *add, pair_give_fn *give);
 void library_unpair(struct app *app, struct req *req, const struct caller *caller,
                     struct resp *resp, const char *prefix, pair_delete_fn *remove);
 /* GET of the list. kinds: bits 1 << enum library_kind. */

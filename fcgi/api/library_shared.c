@@ -76,13 +76,41 @@ js wanted_json(const struct wanted_row *x, bool of_item)
 
 /* ---- groups and items ---- */
 
-bool library_pairs(struct app *app, struct req *req, struct resp *resp, struct library_pairs *out,
-                   struct db **db)
+void library_pair_item(js o, int64_t id, const char *name, const char *identifier, int kind)
 {
-    *out = (struct library_pairs){0};
-    return api_limit(req, resp, &out->limit) && api_number(req, resp, "group", &out->group) &&
-           api_number(req, resp, "item", &out->item) &&
-           api_number(req, resp, "cursor", &out->after) && api_db(app, resp, db);
+    api_set_id(o, "item", id);
+    js_set_str(o, "item_name", name);
+    js_set_str(o, "identifier", identifier);
+    js_set_str(o, "kind", library_kind_name(kind));
+}
+
+void library_pairs_answer(struct app *app, struct req *req, struct resp *resp, const char *key,
+                          pairs_list_fn *list)
+{
+    struct library_pairs ask = {0};
+    struct err err = {0};
+    struct db *db = NULL;
+    int64_t last = 0;
+    size_t n = 0;
+    js root, out;
+
+    if (!api_limit(req, resp, &ask.limit) || !api_number(req, resp, "group", &ask.group) ||
+        !api_number(req, resp, "item", &ask.item) || !api_number(req, resp, "cursor", &ask.after) ||
+        !api_db(app, resp, &db))
+        return;
+    root = js_object();
+    out = js_array();
+    enum outcome o = list(db, req, &ask, out, &last, &n, &err);
+    db_pool_give(app->pool, &db);
+    js_set(root, key, out);
+    if (n == ask.limit)
+        api_set_id(root, "next_cursor", last);
+    if (o == OK) {
+        api_json(resp, 200, &root);
+        return;
+    }
+    js_free(&root);
+    api_fail(resp, &err);
 }
 
 bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out)
@@ -95,18 +123,32 @@ bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out)
     return false;
 }
 
-void library_pair(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                  pair_add_fn *add)
+/* With "group", or with "device" where single devices can have it too. */
+static enum outcome pair_add(struct db *db, struct req *req, const struct caller *caller, js body,
+                             int64_t group, int64_t item, pair_add_fn *add, pair_give_fn *give,
+                             int64_t *id, struct err *err)
 {
-    static const char *const known[] = {"group", "item"};
-    int64_t group, item, id = 0;
+    const char *device = js_get_str(body, "device"), *actor = api_actor(req, caller);
+
+    return device != NULL ? give(db, device, item, actor, req->now, id, err)
+                          : add(db, group, item, actor, req->now, id, err);
+}
+
+void library_pair(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                  pair_add_fn *add, pair_give_fn *give)
+{
+    static const char *const known[] = {"group", "item", "device"};
+    int64_t group = 0, item, id = 0;
     struct err err = {0};
     struct db *db = NULL;
-    js body = api_body(req, resp, known, 2), root;
+    js body = api_body(req, resp, known, give != NULL ? 3 : 2), root;
+    bool one = js_get_str(body, "device") != NULL;
 
-    if (body != NULL && library_id_body(resp, body, "group", &group) &&
-        library_id_body(resp, body, "item", &item) && api_db(app, resp, &db)) {
-        if (add(db, group, item, api_actor(req, caller), req->now, &id, &err) == OK) {
+    if (body != NULL && one && js_get(body, "group") != NULL)
+        resp_json_error(resp, 400, "it is given to a \"group\" or to a \"device\"");
+    else if (body != NULL && (one || library_id_body(resp, body, "group", &group)) &&
+             library_id_body(resp, body, "item", &item) && api_db(app, resp, &db)) {
+        if (pair_add(db, req, caller, body, group, item, add, give, &id, &err) == OK) {
             root = js_object();
             api_set_id(root, "id", id);
             api_json(resp, 201, &root);

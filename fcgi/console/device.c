@@ -179,7 +179,7 @@ void device_show(struct page *p, const char *ident, int status)
         facts(p, e);
         buttons(p, "questions", device_questions);
         buttons(p, "actions", device_actions);
-        if (tags(p, e) && queue(p, e) && users_and_audit(p, e)) {
+        if (tags(p, e) && queue(p, e) && device_items(p, e) == OK && users_and_audit(p, e)) {
             page_show(p, status, "device");
             return;
         }

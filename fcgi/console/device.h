@@ -16,6 +16,10 @@ void device_show(struct page *p, const char *ident, int status);
 void stuck_explain(struct page *p, const struct enrollment *e, const struct push_row *push,
                    const struct queue_item *open, size_t n);
 
+/* Sets "items", what the device and its users (or the one user) are to have of the library, and
+ * what the device can be given. */
+enum outcome device_items(struct page *p, const struct enrollment *e) MUST_USE;
+
 /* The tabs of a device's page; part: the chosen one, "" for the first. */
 void device_tabs(struct page *p, const char *ident, const char *part);
 /* Queues the command and pushes (command NULL: only pushes); p->err when it did not work. */

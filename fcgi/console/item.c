@@ -132,6 +132,30 @@ static enum outcome groups(const struct item_page *x)
     return OK;
 }
 
+/* Devices that are to have it by themselves. */
+static enum outcome singles(const struct item_page *x)
+{
+    struct page *p = x->p;
+    struct assignment *a;
+    size_t n;
+    enum outcome o =
+        assignment_of_devices(p->db, NULL, x->item->id, 0, LIM_PAGE, p->a, &a, &n, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "singles");
+    for (size_t m = 0; m < n; m++) {
+        struct value *v = value_append_dict(list);
+        const char *name = *a[m].device_name ? a[m].device_name : a[m].serial;
+        value_set_text(v, "device", a[m].device);
+        value_set_text(v, "called", *name ? name : a[m].device);
+        value_set_text(v, "link", page_link(p, "/device", "id", a[m].device));
+        value_set_text(v, "by", a[m].created_by);
+        page_time(p, v, "since", a[m].created_at);
+    }
+    value_set_bool(p->root, "some_singles", n > 0);
+    return OK;
+}
+
 static enum outcome rollout(const struct item_page *x)
 {
     struct page *p = x->p;
@@ -158,6 +182,8 @@ enum outcome item_devices(const struct item_page *x)
         o = wanted_of_item(p->db, x->item->id, state, after, PAGE_ROWS, p->a, &d, &n, &p->err);
     if (o == OK)
         o = groups(x);
+    if (o == OK)
+        o = singles(x);
     if (o == OK)
         o = rollout(x);
     if (o != OK)

@@ -43,8 +43,8 @@ enum outcome item_ask(struct item_page *x, const char *what, const char *text,
 enum outcome item_reason(struct item_page *x);
 /* Changes the item by an object, unless somebody else did since the form was made. */
 enum outcome item_edit(struct item_page *x, js object);
-/* Does what the form asks for where that is what every item has: use, assign, unassign, retry,
- * resume, delete. False: it is something else. */
+/* Does what the form asks for where that is what every item has: use, assign, unassign, give and
+ * take (one device), retry, resume, delete. False: it is something else. */
 bool item_do(struct item_page *x, const char *what, enum outcome *o);
 
 #endif

@@ -114,6 +114,57 @@ static enum outcome do_unassign(struct item_page *x)
 
 /* ---- devices ---- */
 
+static enum outcome device_ask(struct item_page *x, const char *device, bool give)
+{
+    struct page *p = x->p;
+    struct preview_set s;
+    enum outcome o = preview_device(p->db, x->item->id, device, p->a, &s, &p->err);
+    if (o != OK)
+        return o;
+    item_reach(p, &s);
+    value_set_text(p->root, "reach_text",
+                   page_text(p, give ? "item_reach_install" : "item_reach_remove"));
+    return item_ask(
+        x, give ? "give" : "take",
+        words_fill(p->w, p->a, give ? "item_give_ask" : "item_take_ask", x->item->name, device),
+        (const char *const[]){"device", device, NULL}, !give);
+}
+
+static enum outcome do_give(struct item_page *x)
+{
+    struct page *p = x->p;
+    const char *device = page_field(p, "device");
+    int64_t id;
+    x->tab = "devices";
+    x->done = "item_given";
+    if (!*device)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "item_no_device"));
+    if (!x->sure)
+        return device_ask(x, device, true);
+    return assignment_add_device(p->db, device, x->item->id, p->caller->admin, p->req->now, &id,
+                                 &p->err);
+}
+
+static enum outcome do_take(struct item_page *x)
+{
+    struct page *p = x->p;
+    const char *device = page_field(p, "device");
+    struct assignment *a;
+    size_t n = 0;
+    x->tab = "devices";
+    x->done = "item_taken";
+    if (!*device)
+        return err_set(&p->err, INVALID, "%s", page_text(p, "item_no_device"));
+    if (!x->sure)
+        return device_ask(x, device, false);
+    enum outcome o = item_reason(x);
+    if (o == OK)
+        o = assignment_of_devices(p->db, device, x->item->id, 0, 1, p->a, &a, &n, &p->err);
+    if (o != OK || n == 0)
+        return o; /* done already */
+    return assignment_delete(p->db, a[0].id, p->caller->admin, x->why, &p->err);
+}
+
 static enum outcome do_retry(struct item_page *x)
 {
     struct page *p = x->p;
@@ -166,8 +217,9 @@ bool item_do(struct item_page *x, const char *what, enum outcome *o)
     static const struct {
         const char *what;
         enum outcome (*run)(struct item_page *x);
-    } known[] = {{"use", do_use},     {"assign", do_assign}, {"unassign", do_unassign},
-                 {"retry", do_retry}, {"resume", do_resume}, {"delete", do_delete}};
+    } known[] = {{"give", do_give},     {"take", do_take},         {"use", do_use},
+                 {"assign", do_assign}, {"unassign", do_unassign}, {"retry", do_retry},
+                 {"resume", do_resume}, {"delete", do_delete}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].what, what) == 0) {
             *o = known[i].run(x);

@@ -1,10 +1,13 @@
-/* wanted.c: droverctl wanted: how far devices and their users are with what they are to have. */
+/* wanted.c: droverctl wanted: what single devices are to have, and how far devices and their users
+ * are with what they are to have. */
 #include "ctl/ctl.h"
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "library/edit.h"
+#include "store/assignment.h"
 #include "store/wanted.h"
 
 #define COLUMNS 9
@@ -93,21 +96,67 @@ static int show(struct ctl *c, struct db *db, const char *device, int64_t item, 
     return status;
 }
 
+/* Gives one device an item, or takes it back. */
+static int give(struct ctl *c, struct db *db, const char *device, const struct library_item *i,
+                const char *why)
+{
+    struct assignment *list;
+    struct err err;
+    int64_t id;
+    size_t n = 0;
+    enum outcome o;
+
+    if (why == NULL) {
+        o = assignment_add_device(db, device, i->id, c->actor, clock_now(), &id, &err);
+    } else {
+        o = assignment_of_devices(db, device, i->id, 0, 1, c->arena, &list, &n, &err);
+        if (o == OK && n == 0)
+            o = err_set(&err, NOT_FOUND, "%.100s is not assigned to %.128s by itself", i->name,
+                        device);
+        if (o == OK)
+            o = assignment_delete(db, list[0].id, c->actor, why, &err);
+    }
+    if (o != OK)
+        return ctl_failed(&err);
+    printf("%s %s %s\n", i->name, why ? "is taken from" : "goes to", device);
+    return CTL_OK;
+}
+
+static int edit(struct ctl *c, int n, const char *const *rest, const char *why)
+{
+    bool take = strcmp(rest[0], "take") == 0;
+    struct library_item i = {0};
+    struct db *db;
+
+    if (n != 3 || take != (why != NULL))
+        return ctl_wrong("wanted %s: takes a device and an item%s", rest[0],
+                         take ? ", and --why" : "");
+    if (!ctl_db(c, &db) || !ctl_item(c, db, rest[2], CTL_ITEM_ANY, &i))
+        return CTL_FAILED;
+    return give(c, db, rest[1], &i, why);
+}
+
 int ctl_wanted(struct ctl *c, int argc, char **argv)
 {
-    const char *rest[2], *word = NULL;
+    const char *rest[3], *word = NULL, *why = NULL;
     bool json = false;
     const struct ctl_option options[] = {{.name = "state", .value = &word},
-                                         {.name = "json", .flag = &json}};
+                                         {.name = "json", .flag = &json},
+                                         {.name = "why", .value = &why}};
     struct library_item i = {0};
     struct db *db;
     bool device;
+    int n = ctl_args(argc, argv, options, 3, rest, 2, 3);
 
-    if (ctl_args(argc, argv, options, 2, rest, 2, 2) < 0)
+    if (n < 0)
         return CTL_USAGE;
+    if (strcmp(rest[0], "give") == 0 || strcmp(rest[0], "take") == 0)
+        return edit(c, n, rest, why);
     device = strcmp(rest[0], "device") == 0;
     if (!device && strcmp(rest[0], "item") != 0)
         return ctl_wrong("wanted: there is no \"%s\"", rest[0]);
+    if (n != 2 || why != NULL)
+        return ctl_wrong("wanted %s: takes one name, and no --why", rest[0]);
     if (word != NULL && (device || wanted_state_read(word) == 0))
         return ctl_wrong("wanted %s: --state goes with item, and is pending, queued, installing, "
                          "installed, failed, not-applicable or removed",

@@ -5,7 +5,7 @@
 #include "store/db.h"
 
 /* The number of the newest schema file this program was written for. */
-#define SCHEMA_VERSION 41
+#define SCHEMA_VERSION 42
 
 /* Applies the files of dir that the database lacks, in order, one host at a time (a named lock).
  * Each statement is run once: progress is recorded after each, so that a run that was cut off goes

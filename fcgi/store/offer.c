@@ -37,6 +37,7 @@ static const struct sql OF_DEVICE = {
     "offer_of_device",
     "SELECT i.id, i.name, i.kind, t.item_id IS NOT NULL, EXISTS (SELECT 1 FROM assignment a JOIN "
     "group_member n ON n.group_id = a.group_id AND n.device_id = m.device_id WHERE a.item_id = "
+    "i.id) OR EXISTS (SELECT 1 FROM assignment s WHERE s.device_id = m.device_id AND s.item_id = "
     "i.id), d.state, d.installed_version, d.reason "
     "FROM group_member m JOIN offer o ON o.group_id = m.group_id "
     "JOIN library_item i ON i.id = o.item_id AND i.deleted_at = 0 "

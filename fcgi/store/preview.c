@@ -18,8 +18,15 @@ static const struct sql BY_OTHERS = {
     "preview_by_others",
     "SELECT DISTINCT m.device_id FROM assignment a JOIN group_member m ON m.group_id = a.group_id "
     "JOIN enrollment e ON e.id = m.device_id AND e.state = 2 WHERE a.item_id = ? AND a.group_id <> "
-    "? "
-    "ORDER BY m.device_id",
+    "? UNION SELECT e.id FROM assignment s JOIN enrollment e ON e.id = s.device_id AND e.state = 2 "
+    "WHERE s.item_id = ? ORDER BY device_id",
+    0};
+static const struct sql ONE_DEVICE = {
+    "preview_device",
+    "SELECT e.id FROM enrollment e WHERE (e.ident = ? OR e.serial = ?) AND e.kind IN (1, 4) AND "
+    "e.state = 2 AND NOT EXISTS (SELECT 1 FROM "
+    "assignment a JOIN group_member m ON m.group_id = a.group_id AND m.device_id = e.id WHERE "
+    "a.item_id = ?)",
     0};
 static const struct sql IDENTS = {
     "preview_idents",
@@ -131,7 +138,8 @@ static enum outcome item_run(struct db *db, struct preview *p, int64_t item,
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "the library has nothing with the id %lld", (long long)item);
     if (o == OK)
-        o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item), val_int(p->group_id)}, 2, a,
+        o = ids_read(db, &BY_OTHERS,
+                     (struct val[]){val_int(item), val_int(p->group_id), val_int(item)}, 3, a,
                      &others, err);
     if (o != OK)
         return o;
@@ -219,7 +227,8 @@ enum outcome preview_version(struct db *db, struct preview_version *p, struct ar
 {
     struct val item = val_int(p->item_id);
     struct ids all, have = {0};
-    enum outcome o = ids_read(db, &BY_OTHERS, (struct val[]){item, val_int(0)}, 2, a, &all, err);
+    enum outcome o =
+        ids_read(db, &BY_OTHERS, (struct val[]){item, val_int(0), item}, 3, a, &all, err);
 
     if (o == OK && p->number != 0)
         o = ids_read(db, &AT_VERSION, (struct val[]){item, val_int(p->number)}, 2, a, &have, err);
@@ -237,8 +246,20 @@ enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id
     enum outcome o = ids_read(db, &MEMBERS, &group, 1, a, &members, err);
 
     if (o == OK)
-        o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item_id), group}, 2, a, &others, err);
+        o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item_id), group, val_int(item_id)}, 3,
+                     a, &others, err);
     return o == OK ? difference(db, &members, &others, a, out, err) : o;
+}
+
+enum outcome preview_device(struct db *db, int64_t item_id, const char *device, struct arena *a,
+                            struct preview_set *out, struct err *err)
+{
+    struct ids one;
+    enum outcome o = ids_read(db, &ONE_DEVICE,
+                              (struct val[]){val_str(device), val_str(device), val_int(item_id)}, 3,
+                              a, &one, err);
+
+    return o == OK ? set_of(db, &one, a, out, err) : o;
 }
 
 enum outcome preview_having(struct db *db, int64_t item_id, struct arena *a,

@@ -65,6 +65,11 @@ enum outcome preview_version(struct db *db, struct preview_version *p, struct ar
 enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id, struct arena *a,
                                 struct preview_set *out, struct err *err) MUST_USE;
 
+/* The same for one device, by its enrollment id or serial number: itself, or nobody where a group
+ * of it has the item assigned. */
+enum outcome preview_device(struct db *db, int64_t item_id, const char *device, struct arena *a,
+                            struct preview_set *out, struct err *err) MUST_USE;
+
 /* The devices that have an item, and are to keep it: whom a change of its settings reaches. */
 enum outcome preview_having(struct db *db, int64_t item_id, struct arena *a,
                             struct preview_set *out, struct err *err) MUST_USE;

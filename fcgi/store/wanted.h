@@ -38,10 +38,11 @@ enum outcome wanted_members(struct db *db, int64_t group_id, const int64_t *ids,
 /* Deletes members of groups that are gone, some at a time. */
 enum outcome wanted_members_purge(struct db *db, struct err *err) MUST_USE;
 
-/* A walk over all assignments, then what users have taken, then all items: what is new, changed or
- * not wanted any more is noted in device_item, for at most `max` devices and a third of a second a
- * call. Begin with the time alone; `only`: for that channel alone, and the users of a device. done:
- * everything was looked at. What is for users is noted for their channels (store/wanted_channel.h).
+/* A walk over all assignments, of groups and then of devices, what users have taken, and all items:
+ * what is new, changed or not wanted any more is noted in device_item, for at most `max` devices
+ * and a third of a second a call. Begin with the time alone; `only`: for that channel alone, and
+ * the users of a device. done: everything was looked at. What is for users is noted for their
+ * channels (store/wanted_channel.h).
  */
 struct wanted_walk {
     int64_t only;
@@ -50,6 +51,7 @@ struct wanted_walk {
     size_t changes;
     /* private */
     int64_t assignment, item, device;
+    size_t single;
     bool items;
 };
 enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max,

@@ -39,8 +39,8 @@ static const struct sql NEXT_ASSIGNMENT = {
     "wanted_next_assignment",
     "SELECT a.id, a.group_id, a.item_id, i.version, " CHANNEL_FOR_USERS
     " FROM assignment a JOIN library_item i ON i.id = a.item_id AND i.deleted_at = 0 JOIN "
-    "library_version v ON v.item_id = i.id AND v.number = i.version WHERE a.id >= ? ORDER BY a.id "
-    "LIMIT 1",
+    "library_version v ON v.item_id = i.id AND v.number = i.version WHERE a.id >= ? AND a.group_id "
+    "IS NOT NULL ORDER BY a.id LIMIT 1",
     0};
 #define LACKS "(d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> ?) "
 /* Of devices, and of their users: the channel and its device. A device's users stand together;
@@ -77,35 +77,41 @@ static const struct sql NEXT_ITEM = {
     " FROM library_item i JOIN library_version v ON v.item_id = i.id AND v.number = i.version "
     "WHERE i.id = d.item_id), 0) FROM device_item d WHERE item_id >= ? ORDER BY item_id LIMIT 1",
     0};
+/* By a group, by itself, or because a user has taken what the device is offered. */
+#define WANTED_BY                                                                                  \
+    "(EXISTS (SELECT 1 FROM assignment a JOIN group_member m ON m.group_id = a.group_id AND "      \
+    "m.device_id = c.device_id WHERE a.item_id = d.item_id) OR EXISTS (SELECT 1 FROM assignment "  \
+    "s WHERE s.device_id = c.device_id AND s.item_id = d.item_id) OR EXISTS (SELECT 1 FROM "       \
+    "offer_taken t JOIN offer o ON o.item_id = t.item_id JOIN group_member n ON n.group_id = "     \
+    "o.group_id AND n.device_id = c.device_id JOIN library_item i ON i.id = t.item_id AND "        \
+    "i.deleted_at = 0 WHERE t.enrollment_id = c.device_id AND t.item_id = d.item_id))"
+#define EXTRA_FITS CHANNEL_FITS("?", "c", "e")
 static const struct sql EXTRA = {
     "wanted_extra",
     "SELECT d.enrollment_id FROM device_item d JOIN enrollment c ON c.id = d.enrollment_id JOIN "
     "enrollment e ON e.id = c.device_id WHERE d.item_id = ? AND d.wanted = 1 AND d.enrollment_id "
-    "> ? AND (? = 0 OR ? IN (c.id, c.device_id)) AND NOT (" CHANNEL_FITS(
-        "?", "c", "e") " AND (EXISTS (SELECT 1 FROM assignment a JOIN group_member m ON "
-                       "m.group_id = a.group_id AND m.device_id = c.device_id WHERE a.item_id = "
-                       "d.item_id) OR EXISTS (SELECT 1 FROM offer_taken t JOIN offer o ON "
-                       "o.item_id = t.item_id JOIN group_member n ON n.group_id = o.group_id AND "
-                       "n.device_id = c.device_id JOIN library_item i ON i.id = t.item_id AND "
-                       "i.deleted_at = 0 WHERE t.enrollment_id = c.device_id AND t.item_id = "
-                       "d.item_id))) ORDER BY d.enrollment_id LIMIT ?",
+    "> ? AND (? = 0 OR ? IN (c.id, c.device_id)) AND NOT (" EXTRA_FITS " AND " WANTED_BY
+    ") ORDER BY d.enrollment_id LIMIT ?",
     0};
-/* What users have taken of what their devices are offered; what was noted is not found again. */
-static const struct sql TAKEN = {
-    "wanted_taken",
-    "SELECT c.id, t.item_id, i.version FROM offer_taken t JOIN library_item i ON i.id = t.item_id "
-    "AND i.deleted_at = 0 JOIN library_version v ON v.item_id = i.id AND v.number = i.version JOIN "
-    "enrollment e ON e.id = t.enrollment_id AND e.state = 2 JOIN enrollment c ON c.device_id = "
-    "e.id AND c.state = 2 AND " CHANNEL_FITS(
-        CHANNEL_FOR_USERS, "c",
-        "e") " LEFT JOIN device_item "
-             "d ON d.enrollment_id = c.id AND d.item_id = t.item_id WHERE (? = 0 OR ? IN (c.id, "
-             "c.device_id)) AND (d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> "
-             "i.version) AND "
-             "EXISTS (SELECT 1 FROM offer o JOIN group_member m ON m.group_id = o.group_id AND "
-             "m.device_id "
-             "= t.enrollment_id WHERE o.item_id = t.item_id) LIMIT ?",
-    0};
+/* What single devices are to have; what was noted is not found again. */
+#define SINGLE_FITS CHANNEL_FITS(CHANNEL_FOR_USERS, "c", "e")
+#define SINGLE(table, device)                                                                      \
+    "SELECT c.id, t.item_id, i.version FROM " table                                                \
+    " t JOIN library_item i ON i.id = t.item_id AND i.deleted_at = 0 JOIN library_version v ON "   \
+    "v.item_id = i.id AND v.number = i.version JOIN enrollment e ON e.id = t." device              \
+    " AND e.state = 2 JOIN enrollment c ON c.device_id = e.id AND c.state = 2 AND " SINGLE_FITS    \
+    " LEFT JOIN device_item d ON d.enrollment_id = c.id AND d.item_id = t.item_id WHERE (? = 0 "   \
+    "OR ? IN (c.id, c.device_id)) AND (d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> "   \
+    "i.version) "
+static const struct sql SINGLES[] = {
+    {"wanted_single", SINGLE("assignment", "device_id") "LIMIT ?", 0},
+    {"wanted_taken",
+     SINGLE("offer_taken",
+            "enrollment_id") "AND EXISTS (SELECT 1 FROM offer o JOIN group_member m ON m.group_id "
+                             "= o.group_id AND m.device_id = t.enrollment_id WHERE o.item_id = "
+                             "t.item_id) LIMIT ?",
+     0}};
+#define NSINGLES (sizeof SINGLES / sizeof *SINGLES)
 /* What never got to the device needs no command to go. */
 static const struct sql UNWANT = {
     "wanted_unwant",
@@ -251,14 +257,14 @@ static enum outcome unwant_some(struct db *db, const struct rows *r, int64_t ite
     return o;
 }
 
-/* Between assignments and items. */
-static enum outcome taken_step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
-                               bool *more, struct err *err)
+/* Between the assignments of groups and the items. */
+static enum outcome single_step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
+                                bool *more, struct err *err)
 {
     struct val only = val_int(w->only);
     struct rows r;
-    enum outcome o =
-        db_select(db, &TAKEN, (struct val[]){only, only, val_int((int64_t)max)}, 3, a, &r, err);
+    enum outcome o = db_select(db, &SINGLES[w->single],
+                               (struct val[]){only, only, val_int((int64_t)max)}, 3, a, &r, err);
 
     if (o == OK)
         o = want_some(db, &r, 0, 0, w->now, err);
@@ -266,7 +272,8 @@ static enum outcome taken_step(struct db *db, struct wanted_walk *w, size_t max,
         return o;
     w->changes += r.n;
     *more = r.n == max;
-    w->items = !*more;
+    w->single += !*more;
+    w->items = w->single == NSINGLES;
     return OK;
 }
 
@@ -285,7 +292,7 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
     *more = false;
     if (o == OK && at.n == 0 && !w->items) {
         w->device = 0;
-        return taken_step(db, w, max, a, more, err);
+        return single_step(db, w, max, a, more, err);
     }
     if (o != OK || at.n == 0) {
         w->done = o == OK;

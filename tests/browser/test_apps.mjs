@@ -236,7 +236,7 @@ await test("given to a group, taken away, deleted: each with whom it reaches", a
     REPLACE INTO group_member (group_id, device_id, since) VALUES (173, 77, 1);`);
   await q.goto("/app?id=160&tab=devices");
   await q.getByLabel("Give it to the group").selectOption("173");
-  await q.getByRole("button", { name: "Show what it would change" }).click();
+  await q.locator("[aria-labelledby=groups]").getByRole("button", { name: "Show what it would change" }).click();
   assert.match(await q.locator("h1").textContent(), /to the group Team <b>\?/);
   assert.match(await q.locator("main").textContent(), /No device, as things are/); // it has it by another
   await q.getByRole("button", { name: "Do it" }).click();

@@ -74,7 +74,7 @@ await test("profiles: assigned after a look at whom it reaches, and installed", 
   await q.locator("#group").selectOption({ value: group });
   await until(q, profile + "&tab=devices", async () => {
     await q.locator("#group").selectOption({ value: group });
-    await q.getByRole("button", { name: "Show what it would change" }).click();
+    await q.locator("[aria-labelledby=groups]").getByRole("button", { name: "Show what it would change" }).click();
     return (await q.locator(".count").count()) && Number(await q.locator(".count").textContent()) >= 1;
   });
   assert.match(await q.locator("h1").textContent(), /Give .*<script>/);
@@ -136,6 +136,32 @@ await test("profiles: rolled back after a look, compared, and the devices follow
   assert.match(await good(q), /are to have that version/);
   await until(p, profile + "&tab=devices&state=installed", async () =>
     (await p.locator("tbody tr").count()) >= 1 && (await p.locator("tbody td.num:nth-of-type(3)").allTextContents()).every((t) => t === "1"));
+});
+
+await test("profiles: given to one device, on its page and on the profile's", async () => {
+  const id = new URL("http://x" + profile).searchParams.get("id");
+  const [ident] = sql("SELECT ident FROM enrollment WHERE kind = 1 AND state = 2 LIMIT 1").split("\n");
+  await q.goto("/device?id=" + encodeURIComponent(ident));
+  await q.locator("#giveprofile").selectOption({ value: id });
+  await q.locator("form", { has: q.locator("#giveprofile") }).getByRole("button").click();
+  assert.match(await q.locator("h1").textContent(), /to the device/);
+  await accessible(p, "device");
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /device is to have it/);
+  assert.equal(sql(`SELECT COUNT(*) FROM assignment WHERE item_id = ${id} AND device_id IS NOT NULL`).trim(), "1");
+  await p.goto("/device?id=" + encodeURIComponent(ident));
+  assert.equal((await p.locator("[aria-labelledby=items]").textContent()).includes("By itself"), true);
+  await accessible(p, "device with items");
+  await p.screenshot({ path: screens + "/device-items.png", fullPage: true });
+  await q.goto(profile + "&tab=devices");
+  await q.locator("[aria-labelledby=singles]").getByRole("button", { name: /Take away/ }).click();
+  await q.getByLabel("Reason").fill("for a while <b>");
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await good(q), /not to have it by itself/);
+  await q.locator("#device").fill("no such device");
+  await q.locator("[aria-labelledby=singles]").getByRole("button", { name: "Show what it would change" }).click();
+  await q.getByRole("button", { name: "Do it" }).click();
+  assert.match(await bad(q), /no enrolled device no such device/);
 });
 
 await test("profiles: a failure is told with its reason, and tried again", async () => {
@@ -379,7 +405,7 @@ json.dump({p["PayloadType"]: p for p in d["PayloadContent"]}, sys.stdout, defaul
 await test("profiles: what a form made is installed; edited again it keeps what the form does not know", async () => {
   await p.goto(profile + "&tab=devices");
   await p.locator("#group").selectOption({ value: group });
-  await p.getByRole("button", { name: "Show what it would change" }).click();
+  await p.locator("[aria-labelledby=groups]").getByRole("button", { name: "Show what it would change" }).click();
   await p.getByRole("button", { name: "Do it" }).click();
   await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
   await p.goto(profile);

@@ -91,6 +91,41 @@ class TestLibrary(unittest.TestCase):
         self.wait_state(d, item, "removed")
         self.assertEqual(d.idle().body, b"")
 
+    def test_one_device_by_itself(self):
+        d, other = drover.device().enrol(), drover.device().enrol()
+        name = "org.example." + uuid.uuid4().hex
+        item = self.call("POST", "/api/v1/profiles", plistlib.dumps(profile(name)), 201)["id"]
+        at = "/api/v1/assignments"
+        a = self.call("POST", at, {"device": d.ident, "item": item}, 201)["id"]
+        self.call("POST", at, {"device": d.ident, "item": item}, 409)
+        self.call("POST", at, {"device": "nobody", "item": item}, 404)
+        self.call("POST", at, {"device": d.ident, "group": "1", "item": item}, 400)
+        self.call("POST", "/api/v1/offers", {"device": d.ident, "item": item}, 400)
+        c = self.offered(d)
+        self.assertEqual(c["Command"]["RequestType"], "InstallProfile")
+        d.report(c["CommandUUID"])
+        self.wait_state(d, item, "installed")
+        self.assertEqual(other.idle().body, b"")
+        for query in ("?device=" + d.ident, "?device=&item=" + item):
+            got = self.call("GET", at + query)["assignments"]
+            self.assertEqual([(x["id"], x["device"], "group" in x) for x in got],
+                             [(a, d.ident, False)])
+        self.assertEqual(self.call("GET", at + "?item=" + item)["assignments"], [])
+        self.call("DELETE", at + "/%s?why=test" % a, status=204)
+        c = self.offered(d)
+        self.assertEqual(c["Command"], {"RequestType": "RemoveProfile", "Identifier": name})
+        d.report(c["CommandUUID"])
+        self.wait_state(d, item, "removed")
+        # The same at the shell, by the serial number.
+        serial = "C02" + d.udid[:9].replace("-", "")
+        self.assertIn("goes to", self.s.ctl("wanted", "give", serial, name))
+        self.assertEqual(self.offered(d)["Command"]["RequestType"], "InstallProfile")
+        self.assertIn("queued", self.s.ctl("wanted", "device", d.ident))
+        self.assertEqual(self.s.ctl("wanted", "take", serial, name, check=False)[0], 2)
+        self.s.ctl("wanted", "take", serial, name, "--why", "test")
+        self.assertEqual(self.s.ctl("wanted", "take", serial, name, "--why", "test",
+                                    check=False)[0], 1)
+
     def test_a_large_one(self):
         """A font of almost 3 MB: sealed, read again, signed and delivered."""
         d = drover.device().enrol()

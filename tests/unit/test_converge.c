@@ -7,6 +7,7 @@
 
 #include "store/filter.h"
 #include "store/offer.h"
+#include "store/preview.h"
 #include "store/wanted.h"
 
 static void a_profile_comes_and_goes(void **state)
@@ -52,6 +53,67 @@ static void a_profile_comes_and_goes(void **state)
     turn();
     assert_int_equal(STATES(i, WANTED_REMOVED), 3);
     assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+}
+
+/* One device has it by itself, beside what its groups have. */
+static void an_item_of_one_device(void **state)
+{
+    int64_t i = item("org.example.a", ""), g = group("G", ""), a, id;
+    struct preview_set reach;
+    struct assignment *x;
+    size_t n;
+    (void)state;
+    devices(1, 3, "iPhone14,2", "17.0");
+    sql("UPDATE enrollment SET serial = IF(id = 1, 'S1', 'TWICE')");
+    assert_ok(assignment_add_device(db, "S1", i, "t", now, &a, &err), err);
+    assert_outcome(assignment_add_device(db, "D1", i, "t", now, &id, &err), CONFLICT, err);
+    assert_outcome(assignment_add_device(db, "TWICE", i, "t", now, &id, &err), CONFLICT, err);
+    assert_outcome(assignment_add_device(db, "D9", i, "t", now, &id, &err), NOT_FOUND, err);
+    assert_outcome(assignment_add_device(db, "D1", 9, "t", now, &id, &err), NOT_FOUND, err);
+    turn();
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    report(4, "1");
+    turn();
+    new_version(i, "org.example.a");
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    report(4, "1");
+    turn();
+    assert_ok(assignment_of_devices(db, NULL, i, 0, 9, arena, &x, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(x[0].device, "D1");
+    assert_ok(assignment_of_devices(db, "D2", 0, 0, 9, arena, &x, &n, &err), err);
+    assert_int_equal(n, 0);
+    assert_ok(assignment_list(db, 0, i, 0, 9, arena, &x, &n, &err), err);
+    assert_int_equal(n, 0);
+    /* a group has it too: whoever has it by itself is not told of twice */
+    put_into(g, 1, 2, false);
+    assert_ok(preview_assignment(db, i, g, arena, &reach, &err), err);
+    assert_int_equal(reach.n, 1);
+    assert_ok(preview_device(db, i, "S1", arena, &reach, &err), err);
+    assert_int_equal(reach.n, 1);
+    assign(g, i);
+    assert_ok(preview_device(db, i, "S1", arena, &reach, &err), err);
+    assert_int_equal(reach.n, 0);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 2"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    report(4, "1");
+    /* taken back, it stays by the group; then it goes */
+    assert_ok(assignment_delete(db, a, "t", "x", &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    put_into(g, 1, 1, true);
+    turn();
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action LIKE 'assignment.%%' AND "
+                            "subject = 'D1'"),
+                     2);
+    /* deleted from the library, it is nobody's */
+    assert_ok(assignment_add_device(db, "D3", i, "t", now, &a, &err), err);
+    assert_ok(library_delete(db, i, "t", "x", now, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM assignment"), 0);
 }
 
 static void what_is_taken_back_before_it_went_out(void **state)
@@ -479,6 +541,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_profile_comes_and_goes, each_setup),
+        cmocka_unit_test_setup(an_item_of_one_device, each_setup),
         cmocka_unit_test_setup(what_is_taken_back_before_it_went_out, each_setup),
         cmocka_unit_test_setup(what_a_user_takes, each_setup),
         cmocka_unit_test_setup(failures_wait_longer_each_time, each_setup),
