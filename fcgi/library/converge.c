@@ -44,7 +44,7 @@ static enum outcome drift(struct converge *c, int64_t now, struct err *err)
     enum outcome o = wanted_drift(c->db, now, CONVERGE_SOME, &n, err);
 
     if (n > 0)
-        log_msg(LOG_LEVEL_INFO, "converge.drift", "%zu items were not there any more", n);
+        log_msg(LOG_LEVEL_INFO, "converge.drift", "%zu items were not there any more, or older", n);
     c->did += n;
     if (o == OK && n < CONVERGE_SOME)
         c->next_drift = now + DRIFT_US;

@@ -168,8 +168,9 @@ enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t ch
 /* Notes what became of n of them; what waited for one that is installed now is due at once. */
 enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t n, int64_t now,
                            struct arena *a, struct err *err) MUST_USE;
-/* Items that the inventory, told later than they were installed, does not have: pending again,
- * later the more often that happened. *n: how many. */
+/* Items that the inventory, told later than they were installed, does not have, or apps that it has
+ * in an older version than the library's: pending again, later the more often that happened. At
+ * most max of a kind; *n: how many in all. */
 enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n,
                           struct err *err) MUST_USE;
 

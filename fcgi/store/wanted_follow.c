@@ -75,6 +75,34 @@ static const struct sql APPS_DRIFTED = {
     "AND COALESCE(JSON_VALUE(i.settings, '$.Options.NotManaged'), '0') NOT IN ('1', 'true') LIMIT "
     "?",
     0};
+/* An app that we have a version of is on the device, and no copy of it is that new or on its way.
+ * Of an uploaded file the build counts too; trailing zeros do not. */
+#define V_KEY(x) "NATURAL_SORT_KEY(REGEXP_REPLACE(" x ", '([.]0+)+$', ''))"
+#define SHORT "COALESCE(NULLIF(s.short_version, ''), s.version)"
+#define BUILD "JSON_VALUE(v.details, '$.build')"
+#define IS_OLDER                                                                                   \
+    "((p.flags & 2) = 0 AND (" V_KEY(SHORT) " < " V_KEY("v.uuid") " OR (" V_KEY(                   \
+        SHORT) " = " V_KEY("v.uuid") " AND s.version <> '' AND " BUILD                             \
+                                     " IS NOT NULL AND " V_KEY("s.version") " < " V_KEY(           \
+                                         BUILD) ")))"
+#define COPIES                                                                                     \
+    "(SELECT 1 FROM software s JOIN inv_app p ON p.software_id = s.id AND p.enrollment_id = "      \
+    "d.enrollment_id WHERE s.identifier = i.identifier"
+static const struct sql APPS_OLD = {
+    "wanted_apps_old",
+    "SELECT d.enrollment_id, d.item_id, d.attempts, d.installed_at FROM library_item i JOIN "
+    "library_version v ON v.item_id = i.id AND v.number = i.version AND v.uuid <> '' JOIN "
+    "device_item d ON d.item_id = i.id AND d.wanted = 1 AND d.version = i.version AND d.state = 3 "
+    "JOIN inv_area a ON a.enrollment_id = d.enrollment_id AND a.area = 7 AND a.reported_at > "
+    "d.installed_at WHERE i.kind = 3 AND i.deleted_at = 0 AND EXISTS " COPIES
+    ") AND NOT EXISTS " COPIES " AND NOT " IS_OLDER ") LIMIT ?",
+    0};
+/* It is there: only what is to be had again is pending. */
+static const struct sql RENEW = {
+    "wanted_renew",
+    "UPDATE device_item SET state = 1, attempts = ?, due_at = ?, reason = ?, changed_at = ? WHERE "
+    "enrollment_id = ? AND item_id = ? AND state = 3",
+    0};
 static const struct sql NEWCOMERS = {
     "newcomer_list",
     "SELECT n.device_id, n.at, e.ident, n.awaiting, n.planned, (SELECT COUNT(*) FROM device_item d "
@@ -209,8 +237,10 @@ enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t 
     return o == OK ? wake(db, c, n, now, a, err) : o;
 }
 
-static enum outcome drift_of(struct db *db, const struct sql *find, int64_t now, size_t max,
-                             size_t *n, struct err *err)
+/* What `find` finds, at most max of them, is to be had again: noted by `set`, later each time. */
+static enum outcome drift_of(struct db *db, const struct sql *find, const struct sql *set,
+                             const char *reason, int64_t now, size_t max, size_t *n,
+                             struct err *err)
 {
     struct arena *a = arena_new(8 * LIM_MB);
     struct val *args;
@@ -231,13 +261,13 @@ static enum outcome drift_of(struct db *db, const struct sql *find, int64_t now,
 
         v[0] = val_int(times);
         v[1] = val_int(times <= 1 ? now : now + (pause < DRIFT_MAX_US ? pause : DRIFT_MAX_US));
-        v[2] = val_str("it was not on the device any more");
+        v[2] = val_str(reason);
         v[3] = val_int(now);
         v[4] = row[0];
         v[5] = row[1];
     }
     if (o == OK)
-        o = db_exec_many(db, &DRIFT, args, 6, r.n, NULL, err);
+        o = db_exec_many(db, set, args, 6, r.n, NULL, err);
     if (o == OK)
         *n = r.n;
     arena_free(&a);
@@ -246,12 +276,20 @@ static enum outcome drift_of(struct db *db, const struct sql *find, int64_t now,
 
 enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, struct err *err)
 {
-    size_t profiles = 0, apps = 0;
-    enum outcome o = drift_of(db, &DRIFTED, now, max, &profiles, err);
+    static const char lost[] = "it was not on the device any more";
+    static const struct {
+        const struct sql *find, *set;
+        const char *reason;
+    } looks[] = {{&DRIFTED, &DRIFT, lost},
+                 {&APPS_DRIFTED, &DRIFT, lost},
+                 {&APPS_OLD, &RENEW, "the device has an older build"}};
+    enum outcome o = OK;
 
-    if (o == OK)
-        o = drift_of(db, &APPS_DRIFTED, now, max, &apps, err);
-    *n = profiles + apps;
+    *n = 0;
+    for (size_t i = 0, k; o == OK && i < sizeof looks / sizeof *looks; i++) {
+        o = drift_of(db, looks[i].find, looks[i].set, looks[i].reason, now, max, &k, err);
+        *n += k;
+    }
     return o;
 }
 

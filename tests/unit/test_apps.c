@@ -608,6 +608,78 @@ static void the_store_is_asked_for_updates(void **state)
     assert_sql("0", "SELECT COUNT(*) FROM queue WHERE enrollment_id = 1");
 }
 
+/* What the device's list tells of an app: its version and build. */
+static void lists(const char *identifier, const char *version, const char *build)
+{
+    sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (%lld, "
+        "UUID(), 'InstalledApplicationList', '', 1, 't')",
+        (long long)now);
+    sql("INSERT INTO queue (enrollment_id, urgency, command_id, state, queued_at) VALUES (1, 0, "
+        "%lld, 2, 1)",
+        (long long)now);
+    assert_true(
+        answer(1, "InstalledApplicationList", 4,
+               arena_fmt(site.a,
+                         "<key>InstalledApplicationList</key><array><dict>" S("Identifier", "%s")
+                             S("ShortVersion", "%s") S("Version", "%s") "</dict></array>",
+                         identifier, version, build)));
+    now += 6 * MINUTE_US; /* what is lost or old is looked for every five minutes */
+    turns(2);
+}
+
+static void an_older_build_is_replaced(void **state)
+{
+    struct app_put p = {.identifier = "org.example.own",
+                        .manifest_url = "https://example.org/own.plist",
+                        .app_version = "1.10.0",
+                        .actor = "t",
+                        .now = clock_now()};
+    (void)state;
+    assert_ok(app_put(console, site.conf, site.a, &p, &err), err);
+    assign(p.stored_id);
+    turn();
+    installs(1, "org.example.own", "Managed");
+    /* the same, in other words, and a newer one */
+    lists("org.example.own", "1.10", "7");
+    lists("org.example.own", "1.11", "7");
+    assert_string_equal(state_of(1, p.stored_id), "3 ");
+    assert_sql("0", "SELECT COUNT(*) FROM queue WHERE enrollment_id = 1");
+    /* an older one is replaced, once */
+    lists("org.example.own", "1.9", "7");
+    assert_non_null(strstr(delivered(1, "InstallApplication"), "own.plist"));
+    installs(1, "org.example.own", "Managed");
+    turns(2);
+    assert_string_equal(state_of(1, p.stored_id), "3 ");
+    assert_sql("0", "SELECT COUNT(*) FROM queue WHERE enrollment_id = 1");
+    /* it did not help: the next time waits, and so does what the device refuses */
+    lists("org.example.own", "1.9", "7");
+    assert_string_equal(state_of(1, p.stored_id), "1 the device has an older build");
+    assert_sql("1",
+               "SELECT due_at > %lld AND installed_version = 1 FROM device_item WHERE item_id "
+               "= %lld",
+               (long long)(now + 5 * MINUTE_US), (long long)p.stored_id);
+    now += HOUR_US;
+    turn();
+    assert_true(answer(1, "InstallApplication", 5, ERROR_OF(12026)));
+    turn();
+    assert_string_equal(state_of(1, p.stored_id), "4 no (MCMDMErrorDomain 12026)");
+    now += DAY_US;
+    turn();
+    installs(1, "org.example.own", "Managed");
+    /* of an uploaded file the build counts where the version is the same; a copy that is new enough
+     * is enough, and so is one that is on its way */
+    sql("UPDATE library_version SET details = JSON_SET(details, '$.build', '42') WHERE item_id = "
+        "%lld",
+        (long long)p.stored_id);
+    lists("org.example.own", "1.10", "42");
+    assert_string_equal(state_of(1, p.stored_id), "3 ");
+    sql("UPDATE device_item SET attempts = 1 WHERE item_id = %lld", (long long)p.stored_id);
+    lists("org.example.own", "1.10", "41");
+    assert_non_null(strstr(delivered(1, "InstallApplication"), "own.plist"));
+    installs(1, "org.example.own", "Managed");
+    assert_string_equal(state_of(1, p.stored_id), "3 ");
+}
+
 static void a_number_of_the_store_gets_its_identifier(void **state)
 {
     int64_t i = app_new(NULL, "{\"iTunesStoreID\":361285480}");
@@ -779,6 +851,7 @@ int main(void)
         TEST(rejections_are_told_in_words),
         TEST(feedback_is_asked_for),
         TEST(the_store_is_asked_for_updates),
+        TEST(an_older_build_is_replaced),
         TEST(a_number_of_the_store_gets_its_identifier),
         TEST(a_file_comes_in_parts),
         TEST(files_of_deleted_apps_go),
