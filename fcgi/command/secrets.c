@@ -3,8 +3,10 @@
 
 #include "base/limits.h"
 #include "wire/seal.h"
+#include "wire/sign.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 struct walk {
     secret_fn *fn;
@@ -84,39 +86,87 @@ size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn
 
 /* ---- sealing ---- */
 
-#define COMMAND_PURPOSE "Command"
-
-/* A command may hold a whole profile. */
-static size_t most(const char *purpose)
-{
-    return strcmp(purpose, COMMAND_PURPOSE) == 0 ? LIM_PROFILE : LIM_SECRET;
-}
-
 static enum outcome seal_as(const char *signer_dir, const char *purpose, const char *owner,
                             struct bytes secret, const char *mark, struct arena *a,
                             struct bytes *out, struct err *err)
 {
-    struct buf sealed = BUF_INIT(most(purpose) + SEAL_OVERHEAD + sizeof SECRET_SEALED);
+    struct buf sealed = BUF_INIT(LIM_SECRET + SEAL_OVERHEAD + sizeof SECRET_SEALED);
     const char *label = arena_fmt(a, "%s:%s", purpose, owner);
     uint8_t pub[SEAL_KEY_LEN];
     enum outcome o;
 
     *out = bytes_of(NULL, 0);
-    if (secret.n > most(purpose))
-        return err_set(err, INVALID, "a %s has more than %zu octets",
-                       strcmp(purpose, COMMAND_PURPOSE) == 0 ? "command with a secret" : "secret",
-                       most(purpose));
+    if (secret.n > LIM_SECRET)
+        return err_set(err, INVALID, "a secret has more than %u octets", LIM_SECRET);
     o = label != NULL ? seal_public_load(signer_dir, pub, err)
                       : err_set(err, ERROR, "out of memory");
     buf_str(&sealed, mark);
     if (o == OK)
-        o = seal_file(pub, label, secret, &sealed, err);
+        o = seal(pub, label, secret, &sealed, err);
     if (o == OK) {
         *out = arena_bytes(a, buf_bytes(&sealed));
         if (out->p == NULL)
             o = err_set(err, ERROR, "out of memory");
     }
     buf_free(&sealed);
+    return o;
+}
+
+/* ---- commands ---- */
+
+#define COMMAND_PURPOSE "Command"
+#define PART LIM_PROFILE               /* what the signer opens at once */
+#define SEALED_MAX (16u * LIM_MB - 1u) /* what the column keeps */
+#define OWNER_MAX (LIM_COMMAND_UUID + 32)
+
+/* Whose part i of n it is: parts do not change places, and none is left out. */
+static void part_owner(const char *uuid, size_t i, size_t n, char out[OWNER_MAX])
+{
+    if (n == 1)
+        snprintf(out, OWNER_MAX, "%s", uuid);
+    else
+        snprintf(out, OWNER_MAX, "%s\t%zu/%zu", uuid, i + 1, n);
+}
+
+static enum outcome seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
+                                 struct arena *a, struct bytes *out, struct err *err)
+{
+    size_t n = xml.n > PART ? (xml.n + PART - 1) / PART : 1;
+    struct buf sealed = BUF_INIT(SEALED_MAX + SEAL_OVERHEAD);
+    char owner[OWNER_MAX], label[OWNER_MAX + sizeof COMMAND_PURPOSE + 1];
+    uint8_t pub[SEAL_KEY_LEN];
+    enum outcome o;
+
+    if (xml.n + n * SEAL_ADDED > SEALED_MAX)
+        return err_set(err, INVALID, "a command with a secret has more than %zu octets",
+                       (size_t)SEALED_MAX - n * SEAL_ADDED);
+    o = seal_public_load(signer_dir, pub, err);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        struct bytes part = bytes_of(xml.p + i * PART, i + 1 < n ? PART : xml.n - i * PART);
+
+        part_owner(uuid, i, n, owner);
+        snprintf(label, sizeof label, "%s:%s", COMMAND_PURPOSE, owner);
+        o = seal_file(pub, label, part, &sealed, err);
+    }
+    if (o == OK && (*out = arena_bytes(a, buf_bytes(&sealed))).p == NULL)
+        o = err_set(err, ERROR, "out of memory");
+    buf_free(&sealed);
+    return o;
+}
+
+enum outcome secrets_open_command(const char *uuid, struct bytes sealed, struct buf *out,
+                                  struct err *err)
+{
+    size_t each = PART + SEAL_ADDED, n = sealed.n > each ? (sealed.n + each - 1) / each : 1;
+    char owner[OWNER_MAX];
+    enum outcome o = OK;
+
+    for (size_t i = 0; o == OK && i < n; i++) {
+        struct bytes part = bytes_of(sealed.p + i * each, i + 1 < n ? each : sealed.n - i * each);
+
+        part_owner(uuid, i, n, owner);
+        o = sign_unseal(COMMAND_PURPOSE, owner, part, bytes_of(NULL, 0), "", out, err);
+    }
     return o;
 }
 
@@ -127,14 +177,12 @@ static pl drop(const char *key, const char *parent, pl value, void *arg)
 }
 
 /* A profile may hold passwords, keys and certificates with keys, and nobody knows but who wrote it.
- * One that is too long to be sealed goes as it came: it is long for what is no secret, such as
- * fonts. Returns whether there was one. */
-static bool profile_drop(pl command, struct bytes xml)
+ * Returns whether there was one. */
+static bool profile_drop(pl command)
 {
     const char *type = pl_get_str(command, "RequestType");
 
-    if (type == NULL || strcmp(type, "InstallProfile") != 0 || xml.n > LIM_PROFILE ||
-        pl_get(command, "Payload") == NULL)
+    if (type == NULL || strcmp(type, "InstallProfile") != 0 || pl_get(command, "Payload") == NULL)
         return false;
     pl_remove(command, "Payload");
     return true;
@@ -155,9 +203,8 @@ enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, stru
         return o;
     command = pl_get(root, "Command");
     row = catalogue_find(pl_get_str(command, "RequestType"));
-    if (secrets_replace(command, row, CATALOGUE_KEY, drop, NULL, a) + profile_drop(command, xml) >
-        0) {
-        o = seal_as(signer_dir, COMMAND_PURPOSE, uuid, xml, "", a, sealed, err);
+    if (secrets_replace(command, row, CATALOGUE_KEY, drop, NULL, a) + profile_drop(command) > 0) {
+        o = seal_command(signer_dir, uuid, xml, a, sealed, err);
         if (o == OK && pl_to_xml(root, &text) != OK)
             o = err_set(err, ERROR, "the command cannot be written");
         if (o == OK) {

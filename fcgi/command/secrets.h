@@ -22,12 +22,16 @@ size_t secrets_replace(pl dict, cat command, enum catalogue_kind kind, secret_fn
 #define SECRET_SEALED "drover-sealed:1:"
 
 /* Finds the secrets of a command (its XML form), which is what the catalogue calls secret and the
- * profile of an InstallProfile of at most LIM_PROFILE octets, and seals it whole, for its
- * CommandUUID; *open is the command without them. Without a secret, *sealed is empty and *open is
- * xml. In a. INVALID: a command with another secret is longer than LIM_PROFILE; UNAVAILABLE, ERROR:
- * the signer's public key cannot be read. */
+ * profile of an InstallProfile, and seals it whole, for its CommandUUID; *open is the command
+ * without them. Without a secret, *sealed is empty and *open is xml. In a. A command that is longer
+ * than what the signer opens at once, LIM_PROFILE, is sealed in parts of that length, each for its
+ * place among them. INVALID: sealed, it is longer than the column that keeps it; UNAVAILABLE,
+ * ERROR: the signer's public key cannot be read. */
 enum outcome secrets_seal_command(const char *signer_dir, const char *uuid, struct bytes xml,
                                   struct arena *a, struct bytes *open, struct bytes *sealed,
+                                  struct err *err) MUST_USE;
+/* Opens it, by the signer, into out, which the caller wipes. Outcomes as sign_unseal(). */
+enum outcome secrets_open_command(const char *uuid, struct bytes sealed, struct buf *out,
                                   struct err *err) MUST_USE;
 /* The secrets of a device's report, whatever command it answers, are sealed where they stand;
  * ident: whose report. *changed: there were some, the tree is not what came any more. */

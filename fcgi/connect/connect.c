@@ -130,8 +130,7 @@ static bool hand_out(struct message *m, struct exchange *x)
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
     }
-    o = x->sealed.n > 0 ? sign_unseal("Command", x->command_uuid, x->sealed, bytes_of(NULL, 0), "",
-                                      &m->resp->body, &err)
+    o = x->sealed.n > 0 ? secrets_open_command(x->command_uuid, x->sealed, &m->resp->body, &err)
                         : fill(m, x, &err);
     if (o == OK) {
         m->resp->secret = true;

@@ -26,6 +26,7 @@
 #define TAG_LEN 16
 #define RANDOM_LEN 16
 #define HEAD_LEN (1 + SEAL_KEY_LEN + RANDOM_LEN)
+_Static_assert(HEAD_LEN + TAG_LEN == SEAL_ADDED, "seal.h says how long a sealed value is");
 #define SALT_LEN (2 * SEAL_KEY_LEN + RANDOM_LEN)
 #define EPHEMERAL_US SECOND_US
 #define AES_LEN 32

@@ -11,6 +11,7 @@
 
 #define SEAL_KEY_LEN 32
 #define SEAL_OVERHEAD 72 /* a sealed value is at most this much longer than the secret */
+#define SEAL_ADDED 65    /* exactly so much, as it is sealed now */
 
 struct seal_pair {
     uint8_t pub[SEAL_KEY_LEN];
