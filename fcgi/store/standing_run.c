@@ -3,8 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-
-#include <stdlib.h>
+#include "store/rowlock.h"
 
 #define CHUNK 512
 #define REASON_CHARS 400
@@ -187,7 +186,8 @@ enum outcome standing_due(struct db *db, int state, int64_t now, size_t max, str
 }
 
 /* The row as it was read: what has changed since is another. */
-static void as_read(const struct standing_due *d, struct val v[4])
+#define READ_ARGS 4
+static void as_read(const struct standing_due *d, struct val v[READ_ARGS])
 {
     v[0] = val_int(d->enrollment_id);
     v[1] = val_int(d->order_id);
@@ -199,13 +199,13 @@ enum outcome standing_note(struct db *db, const struct standing_due *const *d, s
                            int64_t due_at, const char *reason, int64_t now, struct arena *a,
                            struct err *err)
 {
-    struct val list[CHUNK * 4];
+    struct val list[CHUNK * READ_ARGS];
     enum outcome o = OK;
 
     for (size_t from = 0, k; o == OK && from < n; from += k) {
         k = n - from < CHUNK ? n - from : CHUNK;
         for (size_t i = 0; i < k; i++)
-            as_read(d[from + i], list + i * 4);
+            as_read(d[from + i], list + i * READ_ARGS);
         o = db_exec_in(db, &NOTE,
                        (struct val[]){val_int(state), val_int(due_at),
                                       val_cut(reason, REASON_CHARS), val_int(now)},
@@ -226,39 +226,20 @@ struct queueing {
     struct arena *a;
 };
 
-static int by_number(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* The idents of those whose rows are as they were read, locked. */
-static enum outcome lock_rows(struct db *db, struct queueing *x, const char **idents, size_t *n,
+static enum outcome lock_rows(struct db *db, struct queueing *x, const char ***idents, size_t *n,
                               struct err *err)
 {
-    struct val list[CHUNK * 4];
-    enum outcome o = OK;
+    struct rowlock *rows = arena_array(x->a, x->n + 1, sizeof *rows);
+    struct val *keys = arena_array(x->a, (x->n + 1) * READ_ARGS, sizeof *keys);
 
-    *n = 0;
-    for (size_t from = 0, k; o == OK && from < x->n; from += k) {
-        struct rows r;
-        int64_t *ids;
-
-        k = x->n - from < CHUNK ? x->n - from : CHUNK;
-        for (size_t i = 0; i < k; i++)
-            as_read(x->d[from + i], list + i * 4);
-        o = db_select_in(db, &LOCK, NULL, 0, list, k, NULL, 0, x->a, &r, err);
-        ids = o == OK ? arena_array(x->a, r.n + 1, sizeof *ids) : NULL;
-        if (o == OK && ids == NULL)
-            return err_set(err, ERROR, "out of memory");
-        for (size_t i = 0; o == OK && i < r.n; i++)
-            ids[i] = row_at(&r, i, 0)->i;
-        for (size_t i = 0; o == OK && i < k; i++)
-            if (bsearch(&x->d[from + i]->enrollment_id, ids, r.n, sizeof *ids, by_number))
-                idents[(*n)++] = x->d[from + i]->ident;
+    if (rows == NULL || keys == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < x->n; i++) {
+        as_read(x->d[i], keys + i * READ_ARGS);
+        rows[i] = (struct rowlock){x->d[i]->ident, keys + i * READ_ARGS};
     }
-    return o;
+    return rowlock_take(db, &LOCK, rows, x->n, READ_ARGS, x->a, idents, n, err);
 }
 
 /* Those that took the command, noted; and what is to be done besides. */
@@ -299,12 +280,11 @@ static enum outcome queue_unit(struct db *db, void *arg, struct err *err)
 
     arena_reset(x->a);
     x->took = 0;
-    idents = arena_array(x->a, x->n + 1, sizeof *idents);
     x->e->outcomes = arena_array(x->a, x->n + 1, sizeof *x->e->outcomes);
     x->e->enrollment_ids = arena_array(x->a, x->n + 1, sizeof *x->e->enrollment_ids);
-    if (idents == NULL || x->e->outcomes == NULL || x->e->enrollment_ids == NULL)
+    if (x->e->outcomes == NULL || x->e->enrollment_ids == NULL)
         return err_set(err, ERROR, "out of memory");
-    o = lock_rows(db, x, idents, &x->e->n, err);
+    o = lock_rows(db, x, &idents, &x->e->n, err);
     if (o != OK || x->e->n == 0)
         return o;
     x->e->idents = idents;
