@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "command/digest_int.h"
 #include "command/secrets.h"
+#include "store/inventory_ahead.h"
 #include "store/queue_state.h"
 
 #define LOOK 256                      /* reports that are looked at in one turn */
@@ -92,13 +93,13 @@ static enum outcome read_trees(struct digesting *d, pl *command_root)
     return o;
 }
 
-static enum outcome read_report(struct db *db, const struct digest_report *r, struct arena *a,
-                                struct err *err)
+static enum outcome read_report(struct db *db, const struct digest_report *r,
+                                struct inv_ahead *ahead, struct arena *a, struct err *err)
 {
     struct digesting d = {.db = db,
                           .a = a,
                           .r = r,
-                          .src = {r->enrollment_id, r->command_id, r->reported_at},
+                          .src = {r->enrollment_id, r->command_id, r->reported_at, ahead},
                           .err = err};
     pl command_root = NULL;
     enum outcome o = OK;
@@ -129,13 +130,21 @@ static enum outcome some_unit(struct db *db, void *arg, struct err *err)
 {
     struct some *s = arg;
     struct digest_report *r = NULL;
+    struct inv_ahead *ahead = NULL;
+    int64_t id[TOGETHER];
     size_t n = 0;
     enum outcome o;
 
     arena_reset(s->a);
     o = digest_take(db, s->items, s->n, s->a, &r, &n, err);
     for (size_t i = 0; o == OK && i < n; i++)
-        o = read_report(db, &r[i], s->a, err);
+        id[i] = r[i].enrollment_id;
+    if (o == OK)
+        o = inv_ahead_open(db, id, n, s->a, &ahead, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        o = read_report(db, &r[i], ahead, s->a, err);
+    if (o == OK)
+        o = inv_ahead_close(ahead, db, err);
     return o == OK ? digest_done(db, r, n, s->a, err) : o;
 }
 

@@ -178,7 +178,7 @@ enum outcome order_keep_pin(struct db *db, const struct conf *conf, struct arena
                             int64_t now, struct err *err)
 {
     const char *pin = js_get_str(o->keys, "PIN");
-    struct inv_source s = {enrollment_id, 0, now};
+    struct inv_source s = {.enrollment_id = enrollment_id, .reported_at = now};
     struct bytes sealed;
     enum outcome out;
 

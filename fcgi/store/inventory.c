@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/id.h"
+#include "store/inventory_ahead.h"
 #include "store/search.h"
 
 #include <stdio.h>
@@ -14,16 +15,6 @@
 #define TEXT_SHOWN 60 /* characters of a value in an event */
 #define EVENT_MAX 255
 
-static const struct sql AREA = {"inv_area",
-                                "SELECT reported_at, command_id FROM inv_area "
-                                "WHERE enrollment_id = ? AND area = ? FOR UPDATE",
-                                0};
-static const struct sql NOTE_AREA = {
-    "inv_area_note",
-    "INSERT INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id, items) "
-    "VALUES (?,?,?,?,?,?) ON DUPLICATE KEY UPDATE reported_at = VALUES(reported_at), changed_at = "
-    "IF(?, VALUES(changed_at), changed_at), command_id = VALUES(command_id), items = VALUES(items)",
-    0};
 static const struct sql ADD_EVENTS = {
     "inv_events",
     "INSERT INTO inv_event (id, enrollment_id, at, area, happened, subject, was, became) VALUES "
@@ -102,37 +93,10 @@ int64_t inv_os_number(const char *version)
     return part[0] * 1000000 + part[1] * 1000 + part[2];
 }
 
-/* ---- what was there ---- */
-
 /* Without the column enrollment_id, which every row begins with. */
 static struct val *row_of(const struct rows *r, size_t i)
 {
     return row_at(r, i, 1);
-}
-
-enum outcome inv_before(struct db *db, const struct inv_table *t, const struct inv_source *s,
-                        struct arena *a, struct inv_before *out, struct err *err)
-{
-    struct val args[] = {val_int(s->enrollment_id), val_int(t->area)};
-    struct rows r;
-    enum outcome o = db_select(db, &AREA, args, 2, a, &r, err);
-
-    *out = (struct inv_before){.first = o == OK && r.n == 0};
-    if (o != OK)
-        return o;
-    out->stale = r.n > 0 && row_at(&r, 0, 0)->i > s->reported_at;
-    return out->stale ? OK : db_select(db, &t->read, args, 1, a, &out->rows, err);
-}
-
-static enum outcome note_area(struct db *db, const struct inv_table *t, const struct inv_source *s,
-                              bool changed, size_t items, struct err *err)
-{
-    return db_exec(db, &NOTE_AREA,
-                   (struct val[]){val_int(s->enrollment_id), val_int(t->area),
-                                  val_int(s->reported_at), val_int(s->reported_at),
-                                  val_int(s->command_id), val_int((int64_t)items),
-                                  val_int(changed)},
-                   7, NULL, err);
 }
 
 /* ---- comparing ---- */
@@ -349,7 +313,8 @@ enum outcome inv_replace(struct db *db, const struct inv_table *t, const struct 
         o = write_diff(&d);
     if (o == OK && t->area == INV_USER && d.nwrite + d.ndrop > 0)
         o = search_mark(db, s->enrollment_id, err);
-    return o == OK ? note_area(db, t, s, d.nwrite + d.ndrop > 0, d.nwrite + d.left, err) : o;
+    return o == OK ? inv_ahead_note(s->ahead, db, t, s, d.nwrite + d.ndrop > 0,
+                                     d.nwrite + d.left, err) : o;
 }
 
 /* ---- tables of one row ---- */
@@ -396,11 +361,13 @@ enum outcome inv_facts(struct db *db, const struct inv_table *t, const struct in
         return err_set(err, ERROR, "%s has too many columns", t->name);
     args[0] = val_int(s->enrollment_id);
     memcpy(args + 1, row, t->n * sizeof *row);
-    if (changed)
+    if (changed) {
+        inv_ahead_changed(s->ahead, s->enrollment_id, t->area);
         o = db_exec(db, &t->write, args, t->n + 1, NULL, err);
+    }
     if (o == OK && was != NULL && changed && !before->first)
         o = note_facts(t, was, row, events, a, err);
     if (o == OK && changed && searched(t, was, row))
         o = search_mark(db, s->enrollment_id, err);
-    return o == OK ? note_area(db, t, s, changed, 1, err) : o;
+    return o == OK ? inv_ahead_note(s->ahead, db, t, s, changed, 1, err) : o;
 }

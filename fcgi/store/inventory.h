@@ -75,9 +75,12 @@ const struct inv_column *inv_fact_at(size_t i);
     "LEFT JOIN inv_device d ON d.enrollment_id = e.id LEFT JOIN inv_network n ON n.enrollment_id " \
     "= e.id LEFT JOIN inv_security s ON s.enrollment_id = e.id "
 
+struct inv_ahead; /* inventory_ahead.h */
+
 /* Which report of which device. */
 struct inv_source {
     int64_t enrollment_id, command_id, reported_at;
+    struct inv_ahead *ahead; /* of the unit; what changes no area needs none */
 };
 
 enum inv_happened { INV_ADDED = 1, INV_CHANGED, INV_REMOVED, INV_TOLD_ONCE };
@@ -105,7 +108,8 @@ struct inv_before {
     bool stale; /* it knows a later report: this one is not to touch it */
     struct rows rows;
 };
-/* Reads and locks the area of s->enrollment_id with its rows. */
+/* The area of s->enrollment_id, which s->ahead has read and locked, with its rows. ERROR also: it is
+ * none of s->ahead's devices. */
 enum outcome inv_before(struct db *db, const struct inv_table *t, const struct inv_source *s,
                         struct arena *a, struct inv_before *out, struct err *err) MUST_USE;
 

@@ -1,6 +1,7 @@
 /* inventory_shared.c: what many devices have in common (versions of apps, certificates), and what
  * stands beside the inventory's lists: data of managed apps, ErrorChains. */
 #include "store/inventory.h"
+#include "store/inventory_ahead.h"
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -280,6 +281,7 @@ enum outcome inv_unlock_token(struct db *db, const struct inv_source *s, struct 
 
 enum outcome inv_lost_mode(struct db *db, const struct inv_source *s, bool on, struct err *err)
 {
+    inv_ahead_changed(s->ahead, s->enrollment_id, INV_DEVICE);
     return db_exec(db, &PUT_LOST, (struct val[]){val_int(s->enrollment_id), val_int(on)}, 2, NULL,
                    err);
 }

@@ -241,7 +241,8 @@
         {.name = #table "_read",                                                                   \
          .text = "SELECT enrollment_id" columns(                                                   \
              NAME, NAME) " FROM " #table                                                           \
-                         " WHERE enrollment_id = ? ORDER BY enrollment_id, " key_list},            \
+                         " WHERE enrollment_id IN (%IN%) ORDER BY enrollment_id, " key_list,       \
+         .tuple = 1},                                                                              \
         {.name = #table "_write",                                                                  \
          .text =                                                                                   \
              "INSERT INTO " #table " (enrollment_id" columns(NAME, NAME) ") VALUES (?" columns(    \

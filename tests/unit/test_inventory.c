@@ -514,6 +514,56 @@ static void many_devices_in_one_go(void **state)
     assert_sql("SELECT COUNT(*) FROM inv_user WHERE enrollment_id >= 100", "300");
 }
 
+/* What nothing has changed costs a few round trips for all, not for each. */
+static void unchanged_facts_cost_little(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        uint64_t trips = db_round_trips(agent);
+
+        for (int i = 500; i < 564; i++) {
+            if (turn == 0)
+                device(i);
+            report(i, "DeviceInformation", "",
+                   D("QueryResponses",
+                     S("OSVersion", "17.4") S("WiFiMAC", "aa:bb:cc:dd:ee:ff")));
+        }
+        digest();
+        if (turn == 1) /* two units of work, and the looks before and after */
+            assert_in_range(db_round_trips(agent) - trips, 1, 30);
+    }
+    assert_sql("SELECT COUNT(*) FROM inv_area WHERE enrollment_id BETWEEN 500 AND 563 AND "
+               "area IN (1, 2) AND reported_at > changed_at AND items = 1",
+               "128");
+    assert_sql("SELECT COUNT(*) FROM inv_device WHERE enrollment_id BETWEEN 500 AND 563 AND "
+               "os_number = 17004000",
+               "64");
+}
+
+/* Of several reports of a device in one unit the later finds what the earlier has written. */
+static void reports_of_one_unit_see_each_other(void **state)
+{
+    (void)state;
+    device(570);
+    report(570, "DeviceInformation", "", D("QueryResponses", S("OSVersion", "17.1")));
+    report(570, "EnableLostMode", "", S("UDID", "DEVICE-570"));
+    report(570, "DeviceInformation", "", D("QueryResponses", S("OSVersion", "17.2")));
+    report(570, "DeviceInformation", "", D("QueryResponses", S("OSVersion", "17.3")));
+    report_at(570, 1, "DeviceInformation", "", 4, D("QueryResponses", S("OSVersion", "9.0")));
+    digest();
+    assert_sql("SELECT CONCAT(os_version, '|', is_mdm_lost_mode_enabled) FROM inv_device WHERE "
+               "enrollment_id = 570",
+               "17.3|1");
+    assert_sql("SELECT GROUP_CONCAT(was, '>', became ORDER BY at SEPARATOR ' ') FROM inv_event "
+               "WHERE enrollment_id = 570 AND subject = 'OSVersion'",
+               "9.0>17.1 17.1>17.2 17.2>17.3");
+    /* one that came too late, in a unit of its own, changes nothing */
+    report_at(570, 2, "DeviceInformation", "", 4, D("QueryResponses", S("OSVersion", "9.1")));
+    place = (struct digest_place){0};
+    digest();
+    assert_sql("SELECT os_version FROM inv_device WHERE enrollment_id = 570", "17.3");
+}
+
 /* ---- history, errors ---- */
 
 static void what_is_old_goes(void **state)
@@ -654,6 +704,8 @@ int main(void)
         TEST(a_poisoned_report_is_set_aside),
         TEST(twice_is_once),
         TEST(many_devices_in_one_go),
+        TEST(unchanged_facts_cost_little),
+        TEST(reports_of_one_unit_see_each_other),
         TEST(what_is_old_goes),
         TEST(certificates_that_nobody_has_go),
         TEST(errors_are_explained),

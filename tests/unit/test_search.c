@@ -6,6 +6,7 @@
 #include "store/device.h"
 #include "store/fleet.h"
 #include "store/migrate.h"
+#include "store/inventory_ahead.h"
 #include "store/search.h"
 #include "store/search_words.h"
 
@@ -195,7 +196,10 @@ static void reports_mark_what_they_change(void **state)
     struct val row[64];
     (void)state;
     follow();
-    const struct inv_source s = {.enrollment_id = 1, .command_id = 1, .reported_at = 5};
+    const int64_t id = 1;
+    struct inv_ahead *ahead;
+    assert_ok(inv_ahead_open(agent, &id, 1, arena, &ahead, &err), err);
+    const struct inv_source s = {1, 1, 5, ahead};
     struct inv_before before = {.first = true};
     struct inv_events events = {0};
     for (unsigned i = 0; i < t->n; i++) {
