@@ -25,8 +25,10 @@ static const struct sql DEVICES = {
     "enrollment_for_authenticate",
     "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
     "p.cert_sha256, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE "
-    "q.enrollment_id = e.id AND q.sent_count > 0), c.token_at, c.handout_id, e.last_seen_at "
-    "FROM enrollment e LEFT JOIN life p ON p.id = e.pending_life_id "
+    "q.enrollment_id = e.id AND q.sent_count > 0), c.token_at, c.handout_id, e.last_seen_at, "
+    "e.serial, e.device_name, e.product_name, e.model, e.model_name, e.os_version, "
+    "e.build_version, e.imei, e.meid FROM enrollment e LEFT JOIN life p ON p.id = "
+    "e.pending_life_id "
     "LEFT JOIN life c ON c.id = e.life_id "
     "WHERE e.ident IN (%IN%)",
     1};
@@ -42,7 +44,8 @@ enum {
     D_SENT,
     D_TOKEN_AT,
     D_HANDOUT,
-    D_SEEN
+    D_SEEN,
+    D_FACTS /* in the order of fact_args() */
 };
 
 /* The word in the CheckInURL of a profile whose identity does not lead to its handout. */
@@ -67,6 +70,13 @@ static const struct sql UPDATE_ENROLLMENT = {
     "AND life_id<=>? AND pending_life_id<=>?",
     0};
 #define UPDATE_ENROLLMENT_ARGS 14
+/* It tells nothing new of itself: no index of the table changes. */
+static const struct sql SAME_ENROLLMENT = {
+    "enrollment_reopen_same",
+    "UPDATE enrollment SET pending_life_id=? WHERE id=? AND state=? AND life_id<=>? AND "
+    "pending_life_id<=>?",
+    0};
+#define SAME_ENROLLMENT_ARGS 5
 static const struct sql ADD_LIFE = {
     "life_add",
     "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at, "
@@ -169,6 +179,37 @@ static enum verdict judge(const struct authenticate *x, const struct val *cert,
     return WHO_GOOD;
 }
 
+#define FACTS 9
+
+static void fact_args(const struct device_facts *f, struct val v[FACTS])
+{
+    v[0] = val_cut(f->serial, 64);
+    v[1] = val_cut(f->device_name, 255);
+    v[2] = val_cut(f->product_name, 64);
+    v[3] = val_cut(f->model, 64);
+    v[4] = val_cut(f->model_name, 64);
+    v[5] = val_cut(f->os_version, 32);
+    v[6] = val_cut(f->build_version, 32);
+    v[7] = val_cut(f->imei, 32);
+    v[8] = val_cut(f->meid, 32);
+}
+
+/* Has nothing changed of what it tells? What it does not tell stays as it is. */
+static bool same_facts(const struct device_facts *f, const struct val *dev)
+{
+    struct val v[FACTS];
+
+    fact_args(f, v);
+    for (size_t i = 0; i < FACTS; i++) {
+        const struct val *was = &dev[D_FACTS + i];
+
+        if (!val_is_null(&v[i]) && (val_is_null(was) || was->n != v[i].n ||
+                                    (v[i].n > 0 && memcmp(was->s, v[i].s, v[i].n) != 0)))
+            return false;
+    }
+    return true;
+}
+
 /* The profile it comes with: that of its identity, of its address, or, when the identity was only
  * renewed, the one it had. */
 static int64_t handout_id(const struct authenticate *x, const struct val *cert,
@@ -200,6 +241,7 @@ static void decide(struct authenticate *x, const struct val *cert, const struct 
     x->pending_old_ = again ? 0 : x->pending_;
     x->sent_ = dev != NULL && dev[D_SENT].i != 0;
     x->seen_at_ = dev != NULL ? dev[D_SEEN].i : 0;
+    x->same_ = dev != NULL && same_facts(&x->facts, dev);
     /* an identity that serves the current life goes on doing so until the TokenUpdate */
     x->cert_moves_ = cert == NULL || x->current_ == 0 || val_or_0(&cert[I_LIFE]) != x->current_;
     x->renewal_ =
@@ -246,20 +288,6 @@ static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t 
 
 /* ---- writing ---- */
 
-static size_t fact_args(const struct device_facts *f, struct val *v)
-{
-    v[0] = val_cut(f->serial, 64);
-    v[1] = val_cut(f->device_name, 255);
-    v[2] = val_cut(f->product_name, 64);
-    v[3] = val_cut(f->model, 64);
-    v[4] = val_cut(f->model_name, 64);
-    v[5] = val_cut(f->os_version, 32);
-    v[6] = val_cut(f->build_version, 32);
-    v[7] = val_cut(f->imei, 32);
-    v[8] = val_cut(f->meid, 32);
-    return 9;
-}
-
 static enum outcome add_new(struct db *db, struct authenticate **x, size_t n, struct arena *a,
                             struct err *err)
 {
@@ -283,26 +311,46 @@ static enum outcome add_new(struct db *db, struct authenticate **x, size_t n, st
     return db_exec_many(db, &ADD_ENROLLMENT, args, ADD_ENROLLMENT_ARGS, n, NULL, err);
 }
 
-static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, struct arena *a,
-                           struct err *err)
+/* Those whose facts have changed, or the others. *updated: how many rows were as they had been
+ * read.
+ */
+static enum outcome reopen_some(struct db *db, struct authenticate **x, size_t n, bool same,
+                                struct arena *a, uint64_t *updated, struct err *err)
 {
-    struct val *args = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*args));
-    struct val drop[LIM_BATCH], erase[LIM_BATCH], now = val_int(x[0]->unit.now);
-    size_t nd = 0, ne = 0;
-    uint64_t updated;
-    enum outcome o;
+    size_t nargs = same ? SAME_ENROLLMENT_ARGS : UPDATE_ENROLLMENT_ARGS, k = 0;
+    struct val *args = arena_array(a, n * nargs, sizeof(*args));
 
     if (args == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        struct val *v = args + i * UPDATE_ENROLLMENT_ARGS;
+        struct val *v = args + k * nargs;
 
-        v[0] = val_int(x[i]->life_);
-        fact_args(&x[i]->facts, v + 1);
-        v[10] = val_int(x[i]->id_);
-        v[11] = val_int(x[i]->state_);
-        v[12] = val_id(x[i]->current_);
-        v[13] = val_id(x[i]->pending_);
+        if (x[i]->same_ != same)
+            continue;
+        *v++ = val_int(x[i]->life_);
+        if (!same) {
+            fact_args(&x[i]->facts, v);
+            v += FACTS;
+        }
+        v[0] = val_int(x[i]->id_);
+        v[1] = val_int(x[i]->state_);
+        v[2] = val_id(x[i]->current_);
+        v[3] = val_id(x[i]->pending_);
+        k++;
+    }
+    return db_exec_many(db, same ? &SAME_ENROLLMENT : &UPDATE_ENROLLMENT, args, nargs, k, updated,
+                        err);
+}
+
+static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, struct arena *a,
+                           struct err *err)
+{
+    struct val drop[LIM_BATCH], erase[LIM_BATCH], now = val_int(x[0]->unit.now);
+    size_t nd = 0, ne = 0;
+    uint64_t same = 0, changed = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
         if (x[i]->unit.now - x[i]->seen_at_ > MINUTE_US)
             batch_touch(x[i]->id_, x[i]->unit.now);
         if (x[i]->sent_)
@@ -310,10 +358,10 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         if (x[i]->pending_old_ != 0)
             drop[nd++] = val_int(x[i]->pending_old_);
     }
-    if ((o = db_exec_many(db, &UPDATE_ENROLLMENT, args, UPDATE_ENROLLMENT_ARGS, n, &updated,
-                          err)) != OK)
+    if ((o = reopen_some(db, x, n, true, a, &same, err)) != OK ||
+        (o = reopen_some(db, x, n, false, a, &changed, err)) != OK)
         return o;
-    if (updated != n)
+    if (same + changed != n)
         return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
     if (nd > 0 && (o = db_exec_in(db, &DROP_PENDING, &now, 1, drop, nd, a, NULL, err)) != OK)
         return o;

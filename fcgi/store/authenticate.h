@@ -32,7 +32,7 @@ struct authenticate {
     bool is_new;          /* the device was not known */
     /* private to authenticate.c */
     int64_t id_, life_, pending_, pending_old_, current_, state_, handout_, seen_at_;
-    bool cert_moves_, renewal_, sent_;
+    bool cert_moves_, renewal_, sent_, same_;
 };
 
 /* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */

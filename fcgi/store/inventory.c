@@ -313,8 +313,9 @@ enum outcome inv_replace(struct db *db, const struct inv_table *t, const struct 
         o = write_diff(&d);
     if (o == OK && t->area == INV_USER && d.nwrite + d.ndrop > 0)
         o = search_mark(db, s->enrollment_id, err);
-    return o == OK ? inv_ahead_note(s->ahead, db, t, s, d.nwrite + d.ndrop > 0,
-                                     d.nwrite + d.left, err) : o;
+    return o == OK
+               ? inv_ahead_note(s->ahead, db, t, s, d.nwrite + d.ndrop > 0, d.nwrite + d.left, err)
+               : o;
 }
 
 /* ---- tables of one row ---- */

@@ -108,8 +108,8 @@ struct inv_before {
     bool stale; /* it knows a later report: this one is not to touch it */
     struct rows rows;
 };
-/* The area of s->enrollment_id, which s->ahead has read and locked, with its rows. ERROR also: it is
- * none of s->ahead's devices. */
+/* The area of s->enrollment_id, which s->ahead has read and locked, with its rows. ERROR also: it
+ * is none of s->ahead's devices. */
 enum outcome inv_before(struct db *db, const struct inv_table *t, const struct inv_source *s,
                         struct arena *a, struct inv_before *out, struct err *err) MUST_USE;
 

@@ -525,8 +525,7 @@ static void unchanged_facts_cost_little(void **state)
             if (turn == 0)
                 device(i);
             report(i, "DeviceInformation", "",
-                   D("QueryResponses",
-                     S("OSVersion", "17.4") S("WiFiMAC", "aa:bb:cc:dd:ee:ff")));
+                   D("QueryResponses", S("OSVersion", "17.4") S("WiFiMAC", "aa:bb:cc:dd:ee:ff")));
         }
         digest();
         if (turn == 1) /* two units of work, and the looks before and after */

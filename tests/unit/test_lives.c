@@ -361,6 +361,46 @@ static void another_than_it_signed_for(void **state)
     }
 }
 
+/* A device that enrols anew and tells what it told before leaves its row's indexes alone, and
+ * nothing for the search to follow; one that tells something else is found by it. */
+static void what_it_told_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *os;
+        bool changes;
+        const char *kept; /* the name that stands there then */
+    } turns[] = {{"Anna", "17.4", true, "Anna"},    {"Anna", "17.4", false, "Anna"},
+                 {NULL, "17.4", false, "Anna"},     {"Anna", "17.5", true, "Anna"},
+                 {"anna", "17.5", true, "anna"},    {"anna", NULL, false, "anna"},
+                 {"Annabel", NULL, true, "Annabel"}};
+    struct device d = device_new();
+
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        struct arena *a = arena_new(1 << 22);
+        struct authenticate x;
+        char ask[120];
+
+        sql("UPDATE enrollment SET search_due = 0");
+        authenticate_init(&x, a, clock_now(), d.cert[i % 2], &d.id);
+        x.topic = TOPIC;
+        x.facts.device_name = turns[i].name;
+        x.facts.os_version = turns[i].os;
+        x.cert_der = bytes_str("der");
+        x.cert_serial = x.cert_subject = "1";
+        assert_int_equal(unit_do(db, &x.unit), OK);
+        assert_int_equal(x.verdict, WHO_GOOD);
+        assert_int_equal(number("SELECT COUNT(*) FROM enrollment WHERE search_due = 1"),
+                         turns[i].changes);
+        snprintf(ask, sizeof ask,
+                 "SELECT COUNT(*) FROM enrollment WHERE BINARY device_name = '%s' AND "
+                 "pending_life_id IS NOT NULL",
+                 turns[i].kept);
+        assert_int_equal(number(ask), 1);
+        arena_free(&a);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -381,6 +421,7 @@ int main(void)
         cmocka_unit_test(one_after_another),
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(another_than_it_signed_for),
+        cmocka_unit_test(what_it_told_before),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
