@@ -50,7 +50,8 @@ static const struct verb verbs[] = {
      ctl_audit},
     {"users",
      "add NAME [--full-name TEXT] [--password-file FILE]\npassword NAME [--password-file FILE]\n"
-     "managed NAME ACCOUNT\ndisable NAME\nenable NAME\nlist [--json]",
+     "managed NAME ACCOUNT\nfull-name NAME TEXT\ndisable NAME\nenable NAME\nremove NAME\n"
+     "list [--search TEXT] [--json]",
      "people who enrol devices and log in on managed Macs; managed tells a person's Managed Apple "
      "Account, where it is not the name",
      ctl_users},

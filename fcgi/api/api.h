@@ -20,14 +20,15 @@ handler_fn api_escrow;                             /* escrow.c */
 handler_fn api_migration;                          /* migration.c */
 handler_fn api_enrollments, api_enrollments_query; /* enrollments.c */
 handler_fn api_enrollment;
-handler_fn api_queue, api_queue_delete;                      /* queue.c */
-handler_fn api_results;                                      /* results.c */
-handler_fn api_unknown, api_unknown_decide;                  /* unknown.c */
-handler_fn api_assigned, api_assigned_remove;                /* assigned.c */
-handler_fn api_commands, api_command;                        /* commands.c */
-handler_fn api_devices, api_device;                          /* fleet.c, parts.c */
-handler_fn api_audit, api_errors;                            /* trail.c */
-handler_fn api_users;                                        /* users.c */
+handler_fn api_queue, api_queue_delete;                       /* queue.c */
+handler_fn api_results;                                       /* results.c */
+handler_fn api_unknown, api_unknown_decide;                   /* unknown.c */
+handler_fn api_assigned, api_assigned_remove;                 /* assigned.c */
+handler_fn api_commands, api_command;                         /* commands.c */
+handler_fn api_devices, api_device;                           /* fleet.c, parts.c */
+handler_fn api_audit, api_errors;                             /* trail.c */
+handler_fn api_users, api_user, api_user_add, api_user_patch; /* users.c */
+handler_fn api_user_delete;
 handler_fn api_order, api_order_device;                      /* order.c */
 handler_fn api_approvals, api_approval, api_approval_decide; /* approvals.c */
 handler_fn api_secret_reveal;                                /* secrets.c */

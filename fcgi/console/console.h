@@ -62,6 +62,7 @@ handler_fn console_command, console_command_send;     /* command.c */
 handler_fn console_command_cancel, console_push;      /* command.c */
 handler_fn console_unknown, console_unknown_post;     /* unknown.c */
 handler_fn console_invitations, console_invite;       /* invitations.c */
+handler_fn console_people, console_people_post;       /* people.c */
 handler_fn console_apikeys, console_apikeys_post;     /* apikeys.c */
 handler_fn console_pushcerts, console_pushcerts_post; /* pushcerts.c */
 handler_fn console_enrollprofiles;                    /* enrollprofiles.c */

@@ -166,9 +166,10 @@ enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct
     return db_exec(db, &APIKEY_USED, (struct val[]){val_int(now), val_int(out->id)}, 2, NULL, err);
 }
 
-const char *const apikey_scopes[] = {
-    "read",   "command",  "sensitive", "approve", "push",    "reveal",  "audit",    "library",
-    "enroll", "identity", "pushcert",  "decide",  "migrate", "webhook", "settings", NULL};
+const char *const apikey_scopes[] = {"read",     "command",  "sensitive", "approve", "push",
+                                     "reveal",   "audit",    "library",   "enroll",  "users",
+                                     "identity", "pushcert", "decide",    "migrate", "webhook",
+                                     "settings", NULL};
 
 bool apikey_allows(const struct apikey *k, const char *scope)
 {

@@ -4,16 +4,19 @@
 #include <ctype.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
+#include "store/throttle.h"
 #include "wire/encode.h"
 #include "wire/seal.h"
 #include "wire/sign.h"
 
 static const struct sql ADD = {
     .name = "enroluser_add",
-    .text = "INSERT INTO enroll_user (password_hash, ha1_md5, ha1_sha256, password_at, name, "
-            "full_name, created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"};
+    .text =
+        "INSERT INTO enroll_user (password_hash, ha1_md5, ha1_sha256, password_at, name, "
+        "full_name, created_at, created_by, managed_account) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 static const struct sql PASSWORD = {
     .name = "enroluser_password",
     .text = "UPDATE enroll_user SET password_hash = ?, ha1_md5 = ?, ha1_sha256 = ?, "
@@ -32,10 +35,15 @@ static const struct sql FIND = {
     .name = "enroluser_find",
     .text = "SELECT id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, "
             "password_at, disabled_at, managed_account FROM enroll_user WHERE name = ?"};
+static const struct sql FULL_NAME = {.name = "enroluser_full_name",
+                                     .text = "UPDATE enroll_user SET full_name = ? WHERE name = ?"};
+static const struct sql REMOVE = {.name = "enroluser_remove",
+                                  .text = "DELETE FROM enroll_user WHERE name = ?"};
 static const struct sql LIST = {
     .name = "enroluser_list",
     .text = "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at, "
-            "managed_account FROM enroll_user ORDER BY name"};
+            "managed_account FROM enroll_user WHERE name > ? AND (? = '' OR INSTR(LOWER(CONCAT_WS("
+            "' ', name, full_name, managed_account)), LOWER(?)) > 0) ORDER BY name LIMIT ?"};
 
 static enum outcome name_check(const char *name, struct err *err)
 {
@@ -99,18 +107,18 @@ static void secrets_free(struct secrets *s)
     buf_free(&s->sha256);
 }
 
-/* A change of one user with what it voids and its audit entry, as one unit of work. */
+/* A change of one user with what it voids and its audit entry. */
 struct change {
     const struct sql *sql;
-    struct val args[8];
+    struct val args[9];
     size_t nargs;
-    bool voids;
+    bool voids;   /* AuthTokens */
+    bool forgets; /* wrong passwords */
     const char *by, *action, *name;
 };
 
-static enum outcome change_unit(struct db *db, void *arg, struct err *err)
+static enum outcome change_one(struct db *db, const struct change *c, struct err *err)
 {
-    struct change *c = arg;
     uint64_t rows;
     enum outcome o = db_exec(db, c->sql, c->args, c->nargs, &rows, err);
     if (o == CONFLICT)
@@ -119,7 +127,30 @@ static enum outcome change_unit(struct db *db, void *arg, struct err *err)
         return err_set(err, NOT_FOUND, "there is no user \"%s\"", c->name);
     if (o == OK && c->voids)
         o = db_exec(db, &VOID_TOKENS, (struct val[]){val_str(c->name)}, 1, NULL, err);
+    if (o == OK && c->forgets)
+        o = throttle_forget(db, THROTTLE_USERS, c->name, err);
     return o == OK ? audit_add(db, c->by, c->action, c->name, NULL, err) : o;
+}
+
+static enum outcome change_unit(struct db *db, void *arg, struct err *err)
+{
+    return change_one(db, arg, err);
+}
+
+#define CHANGES_MAX 4
+
+struct changes {
+    struct change list[CHANGES_MAX];
+    size_t n;
+};
+
+static enum outcome changes_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct changes *all = arg;
+    enum outcome o = OK;
+    for (size_t i = 0; o == OK && i < all->n; i++)
+        o = change_one(db, &all->list[i], err);
+    return o;
 }
 
 static void secret_args(struct change *c, const struct secrets *s, int64_t now)
@@ -131,71 +162,102 @@ static void secret_args(struct change *c, const struct secrets *s, int64_t now)
     c->args[4] = val_str(c->name);
 }
 
-enum outcome enroluser_add(struct db *db, const char *signer_dir, const char *name,
-                           const char *full_name, const char *password, const char *by,
-                           struct err *err)
+static enum outcome managed_check(const char *m, struct err *err)
 {
-    struct secrets s;
-    int64_t now = clock_now();
-    struct change c = {.sql = &ADD, .nargs = 8, .by = by, .action = "user.add", .name = name};
-    enum outcome o = secrets_make(signer_dir, name, password, &s, err);
-    if (o == OK && !utf8_valid(bytes_str(full_name)))
-        o = err_set(err, INVALID, "the full name is not UTF-8");
-    if (o == OK) {
-        secret_args(&c, &s, now);
-        c.args[5] = val_strn(full_name, utf8_prefix(full_name, ENROLUSER_FULL_NAME_MAX));
-        c.args[6] = val_int(now);
-        c.args[7] = val_str(by);
-        o = db_unit(db, change_unit, &c, err);
-    }
-    secrets_free(&s);
-    return o;
-}
-
-enum outcome enroluser_password(struct db *db, const char *signer_dir, const char *name,
-                                const char *password, const char *by, struct err *err)
-{
-    struct secrets s;
-    struct change c = {.sql = &PASSWORD,
-                       .nargs = 5,
-                       .voids = true,
-                       .by = by,
-                       .action = "user.password",
-                       .name = name};
-    enum outcome o = secrets_make(signer_dir, name, password, &s, err);
-    if (o == OK) {
-        secret_args(&c, &s, clock_now());
-        o = db_unit(db, change_unit, &c, err);
-    }
-    secrets_free(&s);
-    return o;
-}
-
-enum outcome enroluser_disable(struct db *db, const char *name, bool disable, const char *by,
-                               struct err *err)
-{
-    struct change c = {.sql = &DISABLE,
-                       .args = {val_int(disable), val_int(clock_now()), val_str(name)},
-                       .nargs = 3,
-                       .voids = disable,
-                       .by = by,
-                       .action = disable ? "user.disable" : "user.enable",
-                       .name = name};
-    return db_unit(db, change_unit, &c, err);
-}
-
-enum outcome enroluser_managed(struct db *db, const char *name, const char *managed_account,
-                               const char *by, struct err *err)
-{
-    const char *m = managed_account, *at = strchr(m, '@');
+    const char *at = strchr(m, '@');
     if (*m && (!at || at == m || !at[1] || strlen(m) > 255 || strpbrk(m, " \t\r\n\"\\") ||
                !utf8_valid(bytes_str(m))))
         return err_set(err, INVALID, "a Managed Apple Account is written NAME@DOMAIN");
-    struct change c = {.sql = &MANAGED,
-                       .args = {*m ? val_str(m) : val_null(), val_str(name)},
-                       .nargs = 2,
+    return OK;
+}
+
+enum outcome enroluser_add(struct db *db, const char *signer_dir, const char *name,
+                           const struct enroluser_edit *e, const char *by, struct err *err)
+{
+    const char *full = e->full_name ? e->full_name : "";
+    const char *managed = e->managed_account ? e->managed_account : "";
+    struct secrets s = {0};
+    int64_t now = clock_now();
+    struct change c = {.sql = &ADD, .nargs = 9, .by = by, .action = "user.add", .name = name};
+    enum outcome o = managed_check(managed, err);
+    if (o == OK && !utf8_valid(bytes_str(full)))
+        o = err_set(err, INVALID, "the full name is not UTF-8");
+    if (o == OK)
+        o = secrets_make(signer_dir, name, e->password ? e->password : "", &s, err);
+    if (o == OK) {
+        secret_args(&c, &s, now);
+        c.args[5] = val_strn(full, utf8_prefix(full, ENROLUSER_FULL_NAME_MAX));
+        c.args[6] = val_int(now);
+        c.args[7] = val_str(by);
+        c.args[8] = *managed ? val_str(managed) : val_null();
+        o = db_unit(db, change_unit, &c, err);
+    }
+    secrets_free(&s);
+    return o;
+}
+
+static struct change *change_add(struct changes *all, const struct sql *sql, const char *action,
+                                 const char *name, const char *by)
+{
+    struct change *c = &all->list[all->n++];
+    *c = (struct change){.sql = sql, .nargs = 2, .by = by, .action = action, .name = name};
+    c->args[1] = val_str(name);
+    return c;
+}
+
+static void edit_changes(const struct enroluser_edit *e, const char *name, const char *by,
+                         const struct secrets *s, struct changes *all)
+{
+    int64_t now = clock_now();
+    if (e->full_name)
+        change_add(all, &FULL_NAME, "user.full-name", name, by)->args[0] =
+            val_strn(e->full_name, utf8_prefix(e->full_name, ENROLUSER_FULL_NAME_MAX));
+    if (e->managed_account)
+        change_add(all, &MANAGED, "user.managed", name, by)->args[0] =
+            *e->managed_account ? val_str(e->managed_account) : val_null();
+    if (e->password) {
+        struct change *c = change_add(all, &PASSWORD, "user.password", name, by);
+        secret_args(c, s, now);
+        c->nargs = 5;
+        c->voids = c->forgets = true;
+    }
+    if (e->disable || e->enable) {
+        struct change *c =
+            change_add(all, &DISABLE, e->disable ? "user.disable" : "user.enable", name, by);
+        c->args[0] = val_int(e->disable);
+        c->args[1] = val_int(now);
+        c->args[2] = val_str(name);
+        c->nargs = 3;
+        c->voids = e->disable;
+    }
+}
+
+enum outcome enroluser_change(struct db *db, const char *signer_dir, const char *name,
+                              const struct enroluser_edit *e, const char *by, struct err *err)
+{
+    struct secrets s = {0};
+    struct changes all = {.n = 0};
+    enum outcome o = managed_check(e->managed_account ? e->managed_account : "", err);
+    if (o == OK && e->full_name && !utf8_valid(bytes_str(e->full_name)))
+        o = err_set(err, INVALID, "the full name is not UTF-8");
+    if (o == OK && e->password)
+        o = secrets_make(signer_dir, name, e->password, &s, err);
+    if (o == OK) {
+        edit_changes(e, name, by, &s, &all);
+        o = db_unit(db, changes_unit, &all, err);
+    }
+    secrets_free(&s);
+    return o;
+}
+
+enum outcome enroluser_remove(struct db *db, const char *name, const char *by, struct err *err)
+{
+    struct change c = {.sql = &REMOVE,
+                       .args = {val_str(name)},
+                       .nargs = 1,
+                       .voids = true,
                        .by = by,
-                       .action = "user.managed",
+                       .action = "user.remove",
                        .name = name};
     return db_unit(db, change_unit, &c, err);
 }
@@ -228,15 +290,18 @@ enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, st
     return o;
 }
 
-enum outcome enroluser_list(struct db *db, struct arena *a, struct enroluser **out, size_t *n,
-                            struct err *err)
+enum outcome enroluser_list(struct db *db, const char *search, const char *after, size_t max,
+                            struct arena *a, struct enroluser **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST, NULL, 0, a, &r, err);
+    enum outcome o = db_select(db, &LIST,
+                               (struct val[]){val_str(after), val_str(search), val_str(search),
+                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                               4, a, &r, err);
     *n = 0;
     if (o != OK)
         return o;
-    *out = arena_array(a, r.n, sizeof **out);
+    *out = arena_array(a, r.n + 1, sizeof **out);
     if (!*out)
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n)

@@ -13,6 +13,7 @@
 #define ENROLUSER_FULL_NAME_MAX 255 /* characters */
 #define ENROLUSER_PASSWORD_MIN 8
 #define ENROLUSER_PASSWORD_MAX 256
+#define ENROLUSER_GIVEN_LEN 20 /* of a password that Drover makes: hexadecimal digits */
 
 struct enroluser {
     int64_t id;
@@ -24,26 +25,37 @@ struct enroluser {
     int64_t disabled_at;              /* 0: not disabled */
 };
 
-/* Adds a user. signer_dir: where the signer's public key is. by: an audit actor. CONFLICT: the name
- * is taken. INVALID: a name or password of the wrong length, with control characters, a quote or a
- * colon in the name (HTTP Digest takes no colon). */
+/* What is to be, or to become, of a user. */
+struct enroluser_edit {
+    const char *full_name;       /* NULL: as it was */
+    const char *managed_account; /* NULL: as it was; "": the name, when that is one */
+    const char *password;        /* NULL: as it was */
+    bool disable, enable;
+};
+/* Adds a user, who needs a password. signer_dir: where the signer's public key is. by: an audit
+ * actor. CONFLICT: the name is taken. INVALID: a name or password of the wrong length, with control
+ * characters, a quote or a colon in the name (HTTP Digest takes no colon), a managed account that
+ * is no NAME@DOMAIN. */
 enum outcome enroluser_add(struct db *db, const char *signer_dir, const char *name,
-                           const char *full_name, const char *password, const char *by,
+                           const struct enroluser_edit *e, const char *by,
                            struct err *err) MUST_USE;
-/* Gives another password; AuthTokens of the old one are void. NOT_FOUND: no such user. */
-enum outcome enroluser_password(struct db *db, const char *signer_dir, const char *name,
-                                const char *password, const char *by, struct err *err) MUST_USE;
-/* Disables a user, whose AuthTokens are void then, or enables again. NOT_FOUND: no such user. */
-enum outcome enroluser_disable(struct db *db, const char *name, bool disable, const char *by,
-                               struct err *err) MUST_USE;
-/* Says which Managed Apple Account is a user's ("": the name, when that is one). NOT_FOUND: no such
- * user. INVALID: no NAME@DOMAIN. */
-enum outcome enroluser_managed(struct db *db, const char *name, const char *managed_account,
-                               const char *by, struct err *err) MUST_USE;
+/* Changes all of it or nothing, each with its entry in the audit log. With another password, and
+ * with disable, the user's AuthTokens are void; another password forgets wrong ones. NOT_FOUND: no
+ * such user; INVALID: as enroluser_add(). */
+enum outcome enroluser_change(struct db *db, const char *signer_dir, const char *name,
+                              const struct enroluser_edit *e, const char *by,
+                              struct err *err) MUST_USE;
+/* Takes a user out, whose AuthTokens and grants are void then; devices stay enrolled. NOT_FOUND: no
+ * such user. */
+enum outcome enroluser_remove(struct db *db, const char *name, const char *by,
+                              struct err *err) MUST_USE;
 /* By name. NOT_FOUND: no such user. */
 enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, struct enroluser *out,
                             struct err *err) MUST_USE;
-enum outcome enroluser_list(struct db *db, struct arena *a, struct enroluser **out, size_t *n,
+/* By name, those after that name ("": from the start), at most max (LIM_PAGE); search: part of the
+ * name, the full name or the managed account, in any case; "": all. */
+enum outcome enroluser_list(struct db *db, const char *search, const char *after, size_t max,
+                            struct arena *a, struct enroluser **out, size_t *n,
                             struct err *err) MUST_USE;
 
 #endif

@@ -26,6 +26,12 @@ static const struct sql RIGHT_WIDE = {
     .name = "throttle_right_wide",
     .text = "UPDATE login_throttle SET failures = GREATEST(failures - 1, 0), free_at = 0 "
             "WHERE subject IN (?, ?)"};
+/* An address has no "@": what follows the name is one, and not the rest of a longer name. */
+static const struct sql FORGET = {
+    .name = "throttle_forget",
+    .text =
+        "DELETE FROM login_throttle WHERE subject = ? OR (LEFT(subject, CHAR_LENGTH(?)) = ? AND "
+        "SUBSTRING(subject, CHAR_LENGTH(?) + 1) REGEXP '^[0-9A-Fa-f.:]+$')"};
 
 #define COUNTS 3 /* the account from the address, the address, the account */
 
@@ -126,4 +132,13 @@ enum outcome throttle_right(struct db *db, const struct throttle *who, struct er
                ? db_exec(db, &RIGHT_WIDE,
                          (struct val[]){val_str(e[1].subject), val_str(e[2].subject)}, 2, NULL, err)
                : o;
+}
+
+enum outcome throttle_forget(struct db *db, enum throttle_realm realm, const char *account,
+                             struct err *err)
+{
+    struct entry e[COUNTS];
+    entries(e, &(struct throttle){.realm = realm, .account = account, .address = ""});
+    struct val at = val_str(e[0].subject); /* that ends in "@" */
+    return db_exec(db, &FORGET, (struct val[]){val_str(e[2].subject), at, at, at}, 4, NULL, err);
 }

@@ -37,5 +37,9 @@ enum outcome throttle_enter(struct db *db, const struct throttle *who, int64_t n
 /* The attempt was right: the account starts afresh at this address; the wide counts get this
  * attempt back. */
 enum outcome throttle_right(struct db *db, const struct throttle *who, struct err *err) MUST_USE;
+/* An account's wrong passwords count no longer, from wherever they came: it was given another one.
+ * In the caller's unit of work. */
+enum outcome throttle_forget(struct db *db, enum throttle_realm realm, const char *account,
+                             struct err *err) MUST_USE;
 
 #endif

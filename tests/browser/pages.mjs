@@ -100,6 +100,8 @@ export function fill() {
     ${quoted(JSON.stringify({ said: EVIL }))});
   REPLACE INTO app_upload (id, asset, filename, item_id, size, received, state, why, started_at, started_by, changed_at)
     VALUES (165, REPEAT('a', 32), ${quoted(EVIL)}, 160, 100, 40, 1, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now});
+  REPLACE INTO enroll_user (id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, created_by, password_at, managed_account)
+    VALUES (79, ${quoted(EVIL.slice(0, 100))}, ${quoted(EVIL)}, 'x', 'x', 'x', ${now}, ${quoted(EVIL.slice(0, 100))}, ${now}, ${quoted(EVIL.slice(0, 200))});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -108,7 +110,7 @@ export const device = "/device?id=" + encodeURIComponent(ID);
 export const PAGES = {
   overview: "/", devices: "/devices", device, command: "/device/command?uuid=C-80&id=" + encodeURIComponent(ID),
   result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
-  invitations: "/invitations", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
+  invitations: "/invitations", people: "/people", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
   facts: "/device/part?part=facts&id=" + encodeURIComponent(ID), apps: "/device/part?part=apps&id=" + encodeURIComponent(ID),
   history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
@@ -141,6 +143,7 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],
   ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }], ["/invitations", { revoke: "1" }],
+  ["/people", { what: "add", name: "evil" }], ["/people", { what: "remove", name: EVIL.slice(0, 100), sure: "yes" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],
   ["/enrollment-profiles", { name: "evil-two" }], ["/enrollment-profile", { name: "evil-one", what: "revert", version: "1" }],
   ["/enrollment-profile", { name: "evil-one", what: "remove" }], ["/calendar", { name: "evil" }], ["/calendar", { revoke: EVIL.slice(0, 64) }], ["/certificates", { id: "71", decision: "approve", why: "x" }],

@@ -144,6 +144,48 @@ await test("push certificates: a request is made here, its key stays, and openss
   await accessible(p, "push certificates with a request");
 });
 
+await test("people: added with a password that is shown once, changed, searched, disabled, removed", async () => {
+  await p.goto("/people");
+  await p.getByLabel("Name", { exact: true }).fill("a:b");
+  await p.getByLabel("Full name", { exact: true }).fill("Ada <b>");
+  sql("UPDATE session SET fresh_at = 0");
+  await p.getByRole("button", { name: "Add the person" }).click();
+  await p.waitForLoadState();
+  await prove(p);
+  assert.match(await p.locator("[role=alert]").textContent(), /colons/);
+  assert.equal(await p.getByLabel("Full name", { exact: true }).inputValue(), "Ada <b>");
+  await accessible(p, "people with a fault");
+  await p.getByLabel("Name", { exact: true }).fill("ada.l");
+  await p.getByRole("button", { name: "Add the person" }).click();
+  const first = await p.locator(".secret").textContent();
+  assert.match(first, /^[0-9a-f]{20}$/);
+  await accessible(p, "people with a new password");
+  await p.screenshot({ path: `${screens}/people.png`, fullPage: true });
+  await p.goto("/people?q=ADA");
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  assert.doesNotMatch(await p.content(), new RegExp(first));
+  await p.getByLabel("Managed Apple Account: ada.l").fill("ada@example.com");
+  await p.getByRole("button", { name: "Save: ada.l" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /Saved/);
+  assert.equal(sql("SELECT managed_account, full_name FROM enroll_user WHERE name = 'ada.l'").trim(), "ada@example.com\tAda <b>");
+  await p.goto("/people?q=ada");
+  await p.getByRole("button", { name: "New password: ada.l" }).click();
+  assert.notEqual(await p.locator(".secret").textContent(), first);
+  await p.goto("/people?q=ada");
+  await p.getByRole("button", { name: "Disable: ada.l" }).click();
+  await p.goto("/people?q=ada");
+  await p.getByRole("button", { name: "Enable: ada.l" }).waitFor();
+  await p.getByRole("button", { name: "Remove: ada.l" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /sure/);
+  await p.goto("/people?q=ada");
+  await p.getByLabel("sure: ada.l").check();
+  await p.getByRole("button", { name: "Remove: ada.l" }).click();
+  await p.waitForLoadState();
+  assert.equal(sql("SELECT COUNT(*) FROM enroll_user WHERE name = 'ada.l'").trim(), "0");
+  await p.goto("/people?q=ada");
+  assert.match(await p.locator("main").textContent(), /Nobody is found/);
+});
+
 let link;
 await test("invitations: for a chosen profile, with a code, taken back", async () => {
   await p.goto("/invitations");

@@ -1,9 +1,13 @@
 """Network users of Macs log in with a password: HTTP Digest, AuthTokens, the throttle."""
 
+import base64
 import hashlib
+import json
 import re
 import secrets
+import time
 import unittest
+import urllib.parse
 
 import drover
 
@@ -61,6 +65,65 @@ class NetworkUsers(unittest.TestCase):
         self.assertNotIn(PASSWORD, dump)
         ha1 = hashlib.md5(("%s:Drover:%s" % (self.name, PASSWORD)).encode()).hexdigest().upper()
         self.assertNotIn(ha1, dump)
+
+    def api(self, method, path, status, body=None, key=None):
+        r = self.server.api(method, "/api/v1/users" + path, body and json.dumps(body).encode(), key=key,
+                            headers={"Content-Type": "application/json"} if body else {})
+        self.assertEqual(r.status, status, r.body[:600])
+        return json.loads(r.body) if r.body else None
+
+    def test_over_the_api(self):
+        name = "api" + secrets.token_hex(4)
+        evil = '"><script>' + secrets.token_hex(2)
+        made = self.api("POST", "", 201, {"name": name, "full_name": evil})
+        self.assertGreaterEqual(len(made["password"]), 20)
+        self.assertEqual(made["full_name"], evil)
+        path = "/" + name
+        self.assertNotIn("password", self.api("GET", path, 200))
+        self.api("POST", "", 409, {"name": name})
+        for bad in ({}, {"name": 1}, {"name": ""}, {"name": "a:b"}, {"name": "x" * 129},
+                    {"name": "n", "password": "short"}, {"name": "n", "password": "x" * 257},
+                    {"name": "n", "full_name": 1}, {"name": "n", "managed_account": "x"},
+                    {"name": "n", "colour": "red"}):
+            self.api("POST", "", 400, bad)
+        new = self.api("PATCH", path, 200, {"password": None, "managed_account": name + "@e.org",
+                                            "disabled": True})
+        self.assertNotEqual(new["password"], made["password"])
+        self.assertEqual(new["managed_account"], name + "@e.org")
+        self.assertIn("disabled_at", new)
+        self.api("PATCH", path, 400, {"disabled": "yes"})
+        self.assertNotIn("disabled_at", self.api("PATCH", path, 200, {"disabled": False,
+                                                                     "password": PASSWORD}))
+        listed = self.api("GET", "?limit=1&search=" + name.upper(), 200)
+        self.assertEqual([u["name"] for u in listed["users"]], [name])
+        page, cursor, names = None, "", []
+        while page is None or "next_cursor" in page:
+            page = self.api("GET", "?limit=2&cursor=" + cursor, 200)
+            names += [u["name"] for u in page["users"]]
+            cursor = urllib.parse.quote(page.get("next_cursor", ""))
+        self.assertEqual(names, sorted(set(names)))
+        self.assertTrue({name, self.name} <= set(names))
+        reader = self.server.ctl("apikey", "add", "r" + secrets.token_hex(4), "--scopes",
+                                 "read enroll").split()[-1]
+        self.api("GET", path, 200, key=reader)
+        for method, at, body in (("POST", "", {"name": "n"}), ("PATCH", path, {"disabled": True}),
+                                 ("DELETE", path, None)):
+            self.api(method, at, 403, body, key=reader)
+        self.api("DELETE", path, 204)
+        for method, body in (("GET", None), ("DELETE", None), ("PATCH", {"disabled": True})):
+            self.api(method, path, 404, body)
+        self.assertEqual([r[0] for r in self.server.sql(
+            "SELECT action FROM audit WHERE subject = '%s' ORDER BY id" % name)],
+            ["user.add", "user.managed", "user.password", "user.disable", "user.password",
+             "user.enable", "user.remove"])
+
+    def test_at_the_shell(self):
+        self.server.ctl("users", "full-name", self.name, "Somebody Else")
+        self.assertIn("Somebody Else", self.server.ctl("users", "list", "--search", self.name[3:]))
+        self.assertNotIn(self.name, self.server.ctl("users", "list", "--search", "no such name"))
+        self.server.ctl("users", "remove", self.name)
+        status, out = self.server.ctl("users", "remove", self.name, check=False)
+        self.assertEqual((status, "no user" in out), (1, True))
 
     def test_login(self):
         for algorithm in ("MD5", "SHA-256"):

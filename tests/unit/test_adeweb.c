@@ -36,9 +36,10 @@ static int clear(void **state)
     site.conf->enroll_login = "local";
     site.type = "application/x-www-form-urlencoded";
     site.remote_user = NULL;
-    assert_ok(
-        enroluser_add(site.owner, site.conf->signer_dir, "ann", "", "correct horse", "test", &err),
-        err);
+    assert_ok(enroluser_add(site.owner, site.conf->signer_dir, "ann",
+                            &(struct enroluser_edit){.full_name = "", .password = "correct horse"},
+                            "test", &err),
+              err);
     object("web", "login", "web", "encrypt", "yes");
     return 0;
 }
@@ -115,9 +116,13 @@ static void a_person_gets_the_profile(void **state)
                                 "AND account_kind = 1"),
                      2);
     /* who was disabled meanwhile gets nothing */
-    assert_ok(enroluser_disable(site.owner, "ann", true, "test", &err), err);
+    assert_ok(enroluser_change(site.owner, NULL, "ann", &(struct enroluser_edit){.disable = true},
+                               "test", &err),
+              err);
     assert_int_equal(post(token, "do=get"), 410);
-    assert_ok(enroluser_disable(site.owner, "ann", false, "test", &err), err);
+    assert_ok(enroluser_change(site.owner, NULL, "ann", &(struct enroluser_edit){.enable = true},
+                               "test", &err),
+              err);
     /* another web view has another cookie; the view expires */
     const char *cookie = site.cookie;
     site.cookie = arena_fmt(site.a, "__Host-drover-enroll=%048d", 0);

@@ -104,6 +104,17 @@ static void answers_that_are_none(void **state)
     assert_string_equal(d.username, "a\"b");
 }
 
+static enum outcome add(const char *name, const char *full_name, const char *password)
+{
+    const struct enroluser_edit e = {.full_name = full_name, .password = password};
+    return enroluser_add(db, KEYS, name, &e, BY, &err);
+}
+
+static enum outcome change(const char *name, const struct enroluser_edit *e)
+{
+    return enroluser_change(db, KEYS, name, e, BY, &err);
+}
+
 static void a_user(void **state)
 {
     (void)state;
@@ -111,13 +122,12 @@ static void a_user(void **state)
     struct buf ha1 = BUF_INIT(200);
     char want[DIGEST_HEX_MAX + 1];
     size_t n;
-    assert_ok(enroluser_add(db, KEYS, "alice", "Alice Example", "correct horse", BY, &err), err);
-    assert_outcome(enroluser_add(db, KEYS, "alice", "", "correct horse", BY, &err), CONFLICT, err);
+    assert_ok(add("alice", "Alice Example", "correct horse"), err);
+    assert_outcome(add("alice", "", "correct horse"), CONFLICT, err);
     static const char *const names[] = {"", "a:b", "a\"b", "a\nb", "a\\b", "\xff"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_outcome(enroluser_add(db, KEYS, names[i], "", "correct horse", BY, &err), INVALID,
-                       err);
-    assert_outcome(enroluser_add(db, KEYS, "bob", "", "1234567", BY, &err), INVALID, err);
+        assert_outcome(add(names[i], "", "correct horse"), INVALID, err);
+    assert_outcome(add("bob", "", "1234567"), INVALID, err);
     assert_ok(enroluser_find(db, "alice", arena, &u, &err), err);
     assert_string_equal(u.full_name, "Alice Example");
     assert_ok(password_check("correct horse", u.password_hash, &err), err);
@@ -127,11 +137,12 @@ static void a_user(void **state)
     buf_clear(&ha1);
     /* another account's row is of no use */
     assert_outcome(seal_open(&pair, "DigestHA1-MD5:bob", u.ha1_md5, &ha1, &err), DENIED, err);
-    assert_ok(enroluser_password(db, KEYS, "alice", "battery staple", BY, &err), err);
-    assert_outcome(enroluser_password(db, KEYS, "bob", "battery staple", BY, &err), NOT_FOUND, err);
-    assert_ok(enroluser_disable(db, "alice", true, BY, &err), err);
-    assert_outcome(enroluser_disable(db, "bob", true, BY, &err), NOT_FOUND, err);
-    assert_ok(enroluser_list(db, arena, &list, &n, &err), err);
+    assert_ok(change("alice", &(struct enroluser_edit){.password = "battery staple"}), err);
+    assert_outcome(change("bob", &(struct enroluser_edit){.password = "battery staple"}), NOT_FOUND,
+                   err);
+    assert_ok(change("alice", &(struct enroluser_edit){.disable = true}), err);
+    assert_outcome(change("bob", &(struct enroluser_edit){.disable = true}), NOT_FOUND, err);
+    assert_ok(enroluser_list(db, "", "", 100, arena, &list, &n, &err), err);
     assert_int_equal(n, 1);
     assert_true(list[0].disabled_at > 0);
     assert_string_equal(list[0].password_hash, "");
@@ -174,8 +185,8 @@ static void a_challenge_and_its_token(void **state)
     assert_outcome(userauth_check(db, ALICE, token, arena, &err), DENIED, err);
     assert_ok(db_run(db, "e", "UPDATE enrollment SET life_id = 70", &err), err);
     /* another password, and another challenge, void it */
-    assert_ok(enroluser_add(db, KEYS, "alice", "", "correct horse", BY, &err), err);
-    assert_ok(enroluser_password(db, KEYS, "alice", "battery staple", BY, &err), err);
+    assert_ok(add("alice", "", "correct horse"), err);
+    assert_ok(change("alice", &(struct enroluser_edit){.password = "battery staple"}), err);
     assert_outcome(userauth_check(db, ALICE, token, arena, &err), DENIED, err);
     assert_ok(userauth_challenge(db, ALICE, 7, 70, now, nonce, &err), err);
     assert_ok(userauth_challenge(db, ALICE, 7, 70, now, other, &err), err);
@@ -217,6 +228,74 @@ static void slowed_then_blocked(void **state)
     assert_outcome(enter("alice", "192.0.2.1", now + 17 * MINUTE_US), DENIED, err);
     assert_ok(throttle_right(db, &alice, &err), err);
     assert_ok(enter("alice", "192.0.2.1", now + 17 * MINUTE_US), err);
+}
+
+/* Who was given another password is not kept out for the wrong ones of before; others are, whose
+ * name begins so too. */
+static void another_password_forgets_wrong_ones(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"alice", "alice@192.0.2.1.example", "alic_"};
+    int64_t now = clock_now();
+    assert_ok(add("alice", "", "correct horse"), err);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        for (int i = 0; i < THROTTLE_FREE + 1; i++)
+            assert_ok(enter(names[k], "192.0.2.1", now), err);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        assert_outcome(enter(names[k], "192.0.2.1", now), DENIED, err);
+    assert_ok(db_run(db, "e", "DELETE FROM login_throttle WHERE subject LIKE 'address:%'", &err),
+              err);
+    assert_ok(change("alice", &(struct enroluser_edit){.password = "battery staple"}), err);
+    assert_outcome(enter(names[1], "192.0.2.1", now), DENIED, err);
+    assert_outcome(enter(names[2], "192.0.2.1", now), DENIED, err);
+    assert_ok(enter("alice", "192.0.2.1", now), err);
+}
+
+/* All of it or nothing, each with its entry; the rights of the console are enough. */
+static void a_user_changes_as_a_whole(void **state)
+{
+    (void)state;
+    struct enroluser u, *list;
+    size_t n;
+    struct db *console = NULL;
+    struct enroluser_edit e = {.full_name = "Al \"><script>", .managed_account = "al@example.com"};
+    assert_ok(add("alice", "Alice", "correct horse"), err);
+    assert_ok(add("bob@example.org", "", "correct horse"), err);
+    assert_ok(migrate_grants(db, "sql/grants.sql", conf, &err), err);
+    assert_ok(db_new(conf, DB_CONSOLE, &console, &err), err);
+    assert_ok(enroluser_change(console, KEYS, "alice", &e, BY, &err), err);
+    e.full_name = "other";
+    e.password = "short";
+    assert_outcome(enroluser_change(console, KEYS, "alice", &e, BY, &err), INVALID, err);
+    e.password = NULL;
+    e.managed_account = "nobody";
+    assert_outcome(enroluser_change(console, KEYS, "alice", &e, BY, &err), INVALID, err);
+    assert_ok(enroluser_find(db, "alice", arena, &u, &err), err);
+    assert_string_equal(u.full_name, "Al \"><script>");
+    assert_string_equal(u.managed_account, "al@example.com");
+    assert_ok(enroluser_list(db, "EXAMPLE", "", 10, arena, &list, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_ok(enroluser_list(db, "", "alice", 10, arena, &list, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].name, "bob@example.org");
+    assert_ok(enroluser_list(db, "%", "", 10, arena, &list, &n, &err), err);
+    assert_int_equal(n, 0);
+    assert_ok(enroluser_list(db, "", "", 1, arena, &list, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE subject = 'alice'"), 3);
+    assert_ok(db_run(db, "e",
+                     "INSERT INTO user_auth (ident, device_id, life_id, token_sha256, account) "
+                     "VALUES ('X:Y', 1, 1, REPEAT('x', 32), 'alice')",
+                     &err),
+              err);
+    assert_ok(enroluser_remove(console, "alice", BY, &err), err);
+    assert_outcome(enroluser_remove(console, "alice", BY, &err), NOT_FOUND, err);
+    assert_int_equal(number("SELECT COUNT(*) FROM user_auth WHERE token_sha256 IS NULL"), 1);
+    assert_outcome(enroluser_find(db, "alice", arena, &u, &err), NOT_FOUND, err);
+    assert_outcome(enroluser_change(console, KEYS, "alice",
+                                    &(struct enroluser_edit){.disable = true}, BY, &err),
+                   NOT_FOUND, err);
+    db_free(&console);
 }
 
 /* Many addresses against one account. */
@@ -284,6 +363,8 @@ int main(void)
         cmocka_unit_test_setup(a_user, each_setup),
         cmocka_unit_test_setup(a_challenge_and_its_token, each_setup),
         cmocka_unit_test_setup(slowed_then_blocked, each_setup),
+        cmocka_unit_test_setup(another_password_forgets_wrong_ones, each_setup),
+        cmocka_unit_test_setup(a_user_changes_as_a_whole, each_setup),
         cmocka_unit_test_setup(an_account_that_many_addresses_try, each_setup),
         cmocka_unit_test_setup(an_address_that_tries_many_accounts, each_setup),
     };

@@ -87,6 +87,8 @@ static const struct {
     {METHOD_POST, "/unknown", "O!"},
     {METHOD_GET, "/invitations", "O!"},
     {METHOD_POST, "/invitations", "O!"},
+    {METHOD_GET, "/people", "VAHO!"},
+    {METHOD_POST, "/people", "O!"},
     {METHOD_GET, "/apikeys", "!"},
     {METHOD_POST, "/apikeys", "!"},
     {METHOD_GET, "/pushcerts", "VAHO!"},

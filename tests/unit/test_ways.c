@@ -217,9 +217,10 @@ static void login_with_digest(void **state)
     (void)state;
     struct device d = device_new("U-1", "SERIAL1"), other = device_new("U-2", "SERIAL2");
     object("login", "login", "digest", "login_text", "Staff only.");
-    assert_ok(
-        enroluser_add(site.owner, site.conf->signer_dir, "ann", "", "correct horse", "test", &err),
-        err);
+    assert_ok(enroluser_add(site.owner, site.conf->signer_dir, "ann",
+                            &(struct enroluser_edit){.full_name = "", .password = "correct horse"},
+                            "test", &err),
+              err);
     for (int i = 0; i < 2; i++) {
         site.conf->digest_algorithm = i ? "SHA-256" : "MD5";
         site.authorization = NULL;
@@ -265,9 +266,10 @@ static void wrong_passwords(void **state)
     (void)state;
     struct device d = device_new("U-1", "SERIAL1");
     object("login", "login", "digest", NULL, NULL);
-    assert_ok(
-        enroluser_add(site.owner, site.conf->signer_dir, "ann", "", "correct horse", "test", &err),
-        err);
+    assert_ok(enroluser_add(site.owner, site.conf->signer_dir, "ann",
+                            &(struct enroluser_edit){.full_name = "", .password = "correct horse"},
+                            "test", &err),
+              err);
     assert_int_equal(try_login(&d, "nobody", "correct horse"), 401);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(try_login(&d, "ann", "wrong"), 401);
@@ -280,7 +282,9 @@ static void wrong_passwords(void **state)
     assert_int_equal(site_count("SELECT COUNT(*) FROM handout"), 0);
     site_run("UPDATE login_throttle SET free_at = 0");
     assert_int_equal(try_login(&d, "ann", "correct horse"), 200);
-    assert_ok(enroluser_disable(site.owner, "ann", true, "test", &err), err);
+    assert_ok(enroluser_change(site.owner, NULL, "ann", &(struct enroluser_edit){.disable = true},
+                               "test", &err),
+              err);
     assert_int_equal(try_login(&d, "ann", "correct horse"), 401);
     pkey_free(&d.key);
 }
