@@ -209,19 +209,29 @@ static bool serve(struct message *m, struct exchange *x)
 
 #define TRIES 8
 
+/* What a user showed to be let in is nobody's to read later; the gate has looked at it. */
+static bool token_drop(pl report)
+{
+    if (pl_get(report, "AuthToken") == NULL)
+        return false;
+    pl_remove(report, "AuthToken");
+    return true;
+}
+
 /* What the device tells that nobody is to read in the database: passcode tokens, bypass codes. */
 static bool hide_secrets(struct message *m, struct exchange *x)
 {
     struct buf xml = BUF_INIT(LIM_BODY_CONNECT);
     struct err err = {0};
-    bool changed = false;
+    bool changed = false, token;
     enum outcome o;
 
     if (x->status == REPORT_IDLE)
         return true;
+    token = token_drop(m->root);
     o = secrets_seal_report(m->app->conf->signer_dir, m->id.name, m->root, m->req->arena, &changed,
                             &err);
-    if (o == OK && changed) {
+    if (o == OK && (changed || token)) {
         o = pl_to_xml(m->root, &xml);
         if (o == OK)
             x->report = arena_bytes(m->req->arena, buf_bytes(&xml));
@@ -236,10 +246,8 @@ static bool hide_secrets(struct message *m, struct exchange *x)
 
 static bool strip(pl report, struct arena *a)
 {
-    bool token = pl_get(report, "AuthToken") != NULL;
+    bool token = token_drop(report);
 
-    if (token)
-        pl_remove(report, "AuthToken");
     return secrets_strip_report(report, a) || token;
 }
 
@@ -261,10 +269,12 @@ void connect_message(struct message *m)
 
     exchange_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
     x.report = m->req->body;
-    if (!status_read(m, &x) || !uuid_read(m, &x) || !hide_secrets(m, &x) || !grace(m, &x))
+    if (!status_read(m, &x) || !uuid_read(m, &x) || !grace(m, &x))
+        return;
+    x.unit.event = event_of(m, &x); /* of the message as it came */
+    if (!hide_secrets(m, &x))
         return;
     activity_polled();
-    x.unit.event = event_of(m, &x);
     for (int i = 0; i < TRIES; i++)
         if (!serve(m, &x))
             return;

@@ -151,6 +151,7 @@ class NetworkUsers(unittest.TestCase):
         self.assertEqual(d.idle().status, 200)
         stored = repr(self.server.sql("SELECT ident, HEX(nonce_sha256), HEX(token_sha256) FROM user_auth"))
         self.assertNotIn(token, stored)
+        self.reported(u, token)
         # of another user and another device it is worth nothing
         other = d.user(short=self.name)
         self.challenge(other)
@@ -171,6 +172,25 @@ class NetworkUsers(unittest.TestCase):
         d.enrol()
         self.assertEqual(u.token_update(AuthToken=token).status, 403)
         self.assertEqual(self.say(u, DigestResponse="Digest nonsense").status, 400)
+
+    def reported(self, u, token):
+        """An AuthToken is not kept with what the user's channel reports, nor told to webhooks."""
+        hook = "hook" + secrets.token_hex(4)
+        self.server.ctl("webhook", "add", hook, "https://hooks.invalid/", "--topics", "mdm.Connect")
+        self.addCleanup(self.server.ctl, "webhook", "remove", hook, "--why", "test")
+        time.sleep(2.5)  # workers look every two seconds
+        c = self.server.enqueue(u.ident, "DeviceInformation", push=False, Queries=["PushToken"])
+        self.assertEqual(u.idle(AuthToken=token).plist()["CommandUUID"], c)
+        pushed = b"push token of a user"
+        self.assertEqual(u.report(c, AuthToken=token, QueryResponses={
+            "EASDeviceIdentifier": "eas", "PushToken": pushed}).status, 200)
+        for text in (self.server.sql("SELECT r.report FROM result r JOIN command c ON c.id = "
+                                     "r.command_id WHERE c.uuid = '%s'" % c)[0][0],
+                     self.server.sql("SELECT raw FROM webhook_event WHERE command_uuid = '%s'" % c)
+                     [0][0]):
+            self.assertIn("EASDeviceIdentifier", text)
+            for secret in ("AuthToken", token, base64.b64encode(pushed).decode()):
+                self.assertNotIn(secret, text)
 
     def test_account_is_disabled(self):
         with drover.setting(self.server, "checkin", user_authenticate="digest"):
