@@ -185,6 +185,7 @@ GRANT SELECT, DELETE ON @db@.login_throttle TO @agent@;
 GRANT SELECT, INSERT, UPDATE ON @db@.renewal TO @agent@;
 GRANT SELECT, INSERT, DELETE ON @db@.leaving TO @agent@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.expiry TO @agent@;
+GRANT SELECT, INSERT, DELETE ON @db@.expiry_told TO @agent@;
 GRANT SELECT, INSERT, UPDATE ON @db@.crl TO @agent@;
 GRANT SELECT (subject, not_after) ON @db@.vendor_cert TO @agent@;
 GRANT SELECT ON @db@.enroll_profile TO @agent@;

@@ -10,9 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "enrollment/profile.h"
-#include "store/event.h"
 #include "store/expiry.h"
-#include "wire/json.h"
 #include "wire/https.h"
 #include "wire/sign.h"
 
@@ -192,29 +190,6 @@ static bool may_warn(const char *kind, const char *name, int64_t now)
     return true;
 }
 
-/* Once a day for each, as the line in the log. */
-static enum outcome tell(struct look *l, const struct expiry *e, struct err *err)
-{
-    struct buf text = BUF_INIT(16u * LIM_KB);
-    char when[CLOCK_TEXT_MAX];
-    js facts = js_object();
-    js_set_str(facts, "kind", e->kind);
-    js_set_str(facts, "name", e->name);
-    js_set_str(facts, "ends_at", clock_rfc3339(e->ends_at, false, when));
-    js_set_int(facts, "count", e->count);
-    js_set_str(facts, "fix", expiry_fix(e->kind));
-    enum outcome o = js_write(facts, false, &text);
-    js_free(&facts);
-    if (o == OK)
-        o = event_add_wanted(l->db,
-                             &(struct event){.topic = EVENT_CERTIFICATE_EXPIRING,
-                                             .at = l->now,
-                                             .facts = buf_cstr(&text)},
-                             err);
-    buf_free(&text);
-    return o;
-}
-
 static enum outcome warn(struct look *l, struct err *err)
 {
     struct expiry *list;
@@ -223,18 +198,13 @@ static enum outcome warn(struct look *l, struct err *err)
         expiry_list(l->db, l->now + EXPIRY_SOON_DAYS * DAY_US, WARNED_MAX, l->a, &list, &n, err);
     for (size_t i = 0; o == OK && i < n; i++) {
         char when[CLOCK_TEXT_MAX];
-        /* device identities renew themselves: only what is past the time for that is news */
-        bool device = strcmp(list[i].kind, "device-identities") == 0;
-        int64_t days = device ? EXPIRY_URGENT_DAYS : EXPIRY_SOON_DAYS;
-        if (list[i].ends_at > l->now + days * DAY_US ||
-            !may_warn(list[i].kind, list[i].name, l->now))
-            continue;
-        log_event(list[i].ends_at < l->now + EXPIRY_URGENT_DAYS * DAY_US ? LOG_LEVEL_ERROR
-                                                                         : LOG_LEVEL_WARNING,
-                  "calendar.ends", "kind", list[i].kind, "name", list[i].name, "at",
-                  clock_rfc3339(list[i].ends_at, false, when), "fix", expiry_fix(list[i].kind),
-                  NULL);
-        o = tell(l, &list[i], err);
+        int within = expiry_within(&list[i], l->now);
+        if (within >= 0 && may_warn(list[i].kind, list[i].name, l->now))
+            log_event(within <= EXPIRY_URGENT_DAYS ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+                      "calendar.ends", "kind", list[i].kind, "name", list[i].name, "at",
+                      clock_rfc3339(list[i].ends_at, false, when), "fix", expiry_fix(list[i].kind),
+                      NULL);
+        o = expiry_tell(l->db, &list[i], l->now, l->a, err);
     }
     return o;
 }

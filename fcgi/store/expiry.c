@@ -2,7 +2,12 @@
 #include "store/expiry.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "store/audit.h"
+#include "store/event.h"
+#include "wire/json.h"
+
+#define DEVICES "device-identities"
 
 #define NAME_MAX_OCTETS 64
 
@@ -56,7 +61,7 @@ static const struct {
      "get a new one from Apple and import it: droverctl pushcert vendor"},
     {"trusted-ca", "Trusted CA of device identities",
      "trust its successor and renew the devices' identities: droverctl ca trust"},
-    {"device-identities", "Identities of devices",
+    {DEVICES, "Identities of devices",
      "the agent renews them in time; see droverctl certs for those that fail"},
     {"scep-ca", "Device CA", "make its successor well before: droverctl ca next"},
     {"scep-ca-next", "Next device CA", "switch to it in time: droverctl ca switch"},
@@ -131,6 +136,82 @@ enum outcome expiry_identities(struct db *db, int64_t now, struct err *err)
 enum outcome expiry_forget(struct db *db, int64_t before, struct err *err)
 {
     return db_exec(db, &FORGET, (struct val[]){val_int(before)}, 1, NULL, err);
+}
+
+/* --- telling --- */
+
+static const struct sql TOLD = {
+    .name = "expiry_told",
+    .text = "INSERT IGNORE INTO expiry_told (about_sha256, within_days, told_at) VALUES (?,?,?)"};
+
+int expiry_within(const struct expiry *e, int64_t now)
+{
+    bool device = strcmp(e->kind, DEVICES) == 0;
+    return e->ends_at <= now                                          ? 0
+           : e->ends_at <= now + EXPIRY_URGENT_DAYS * DAY_US          ? EXPIRY_URGENT_DAYS
+           : !device && e->ends_at <= now + EXPIRY_SOON_DAYS * DAY_US ? EXPIRY_SOON_DAYS
+                                                                      : -1;
+}
+
+struct telling {
+    const struct expiry *e;
+    int64_t now;
+    int within;
+};
+
+/* The same certificate, or its successor? The first end of a month of devices' identities moves as
+ * they are renewed: that is no other one. */
+static void about(const struct expiry *e, uint8_t out[SHA256_LEN])
+{
+    struct buf b = BUF_INIT(16u * LIM_KB);
+    bool device = strcmp(e->kind, DEVICES) == 0;
+    buf_fmt(&b, "%s\n%lld\n%s", e->kind, device ? 0 : (long long)e->ends_at, e->name);
+    sha256(buf_bytes(&b), out);
+    buf_free(&b);
+}
+
+static enum outcome event_write(struct db *db, const struct telling *t, struct err *err)
+{
+    struct buf text = BUF_INIT(16u * LIM_KB);
+    char when[CLOCK_TEXT_MAX];
+    js facts = js_object();
+    js_set_str(facts, "kind", t->e->kind);
+    js_set_str(facts, "name", t->e->name);
+    js_set_str(facts, "ends_at", clock_rfc3339(t->e->ends_at, false, when));
+    js_set_int(facts, "within_days", t->within);
+    js_set_int(facts, "count", t->e->count);
+    js_set_str(facts, "fix", expiry_fix(t->e->kind));
+    enum outcome o = js_write(facts, false, &text);
+    js_free(&facts);
+    const struct event e = {
+        .topic = EVENT_CERTIFICATE_EXPIRING, .at = t->now, .facts = buf_cstr(&text)};
+    o = o == OK ? event_add_wanted(db, &e, err) : err_set(err, o, "an end cannot be told");
+    buf_free(&text);
+    return o;
+}
+
+static enum outcome tell_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct telling *t = arg;
+    uint8_t sum[SHA256_LEN];
+    uint64_t first = 0;
+    about(t->e, sum);
+    enum outcome o = db_exec(
+        db, &TOLD,
+        (struct val[]){val_bin(bytes_of(sum, sizeof sum)), val_int(t->within), val_int(t->now)}, 3,
+        &first, err);
+    return o == OK && first ? event_write(db, t, err) : o;
+}
+
+/* What nobody wants counts as told to nobody: who wants it later hears of it then. */
+enum outcome expiry_tell(struct db *db, const struct expiry *e, int64_t now, struct arena *a,
+                         struct err *err)
+{
+    struct telling t = {e, now, expiry_within(e, now)};
+    bool wanted = false;
+    enum outcome o =
+        t.within >= 0 ? event_any_wants(db, EVENT_CERTIFICATE_EXPIRING, a, &wanted, err) : OK;
+    return o == OK && wanted ? db_unit(db, tell_unit, &t, err) : o;
 }
 
 /* --- addresses --- */

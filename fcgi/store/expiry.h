@@ -34,6 +34,14 @@ enum outcome expiry_identities(struct db *db, int64_t now, struct err *err) MUST
 /* Removes from the table what was not seen since `before`. */
 enum outcome expiry_forget(struct db *db, int64_t before, struct err *err) MUST_USE;
 
+/* How near the end is: EXPIRY_SOON_DAYS, EXPIRY_URGENT_DAYS, 0: it is over; -1: it is far.
+ * Identities of devices renew themselves: they are news when that is late. */
+int expiry_within(const struct expiry *e, int64_t now);
+/* Tells the webhooks that want it (EVENT_CERTIFICATE_EXPIRING), once for each end and each step by
+ * which it comes nearer, however often the agent looks or is started; nothing when it is far. */
+enum outcome expiry_tell(struct db *db, const struct expiry *e, int64_t now, struct arena *a,
+                         struct err *err) MUST_USE;
+
 /* --- addresses of the calendar --- */
 
 #define FEED_TOKEN_LEN 48 /* hexadecimal digits */

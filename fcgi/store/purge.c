@@ -28,6 +28,7 @@ static const struct {
     {{"purge_enrolments", "DELETE FROM enroll_session WHERE expires_at " BEFORE, 0}, DAY_US},
     {{"purge_grants", "DELETE FROM oauth_grant WHERE expires_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_idempotency", "DELETE FROM idempotency WHERE begun_at " BEFORE, 0}, DAY_US},
+    {{"purge_told", "DELETE FROM expiry_told WHERE told_at " BEFORE, 0}, 24 * MONTH_US},
     {{"purge_activity", "DELETE FROM activity WHERE hour " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_errands", "DELETE FROM errand WHERE done_at " BEFORE, 0}, 3 * MONTH_US},
     {{"purge_drafts", "DELETE FROM profile_draft WHERE changed_at " BEFORE, 0}, MONTH_US},

@@ -1,6 +1,9 @@
 /* test_expiry.c: the calendar of ends: what stands in it, its addresses, and iCalendar. */
 #include "testdb.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -92,6 +95,81 @@ static void listed(void **state)
     db_free(&console);
 }
 
+/* The agent's look, in a process that knows nothing of the one before. */
+static void look_anew(int64_t now)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        struct db *agent = NULL;
+        struct expiry *e;
+        size_t n = 0;
+        bool good = db_new(conf, DB_AGENT, &agent, &err) == OK &&
+                    expiry_list(agent, INT64_MAX, 100, a, &e, &n, &err) == OK;
+        for (size_t i = 0; good && i < n; i++)
+            good = expiry_tell(agent, &e[i], now, a, &err) == OK;
+        db_free(&agent);
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static int64_t told(const char *what)
+{
+    static const struct sql COUNT = {"told",
+                                     "SELECT COUNT(*) FROM webhook_event WHERE topic = 11 AND "
+                                     "INSTR(facts, ?) > 0",
+                                     0};
+    struct rows r;
+    assert_ok(db_select(db, &COUNT, (struct val[]){val_str(what)}, 1, a, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
+/* Once for each end and each step by which it comes nearer, however often the agent starts. */
+static void told_once(void **state)
+{
+    (void)state;
+    const int64_t end = 2000000000000000;
+    const char *one = "\"CN=told\"", *month = "\"2033-06\"";
+    struct expiry put = {
+        .kind = "scep-ca", .name = "CN=told", .detail = "", .ends_at = end, .count = 1};
+    struct expiry devices = {
+        .kind = "device-identities", .name = "2033-06", .detail = "", .ends_at = end, .count = 2};
+    assert_ok(expiry_put(db, &put, 1, &err), err);
+    assert_ok(expiry_put(db, &devices, 1, &err), err);
+    look_anew(end - DAY_US); /* nobody wants it: nothing is used up */
+    assert_ok(db_run(db, "hook",
+                     "INSERT INTO webhook (id, name, url, wants, payload, secret, state, state_at, "
+                     "state_by, created_at, created_by) VALUES (1, 'w', 'https://x', 1 << 11, 0, "
+                     "'x', 1, 1, 't', 1, 't')",
+                     &err),
+              err);
+    look_anew(end - 31 * DAY_US);
+    assert_int_equal(told(one), 0);
+    for (int i = 0; i < 3; i++) {
+        look_anew(end - 29 * DAY_US + i * HOUR_US);
+        assert_int_equal(told(one), 1);
+    }
+    assert_int_equal(told(month), 0); /* they renew themselves */
+    for (int i = 0; i < 2; i++) {
+        look_anew(end - 6 * DAY_US + i * DAY_US);
+        assert_int_equal(told(one), 2);
+        assert_int_equal(told(month), 1);
+        devices.ends_at += HOUR_US; /* the first of them was renewed */
+        assert_ok(expiry_put(db, &devices, 1, &err), err);
+    }
+    look_anew(end + DAY_US);
+    look_anew(end + 2 * DAY_US);
+    assert_int_equal(told(one), 3);
+    put.ends_at = end + 300 * DAY_US; /* its successor */
+    assert_ok(expiry_put(db, &put, 1, &err), err);
+    look_anew(end + 2 * DAY_US);
+    assert_int_equal(told(one), 3);
+    look_anew(end + 280 * DAY_US);
+    assert_int_equal(told(one), 4);
+}
+
 static void addresses(void **state)
 {
     (void)state;
@@ -172,7 +250,7 @@ static void icalendar(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(listed), cmocka_unit_test(addresses),
-                                       cmocka_unit_test(icalendar)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(listed), cmocka_unit_test(told_once),
+                                       cmocka_unit_test(addresses), cmocka_unit_test(icalendar)};
     return cmocka_run_group_tests_name("expiry", tests, set_up, tear_down);
 }

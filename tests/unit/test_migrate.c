@@ -486,6 +486,22 @@ static void a_library_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT installed FROM item_count WHERE item_id = 1"), 1000);
 }
 
+/* What ends stays noted; nothing of it counts as told yet. */
+static void a_calendar_is_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/00[0-3]*.sql sql/schema/004[0-2]-*.sql %s/", dir);
+    assert_ok(run(), err);
+    SQL(ENDS, "INSERT INTO expiry (kind, name, ends_at, seen_at) SELECT 'scep-ca', "
+              "CONCAT('CN=', seq), seq, 1 FROM seq_1_to_1000");
+    assert_ok(db_exec(db, &ENDS, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM expiry"), 1000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM expiry_told"), 0);
+}
+
 /* Devices that have apps are not told settings that they have. */
 static void apps_are_upgraded(void **state)
 {
@@ -647,6 +663,7 @@ int main(void)
         TEST(a_filled_database_is_upgraded),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
+        TEST(a_calendar_is_upgraded),
         TEST(apps_are_upgraded),
         TEST(profiles_stay_on_their_channel),
         TEST(grants_are_given),
