@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -58,46 +57,19 @@ enum outcome apple_roots_read(const struct conf *conf, struct arena *a,
     return OK;
 }
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct trust *trusted; /* NULL: not read yet */
-
-void apple_forget(void)
-{
-    pthread_mutex_lock(&lock);
-    trust_free(&trusted);
-    pthread_mutex_unlock(&lock);
-}
-
-static enum outcome trusted_make(const struct conf *conf, struct arena *a, struct err *err)
+static enum outcome trusted_make(const struct conf *conf, struct arena *a, struct trust **out,
+                                 struct err *err)
 {
     struct bytes der[APPLE_ROOTS_MAX];
-    struct trust *t = NULL;
     size_t n;
     enum outcome o = apple_roots_read(conf, a, der, &n, err);
     if (o == OK)
-        o = trust_new(&t, err);
+        o = trust_new(out, err);
     for (size_t i = 0; o == OK && i < n; i++)
-        o = trust_add(t, der[i], err);
-    if (o == OK) {
-        trust_pin_issuers(t);
-        trusted = t;
-        return OK;
-    }
-    trust_free(&t);
+        o = trust_add(*out, der[i], err);
+    if (o == OK)
+        trust_pin_issuers(*out);
     return o == INVALID ? err_set(err, UNAVAILABLE, "[apple] roots: %.300s", err->msg) : o;
-}
-
-/* The set stays for the life of the process: a reload makes new ones. */
-static enum outcome trusted_get(const struct conf *conf, struct arena *a, struct trust **out,
-                                struct err *err)
-{
-    enum outcome o = OK;
-    pthread_mutex_lock(&lock);
-    if (!trusted)
-        o = trusted_make(conf, a, err);
-    *out = trusted;
-    pthread_mutex_unlock(&lock);
-    return o;
 }
 
 enum outcome attested_read(struct bytes cms, enum machine_info_use use, struct arena *a,
@@ -114,9 +86,10 @@ enum outcome attested_by_apple(const struct conf *conf, const struct attested *d
                                struct arena *a, struct err *err)
 {
     const char *why = "";
-    struct trust *t;
-    enum outcome o = trusted_get(conf, a, &t, err);
+    struct trust *t = NULL;
+    enum outcome o = trusted_make(conf, a, &t, err);
     if (o == OK && trust_check(t, d->signer, d->chain, d->nchain, now, &why) != TRUST_GOOD)
         o = err_set(err, DENIED, "the device's certificate does not count: %s", why);
+    trust_free(&t);
     return o;
 }

@@ -44,12 +44,10 @@ struct attested {
  * signature is over something else. */
 enum outcome attested_read(struct bytes cms, enum machine_info_use use, struct arena *a,
                            struct attested *out, struct err *err) MUST_USE;
-/* Does the signer's chain lead to a configured CA of Apple? The CAs are read once for each process.
- * DENIED: it does not, or the certificate has expired; UNAVAILABLE: no CA is configured, so that
- * nobody can be believed. */
+/* Does the signer's chain lead to a configured CA of Apple? The CAs are read anew: what stands
+ * in the file at that moment counts. DENIED: it does not, or the certificate has expired;
+ * UNAVAILABLE: no CA is configured, so that nobody can be believed. */
 enum outcome attested_by_apple(const struct conf *conf, const struct attested *d, int64_t now,
                                struct arena *a, struct err *err) MUST_USE;
-/* Forgets the CAs that were read (tests). */
-void apple_forget(void);
 
 #endif

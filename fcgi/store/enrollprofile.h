@@ -152,13 +152,13 @@ struct enrollprofile_change {
     const char *note; /* "" for none */
 };
 /* Makes an object with version 1. CONFLICT: the name is taken. INVALID: a bad name or content.
- * *version may be NULL. Audited (enrollprofile.new). */
+ * Audited (enrollprofile.new). */
 enum outcome enrollprofile_new(struct db *db, const struct conf *conf,
                                const struct enrollprofile_change *x, struct err *err) MUST_USE;
 /* Makes the next version. CONFLICT: it is no longer the expected one, or profiles that are
  * installed on enrolled devices would get another Topic, ServerURL, CheckInURL, other AccessRights
  * or per-user connections, which a device refuses: err says which and how many. NOT_FOUND,
- * INVALID. Audited (enrollprofile.edit). */
+ * INVALID. *version, which may be NULL, is the one that was made. Audited (enrollprofile.edit). */
 enum outcome enrollprofile_save(struct db *db, const struct conf *conf,
                                 const struct enrollprofile_change *x, int64_t *version,
                                 struct err *err) MUST_USE;

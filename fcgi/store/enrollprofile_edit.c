@@ -291,7 +291,8 @@ enum outcome enrollprofile_save(struct db *db, const struct conf *conf,
 {
     struct work w = {.conf = conf, .x = x};
     enum outcome o = work_do(db, save_unit, &w, err);
-    *version = w.version;
+    if (version)
+        *version = w.version;
     return o;
 }
 

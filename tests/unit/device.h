@@ -106,7 +106,6 @@ static inline void apple_up(void)
 
 static inline void apple_down(void)
 {
-    apple_forget();
     pkey_free(&apple_key);
     free((void *)apple_cert.p);
 }

@@ -113,7 +113,6 @@ static enum outcome ask(const char *roots, struct bytes cms, struct attested *ou
     buf_fmt(&cmd, "cat %s >roots.pem", roots);
     run(buf_cstr(&cmd));
     buf_free(&cmd);
-    apple_forget();
     return attested(cms, out);
 }
 
@@ -149,7 +148,6 @@ static void chains(void **state)
     assert_int_equal(ask("mid.pem", sign(GOOD, "child", "-certfile device.pem"), &d), DENIED);
     /* nobody is trusted while nobody is configured */
     conf.apple_roots = "";
-    apple_forget();
     assert_int_equal(attested(good, &d), UNAVAILABLE);
 }
 
