@@ -64,7 +64,9 @@ static const struct verb verbs[] = {
      "add NAME [--scopes WORDS] [--expires TIME]\n"
      "set NAME --key-file FILE [--scopes WORDS] [--expires TIME]\nrevoke NAME\nlist [--json]",
      "keys of the HTTP API; add makes a key and prints it, set stores one of yours", ctl_apikey},
-    {"invite", "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT] [--over-the-air]",
+    {"invite",
+     "[--profile NAME] [--uses N] [--expires TIME] [--note TEXT] [--over-the-air]\n"
+     "list [--json]\nrevoke NUMBER",
      "make a link to an enrolment profile (default, once, 7d); over the air the device proves "
      "first "
      "that it is one of Apple's",
@@ -123,6 +125,9 @@ static const struct verb verbs[] = {
     {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
     {"results", "ID [--limit N] [--json]\nID UUID",
      "list the closed commands of an enrollment, newest first, or print one report", ctl_results},
+    {"failed", "[--within TIME] [--limit N] [--json]",
+     "list the commands of all devices that ended with an error (within 7d), newest first",
+     ctl_failed_list},
     {"cancel", "ID UUID|--all [--why TEXT]", "cancel open commands", ctl_cancel},
     {"decide",
      "list [--json]\naccept ID|NUMBER --why TEXT\nend ID|NUMBER --why TEXT\n"
@@ -169,6 +174,11 @@ static const struct verb verbs[] = {
      "command GROUP NAME [--policy join|enrol|every] [--days N] [--keys JSON] [--why TEXT]\n"
      "drop GROUP ID --why TEXT\nrestore GROUP VERSION --why TEXT",
      "all that is assigned to a group: its commands, its versions", ctl_blueprint},
+    {"rollout", "list [--json]\nstop ITEM --why TEXT\nresume ITEM --why TEXT\nretry ITEM [ID]",
+     "how far profiles and apps are on the devices that are to have them (wanted item: on which); "
+     "to "
+     "stop one, go on with one that was halted, and try again where it failed",
+     ctl_rollout},
     {"scope", "admin|apikey NAME [GROUP...] [--all]",
      "limits an account or a key to the devices of groups, or to nothing", ctl_scope},
     {"tag", "list\nadd TAG ID...\nremove TAG ID...", "tags of devices, for filters", ctl_tag},

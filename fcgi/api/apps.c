@@ -111,9 +111,7 @@ void api_app_post(struct app *app, struct req *req, const struct caller *caller,
         app_codes_post(app, req, caller, resp, id);
     else if (strcmp(word, "release") == 0)
         app_code_release(app, req, caller, resp, id);
-    else if (strcmp(word, "resume") == 0 || strcmp(word, "retry") == 0)
-        library_again(app, req, caller, resp, KINDS, id, strcmp(word, "resume") == 0);
-    else
+    else if (!library_rollout(app, req, caller, resp, KINDS, id, word))
         resp_json_error(resp, 404, "an app takes nothing at \"%.64s\"", word);
 }
 

@@ -328,28 +328,33 @@ void library_devices_answer(struct app *app, struct req *req, struct resp *resp,
     api_json(resp, 200, &root);
 }
 
-void library_again(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                   unsigned kinds, int64_t id, bool resume)
+bool library_rollout(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp, unsigned kinds, int64_t id, const char *word)
 {
     const char *why = req_query(req, "why"), *ident = req_query(req, "enrollment_id");
+    const char *by = api_actor(req, caller);
+    bool stop = strcmp(word, "stop") == 0, resume = strcmp(word, "resume") == 0;
     struct library_item i;
     struct err err = {0};
     struct db *db = NULL;
     uint64_t n = 0;
-    js root;
+    enum outcome o;
 
+    if (!stop && !resume && strcmp(word, "retry") != 0)
+        return false;
+    why = why != NULL ? why : "no reason given";
     if (!item_take(app, req, resp, kinds, id, &db, &i))
-        return;
-    enum outcome o = resume
-                         ? rollout_resume(db, id, api_actor(req, caller),
-                                          why != NULL ? why : "no reason given", req->now, &err)
-                         : wanted_retry(db, id, ident, api_actor(req, caller), req->now, &n, &err);
+        return true;
+    o = stop     ? rollout_stop(db, id, by, why, req->now, &err)
+        : resume ? rollout_resume(db, id, by, why, req->now, &err)
+                 : wanted_retry(db, id, ident, by, req->now, &n, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
-        return;
+        return true;
     }
-    root = js_object();
+    js root = js_object();
     js_set_int(root, "devices", (int64_t)n);
     api_json(resp, 200, &root);
+    return true;
 }

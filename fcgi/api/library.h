@@ -20,11 +20,12 @@ bool api_filter(struct req *req, struct resp *resp, js expression, struct filter
 /* How far a device is with an item: of_item: as one of the item's devices. */
 struct wanted_row;
 js wanted_json(const struct wanted_row *x, bool of_item);
-/* GET of {id}/devices; POST of {id}/resume and {id}/retry. */
+/* GET of {id}/devices; POST of {id}/stop, {id}/resume and {id}/retry: false: word is none of these.
+ */
 void library_devices_answer(struct app *app, struct req *req, struct resp *resp, unsigned kinds,
                             int64_t id);
-void library_again(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                   unsigned kinds, int64_t id, bool resume);
+bool library_rollout(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp, unsigned kinds, int64_t id, const char *word);
 
 /* The id behind prefix in the path, and what follows it ("" or one word). False: resp holds the
  * refusal. */

@@ -160,9 +160,7 @@ void api_profile_post(struct app *app, struct req *req, const struct caller *cal
         return;
     if (strcmp(word, "versions") == 0)
         put(app, req, caller, resp, id);
-    else if (strcmp(word, "resume") == 0 || strcmp(word, "retry") == 0)
-        library_again(app, req, caller, resp, KINDS, id, word[2] == 's');
-    else
+    else if (!library_rollout(app, req, caller, resp, KINDS, id, word))
         resp_json_error(resp, 404, "a profile takes nothing at \"%.64s\"", word);
 }
 

@@ -37,11 +37,7 @@ static void row_show(struct page *p, struct value *v, const struct rollout_row *
     value_set_int(v, "wave_first", r->wave_first);
     value_set_int(v, "released", r->released);
     value_set_int(v, "halt_percent", r->halt_percent);
-    page_state(p, v, "rollout",
-               r->halted_at != 0 ? "halted"
-               : open > 0        ? "running"
-               : r->under_way    ? "failed"
-                                 : "finished");
+    page_state(p, v, "rollout", rollout_state(r));
     page_time(p, v, "halted_when", r->halted_at);
 }
 

@@ -54,6 +54,8 @@ ctl_fn ctl_group, ctl_tag;                              /* group.c */
 ctl_fn ctl_wanted;                                      /* wanted.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */
 ctl_fn ctl_reveal;                                      /* reveal.c */
+ctl_fn ctl_failed_list;                                 /* failed.c */
+ctl_fn ctl_rollout;                                     /* rollout.c */
 ctl_fn ctl_approvals;                                   /* approvals.c */
 
 /* The database as its owner, connected now. On failure the message is out and *db is NULL. */

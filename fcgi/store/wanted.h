@@ -134,6 +134,9 @@ struct rollout_row {
     int64_t released, halted_at, changed_at;
     const char *halted_why;
 };
+/* "halted", "running" (some are not there yet), "failed" (those that are not there have failed),
+ * "finished". */
+const char *rollout_state(const struct rollout_row *r);
 enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
                           struct rollout_row **out, size_t *n, struct err *err) MUST_USE;
 /* A person goes on: the failures so far do not count any more. NOT_FOUND: it is not halted. */

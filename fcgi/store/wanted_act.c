@@ -90,6 +90,11 @@ static const struct sql STOP = {
     "KEY UPDATE halted_why = IF(halted_at IS NULL, VALUES(halted_why), halted_why), halted_at = "
     "COALESCE(halted_at, VALUES(halted_at))",
     0};
+static const struct sql STOPPED = {
+    "rollout_stopped",
+    "SELECT 1 FROM rollout r JOIN library_item i ON i.id = r.item_id AND i.version = r.version "
+    "WHERE r.item_id = ? AND r.halted_at IS NOT NULL FOR UPDATE",
+    0};
 static const struct sql HURRY = {
     "rollout_hurry",
     "UPDATE device_item SET due_at = ? WHERE item_id = ? AND state = 1 AND due_at > ?", 0};
@@ -423,13 +428,19 @@ static enum outcome stop_unit(struct db *db, void *arg, struct err *err)
     struct resume *x = arg;
     struct val now = val_int(x->now);
     uint64_t n = 0;
+    struct rows r;
     enum outcome o;
 
     arena_reset(x->a);
+    o = db_select(db, &STOPPED, (struct val[]){val_int(x->item_id)}, 1, x->a, &r, err);
+    if (o == OK && r.n > 0)
+        return err_set(err, CONFLICT, "it is halted already");
+    if (o != OK)
+        return o;
     o = db_exec(db, &STOP, (struct val[]){now, now, val_cut(x->why, 255), val_int(x->item_id)}, 4,
                 &n, err);
     if (o == OK && n == 0)
-        return err_set(err, NOT_FOUND, "there is no such item, or it is halted already");
+        return err_set(err, NOT_FOUND, "there is no such item");
     return o == OK ? audit_item(db, x->item_id, x->actor, "rollout.stop", x->why, x->a, err) : o;
 }
 

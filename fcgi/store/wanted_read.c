@@ -140,6 +140,17 @@ enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
     return count_states(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, counts, err);
 }
 
+const char *rollout_state(const struct rollout_row *r)
+{
+    int64_t open =
+        r->counts[WANTED_PENDING] + r->counts[WANTED_QUEUED] + r->counts[WANTED_INSTALLING];
+
+    return r->halted_at != 0 ? "halted"
+           : open > 0        ? "running"
+           : r->under_way    ? "failed"
+                             : "finished";
+}
+
 enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
                           struct rollout_row **out, size_t *n, struct err *err)
 {

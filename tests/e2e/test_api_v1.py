@@ -36,6 +36,24 @@ class Inventory(unittest.TestCase):
                                              "c.uuid = '%s'" % c) == 1)
         return c
 
+    def test_failed(self):
+        uuids = []
+        for english in ('"><script>', "No such profile"):
+            uuids.append(self.ask("ProfileList", "Error", ErrorChain=[{
+                "ErrorDomain": "MCMDMErrorDomain", "ErrorCode": 12021,
+                "LocalizedDescription": "l", "USEnglishDescription": english}]))
+        mine = [f for f in self.pages("/api/v1/failed?limit=1", "failed")
+                if f["command_uuid"] in uuids]
+        self.assertEqual([(f["command_uuid"], f["why"], f["id"], f["state"]) for f in mine],
+                         [(uuids[1], "No such profile", self.d.ident, "error"),
+                          (uuids[0], '"><script>', self.d.ident, "error")])
+        self.assertEqual(self.get("/api/v1/failed?since=2100-01-01T00:00:00Z")["failed"], [])
+        self.get("/api/v1/failed?since=yesterday", 400)
+        rows = json.loads(self.s.ctl("failed", "--json", "--limit", "1000"))
+        self.assertEqual([r["command_uuid"] for r in rows if r["command_uuid"] in uuids],
+                         [uuids[1], uuids[0]])
+        self.assertEqual(self.s.ctl("failed", "--within", "x", check=False)[0], 2)
+
     def test_facts(self):
         self.ask("DeviceInformation", command={"Queries": ["DeviceName"]},
                  QueryResponses={"DeviceName": "Ann", "OSVersion": "17.4.1", "IsSupervised": True,

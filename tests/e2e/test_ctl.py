@@ -186,6 +186,21 @@ class Verbs(CtlTest):
         self.good("enqueue", d.ident, "--request-type", "ClearPasscode", "--reason", "forgotten", "--no-push")
         self.assertEqual(d.idle().plist()["Command"]["UnlockToken"], b"token")
 
+    def test_invitations(self):
+        note = '"><script>' + secrets.token_hex(4)
+        link = self.good("invite", "--note", note, "--uses", "2").strip()
+        row = [r for r in json.loads(self.good("invite", "list", "--json")) if r["note"] == note][0]
+        self.assertEqual((row["state"], row["uses"], row["uses_max"], row["profile"]),
+                         ("open", 0, 2, "default"))
+        self.good("invite", "revoke", row["id"])
+        self.assertEqual([r["state"] for r in json.loads(self.good("invite", "list", "--json"))
+                          if r["note"] == note], ["revoked"])
+        self.assertEqual(self.s.request("device_url", "GET", urllib.parse.urlsplit(link).path).status,
+                         410)
+        self.bad(1, "invite", "revoke", "987654321")
+        for argv in (("--json",), ("list", "x"), ("revoke",), ("revoke", "x"), ("maybe",)):
+            self.assertIn("usage:", self.bad(2, "invite", *argv))
+
     def erase(self, d, **how):
         """Asks for a second person's leave; the number of the request."""
         row = json.loads(self.good("enqueue", d.ident, "--request-type", "EraseDevice", "--json",

@@ -75,7 +75,7 @@ class TestLibrary(unittest.TestCase):
             "LocalizedDescription": "nein", "USEnglishDescription": "no"}])
         self.wait_state(d, item, "failed")
         self.assertEqual(self.state(d, item)["reason"], "no (MCInstallationErrorDomain 4001)")
-        self.call("POST", "/api/v1/profiles/%s/retry" % item)
+        self.rolled_out(d, item, name)
         c = self.offered(d)
         d.report(c["CommandUUID"])
         self.wait_state(d, item, "installed")
@@ -125,6 +125,24 @@ class TestLibrary(unittest.TestCase):
         self.s.ctl("wanted", "take", serial, name, "--why", "test")
         self.assertEqual(self.s.ctl("wanted", "take", serial, name, "--why", "test",
                                     check=False)[0], 1)
+
+    def rolled_out(self, d, item, name):
+        """A version that failed, as scripts see it: stopped, gone on with, tried again at the shell."""
+        row = [r for r in self.call("GET", "/api/v1/rollouts?limit=500")["rollouts"]
+               if r["id"] == item][0]
+        self.assertEqual((row["identifier"], row["state"], row["counts"]["failed"]),
+                         (name, "failed", 1))
+        self.call("POST", "/api/v1/profiles/%s/stop?why=wait" % item)
+        self.call("POST", "/api/v1/profiles/%s/stop" % item, status=409)
+        row = [r for r in json.loads(self.s.ctl("rollout", "list", "--json"))
+               if r["id"] == item][0]
+        self.assertEqual((row["state"], row["failed"]), ("halted", 1))
+        self.s.ctl("rollout", "resume", name, "--why", "go on")
+        self.assertEqual(self.s.ctl("rollout", "resume", name, "--why", "x", check=False)[0], 1)
+        for argv in (("list", name), ("stop", name), ("retry",), ("x",)):
+            self.assertEqual(self.s.ctl("rollout", *argv, check=False)[0], 2)
+        self.assertEqual(self.s.ctl("rollout", "retry", "org.example.none", check=False)[0], 1)
+        self.assertIn("1 tried again", self.s.ctl("rollout", "retry", name, d.ident))
 
     def test_a_large_one(self):
         """A font of almost 3 MB: sealed, read again, signed and delivered."""
