@@ -89,7 +89,8 @@ static const struct verb verbs[] = {
      "queues nothing more",
      ctl_enqueue},
     {"approvals",
-     "list [--all] [--json]\nshow NUMBER [--json]\napprove NUMBER --why TEXT [--json]\n"
+     "list [--all] [--json]\nshow NUMBER [--json]\ntargets NUMBER [--json]\n"
+     "approve NUMBER --why TEXT [--json]\n"
      "refuse NUMBER --why TEXT [--json]",
      "sensitive commands that wait for a second person, where [command] approval asks for one; "
      "nobody "

@@ -72,22 +72,30 @@ static bool id_of(struct req *req, struct resp *resp, int64_t *id)
 
 void api_approval(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
+    const char *const *ids = NULL;
     struct approval x;
     struct err err = {0};
     struct db *db = NULL;
+    size_t n = 0;
     int64_t id;
-    js root;
+    js root, list;
 
     (void)caller;
     if (!id_of(req, resp, &id) || !api_db(app, resp, &db))
         return;
     enum outcome o = approval_get(db, id, req->arena, &x, &err);
     db_pool_give(app->pool, &db);
+    if (o == OK)
+        o = consent_targets(req->arena, &x, &ids, &n, &err);
     if (o != OK) {
         api_fail(resp, &err);
         return;
     }
     root = approval_object(req, &x);
+    list = js_array();
+    for (size_t i = 0; i < n; i++)
+        js_append(list, js_new_str(ids[i]));
+    js_set(root, "ids", list);
     api_json(resp, 200, &root);
 }
 

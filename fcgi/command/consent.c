@@ -176,6 +176,21 @@ static int64_t standing_of(js body)
     return id != NULL ? strtoll(id, NULL, 10) : 0;
 }
 
+enum outcome consent_targets(struct arena *a, const struct approval *x, const char *const **ids,
+                             size_t *n, struct err *err)
+{
+    struct order o = {.n = 0};
+    js body = NULL;
+    enum outcome out = request_open(x, a, &body, err);
+
+    if (out == OK && standing_of(body) == 0)
+        out = ids_read(js_get(body, "ids"), x, a, &o, err);
+    *ids = o.ids;
+    *n = o.n;
+    js_free(&body);
+    return out;
+}
+
 /* Now with the leave of two; again and again it is queued once. */
 static enum outcome request_run(struct db *db, const struct conf *conf, struct arena *a,
                                 const char *by, int64_t now, struct consent *c, struct err *err)

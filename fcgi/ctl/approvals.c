@@ -51,6 +51,24 @@ static int list(struct ctl *c, struct db *db, bool all, bool json)
     return show(c, x, n, json);
 }
 
+/* For whom it is, one on each line. */
+static int targets(struct ctl *c, struct db *db, int64_t id, bool json)
+{
+    static const struct ctl_column cols[] = {{"id", CTL_TEXT}};
+    const char *const *ids;
+    struct approval x;
+    struct err err;
+    size_t n;
+    sign_client_setup(c->conf->run_dir, SIGN_CTL);
+    if (approval_get(db, id, c->arena, &x, &err) != OK ||
+        consent_targets(c->arena, &x, &ids, &n, &err) != OK)
+        return ctl_failed(&err);
+    struct val *cells = arena_array(c->arena, n + 1, sizeof *cells);
+    for (size_t i = 0; cells && i < n; i++)
+        cells[i] = val_str(ids[i]);
+    return cells ? ctl_list(c, json, cols, 1, cells, n) : CTL_FAILED;
+}
+
 static int decide(struct ctl *c, struct db *db, int64_t id, bool approve, const char *why,
                   bool json)
 {
@@ -80,13 +98,14 @@ int ctl_approvals(struct ctl *c, int argc, char **argv)
         return CTL_USAGE;
     bool approve = strcmp(rest[0], "approve") == 0, refuse = strcmp(rest[0], "refuse") == 0;
     bool lists = strcmp(rest[0], "list") == 0, one = strcmp(rest[0], "show") == 0;
-    if (!approve && !refuse && !lists && !one)
+    bool whom = strcmp(rest[0], "targets") == 0;
+    if (!approve && !refuse && !lists && !one && !whom)
         return ctl_wrong("approvals: there is no \"%s\"", rest[0]);
     if (lists != (rest[1] == NULL) || (approve || refuse) != (why != NULL) || (all && !lists))
         return ctl_wrong("approvals %s: %s", rest[0],
-                         lists ? "takes --all and --json"
-                         : one ? "takes the number of a request"
-                               : "give the number of the request and --why TEXT");
+                         lists         ? "takes --all and --json"
+                         : one || whom ? "takes the number of a request"
+                                       : "give the number of the request and --why TEXT");
     if (rest[1] && !library_id_read(rest[1], &id))
         return ctl_wrong("\"%s\" is no number of a request; droverctl approvals list tells them",
                          rest[1]);
@@ -94,6 +113,8 @@ int ctl_approvals(struct ctl *c, int argc, char **argv)
         return CTL_FAILED;
     if (lists)
         return list(c, db, all, json);
+    if (whom)
+        return targets(c, db, id, json);
     if (!one)
         return decide(c, db, id, approve, why, json);
     return approval_get(db, id, c->arena, &x, &err) == OK ? show(c, &x, 1, json) : ctl_failed(&err);

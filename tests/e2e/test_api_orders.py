@@ -275,6 +275,8 @@ class Orders(unittest.TestCase):
         waiting = json.loads(self.s.api("GET", "/api/v1/approvals?waiting=1",
                                         key=self.keys["second"]).body)["approvals"]
         self.assertIn(asked["approval"], [a["approval"] for a in waiting])
+        one = json.loads(self.s.api("GET", path, key=self.keys["second"]).body)
+        self.assertEqual(one["ids"], [self.d.ident])
         got = self.post(path, {"decision": "approve", "reason": "checked"}, key="second")
         self.assertEqual(got["queued"], 1)
         again = self.post(path, {"decision": "approve", "reason": "checked"}, key="second")

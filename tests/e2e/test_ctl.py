@@ -230,6 +230,8 @@ class Verbs(CtlTest):
                if r["approval"] == number][0]
         self.assertEqual((row["request_type"], row["asked_by"], row["first"], row["enrollments"]),
                          ("EraseDevice", "droverctl:alice", d.ident, 1))
+        self.assertEqual(json.loads(self.good("approvals", "targets", number, "--json")),
+                         [{"id": d.ident}])
         yes = ("approvals", "approve", number, "--why", "checked", "--json")
         self.assertIn("does not approve it", self.bad(1, *yes, person="alice"))
         sent = json.loads(self.good(*yes, person="bob"))
