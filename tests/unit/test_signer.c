@@ -425,7 +425,7 @@ static void second_factors(void **state)
 static void tickets(void **state)
 {
     (void)state;
-    uint8_t raw[SIGN_TICKET_LEN], raw2[SIGN_TICKET_LEN];
+    uint8_t raw[SIGN_TICKET_LEN] = {0}, raw2[SIGN_TICKET_LEN] = {0};
     struct bytes t = bytes_of(raw, sizeof raw), t2 = bytes_of(raw2, sizeof raw2);
     struct bytes sealed = sealed_for("UnlockToken:dev", "unlock");
     assert_int_equal(unseal(SIGN_MDM, "UnlockToken", "dev", sealed, no_ticket, "cmd", ""),
