@@ -16,7 +16,7 @@ RUN_PACKAGES=(mariadb-server-core mariadb-client-core mariadb-client lighttpd li
     openssl curl ca-certificates procps util-linux)
 APACHE_PACKAGES=(apache2-bin libapache2-mod-fcgid)
 TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-utils libxml2-utils
-    clang-format nghttp2-client git chromium nodejs npm strongswan-pki libstrongswan-extra-plugins
+    clang-format nghttp2-client git nodejs npm strongswan-pki libstrongswan-extra-plugins
     scep)
 
 # The packages of the list that are not installed.
@@ -54,6 +54,11 @@ packages_need() {
         case $answer in '' | [Yy]*) ;; *) die "then run: apt-get install ${missing[*]}" ;; esac
     fi
     packages_install "${missing[@]}"
+}
+
+# The browser of the tests: Chromium without windows does with half the work; the whole one will do.
+packages_browser() {
+    (packages_need 1 chromium-headless-shell) || packages_need 1 chromium
 }
 
 # Installs without starting the services that come with the packages (lighttpd on port 80): a

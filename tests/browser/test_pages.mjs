@@ -1,7 +1,7 @@
 // test_pages.mjs: each page with and without JavaScript, accessible, dark, on a phone, in German;
 // what devices could smuggle in; forms of other sites.
 import assert from "node:assert/strict";
-import { EVIL, accessible, context, finish, screens, signIn, sql, test, valid } from "./lib.mjs";
+import { EVIL, accessible, context, finish, picture, signIn, sql, test, valid } from "./lib.mjs";
 import { FORMS, PAGES, device, fill } from "./pages.mjs";
 
 fill();
@@ -19,7 +19,7 @@ for (const [name, url] of Object.entries(PAGES))
     assert.equal(await p.locator("h1").count(), 1);
     await valid(await answer.text(), name);
     await accessible(p, name);
-    await p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
+    await picture(p, name);
     assert.equal(await p.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
     assert.deepEqual(c.faults, []);
   });
@@ -75,7 +75,7 @@ await test("German, by the browser and by the setting", async () => {
   assert.match(await p.locator("h1").textContent(), /Ihr Konto/);
   await p.goto(device);
   await accessible(p, "German");
-  await p.screenshot({ path: screens + "/device-de.png", fullPage: true });
+  await picture(p, "device-de");
   await p.goto("/account");
   await p.getByLabel("Sprache der Konsole").selectOption("");
   await p.getByRole("button", { name: "Speichern" }).click();
@@ -89,7 +89,7 @@ await test("dark, and on a phone", async () => {
     for (const page of ["overview", "devices", "device", "accounts"]) {
       await r.goto(PAGES[page]);
       await accessible(r, name + " " + page);
-      await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
+      await picture(r, page + "-" + name);
       assert.equal(await r.evaluate(() => document.documentElement.scrollWidth), options.viewport.width, name + " " + page);
     }
     await d.close();
