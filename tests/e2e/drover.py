@@ -47,6 +47,12 @@ def wait_for(what, seconds=10, every=0.05):
         time.sleep(every)
 
 
+def lighttpd_only(test):
+    """Of a test of what does not depend on the web server in front."""
+    test.webs = ("lighttpd",)
+    return test
+
+
 class Answer:
     def __init__(self, response, body):
         self.status = response.status

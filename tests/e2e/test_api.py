@@ -73,6 +73,7 @@ class Keys(ApiTest):
                 self.assertEqual(a.headers["WWW-Authenticate"], 'Basic realm="nanomdm"')
                 self.assert_error(a, 401, "Unauthorized: ")
 
+    @drover.lighttpd_only
     def test_revoked_and_expired(self):
         key, name = self.key()
         self.assertEqual(self.api("GET", "/v1/enrollments", key=key).status, 200)
@@ -234,6 +235,7 @@ class Enqueue(ApiTest):
         self.assertNotIn("status", a.json())
         self.assertEqual(e.idle().body, b"")
 
+    @drover.lighttpd_only
     def test_a_bad_id_does_not_keep_others_from_it(self):
         d, gone, pending = self.device(), self.device(), drover.device()
         self.assertEqual(gone.checkin({"MessageType": "CheckOut", "Topic": gone.topic,
@@ -375,6 +377,7 @@ class PushCert(ApiTest):
         stored = self.s.sql("SELECT HEX(key_sealed) FROM push_cert WHERE topic='%s'" % topic)[0][0]
         self.assertNotIn(b"PRIVATE", bytes.fromhex(stored))
 
+    @drover.lighttpd_only
     def test_refused(self):
         cert, key = self.certificate("com.apple.mgmt.x")
         other, _ = self.certificate("com.apple.mgmt.x")

@@ -99,6 +99,7 @@ class Queue(unittest.TestCase):
                         {"Status": "Acknowledged", "UDID": self.d.udid}):
             self.assertEqual(self.d.connect(message).status, 400, message)
 
+    @drover.lighttpd_only
     def test_a_big_result(self):
         c = self.queue("InstalledApplicationList")
         self.d.idle()
@@ -123,6 +124,7 @@ class Queue(unittest.TestCase):
         push = self.s.pushes(self.d.token.hex())[-1]
         self.assertEqual((push["push_magic"], push["topic"]), (self.d.magic, self.d.topic))
 
+    @drover.lighttpd_only
     def test_a_command_for_later_is_pushed_then(self):
         """The answer does not wait; the push comes when the command may be offered, with the
         apns-id that was told."""

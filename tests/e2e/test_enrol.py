@@ -96,6 +96,7 @@ class Enrol(unittest.TestCase):
         s, sim, ids = self.run_fleet("get", 2, "--scep-get", "--user-enrollment")
         self.answered(s, sim, ids)
 
+    @drover.lighttpd_only
     def test_identities_are_renewed(self):
         """The agent finds an identity that ends soon, replaces the MDM profile, and sees the new
         identity in use; queue, secrets and history stay."""
@@ -126,6 +127,7 @@ class Enrol(unittest.TestCase):
                                  "e.id=l.enrollment_id WHERE e.ident='%s' AND l.state=2"
                                  % ids[0]), 1)
 
+    @drover.lighttpd_only
     def test_network_users_log_in(self):
         """The simulator's Mac users answer the Digest challenge; their channels work with the
         AuthToken, and one with a wrong password has none."""
@@ -146,6 +148,7 @@ class Enrol(unittest.TestCase):
                     drover.wait_for(lambda: "is wrong" in sim.words(), 20)
                     self.assertEqual(s.sql(users), [])
 
+    @drover.lighttpd_only
     def test_silent_devices_are_nudged(self):
         """A device that was not seen for days is pushed and, when it polls, is not inactive."""
         s, sim, ids = self.run_fleet("silent", 1)

@@ -239,6 +239,7 @@ class Login(Web):
             b.cookies = old
             self.assertEqual(b.get("/enroll").page.forms[0]["do"], "login")
 
+    @drover.lighttpd_only
     def test_a_device_by_the_web_page(self):
         """Who brought it stands with the enrolment."""
         s = self.server

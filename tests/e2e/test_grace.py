@@ -10,6 +10,8 @@ import drover
 
 
 class Grace(unittest.TestCase):
+    webs = ("lighttpd",)
+
     def expired(self, server, seconds=6):
         """A device that was enrolled with an identity that has expired since."""
         end = time.time() + seconds

@@ -9,6 +9,8 @@ import drover
 
 
 class Leaving(unittest.TestCase):
+    webs = ("lighttpd",)
+
     def agent_works(self):
         """The agent's successor runs all timed jobs at once."""
         for p in drover.server().workers("agent"):

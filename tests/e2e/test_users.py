@@ -31,6 +31,8 @@ def answer(challenge, name, password, nc=1, method="PUT", uri="/mdm/checkin", **
 
 
 class NetworkUsers(unittest.TestCase):
+    webs = ("lighttpd",)
+
     def setUp(self):
         self.server = drover.server()
         self.name = "net" + secrets.token_hex(4)
