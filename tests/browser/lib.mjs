@@ -45,7 +45,7 @@ const engine = await chromium.launch({ executablePath: process.env.CHROMIUM, hea
 
 export async function context(options = {}) {
   const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
-  c.setDefaultTimeout(5000);
+  c.setDefaultTimeout(15000);
   c.faults = [];
   c.on("page", (p) => {
     p.on("pageerror", (e) => c.faults.push("error: " + e.message));

@@ -184,7 +184,8 @@ class Server:
     @classmethod
     def start(cls, state, web, port_base, *options, timeout=120):
         argv = [os.path.join(TOP, "scripts/run"), "--detach", "--no-build", "--yes", "--state",
-                state, "--web", web, "--port-base", str(port_base), *options]
+                state, "--web", web, "--port-base", str(port_base), "--set",
+                "signer.ca_bits=2048", *options]
         p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, timeout=timeout)
         if p.returncode != 0:
