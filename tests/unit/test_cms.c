@@ -1,4 +1,5 @@
 /* CMS, judged by the openssl program in both directions. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -231,6 +232,36 @@ static void flipped_octets(void **state)
     assert_true(ok < sig.n / 2); /* inside the certificate's own signature nothing is checked */
 }
 
+/* A sender of broken signatures takes no memory: everybody may send one. */
+static void nothing_stays_of_a_broken_one(void **state)
+{
+    (void)state;
+    assert_true(sh("openssl cms -sign -binary -in body -signer ec.pem -inkey ec.key -outform DER "
+                   "-out sig"));
+    struct bytes sig = slurp("sig"), body = slurp("body");
+    struct arena *own = arena_new(1 << 20);
+    uint8_t *copy = malloc(sig.n);
+    size_t before = 0, good = 0;
+    for (int round = 0; round < 8; round++) { /* the first fills OpenSSL's own tables */
+        if (round == 1)
+            before = mallinfo2().uordblks;
+        for (size_t i = 0; i < sig.n; i++) {
+            struct bytes signer, chain[4];
+            size_t nchain = 4;
+            memcpy(copy, sig.p, sig.n);
+            copy[i] ^= 0x55;
+            good += cms_verify_detached(own, bytes_of(copy, sig.n), body, &signer, chain, &nchain,
+                                        &err) == OK;
+            arena_reset(own);
+        }
+    }
+    size_t after = mallinfo2().uordblks;
+    free(copy);
+    arena_free(&own);
+    assert_true(good < 4 * sig.n);
+    assert_true(after < before + 8000); /* what was forgotten took 2,500 in each round */
+}
+
 static void we_sign_openssl_verifies(void **state)
 {
     (void)state;
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test(refused_signatures),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(flipped_octets),
+        cmocka_unit_test(nothing_stays_of_a_broken_one),
         cmocka_unit_test(we_sign_openssl_verifies),
         cmocka_unit_test(envelopes_both_ways),
     };
