@@ -139,6 +139,7 @@ GRANT SELECT, INSERT, UPDATE ON @db@.rollout TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.newcomer TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.inv_secret TO @console@;
 GRANT SELECT, INSERT, UPDATE ON @db@.approval TO @console@;
+GRANT SELECT, INSERT ON @db@.approval_target TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.idempotency TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.webhook TO @console@;
 GRANT INSERT, SELECT (id, at, topic, ident) ON @db@.webhook_event TO @console@;

@@ -8,14 +8,14 @@ void api_audit(struct app *app, struct req *req, const struct caller *caller, st
 {
     struct audit_filter f = {.actor = req_query(req, "actor"),
                              .subject = req_query(req, "subject"),
-                             .action = req_query(req, "action")};
+                             .action = req_query(req, "action"),
+                             .own = api_actor(req, caller)};
     struct audit_entry *e = NULL;
     struct err err = {0};
     struct db *db = NULL;
     int64_t before = 0;
     size_t limit, n;
 
-    (void)caller;
     if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &before) ||
         !api_db(app, resp, &db))
         return;

@@ -25,14 +25,11 @@ static void set_time(js body, const char *key, int64_t t)
         js_set_str(body, key, clock_rfc3339(t, true, text));
 }
 
-/* The order in the form of POST /api/v1/commands. */
+/* The order in the form of POST /api/v1/commands, without its enrollments. */
 static js order_write(const struct order *o)
 {
-    js body = js_object(), ids = js_array();
+    js body = js_object();
 
-    for (size_t i = 0; i < o->n; i++)
-        js_append(ids, js_new_str(o->ids[i]));
-    js_set(body, "ids", ids);
     js_set_str(body, "request_type", o->request_type);
     js_set_str(body, "reason", o->reason);
     js_set_bool(body, "force", o->force);
@@ -80,10 +77,11 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
     *out = (struct approval){.id = id_new(),
                              .state = APPROVAL_WAITS,
                              .request_type = o->request_type,
-                             .first_target = o->ids[0],
+                             .first_target = "",
                              .reason = o->reason,
                              .asked_by = actor,
-                             .targets = (int64_t)o->n,
+                             .idents = o->ids,
+                             .nidents = o->n,
                              .asked_at = now,
                              .expires_at = now + conf->command_approval_hours * HOUR_US,
                              .decided_by = "",
@@ -94,26 +92,6 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
 
 /* ---- deciding ---- */
 
-static enum outcome ids_read(js list, const struct approval *x, struct arena *a, struct order *o,
-                             struct err *err)
-{
-    size_t n = list != NULL ? js_size(list) : 1;
-    const char **ids = n <= ORDER_SENSITIVE_MAX ? arena_array(a, n + 1, sizeof *ids) : NULL;
-
-    if (ids == NULL)
-        return err_set(err, INVALID, "a sensitive command for %zu enrollments", n);
-    for (size_t i = 0; i < n; i++) {
-        const char *id = list != NULL ? js_str(js_at(list, i)) : x->first_target;
-
-        ids[i] = id != NULL ? arena_strdup(a, id) : NULL;
-        if (ids[i] == NULL)
-            return err_set(err, ERROR, "the request that was kept is broken");
-    }
-    o->ids = ids;
-    o->n = n;
-    return OK;
-}
-
 static bool time_read(js body, const char *key, int64_t *out)
 {
     const char *text = js_get_str(body, key);
@@ -121,9 +99,10 @@ static bool time_read(js body, const char *key, int64_t *out)
     return text == NULL || clock_parse_rfc3339(text, out);
 }
 
-/* As order_write() wrote it; what is not there is as POST /api/v1/commands has it. */
-static enum outcome order_read(js body, const struct approval *x, struct arena *a, int64_t now,
-                               struct order *o, struct err *err)
+/* As order_write() wrote it, but for the enrollments that were kept when it was asked for; what is
+ * not there is as POST /api/v1/commands has it. */
+static enum outcome order_read(struct db *db, js body, const struct approval *x, struct arena *a,
+                               int64_t now, struct order *o, struct err *err)
 {
     const char *key = js_get_str(body, "dedupe_key"), *how = js_get_str(body, "dedupe");
     int64_t priority = 0;
@@ -146,7 +125,9 @@ static enum outcome order_read(js body, const struct approval *x, struct arena *
     if (!time_read(body, "not_before", &o->not_before) ||
         !time_read(body, "expires_at", &o->expires_at))
         return err_set(err, ERROR, "the request that was kept is broken");
-    out = ids_read(js_get(body, "ids"), x, a, o, err);
+    out = approval_idents(db, x->id, a, &o->ids, &o->n, err);
+    if (out == OK && o->n == 0)
+        return err_set(err, INVALID, "there is none of these enrollments any more");
     if (out == OK && o->expires_at != 0 && o->expires_at <= now)
         return err_set(err, INVALID, "the command has expired while it waited");
     return out;
@@ -207,7 +188,7 @@ static enum outcome request_run(struct db *db, const struct conf *conf, struct a
         return o;
     }
     if (o == OK)
-        o = order_read(body, x, a, now, &c->order, err);
+        o = order_read(db, body, x, a, now, &c->order, err);
     if (o == OK)
         o = order_run(db, conf, a, both, now, &c->order, err);
     c->ran = o == OK;

@@ -23,6 +23,8 @@ static void tabs(const struct item_page *x, const char *chosen)
     struct page *p = x->p;
     struct value *list = value_set_list(p->root, "tabs");
     for (size_t k = 0; k < NTABS; k++) {
+        if (p->caller->scope != 0 && strcmp(TABS[k], "codes") == 0)
+            continue; /* they are of all groups */
         struct value *v = value_append_dict(list);
         const char *key = arena_fmt(p->a, "app_tab_%s", TABS[k]);
         bool here = strcmp(TABS[k], chosen) == 0;

@@ -37,7 +37,8 @@ void console_audit(struct app *app, struct req *req, const struct caller *caller
         return;
     struct audit_filter f = {.actor = wanted(&p, "actor"),
                              .subject = wanted(&p, "subject"),
-                             .action = wanted(&p, "action")};
+                             .action = wanted(&p, "action"),
+                             .own = caller->admin};
     if (audit_list(p.db, &f, page_number(req_query(req, "before")), PAGE_ROWS, p.a, &e, &n,
                    &p.err) != OK) {
         page_fail(&p);
@@ -75,7 +76,8 @@ void console_audit_csv(struct app *app, struct req *req, const struct caller *ca
         return;
     struct audit_filter f = {.actor = wanted(&p, "actor"),
                              .subject = wanted(&p, "subject"),
-                             .action = wanted(&p, "action")};
+                             .action = wanted(&p, "action"),
+                             .own = caller->admin};
     struct arena *a = arena_new(32 * LIM_MB);
     enum outcome o = a ? OK : err_set(&p.err, ERROR, "out of memory");
     buf_str(&resp->body, "id,at,actor,action,subject,detail\r\n");

@@ -87,7 +87,7 @@ static enum outcome feeds(struct page *p)
 static void show(struct page *p, int status)
 {
     enum outcome o = ends(p);
-    if (o == OK && page_may(p, "operate"))
+    if (o == OK && page_may(p, "operate") && p->caller->scope == 0)
         o = feeds(p);
     if (o == OK)
         page_show(p, status, "calendar");

@@ -28,7 +28,8 @@ static void tabs(struct page *p, const struct device_group *g, const char *part)
                {"versions", "/group/versions", "group_versions"},
                {"filter", "/group/filter", "group_filter"}};
     struct value *list = value_set_list(p->root, "tabs");
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    size_t n = sizeof all / sizeof *all - (p->caller->scope != 0); /* not the filter */
+    for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "link", group_link(p, all[i].path, g->id));
         value_set_text(v, "text", page_text(p, all[i].text));

@@ -20,13 +20,15 @@ bool console_factor_due(const struct app *app, const struct session *s)
     return !s->has_totp && !s->remote && strcmp(app->conf->console_second_factor, "required") == 0;
 }
 
-/* may.PERMISSION, for what a template leaves out. */
-static void set_may(struct page *p, const char *role)
+/* may.PERMISSION, for what a template leaves out; may.library: change what all groups share. */
+static void set_may(struct page *p, const char *role, bool whole)
 {
     struct value *may = value_set_dict(p->root, "may");
     for (int i = 0; role_permissions[i]; i++)
         value_set_bool(may, role_permissions[i], role_allows(role, role_permissions[i]));
-    value_set_bool(may, "house", role_allows(role, "administer") || role_allows(role, "audit"));
+    value_set_bool(may, "library", whole && role_allows(role, "operate"));
+    value_set_bool(may, "house",
+                   (whole && role_allows(role, "administer")) || role_allows(role, "audit"));
 }
 
 static void set_signed_in(struct page *p)
@@ -40,7 +42,7 @@ static void set_signed_in(struct page *p)
     value_set(p->root, "csrf", token ? value_text(p->a, token) : NULL);
     value_set_text(p->root, "admin", s->admin);
     value_set_bool(p->root, "whole", s->scope == 0);
-    set_may(p, s->password_due || console_factor_due(p->app, s) ? NULL : s->role);
+    set_may(p, s->password_due || console_factor_due(p->app, s) ? NULL : s->role, s->scope == 0);
 }
 
 static void page_good(struct page *p, const char *text)

@@ -25,8 +25,10 @@ enum outcome app_upload_begin(struct db *db, const struct conf *conf, struct are
 {
     char *asset = arena_alloc(a, ASSET_NAME_LEN + 1);
     struct library_item i;
-    enum outcome o = OK;
+    enum outcome o = db_whole(db, err);
 
+    if (o != OK)
+        return o;
     if (!named_as_app(u->filename))
         return err_set(err, INVALID, "the file of an app ends with .ipa or .pkg");
     if (u->size < 1 || u->size > conf->assets_max_mb * LIM_MB)

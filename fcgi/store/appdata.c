@@ -9,8 +9,8 @@ static const struct sql FEEDBACK = {
     "SELECT f.enrollment_id, f.at, e.ident, e.serial, e.device_name, f.content FROM library_item i "
     "JOIN device_item d ON d.item_id = i.id JOIN inv_app_data f ON f.enrollment_id = "
     "d.enrollment_id AND f.identifier = i.identifier AND f.kind = 3 JOIN enrollment e ON e.id = "
-    "d.enrollment_id WHERE i.id = ? AND d.enrollment_id > ? AND f.content <> 'null' ORDER BY "
-    "d.enrollment_id LIMIT ?",
+    "d.enrollment_id WHERE i.id = ? AND d.enrollment_id > ? AND f.content <> 'null' AND "
+    "%SCOPE d.enrollment_id% ORDER BY d.enrollment_id LIMIT ?",
     0};
 
 enum outcome appdata_feedback(struct db *db, int64_t item_id, int64_t after, size_t max,

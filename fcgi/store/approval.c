@@ -10,19 +10,44 @@
 #define COLUMNS                                                                                    \
     "SELECT id, state, request_type, first_target, reason, asked_by, targets, asked_at, "          \
     "expires_at, decided_at, decided_by, decided_why"
+/* Who is limited to groups sees what is about them or their devices alone: it is decided whole. */
+#define REACHED                                                                                    \
+    "(%OWN 0% OR (group_id IS NOT NULL AND %GROUP group_id%) OR (EXISTS (SELECT 1 FROM "           \
+    "approval_target t WHERE t.approval_id = approval.id) AND NOT EXISTS (SELECT 1 FROM "          \
+    "approval_target t LEFT JOIN enrollment e ON e.id = t.enrollment_id WHERE t.approval_id = "    \
+    "approval.id AND NOT (e.id IS NOT NULL AND %SCOPE e.device_id%))))"
 static const struct sql ASK = {
     "approval_ask",
     "INSERT INTO approval (id, state, request_type, targets, first_target, request, reason, "
-    "asked_at, asked_by, expires_at) VALUES (?,1,?,?,?,?,?,?,?,?)",
+    "asked_at, asked_by, expires_at, group_id, asked_person) VALUES (?,1,?,?,?,?,?,?,?,?,?,?)",
     0};
-static const struct sql GET = {"approval_get", COLUMNS ", request FROM approval WHERE id = ?", 0};
+static const struct sql TARGETS = {
+    "approval_targets",
+    "INSERT INTO approval_target (approval_id, enrollment_id) SELECT ?, id FROM enrollment WHERE "
+    "ident IN (%IN%) AND %SCOPE device_id%",
+    1};
+static const struct sql IDENTS = {
+    "approval_idents",
+    "SELECT e.ident FROM approval_target t JOIN enrollment e ON e.id = t.enrollment_id WHERE "
+    "t.approval_id = ? ORDER BY e.id",
+    0};
+static const struct sql PERSON = {"approval_person",
+                                  "SELECT k.created_by FROM apikey k JOIN admin a ON a.name = "
+                                  "k.created_by WHERE k.name = ?",
+                                  0};
+static const struct sql GET = {"approval_get",
+                               COLUMNS ", request FROM approval WHERE id = ? AND " REACHED, 0};
 static const struct sql LIST = {
     "approval_list",
-    COLUMNS " FROM approval WHERE id < ? AND (? = 0 OR (state = 1 AND expires_at > ?)) ORDER BY id "
-            "DESC LIMIT ?",
+    COLUMNS " FROM approval WHERE id < ? AND (? = 0 OR (state = 1 AND expires_at > ?)) AND " REACHED
+            " ORDER BY id DESC LIMIT ?",
     0};
-static const struct sql LOCK = {
-    "approval_lock", "SELECT state, asked_by, expires_at FROM approval WHERE id = ? FOR UPDATE", 0};
+static const struct sql LOCK = {"approval_lock",
+                                "SELECT state, asked_person, expires_at, group_id IS NOT NULL OR "
+                                "EXISTS (SELECT 1 FROM approval_target k WHERE k.approval_id = "
+                                "approval.id) FROM approval WHERE id = ? AND " REACHED
+                                " FOR UPDATE",
+                                0};
 static const struct sql DECIDE = {
     "approval_decide",
     "UPDATE approval SET state = ?, decided_at = ?, decided_by = ?, decided_why = ? WHERE id = ?",
@@ -35,21 +60,83 @@ const char *approval_state_name(int state)
     return names[state >= 1 && state <= 4 ? state : 0];
 }
 
+/* The name in an audit actor: "droverctl:alice", "api:alice" and the console's "alice" may be one
+ * and the same. */
+static const char *name_of(const char *actor)
+{
+    static const char *const ways[] = {"droverctl:", "api:"};
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (strncmp(actor, ways[i], strlen(ways[i])) == 0)
+            return actor + strlen(ways[i]);
+    return actor;
+}
+
+/* The person behind an actor: of an API key that an account of the console made, that account. */
+static enum outcome person_of(struct db *db, const char *actor, struct arena *a, const char **out,
+                              struct err *err)
+{
+    struct rows r = {0};
+    enum outcome o = OK;
+
+    if (strncmp(actor, "api:", 4) == 0)
+        o = db_select(db, &PERSON, (struct val[]){val_str(actor + 4)}, 1, a, &r, err);
+    *out = r.n > 0 ? row_at(&r, 0, 0)->s : name_of(actor);
+    return o;
+}
+
+/* Keeps the enrollments: how many, and one of them. */
+static enum outcome targets_put(struct db *db, const struct approval *x, struct arena *a,
+                                uint64_t *n, const char **first, struct err *err)
+{
+    struct val id = val_int(x->id), *list = arena_array(a, x->nidents + 1, sizeof *list);
+    struct rows r;
+    enum outcome o;
+
+    if (list == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < x->nidents; i++)
+        list[i] = val_str(x->idents[i]);
+    o = db_exec_in(db, &TARGETS, &id, 1, list, x->nidents, a, n, err);
+    if (o == OK)
+        o = db_select(db, &IDENTS, &id, 1, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, INVALID, "there is none of these enrollments");
+    if (o == OK)
+        *first = row_at(&r, 0, 0)->s;
+    return o;
+}
+
+static enum outcome ask(struct db *db, const struct approval *x, struct arena *a, struct err *err)
+{
+    const char *person = "", *first = x->first_target;
+    uint64_t n = (uint64_t)x->targets;
+    char subject[32], detail[512];
+    enum outcome o = person_of(db, x->asked_by, a, &person, err);
+
+    if (o == OK && x->group_id == 0)
+        o = targets_put(db, x, a, &n, &first, err);
+    if (o == OK)
+        o = db_exec(db, &ASK,
+                    (struct val[]){val_int(x->id), val_str(x->request_type), val_int((int64_t)n),
+                                   val_cut(first, 255), val_secret(x->request),
+                                   val_cut(x->reason, 255), val_int(x->asked_at),
+                                   val_cut(x->asked_by, 128), val_int(x->expires_at),
+                                   val_id(x->group_id), val_cut(person, 128)},
+                    11, NULL, err);
+    snprintf(subject, sizeof subject, "approval:%lld", (long long)x->id);
+    snprintf(detail, sizeof detail, "request_type=%.64s targets=%llu first=%.100s reason=%.200s",
+             x->request_type, (unsigned long long)n, first, x->reason);
+    return o == OK ? audit_add(db, x->asked_by, "approval.ask", subject, detail, err) : o;
+}
+
 enum outcome approval_ask_within(struct db *db, const struct approval *x, struct err *err)
 {
-    char subject[32], detail[512];
-    enum outcome o =
-        db_exec(db, &ASK,
-                (struct val[]){val_int(x->id), val_str(x->request_type), val_int(x->targets),
-                               val_cut(x->first_target, 255), val_secret(x->request),
-                               val_cut(x->reason, 255), val_int(x->asked_at),
-                               val_cut(x->asked_by, 128), val_int(x->expires_at)},
-                9, NULL, err);
+    struct arena *a = arena_new(LIM_MB);
+    enum outcome o = a != NULL ? ask(db, x, a, err) : err_set(err, ERROR, "out of memory");
 
-    snprintf(subject, sizeof subject, "approval:%lld", (long long)x->id);
-    snprintf(detail, sizeof detail, "request_type=%.64s targets=%lld first=%.100s reason=%.200s",
-             x->request_type, (long long)x->targets, x->first_target, x->reason);
-    return o == OK ? audit_add(db, x->asked_by, "approval.ask", subject, detail, err) : o;
+    arena_free(&a);
+    return o;
 }
 
 static enum outcome ask_unit(struct db *db, void *arg, struct err *err)
@@ -116,6 +203,24 @@ enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t m
     return OK;
 }
 
+enum outcome approval_idents(struct db *db, int64_t id, struct arena *a, const char *const **out,
+                             size_t *n, struct err *err)
+{
+    const char **list;
+    struct rows r;
+    enum outcome o = db_select(db, &IDENTS, (struct val[]){val_int(id)}, 1, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = list = arena_array(a, r.n + 1, sizeof *list);
+    if (list == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        list[*n] = row_at(&r, *n, 0)->s;
+    return OK;
+}
+
 struct decision {
     int64_t id, now;
     bool approve;
@@ -123,19 +228,8 @@ struct decision {
     struct arena *a;
 };
 
-/* The name in an audit actor: "droverctl:alice", "api:alice" and the console's "alice" may be one
- * and the same. */
-static const char *person(const char *actor)
-{
-    static const char *const ways[] = {"droverctl:", "api:"};
-
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        if (strncmp(actor, ways[i], strlen(ways[i])) == 0)
-            return actor + strlen(ways[i]);
-    return actor;
-}
-
-static enum outcome judge(const struct decision *d, const struct rows *r, struct err *err)
+static enum outcome judge(const struct decision *d, const struct rows *r, const char *person,
+                          struct err *err)
 {
     const struct val *v = r->n > 0 ? row_at(r, 0, 0) : NULL;
 
@@ -144,14 +238,17 @@ static enum outcome judge(const struct decision *d, const struct rows *r, struct
     if (v[0].i != APPROVAL_WAITS || v[2].i <= d->now)
         return err_set(err, CONFLICT, "that request is %s already",
                        v[0].i != APPROVAL_WAITS ? approval_state_name((int)v[0].i) : "expired");
-    if (d->approve && strcmp(person(v[1].s), person(d->by)) == 0)
+    if (d->approve && strcmp(v[1].s, person) == 0)
         return err_set(err, DENIED, "who asks for a sensitive command does not approve it");
+    if (d->approve && v[3].i == 0)
+        return err_set(err, CONFLICT, "it was asked for before an upgrade: ask for it again");
     return OK;
 }
 
 static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
 {
     struct decision *d = arg;
+    const char *person = "";
     char subject[32];
     struct rows r;
     enum outcome o;
@@ -159,7 +256,9 @@ static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
     arena_reset(d->a);
     o = db_select(db, &LOCK, (struct val[]){val_int(d->id)}, 1, d->a, &r, err);
     if (o == OK)
-        o = judge(d, &r, err);
+        o = person_of(db, d->by, d->a, &person, err);
+    if (o == OK)
+        o = judge(d, &r, person, err);
     if (o == OK)
         o = db_exec(db, &DECIDE,
                     (struct val[]){val_int(d->approve ? APPROVAL_APPROVED : APPROVAL_REFUSED),

@@ -41,8 +41,9 @@ static const struct sql UNASSIGN = {"assignment_delete", "DELETE FROM assignment
     "i.id = a.item_id "
 static const struct sql ASSIGNMENTS = {
     "assignment_list",
-    COLUMNS "WHERE a.group_id IS NOT NULL AND (? = 0 OR a.group_id = ?) AND (? = 0 OR a.item_id = "
-            "?) AND a.id > ? ORDER BY a.id LIMIT ?",
+    COLUMNS
+    "WHERE a.group_id IS NOT NULL AND %GROUP a.group_id% AND (? = 0 OR a.group_id = ?) AND (? "
+    "= 0 OR a.item_id = ?) AND a.id > ? ORDER BY a.id LIMIT ?",
     0};
 static const struct sql OF_DEVICES = {
     "assignment_of_devices",
@@ -52,7 +53,10 @@ static const struct sql OF_DEVICES = {
     "= ?))) AND (? = 0 OR a.item_id = ?) AND a.id > ? ORDER BY a.id LIMIT ?",
     0};
 static const struct sql ASSIGNMENT = {
-    "assignment_get", COLUMNS "WHERE a.id = ? AND (a.group_id IS NOT NULL OR %SCOPE a.device_id%)",
+    "assignment_get",
+    COLUMNS
+    "WHERE a.id = ? AND ((a.group_id IS NOT NULL AND %GROUP a.group_id%) OR (a.device_id IS NOT "
+    "NULL AND %SCOPE a.device_id%))",
     0};
 
 static struct val page(size_t max)

@@ -40,7 +40,8 @@ enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, c
 /* The index of the most telling condition; which one is known before the statement is made. */
 #define LIST_COLUMNS "SELECT id, at, actor, action, subject, detail FROM audit "
 #define LIST_REST                                                                                  \
-    "(? IS NULL OR actor = ?) AND (? IS NULL OR action LIKE CONCAT(?, '%')) AND id < ? "           \
+    "(? IS NULL OR actor = ?) AND (? IS NULL OR action LIKE CONCAT(?, '%')) AND id < ? AND "       \
+    "(%OWN 0% OR actor = ? OR subject IN (SELECT ident FROM enrollment WHERE %SCOPE device_id%)) " \
     "ORDER BY id DESC LIMIT ?"
 static const struct sql LIST = {"audit_list", LIST_COLUMNS "WHERE " LIST_REST, 0};
 static const struct sql LIST_SUBJECT = {"audit_list_subject",
@@ -51,7 +52,7 @@ static const struct sql LIST_ACTOR = {"audit_list_actor",
 enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t before, size_t max,
                         struct arena *a, struct audit_entry **out, size_t *n, struct err *err)
 {
-    struct val args[7];
+    struct val args[8];
     size_t k = 0;
     struct rows r;
     const struct sql *sql = &LIST;
@@ -64,6 +65,7 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
     args[k++] = val_str(f->action);
     args[k++] = val_str(f->action);
     args[k++] = val_int(before ? before : INT64_MAX);
+    args[k++] = val_str(f->own);
     args[k++] = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
     *n = 0;
     enum outcome o = db_select(db, sql, args, k, a, &r, err);

@@ -23,6 +23,8 @@ struct audit_entry {
 struct audit_filter {
     const char *actor, *subject; /* exactly; NULL: any */
     const char *action;          /* its beginning; NULL: any */
+    const char *own;             /* who asks, as an actor: who is limited to groups (store/scope.h)
+                                  * sees the own acts, and what is about the own devices */
 };
 /* At most max (LIM_PAGE) entries, the latest first, of those with an id less than before (0: from
  * the start); in a. */

@@ -437,3 +437,16 @@ void db_scope(struct db *db, int64_t scope)
 {
     db->scope = scope;
 }
+
+bool db_scoped(const struct db *db)
+{
+    return db->scope != 0;
+}
+
+enum outcome db_whole(const struct db *db, struct err *err)
+{
+    return db->scope == 0 ? OK
+                          : err_set(err, DENIED,
+                                    "this concerns devices of other groups too: who is limited to "
+                                    "groups does not do it");
+}

@@ -181,6 +181,10 @@ uint64_t db_round_trips(const struct db *db);
 void db_scope(struct db *db, int64_t scope);
 /* The same for every connection that this thread takes from a pool until it is set again. */
 void db_scope_thread(int64_t scope);
+/* Whether its statements are limited. "%OWN 0%" in a statement is true when they are not. */
+bool db_scoped(const struct db *db);
+/* For what concerns devices whatever their groups. DENIED: the connection is limited. */
+enum outcome db_whole(const struct db *db, struct err *err) MUST_USE;
 
 /* A pool of at most `max` connections of one role, for the threads of a process. */
 struct db_pool;

@@ -22,14 +22,14 @@ static const struct sql STORE = {
     "UPDATE profile_draft SET revision = revision + 1, base = ?, name = ?, identifier = ?, content "
     "= ?, size = ?, changed_at = ?, changed_by = ? WHERE id = ? AND revision = ?",
     0};
-static const struct sql GET = {"draft_get",
-                               "SELECT " COLUMNS ", content FROM profile_draft WHERE id = ?", 0};
+static const struct sql GET = {
+    "draft_get", "SELECT " COLUMNS ", content FROM profile_draft WHERE id = ? AND %OWN 0%", 0};
 static const struct sql HEAD = {"draft_head", "SELECT " COLUMNS " FROM profile_draft WHERE id = ?",
                                 0};
 static const struct sql LIST = {
     "draft_list",
-    "SELECT " COLUMNS " FROM profile_draft WHERE ? = 0 OR item_id = ? ORDER BY changed_at DESC, id "
-    "LIMIT ?",
+    "SELECT " COLUMNS " FROM profile_draft WHERE %OWN 0% AND (? = 0 OR item_id = ?) ORDER BY "
+    "changed_at DESC, id LIMIT ?",
     0};
 static const struct sql DELETE = {
     "draft_delete", "DELETE FROM profile_draft WHERE id = ? AND ? IN (0, revision)", 0};
@@ -54,25 +54,31 @@ enum outcome draft_add(struct db *db, struct draft *d, struct bytes content, con
 {
     struct val by = val_cut(actor, ACTOR_CHARS), at = val_int(now);
 
+    enum outcome o = db_whole(db, err);
+
     d->revision = 1;
-    return db_exec(db, &ADD,
-                   (struct val[]){val_int(d->id), val_id(d->item_id), val_int(d->base),
-                                  val_cut(d->name, NAME_CHARS), val_cut(d->identifier, NAME_CHARS),
-                                  val_bin(content), val_int(d->size), at, by, at, by},
-                   11, NULL, err);
+    return o != OK ? o
+                   : db_exec(db, &ADD,
+                             (struct val[]){val_int(d->id), val_id(d->item_id), val_int(d->base),
+                                            val_cut(d->name, NAME_CHARS),
+                                            val_cut(d->identifier, NAME_CHARS), val_bin(content),
+                                            val_int(d->size), at, by, at, by},
+                             11, NULL, err);
 }
 
 enum outcome draft_store(struct db *db, struct draft *d, struct bytes content, const char *actor,
                          int64_t now, struct err *err)
 {
     uint64_t hit = 0;
-    enum outcome o =
-        db_exec(db, &STORE,
-                (struct val[]){val_int(d->base), val_cut(d->name, NAME_CHARS),
-                               val_cut(d->identifier, NAME_CHARS), val_bin(content),
-                               val_int(d->size), val_int(now), val_cut(actor, ACTOR_CHARS),
-                               val_int(d->id), val_int(d->revision)},
-                9, &hit, err);
+    enum outcome o = db_whole(db, err);
+
+    if (o == OK)
+        o = db_exec(db, &STORE,
+                    (struct val[]){val_int(d->base), val_cut(d->name, NAME_CHARS),
+                                   val_cut(d->identifier, NAME_CHARS), val_bin(content),
+                                   val_int(d->size), val_int(now), val_cut(actor, ACTOR_CHARS),
+                                   val_int(d->id), val_int(d->revision)},
+                    9, &hit, err);
 
     if (o == OK && hit == 0)
         return err_set(err, CONFLICT,
@@ -142,6 +148,7 @@ enum outcome draft_delete(struct db *db, int64_t id, int revision, const char *a
                           const char *why, struct err *err)
 {
     struct removal x = {id, revision, actor, why};
+    enum outcome o = db_whole(db, err);
 
-    return db_unit(db, delete_unit, &x, err);
+    return o == OK ? db_unit(db, delete_unit, &x, err) : o;
 }

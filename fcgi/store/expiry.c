@@ -14,10 +14,16 @@
 static const struct sql LIST = {
     "expiry_list",
     "SELECT kind, name, ends_at, count, detail FROM ("
-    "SELECT kind, name, ends_at, count, detail FROM expiry UNION ALL "
+    "SELECT kind, name, ends_at, count, detail FROM expiry WHERE %OWN 0% OR kind <> "
+    "'device-identities' UNION ALL "
     "SELECT 'push-certificate', topic, not_after, 1, '' FROM push_cert UNION ALL "
     "SELECT 'trusted-ca', LEFT(subject, 128), not_after, 1, LOWER(HEX(sha256)) FROM trust_ca "
-    "UNION ALL SELECT 'vendor-certificate', LEFT(subject, 128), not_after, 1, '' FROM vendor_cert"
+    "UNION ALL SELECT 'vendor-certificate', LEFT(subject, 128), not_after, 1, '' FROM vendor_cert "
+    /* who is limited is told of the identities of those devices, added up here and now */
+    "UNION ALL SELECT 'device-identities', DATE_FORMAT(FROM_UNIXTIME(c.not_after DIV 1000000), "
+    "'%Y-%m'), MIN(c.not_after), COUNT(*), '' FROM identity_cert c JOIN enrollment e ON e.id = "
+    "c.device_id AND e.device_id = e.id AND e.state = 2 AND e.life_id = c.life_id WHERE NOT "
+    "%OWN 0% AND %SCOPE e.device_id% AND c.not_after > 0 AND c.revoked_at IS NULL GROUP BY 2"
     ") AS ends WHERE ends_at < ? ORDER BY ends_at, kind, name LIMIT ?",
     0};
 static const struct sql PUT = {

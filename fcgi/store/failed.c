@@ -12,7 +12,8 @@ static const struct sql LIST = {
     "r.state, "
     "r.closed_at FROM result r FORCE INDEX (digest) JOIN command c ON c.id = r.command_id JOIN "
     "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 0 AND r.closed_at >= ? AND "
-    "r.closed_at < ? AND r.state IN (5, 6) ORDER BY r.closed_at DESC LIMIT ?",
+    "r.closed_at < ? AND r.state IN (5, 6) AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT "
+    "?",
     0};
 
 enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,

@@ -411,10 +411,11 @@ static enum outcome filter_select(struct db *db, const struct filter *f, const c
     size_t k = 0;
     enum outcome o;
 
-    sql.text = arena_fmt(
-        a, "SELECT %s FROM enrollment e %sWHERE e.kind IN (1, 4) AND e.state = 2%s%s%s %s", what,
-        f != NULL ? f->joins : "", only != 0 ? " AND e.id = ?" : "", f != NULL ? " AND " : "",
-        f != NULL ? f->where : "", rest);
+    sql.text = arena_fmt(a,
+                         "SELECT %s FROM enrollment e %sWHERE e.kind IN (1, 4) AND e.state = 2 AND "
+                         "%%SCOPE e.device_id%%%s%s%s %s",
+                         what, f != NULL ? f->joins : "", only != 0 ? " AND e.id = ?" : "",
+                         f != NULL ? " AND " : "", f != NULL ? f->where : "", rest);
     if (args == NULL || sql.text == NULL)
         return err_set(err, ERROR, "out of memory");
     if (only != 0)

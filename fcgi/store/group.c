@@ -178,8 +178,10 @@ enum outcome group_save(struct db *db, struct device_group *g, const char *actor
                         struct err *err)
 {
     struct change x = {.g = g, .actor = actor, .now = now};
-    enum outcome o = run(db, save_unit, &x, err);
+    enum outcome o = db_whole(db, err);
 
+    if (o == OK)
+        o = run(db, save_unit, &x, err);
     if (o == OK)
         g->id = x.now;
     return o;
@@ -210,6 +212,7 @@ enum outcome group_delete(struct db *db, int64_t id, const char *actor, const ch
 {
     struct device_group g = {.id = id};
     struct change x = {.g = &g, .actor = actor, .why = why, .now = now};
+    enum outcome o = db_whole(db, err);
 
-    return run(db, delete_unit, &x, err);
+    return o == OK ? run(db, delete_unit, &x, err) : o;
 }

@@ -179,9 +179,10 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
 enum outcome library_add(struct db *db, struct library_upload *u, struct err *err)
 {
     struct add x = {.u = u, .a = arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, add_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = db_whole(db, err);
 
+    if (o == OK)
+        o = x.a != NULL ? db_unit(db, add_unit, &x, err) : err_set(err, ERROR, "out of memory");
     arena_free(&x.a);
     return o;
 }
@@ -288,9 +289,10 @@ enum outcome library_change(struct db *db, const struct library_item *item, cons
                             const char *what, int64_t now, struct err *err)
 {
     struct change x = {item, actor, what, now, arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, change_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = db_whole(db, err);
 
+    if (o == OK)
+        o = x.a != NULL ? db_unit(db, change_unit, &x, err) : err_set(err, ERROR, "out of memory");
     arena_free(&x.a);
     return o;
 }
@@ -339,9 +341,10 @@ enum outcome library_delete(struct db *db, int64_t id, const char *actor, const 
 {
     struct library_item item = {.id = id};
     struct change x = {&item, actor, why, now, arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, delete_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = db_whole(db, err);
 
+    if (o == OK)
+        o = x.a != NULL ? db_unit(db, delete_unit, &x, err) : err_set(err, ERROR, "out of memory");
     arena_free(&x.a);
     return o;
 }

@@ -13,7 +13,9 @@
 static const struct sql MEMBERS = {
     "group_members",
     "SELECT e.id, e.ident, e.serial, e.device_name, m.since FROM group_member m JOIN enrollment e "
-    "ON e.id = m.device_id WHERE m.group_id = ? AND m.device_id > ? ORDER BY m.device_id LIMIT ?",
+    "ON e.id = m.device_id WHERE m.group_id = ? AND %GROUP m.group_id% AND m.device_id > ? ORDER "
+    "BY "
+    "m.device_id LIMIT ?",
     0};
 static const struct sql DEVICES = {
     "group_devices",
@@ -52,8 +54,10 @@ static const struct sql TAGS_OF = {
     "SELECT t.tag FROM enrollment e JOIN device_tag t ON t.device_id = e.device_id WHERE e.ident = "
     "? AND %SCOPE e.device_id% ORDER BY t.tag LIMIT ?",
     0};
-static const struct sql TAGS = {
-    "tag_list", "SELECT tag, COUNT(*) FROM device_tag GROUP BY tag ORDER BY tag LIMIT ?", 0};
+static const struct sql TAGS = {"tag_list",
+                                "SELECT tag, COUNT(*) FROM device_tag WHERE %SCOPE device_id% "
+                                "GROUP BY tag ORDER BY tag LIMIT ?",
+                                0};
 
 static struct val page(size_t max)
 {

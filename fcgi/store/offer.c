@@ -13,7 +13,7 @@
 static const struct sql NAMES = {
     "offer_names",
     "SELECT g.name, i.identifier FROM device_group g JOIN library_item i "
-    "WHERE g.id = ? AND i.id = ? AND i.deleted_at = 0",
+    "WHERE g.id = ? AND i.id = ? AND i.deleted_at = 0 AND %GROUP g.id%",
     0};
 static const struct sql ADD = {
     "offer_add",
@@ -21,7 +21,7 @@ static const struct sql ADD = {
 static const struct sql GET = {
     "offer_get",
     "SELECT g.name, i.name FROM offer o JOIN device_group g ON g.id = o.group_id JOIN "
-    "library_item i ON i.id = o.item_id WHERE o.id = ?",
+    "library_item i ON i.id = o.item_id WHERE o.id = ? AND %GROUP o.group_id%",
     0};
 static const struct sql DELETE = {"offer_delete", "DELETE FROM offer WHERE id = ?", 0};
 static const struct sql LIST = {
@@ -30,8 +30,8 @@ static const struct sql LIST = {
     "FROM offer_taken t JOIN group_member m ON m.group_id = o.group_id AND m.device_id = "
     "t.enrollment_id WHERE t.item_id = o.item_id), o.created_at, o.created_by "
     "FROM offer o JOIN device_group g ON g.id = o.group_id JOIN library_item i ON i.id = o.item_id "
-    "WHERE (? = 0 OR o.group_id = ?) AND (? = 0 OR o.item_id = ?) AND o.id > ? "
-    "ORDER BY o.id LIMIT ?",
+    "WHERE (? = 0 OR o.group_id = ?) AND (? = 0 OR o.item_id = ?) AND o.id > ? AND "
+    "%GROUP o.group_id% ORDER BY o.id LIMIT ?",
     0};
 static const struct sql OF_DEVICE = {
     "offer_of_device",

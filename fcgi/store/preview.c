@@ -9,7 +9,8 @@
 static const struct sql MEMBERS = {"preview_members",
                                    "SELECT m.device_id FROM group_member m JOIN enrollment e ON "
                                    "e.id = m.device_id AND e.state = 2 "
-                                   "WHERE m.group_id = ? ORDER BY m.device_id",
+                                   "WHERE m.group_id = ? AND %SCOPE m.device_id% ORDER BY "
+                                   "m.device_id",
                                    0};
 static const struct sql ITEMS = {
     "preview_items", "SELECT item_id FROM assignment WHERE group_id = ? ORDER BY item_id LIMIT ?",
@@ -18,13 +19,13 @@ static const struct sql BY_OTHERS = {
     "preview_by_others",
     "SELECT DISTINCT m.device_id FROM assignment a JOIN group_member m ON m.group_id = a.group_id "
     "JOIN enrollment e ON e.id = m.device_id AND e.state = 2 WHERE a.item_id = ? AND a.group_id <> "
-    "? UNION SELECT e.id FROM assignment s JOIN enrollment e ON e.id = s.device_id AND e.state = 2 "
-    "WHERE s.item_id = ? ORDER BY device_id",
+    "? AND %SCOPE m.device_id% UNION SELECT e.id FROM assignment s JOIN enrollment e ON e.id = "
+    "s.device_id AND e.state = 2 WHERE s.item_id = ? AND %SCOPE e.id% ORDER BY device_id",
     0};
 static const struct sql ONE_DEVICE = {
     "preview_device",
     "SELECT e.id FROM enrollment e WHERE (e.ident = ? OR e.serial = ?) AND e.kind IN (1, 4) AND "
-    "e.state = 2 AND NOT EXISTS (SELECT 1 FROM "
+    "e.state = 2 AND %SCOPE e.device_id% AND NOT EXISTS (SELECT 1 FROM "
     "assignment a JOIN group_member m ON m.group_id = a.group_id AND m.device_id = e.id WHERE "
     "a.item_id = ?)",
     0};
@@ -34,7 +35,7 @@ static const struct sql IDENTS = {
 static const struct sql AT_VERSION = {
     "preview_at_version",
     "SELECT enrollment_id FROM device_item WHERE item_id = ? AND installed_version = ? AND "
-    "wanted = 1 ORDER BY enrollment_id",
+    "wanted = 1 AND %SCOPE enrollment_id% ORDER BY enrollment_id",
     0};
 static const struct sql HAD_ORDER = {
     "preview_had_order",
@@ -44,8 +45,8 @@ static const struct sql HAD_ORDER = {
 static const struct sql HAVING_IT = {
     "preview_having",
     "SELECT d.enrollment_id FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id AND "
-    "e.state = 2 WHERE d.item_id = ? AND d.wanted = 1 AND d.installed_version > 0 ORDER BY "
-    "d.enrollment_id",
+    "e.state = 2 WHERE d.item_id = ? AND d.wanted = 1 AND d.installed_version > 0 AND "
+    "%SCOPE d.enrollment_id% ORDER BY d.enrollment_id",
     0};
 static const struct sql NAME = {"preview_name",
                                 "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};

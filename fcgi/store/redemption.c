@@ -214,8 +214,10 @@ static enum outcome add_unit(struct db *db, void *arg, struct err *err)
 
 static enum outcome change_run(struct db *db, db_unit_fn *fn, struct change *x, struct err *err)
 {
-    enum outcome o;
+    enum outcome o = db_whole(db, err);
 
+    if (o != OK)
+        return o;
     x->a = arena_new(4 * LIM_MB);
     o = x->a != NULL ? db_unit(db, fn, x, err) : err_set(err, ERROR, "out of memory");
     arena_free(&x->a);
@@ -238,13 +240,15 @@ enum outcome redemption_list(struct db *db, int64_t item_id, int state, int64_t 
                              struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST,
-                               (struct val[]){val_int(item_id), val_int(state), val_int(state),
-                                              val_int(before), val_int(before),
-                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                               6, a, &r, err);
+    enum outcome o = db_whole(db, err);
 
     *n = 0;
+    if (o == OK)
+        o = db_select(db, &LIST,
+                      (struct val[]){val_int(item_id), val_int(state), val_int(state),
+                                     val_int(before), val_int(before),
+                                     val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                      6, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);
@@ -271,9 +275,11 @@ enum outcome redemption_counts(struct db *db, int64_t item_id, struct arena *a,
                                struct redemption_counts *out, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, &r, err);
+    enum outcome o = db_whole(db, err);
 
     *out = (struct redemption_counts){0};
+    if (o == OK)
+        o = db_select(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, &r, err);
     for (size_t i = 0; o == OK && i < r.n; i++) {
         int64_t state = row_at(&r, i, 0)->i, count = row_at(&r, i, 1)->i;
 

@@ -56,9 +56,11 @@ static const struct sql OF_DEVICE = {
     DEVICE_COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id% ORDER BY d.order_id LIMIT ?", 0};
 static const struct sql EXISTS = {
     "standing_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
-static const struct sql COUNTS = {
-    "standing_counts", "SELECT state, COUNT(*) FROM device_order WHERE order_id = ? GROUP BY state",
-    0};
+static const struct sql COUNTS = {"standing_counts",
+                                  "SELECT state, COUNT(*) FROM device_order WHERE order_id = ? AND "
+                                  "%SCOPE enrollment_id% GROUP BY "
+                                  "state",
+                                  0};
 static const struct sql RETRY = {
     "standing_retry",
     "UPDATE device_order d JOIN enrollment e ON e.id = d.enrollment_id SET d.state = 1, d.attempts "
@@ -158,6 +160,7 @@ enum outcome standing_ask(struct db *db, const struct standing *s, const struct 
         asked.reason = s->reason;
         asked.asked_by = actor;
         asked.targets = g.members;
+        asked.group_id = g.id;
         asked.asked_at = now;
         o = approval_ask_within(db, &asked, err);
     }

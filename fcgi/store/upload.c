@@ -15,7 +15,7 @@ static const struct sql ADD = {
     "changed_at) VALUES (?,?,?,?,?,1,?,?,?)",
     0};
 static const struct sql GET = {"upload_get", COLUMNS "WHERE id = ? AND started_by = ?", 0};
-static const struct sql LIST = {"upload_list", COLUMNS "ORDER BY id DESC LIMIT ?", 0};
+static const struct sql LIST = {"upload_list", COLUMNS "WHERE %OWN 0% ORDER BY id DESC LIMIT ?", 0};
 static const struct sql GREW = {
     "upload_grew",
     "UPDATE app_upload SET received = GREATEST(received, ?), changed_at = ? WHERE id = ? AND state "
@@ -44,6 +44,10 @@ enum outcome upload_add(struct db *db, struct upload *u, struct err *err)
 {
     struct val at = val_int(u->started_at);
 
+    enum outcome o = db_whole(db, err);
+
+    if (o != OK)
+        return o;
     u->id = id_new();
     u->state = UPLOAD_OPEN;
     return db_exec(db, &ADD,

@@ -62,7 +62,8 @@ static const struct sql COUNTS = {
     0};
 static const struct sql ROLLOUT = {
     "rollout_get",
-    "SELECT released, wave_at, forgiven, halted_at, halted_why FROM rollout WHERE item_id = ? AND "
+    "SELECT released, wave_at, forgiven, halted_at, IF(%OWN 0%, halted_why, '') FROM rollout WHERE "
+    "item_id = ? AND "
     "version = ?",
     0};
 static const struct sql RELEASE = {
@@ -416,8 +417,10 @@ enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, c
                             int64_t now, struct err *err)
 {
     struct resume x = {item_id, now, actor, why, arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, resume_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = db_whole(db, err);
+
+    if (o == OK)
+        o = x.a != NULL ? db_unit(db, resume_unit, &x, err) : err_set(err, ERROR, "out of memory");
 
     arena_free(&x.a);
     return o;
@@ -448,8 +451,10 @@ enum outcome rollout_stop(struct db *db, int64_t item_id, const char *actor, con
                           int64_t now, struct err *err)
 {
     struct resume x = {item_id, now, actor, why, arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, stop_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o = db_whole(db, err);
+
+    if (o == OK)
+        o = x.a != NULL ? db_unit(db, stop_unit, &x, err) : err_set(err, ERROR, "out of memory");
 
     arena_free(&x.a);
     return o;

@@ -24,14 +24,16 @@ static const struct sql OF_DEVICE = {
     0};
 static const struct sql EXISTS = {
     "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
-static const struct sql COUNTS = {
-    "wanted_counts", "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? GROUP BY state", 0};
+static const struct sql COUNTS = {"wanted_counts",
+                                  "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND "
+                                  "%SCOPE enrollment_id% GROUP BY state",
+                                  0};
 static const struct sql RETRY = {"wanted_retry",
                                  "UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id "
                                  "SET d.state = 1, d.attempts = "
                                  "0, d.due_at = ?, d.changed_at = ?, d.reason = '' WHERE d.item_id "
                                  "= ? AND d.state IN (4, 5) AND "
-                                 "(? IS NULL OR e.ident = ?)",
+                                 "%SCOPE e.device_id% AND (? IS NULL OR e.ident = ?)",
                                  0};
 static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
@@ -104,20 +106,22 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
 
 #define UNDER_WAY                                                                                  \
     "EXISTS (SELECT 1 FROM device_item d WHERE d.item_id = i.id AND d.wanted = 1 AND d.version = " \
-    "i.version AND d.state IN (1, 2, 4, 7))"
+    "i.version AND d.state IN (1, 2, 4, 7) AND %SCOPE d.enrollment_id%)"
 static const struct sql ROLLOUTS = {
     "rollout_list",
     "SELECT i.id, i.kind, i.identifier, i.name, i.version, i.wave_first, i.halt_percent, "
-    "COALESCE(r.released, 0), r.halted_at, r.halted_why, i.changed_at, " UNDER_WAY
+    "IF(%OWN 0%, COALESCE(r.released, 0), 0), r.halted_at, IF(%OWN 0%, r.halted_why, ''), "
+    "i.changed_at, " UNDER_WAY
     " AS under_way FROM library_item i LEFT JOIN rollout r ON r.item_id = i.id AND r.version = "
     "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND EXISTS (SELECT 1 FROM "
-    "device_item w WHERE w.item_id = i.id AND w.wanted = 1 AND w.version = i.version) ORDER BY "
+    "device_item w WHERE w.item_id = i.id AND w.wanted = 1 AND w.version = i.version AND "
+    "%SCOPE w.enrollment_id%) ORDER BY "
     "r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
     0};
 static const struct sql ROLLOUT_COUNTS = {
     "rollout_row_counts",
     "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND wanted = 1 AND version = ? "
-    "GROUP BY state",
+    "AND %SCOPE enrollment_id% GROUP BY state",
     0};
 
 static enum outcome count_states(struct db *db, const struct sql *sql, const struct val *args,

@@ -253,11 +253,26 @@ class Orders(unittest.TestCase):
         self.assertIn("approved and queued", text)
         status, text = one.post("/approvals", "/approvals", **decision)
         self.assertEqual(status, 409)
-        command = self.d.idle().plist()["Command"]
+        sent = self.d.idle().plist()
+        command = sent["Command"]
         self.assertEqual((command["RequestType"], command["Message"]), ("DeviceLock",
                                                                         "s3cret words"))
         self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
                                       "q.enrollment_id WHERE e.ident = '%s'" % self.d.ident), 1)
+        self.d.report(sent["CommandUUID"])
+        # asked for by the API, for later: approved in the console, it is still for later
+        asked = self.order("DeviceLock", None, 202, key="asker", reason="r",
+                           not_before="2099-01-01T00:00:00Z", priority=7,
+                           ids=[self.d.ident, "nobody-" + uuid.uuid4().hex])
+        status, text = two.post("/approvals", "/approvals", id=asked["approval"],
+                                decision="approve", why="checked")
+        self.assertIn("approved and queued", text)
+        self.assertEqual(self.s.count("SELECT targets FROM approval WHERE id = " +
+                                      asked["approval"]), 1)
+        self.assertEqual(self.d.idle().body, b"")
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
+                                      "q.enrollment_id WHERE e.ident = '%s' AND q.not_before > "
+                                      "4000000000000000" % self.d.ident), 1)
 
     def approvals(self):
         self.is_mac(self.d)

@@ -437,6 +437,44 @@ static void a_filled_database_is_upgraded(void **state)
                      1);
 }
 
+/* A request that waits for a second person is about the device it names, or the group. */
+static void requests_that_wait_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/00[0-3]*.sql sql/schema/0040-*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, "
+                     "last_seen_at) VALUES (1, 'D1', 1, 1, 2, 1, 1)",
+                     &err),
+              err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO approval (id, state, request_type, targets, first_target, "
+                     "request, reason, asked_at, asked_by, expires_at) VALUES (1, 1, 'X', 1, 'D1', "
+                     "'x', 'r', 1, 'ann', 2), (2, 1, 'X', 2, 'D1', 'x', 'r', 1, 'api:key', 2), "
+                     "(3, 1, 'X', 5, 'group g', 'x', 'r', 1, 'droverctl:bob', 2)",
+                     &err),
+              err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO standing_order (id, group_id, request_type, command_keys, "
+                     "policy, reason, state, approval_id, created_at, created_by, changed_at) "
+                     "VALUES (9, 77, 'X', '{}', 1, '', 2, 3, 1, 'x', 1)",
+                     &err),
+              err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target WHERE approval_id = 1 AND "
+                                "enrollment_id = 1"),
+                     1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target"), 1);
+    assert_int_equal(select_int("SELECT group_id FROM approval WHERE id = 3"), 77);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval WHERE group_id IS NULL"), 2);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval WHERE (id, asked_person) IN ((1, "
+                                "'ann'), (2, 'key'), (3, 'bob'))"),
+                     3);
+}
+
 /* What people and profiles were before the ways in were is what they are after. */
 static void people_and_profiles_are_upgraded(void **state)
 {
@@ -666,6 +704,7 @@ int main(void)
         TEST(a_calendar_is_upgraded),
         TEST(apps_are_upgraded),
         TEST(profiles_stay_on_their_channel),
+        TEST(requests_that_wait_are_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

@@ -13,8 +13,10 @@
 #include "route/route.h"
 #include "store/account.h"
 #include "store/admin.h"
+#include "store/approval.h"
 #include "store/bulk.h"
 #include "store/group.h"
+#include "store/id.h"
 #include "store/migrate.h"
 #include "store/scope.h"
 #include "store/session.h"
@@ -23,6 +25,7 @@
 #include <stdio.h>
 
 #define SECRET "OUTSIDER" /* in every text of the device outside, but not in what names it */
+#define CROWD 4860 /* devices outside that have nothing but a number: what counts them tells */
 
 static struct arena *arena;
 static struct conf conf;
@@ -33,6 +36,7 @@ static struct resp resp;
 static char token[SESSION_TOKEN_LEN + 1];
 static char key[APIKEY_LEN + 1], whole_key[APIKEY_LEN + 1];
 static int64_t inside, outside; /* groups */
+static int64_t key_scope;       /* of the limited key */
 
 #define RUN(text) assert_ok(db_run(owner, "t", (text), &err), err)
 
@@ -113,7 +117,12 @@ static int64_t digest(void)
         "FROM inv_secret WHERE enrollment_id IN (2, 3)) * 23 + (SELECT COUNT(*) FROM device_group) "
         "* 29 + (SELECT COUNT(*) FROM group_blueprint) * 31 + COALESCE((SELECT "
         "SUM(CRC32(CONCAT_WS('|', id, state, group_id))) FROM standing_order), 0) + (SELECT "
-        "COUNT(*) FROM assignment) * 37",
+        "COUNT(*) FROM assignment) * 37 + (SELECT COUNT(*) FROM offer) * 41 + (SELECT "
+        "SUM(CRC32(CONCAT_WS('|', id, state))) FROM approval WHERE id <> 9) + (SELECT "
+        "SUM(CRC32(CONCAT_WS('|', id, name, version, changed_at, deleted_at, wave_first))) FROM "
+        "library_item) + (SELECT SUM(CRC32(CONCAT_WS('|', halted_at, released))) FROM rollout) + "
+        "(SELECT COUNT(*) FROM device_item WHERE enrollment_id <> 1 AND state = 4) * 43 + (SELECT "
+        "COUNT(*) FROM library_version) * 47 + (SELECT COUNT(*) FROM calendar_feed) * 53",
         0};
     struct rows r;
     assert_ok(db_select(owner, &sum, NULL, 0, arena, &r, &err), err);
@@ -121,16 +130,31 @@ static int64_t digest(void)
                                              : strtoll(row_at(&r, 0, 0)->s, NULL, 10);
 }
 
-/* What the answers of a table say of the device outside. */
-static size_t told;
+/* What the answers of a table say of the device outside, and of how many there are. */
+static size_t told, counted;
+
+/* A number that stands alone and is as large as the crowd. */
+static const char *crowd_in(const char *text)
+{
+    for (const char *p = text; (p = strstr(p, "486")) != NULL; p++)
+        if (strspn(p, "0123456789") == 4 && strchr(" <,)}\n\"", p[4]) != NULL &&
+            (p == text || strchr(" >:(\"\'", p[-1]) != NULL))
+            return p;
+    return NULL;
+}
 
 static void look(const char *what, bool limited)
 {
     bool tells = memmem(resp.body.data, resp.body.len, SECRET, strlen(SECRET)) != NULL;
+    const char *number = crowd_in(buf_cstr(&resp.body));
     told += tells;
+    counted += number != NULL;
     if (limited && tells)
         fail_msg("%s tells of a device outside: %d ...%.200s", what, resp.status,
                  strstr(buf_cstr(&resp.body), SECRET) - 100);
+    if (limited && number)
+        fail_msg("%s tells how many there are outside: %d ...%.200s", what, resp.status,
+                 number - (number - buf_cstr(&resp.body) > 100 ? 100 : 0));
 }
 
 /* ---- the console ---- */
@@ -146,7 +170,20 @@ static void console_asked(bool limited)
                                           "?q=OUTSID",
                                           "?pick=D2&pick=D3",
                                           "?id=%lld",
-                                          "?id=502"};
+                                          "?id=502",
+                                          "?id=901",
+                                          "?id=901&tab=devices",
+                                          "?id=901&tab=versions",
+                                          "?id=902",
+                                          "?id=902&tab=devices",
+                                          "?id=902&tab=codes",
+                                          "?id=902&tab=feedback",
+                                          "?id=901&state=failed",
+                                          "?id=901&state=pending",
+                                          "?subject=D2",
+                                          "?actor=boss",
+                                          "?action=approval",
+                                          "?kind=all&f=" SECRET};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_GET))
@@ -168,10 +205,11 @@ static void console_asked(bool limited)
 static void no_page_tells_of_a_device_outside(void **state)
 {
     (void)state;
-    told = 0;
+    told = counted = 0;
     sign_in("boss");
     console_asked(false);
-    assert_true(told > 20); /* or this test would look at nothing */
+    assert_true(told > 60); /* or this test would look at nothing */
+    assert_true(counted > 10);
     sign_in("limited");
     console_asked(true);
     assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 200);
@@ -207,6 +245,29 @@ static void no_form_acts_on_a_device_outside(void **state)
                       "base=1&why=x&name=n&do=save&r_kind=all&ids=D2",
                       (long long)outside),
             "id=7&decision=approve&why=x&number=7",
+            "id=8&decision=approve&why=x",
+            "id=8&decision=refuse&why=x",
+            "id=901&what=retry&why=x",
+            "id=901&what=retry&why=x&device=D2",
+            "id=901&what=stop&why=x",
+            "id=901&what=resume&why=x&sure=yes",
+            "id=901&what=waves&wave_first=9&halt_percent=9&why=x",
+            "id=901&what=delete&why=x&sure=yes&changed_at=1",
+            "id=902&what=delete&why=x&sure=yes&changed_at=1",
+            "id=901&what=settings&name=other&wave_first=1&halt_percent=1&changed_at=1&sure=yes",
+            "id=902&what=options&name=other&wave_first=1&halt_percent=1&feedback_hours=0&"
+            "update_hours=0&codes_low=0&changed_at=1&sure=yes",
+            "id=902&what=again&app_version=2",
+            "id=902&what=codes&codes=AAA",
+            "id=901&what=use&version=1&sure=yes&changed_at=1&why=x",
+            "id=901&what=delete",
+            "id=902&what=delete",
+            "id=901&what=use&version=1",
+            arena_fmt(arena, "id=901&what=unassign&sure=yes&why=x&group=%lld", (long long)outside),
+            arena_fmt(arena, "id=902&what=assign&sure=yes&group=%lld", (long long)outside),
+            arena_fmt(arena, "id=%lld&what=add&ids=D2", (long long)inside),
+            arena_fmt(arena, "id=%lld&what=take&ids=D2&pick=D2", (long long)outside),
+            "name=feed",
             "q=OUTSID&type=SecurityInfo&sure=yes&filtered=yes&tag=t&what=add"};
         for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
             int status =
@@ -229,10 +290,31 @@ static void no_form_acts_on_a_device_outside(void **state)
 
 static void api_asked(bool limited, const char *secret)
 {
-    static const char *const tails[] = {"",           "D2",    "D3",  "D2/facts",   "D2/events",
-                                        "D2/results", "D1,D2", "502", "502/devices"};
-    static const char *const queries[] = {"", "?search=OUTSID", "?serial=" SECRET "-SERIAL",
-                                          "?ids=D2", "?id=D2"};
+    const char *const tails[] = {"",
+                                 "D2",
+                                 "D3",
+                                 "D2/facts",
+                                 "D2/events",
+                                 "D2/results",
+                                 "D1,D2",
+                                 "502",
+                                 "502/devices",
+                                 "7",
+                                 "8",
+                                 "901",
+                                 "901/devices",
+                                 "901/versions",
+                                 "902/codes",
+                                 "902/feedback",
+                                 arena_fmt(arena, "%lld", (long long)outside),
+                                 arena_fmt(arena, "%lld/devices", (long long)outside),
+                                 arena_fmt(arena, "%lld/blueprint", (long long)outside),
+                                 arena_fmt(arena, "%lld/versions", (long long)outside),
+                                 arena_fmt(arena, "%lld/commands", (long long)outside)};
+    const char *const queries[] = {
+        "",          "?search=OUTSID", "?serial=" SECRET "-SERIAL",
+        "?ids=D2",   "?id=D2",         arena_fmt(arena, "?group=%lld", (long long)outside),
+        "?item=901", "?subject=D2",    "?actor=boss"};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         size_t n = strlen(row->path);
@@ -250,16 +332,16 @@ static void api_asked(bool limited, const char *secret)
                 if (limited && row->reach != REACH_SCOPED && status != 403)
                     fail_msg("%s is not closed: %d", uri, status);
             }
-        arena_reset(arena);
     }
 }
 
 static void no_read_of_the_api_tells_of_a_device_outside(void **state)
 {
     (void)state;
-    told = 0;
+    told = counted = 0;
     api_asked(false, whole_key);
-    assert_true(told > 10);
+    assert_true(told > 30);
+    assert_true(counted > 3);
     api_asked(true, key);
     assert_int_equal(ask("GET", "/api/v1/devices/D1", "", "", key), 200);
     assert_int_equal(ask("GET", "/api/v1/devices/D2", "", "", key), 404);
@@ -327,6 +409,165 @@ static void no_write_of_the_api_acts_outside(void **state)
             1);
     }
     RUN("DELETE FROM device_tag WHERE tag = 't'");
+}
+
+/* ---- what is inside ---- */
+
+static void has(const char *method, const char *uri, const char *secret, const char *text)
+{
+    assert_int_equal(ask(method, uri, "", "", secret), 200);
+    if (!strstr(buf_cstr(&resp.body), text))
+        fail_msg("%s does not tell %s: %s", uri, text, buf_cstr(&resp.body));
+}
+
+static void what_is_inside_is_seen(void **state)
+{
+    (void)state;
+    sign_in("limited");
+    has("GET", "/failed", NULL, "INSIDER");
+    has("GET", "/rollouts", NULL, "shared profile");
+    has("GET", "/rollout?id=901", NULL, "INSIDER why");
+    has("GET", "/profiles", NULL, "shared.profile");
+    has("GET", "/profile?id=901&tab=devices", NULL, "INSIDER why");
+    has("GET", "/apps", NULL, "shared.app");
+    has("GET", "/app?id=902&tab=devices", NULL, "shared app");
+    has("GET", "/calendar", NULL, "shared");
+    has("GET", "/approvals", NULL, "INSIDER reason");
+    has("GET", "/audit", NULL, "INSIDER audit");
+    has("GET", "/audit.csv", NULL, "INSIDER audit");
+    has("GET", "/api/v1/approvals", key, "INSIDER reason");
+    has("GET", "/api/v1/approvals/9", key, "INSIDER reason");
+    has("GET", "/api/v1/audit", key, "INSIDER audit");
+    has("GET", "/api/v1/profiles/901/devices", key, "\"failed\": 1");
+    has("GET", "/api/v1/assignments", key, "\"922\"");
+    has("GET", "/api/v1/offers", key, "\"932\"");
+    has("GET", "/api/v1/calendar", key, "shared");
+}
+
+static int json_ask(const char *method, const char *path, const char *body)
+{
+    return ask(method, path, body, "application/json", key);
+}
+
+static const char *pair_of(int64_t group, int item)
+{
+    return arena_fmt(arena, "{\"group\":\"%lld\",\"item\":\"%d\"}", (long long)group, item);
+}
+
+static void what_is_inside_is_done(void **state)
+{
+    const char *members = arena_fmt(arena, "/api/v1/groups/%lld/devices", (long long)inside);
+    (void)state;
+    RUN("UPDATE device_item SET state = 4 WHERE enrollment_id = 1");
+    assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(inside, 902)), 201);
+    assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(outside, 902)), 404);
+    assert_int_equal(json_ask("DELETE", "/api/v1/assignments/922?why=x", ""), 204);
+    assert_int_equal(json_ask("DELETE", "/api/v1/assignments/921?why=x", ""), 404);
+    assert_int_equal(json_ask("POST", "/api/v1/offers", pair_of(inside, 901)), 201);
+    assert_int_equal(json_ask("POST", "/api/v1/offers", pair_of(outside, 901)), 404);
+    assert_int_equal(json_ask("DELETE", "/api/v1/offers/932?why=x", ""), 204);
+    assert_int_equal(json_ask("DELETE", "/api/v1/offers/931?why=x", ""), 404);
+    /* a failure is tried again for the own device alone */
+    assert_int_equal(json_ask("POST", "/api/v1/profiles/901/retry", ""), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "\"devices\": 1"));
+    assert_int_equal(json_ask("POST", "/api/v1/profiles/901/resume?why=x", ""), 403);
+    assert_int_equal(json_ask("POST", "/api/v1/apps/902/versions", "{}"), 403);
+    /* what a filter would find is counted among the own devices */
+    assert_int_equal(json_ask("POST", "/api/v1/preview",
+                              "{\"filter\":{\"fact\":\"serial_number\",\"op\":\"ne\","
+                              "\"value\":\"nothing\"},\"items\":[\"901\"]}") /
+                                 100 ==
+                             2 ||
+                         resp.status == 400,
+                     1);
+    look("preview", true);
+    assert_int_equal(json_ask("POST", "/api/v1/preview", pair_of(outside, 902)), 400);
+    assert_int_equal(
+        json_ask("POST", "/api/v1/preview",
+                 arena_fmt(arena, "{\"group\":\"%lld\",\"items\":[\"902\"]}", (long long)outside)),
+        200);
+    look("preview of a group", true);
+    /* nobody comes into the own group, and so into reach, who was not there */
+    assert_int_equal(json_ask("POST", members, "{\"add\":[\"D2\",\"C200001\"]}"), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "\"unknown\": 2"));
+    assert_int_equal(ask("GET", "/api/v1/devices/D2", "", "", key), 404);
+    /* approvals */
+    assert_int_equal(
+        json_ask("POST", "/api/v1/approvals/7", "{\"decision\":\"refuse\",\"reason\":\"x\"}"), 404);
+    assert_int_equal(
+        json_ask("POST", "/api/v1/approvals/8", "{\"decision\":\"refuse\",\"reason\":\"x\"}"), 404);
+    assert_int_equal(
+        json_ask("POST", "/api/v1/approvals/9", "{\"decision\":\"refuse\",\"reason\":\"x\"}"), 200);
+    has("GET", "/api/v1/audit?action=approval.refuse", key, "approval:9"); /* an own act */
+}
+
+/* ---- a second person ---- */
+
+static void ask_for(struct db *db, struct approval *x, const char *by, const char *const *idents,
+                    size_t n)
+{
+    *x = (struct approval){.id = id_new(),
+                           .request_type = "DeviceLock",
+                           .reason = "r",
+                           .asked_by = by,
+                           .first_target = "",
+                           .asked_at = clock_now(),
+                           .expires_at = clock_now() + HOUR_US,
+                           .request = bytes_str("x"),
+                           .idents = idents,
+                           .nidents = n};
+    assert_ok(approval_ask(db, x, &err), err);
+}
+
+/* What a limited person names besides the own devices is not asked about: whoever agrees, agrees
+ * to what that person reaches. */
+static void a_limited_person_asks_for_no_other_device(void **state)
+{
+    const char *const idents[] = {"D2", "D1", "nobody"};
+    const char *const *list;
+    struct db *db = NULL;
+    struct approval x;
+    size_t n;
+    (void)state;
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    db_scope(db, key_scope);
+    ask_for(db, &x, "api:limited", idents, 3);
+    assert_ok(approval_idents(db, x.id, arena, &list, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0], "D1");
+    assert_outcome(approval_ask(db,
+                                &(struct approval){.id = id_new(),
+                                                   .request_type = "DeviceLock",
+                                                   .reason = "r",
+                                                   .asked_by = "api:limited",
+                                                   .first_target = "",
+                                                   .idents = idents,
+                                                   .nidents = 1},
+                                &err),
+                   INVALID, err);
+    db_scope(db, 0);
+    db_pool_give(app.pool, &db);
+}
+
+static void nobody_agrees_with_an_own_key(void **state)
+{
+    static const char *const idents[] = {"D1"};
+    char text[APIKEY_LEN + 1];
+    struct db *db = NULL;
+    struct approval x;
+    (void)state;
+    assert_ok(apikey_new(owner, "bosses", "*", 0, "boss", text, &err), err);
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    ask_for(db, &x, "api:bosses", idents, 1);
+    assert_outcome(approval_decide(db, x.id, true, "boss", "w", clock_now(), &err), DENIED, err);
+    assert_outcome(approval_decide(db, x.id, true, "api:bosses", "w", clock_now(), &err), DENIED,
+                   err);
+    assert_ok(approval_decide(db, x.id, true, "limited", "w", clock_now(), &err), err);
+    ask_for(db, &x, "boss", idents, 1);
+    assert_outcome(approval_decide(db, x.id, true, "api:bosses", "w", clock_now(), &err), DENIED,
+                   err);
+    assert_ok(approval_decide(db, x.id, true, "api:whole", "w", clock_now(), &err), err);
+    db_pool_give(app.pool, &db);
 }
 
 /* ---- the rest ---- */
@@ -404,6 +645,99 @@ static void a_list_of_many_stays_quick(void **state)
     RUN("DELETE FROM enrollment WHERE id >= 1000 AND id < 101000");
 }
 
+/* Many outside, so that what counts the fleet shows. */
+static void crowd(void)
+{
+    assert_ok(db_run(owner, "crowd",
+                     arena_fmt(arena,
+                               "INSERT INTO enrollment (id, ident, kind, device_id, state, "
+                               "created_at, last_seen_at) SELECT seq, CONCAT('C', seq), 1, seq, 2, "
+                               "1, 1 FROM seq_200000_to_%d",
+                               200000 + CROWD - 1),
+                     &err),
+              err);
+    assert_ok(db_run(owner, "crowd",
+                     arena_fmt(arena,
+                               "INSERT INTO group_member (group_id, device_id, since) SELECT %lld, "
+                               "id, 1 FROM enrollment WHERE id >= 200000",
+                               (long long)outside),
+                     &err),
+              err);
+    assert_ok(db_run(owner, "crowd",
+                     arena_fmt(arena,
+                               "UPDATE device_group SET members = (SELECT COUNT(*) FROM "
+                               "group_member WHERE group_id = %lld) WHERE id = %lld",
+                               (long long)outside, (long long)outside),
+                     &err),
+              err);
+    RUN("INSERT INTO device_tag (device_id, tag, at, by_whom) SELECT id, 'many', 1, 'x' FROM "
+        "enrollment WHERE id >= 200000");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT id, 901 + (id & 1), 1, 1, 1, 1, '" SECRET "', 1 FROM enrollment WHERE "
+        "id >= 200000");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT id, 902 - (id & 1), 1, 1, 1, 1, '" SECRET "', 1 FROM enrollment WHERE "
+        "id >= 200000");
+    RUN("INSERT INTO expiry (kind, name, ends_at, count, seen_at) VALUES ('device-identities', "
+        "'2027-01', 2000000000000000, 4862, 1), ('tls-certificate', 'shared', 2000000000000000, "
+        "1, 1)");
+}
+
+/* What is shared, and what of it is about devices outside. */
+static void things(void)
+{
+    RUN("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by, wave_first) VALUES (901, 1, 'shared.profile', 'shared profile', "
+        "1, 1, 'x', 1, 'x', 5), (902, 3, 'shared.app', 'shared app', 1, 1, 'x', 1, 'x', 5)");
+    RUN("INSERT INTO library_version (id, item_id, number, uuid, sha256, size, types, details, "
+        "created_at, created_by) VALUES (911, 901, 1, 'U', REPEAT('x', 32), 1, '', '{}', 1, 'x'), "
+        "(912, 902, 1, 'U', REPEAT('x', 32), 1, '', '{}', 1, 'x')");
+    RUN("INSERT INTO item_count (item_id, counted_at, pending, failed) VALUES (901, 1, 4862, "
+        "4863), (902, 1, 4864, 4865)");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) VALUES (2, 901, 1, 1, 4, 1, '" SECRET "', 1), (2, 902, 1, 1, 4, 1, '" SECRET
+        "', 1), (1, 901, 1, 1, 4, 1, 'INSIDER why', 1)");
+    RUN("INSERT INTO rollout (item_id, version, released, wave_at, halted_at, halted_why) VALUES "
+        "(901, 1, 4866, 1, 5, '4867 of them failed, as " SECRET "')");
+    assert_ok(db_run(owner, "things",
+                     arena_fmt(arena,
+                               "INSERT INTO assignment (id, group_id, item_id, created_at, "
+                               "created_by) VALUES (921, %lld, 901, 1, '" SECRET
+                               "'), (922, %lld, 901, 1, 'y')",
+                               (long long)outside, (long long)inside),
+                     &err),
+              err);
+    assert_ok(db_run(owner, "things",
+                     arena_fmt(arena,
+                               "INSERT INTO offer (id, group_id, item_id, created_at, created_by) "
+                               "VALUES (931, %lld, 902, 1, '" SECRET "'), (932, %lld, 902, 1, 'y')",
+                               (long long)outside, (long long)inside),
+                     &err),
+              err);
+    assert_ok(
+        db_run(owner, "things",
+               arena_fmt(arena,
+                         "INSERT INTO approval (id, state, request_type, targets, "
+                         "first_target, request, reason, asked_at, asked_by, asked_person, "
+                         "expires_at, group_id) VALUES (7, 1, 'DeviceLock', 2, 'D1', 'x', "
+                         "'" SECRET "', 1, 'boss', 'boss', 9000000000000000, NULL), (8, 1, "
+                         "'DeviceLock', 4868, 'group " SECRET "', 'x', 'r', 1, 'boss', "
+                         "'boss', 9000000000000000, %lld), (9, 1, 'DeviceLock', 1, 'D1', 'x', "
+                         "'INSIDER reason', 1, 'boss', 'boss', 9000000000000000, NULL)",
+                         (long long)outside),
+               &err),
+        err);
+    RUN("INSERT INTO approval_target (approval_id, enrollment_id) VALUES (7, 1), (7, 2), (9, 1)");
+    RUN("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
+        "VALUES (2, 80, 5, 1, UNIX_TIMESTAMP() * 1000000, 0), (1, 80, 5, 1, UNIX_TIMESTAMP() * "
+        "1000000, 0)");
+    RUN("INSERT INTO result_error (enrollment_id, command_id, item, position, domain, code, "
+        "english) VALUES (2, 80, 0, 0, 'd', 1, '" SECRET "'), (1, 80, 0, 0, 'd', 1, 'INSIDER')");
+    RUN("INSERT INTO audit (at, actor, action, subject, detail) VALUES (1, 'boss', 'x.x', 'D2', "
+        "'" SECRET "'), (1, 'boss', 'x.x', 'D1', 'INSIDER audit'), (1, 'boss', 'approval.ask', "
+        "'approval:8', '" SECRET "')");
+}
+
 static void fill(void)
 {
     static const char *const texts[] = {"INSIDER", SECRET};
@@ -459,6 +793,8 @@ static void fill(void)
                                (long long)outside),
                      &err),
               err);
+    crowd();
+    things();
     RUN("INSERT INTO device_order (enrollment_id, order_id, occasion, state, due_at, reason, "
         "changed_at) VALUES (2, 502, 1, 4, 9000000000000000, '" SECRET "', 1)");
 }
@@ -504,6 +840,9 @@ static int set_up(void **state)
     assert_ok(apikey_new(owner, "whole", "*", 0, "t", whole_key, &err), err);
     assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &s, "t", &err), err);
     assert_ok(scope_set(owner, SCOPE_KEY, "limited", &s, "t", &err), err);
+    struct apikey found;
+    assert_ok(apikey_find(owner, key, arena, &found, &err), err);
+    key_scope = scope_number(SCOPE_KEY, found.id);
     return 0;
 }
 
@@ -522,10 +861,14 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_inside_is_seen),
         cmocka_unit_test(no_page_tells_of_a_device_outside),
         cmocka_unit_test(no_form_acts_on_a_device_outside),
         cmocka_unit_test(no_read_of_the_api_tells_of_a_device_outside),
         cmocka_unit_test(no_write_of_the_api_acts_outside),
+        cmocka_unit_test(what_is_inside_is_done),
+        cmocka_unit_test(a_limited_person_asks_for_no_other_device),
+        cmocka_unit_test(nobody_agrees_with_an_own_key),
         cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_list_of_many_stays_quick),
