@@ -2,6 +2,7 @@
  * saved or dropped, whoever comes back.
  */
 #include "console/groupdraft.h"
+#include "console/offers.h"
 #include "console/keys.h"
 #include "library/standing.h"
 #include "base/limits.h"
@@ -142,7 +143,8 @@ static enum outcome orders_show(struct page *p, const struct group_draft *d)
 static void contents_show(struct page *p, const struct device_group *g, int status)
 {
     struct group_draft d;
-    if (draft_read(p, g->id, &d) != OK || items_show(p, &d) != OK || orders_show(p, &d) != OK) {
+    if (draft_read(p, g->id, &d) != OK || items_show(p, &d) != OK || orders_show(p, &d) != OK ||
+        offers_of_group(p, g->id) != OK) {
         page_fail(p);
         return;
     }

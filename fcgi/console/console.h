@@ -53,6 +53,7 @@ handler_fn console_group_restore;                     /* groupversions.c */
 handler_fn console_group_order;                       /* groupversions.c */
 handler_fn console_rollouts, console_rollout;         /* rollouts.c */
 handler_fn console_rollout_post;                      /* rollouts.c */
+handler_fn console_offers_post;                       /* offers.c */
 handler_fn console_audit_csv;                         /* audit.c */
 handler_fn console_failed;                            /* failed.c */
 handler_fn console_device;                            /* device.c */

@@ -1,5 +1,6 @@
 /* item.c: see item.h: what is shown of an item. */
 #include "console/item.h"
+#include "console/offers.h"
 
 #include "base/limits.h"
 #include "store/assignment.h"
@@ -186,6 +187,8 @@ enum outcome item_devices(const struct item_page *x)
         o = singles(x);
     if (o == OK)
         o = rollout(x);
+    if (o == OK)
+        o = offers_of_item(p, x->item->id);
     if (o != OK)
         return o;
     struct value *list = value_set_list(p->root, "devices");

@@ -390,6 +390,8 @@ const struct route routes[] = {
      REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_POST, "/rollout", GATE_CONSOLE, console_rollout_post, LIM_BODY_FORM,
      FORM, "operate", REACH_SCOPED},
+    {PROGRAM_CONSOLE, METHOD_POST, "/offers", GATE_CONSOLE, console_offers_post, LIM_BODY_FORM,
+     FORM, "operate", REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_GET, "/draft/form", GATE_CONSOLE, console_draft_form, 0, NULL,
      "operate"},
     {PROGRAM_CONSOLE, METHOD_POST, "/draft/form", GATE_CONSOLE, console_draft_form_post,

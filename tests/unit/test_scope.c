@@ -267,6 +267,8 @@ static void no_form_acts_on_a_device_outside(void **state)
             arena_fmt(arena, "id=902&what=assign&sure=yes&group=%lld", (long long)outside),
             arena_fmt(arena, "id=%lld&what=add&ids=D2", (long long)inside),
             arena_fmt(arena, "id=%lld&what=take&ids=D2&pick=D2", (long long)outside),
+            arena_fmt(arena, "group=%lld&item=901&what=offer", (long long)outside),
+            arena_fmt(arena, "group=%lld&item=902&what=withdraw&why=x", (long long)outside),
             "name=feed",
             "q=OUTSID&type=SecurityInfo&sure=yes&filtered=yes&tag=t&what=add"};
         for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
@@ -499,6 +501,35 @@ static void what_is_inside_is_done(void **state)
     assert_int_equal(
         json_ask("POST", "/api/v1/approvals/9", "{\"decision\":\"refuse\",\"reason\":\"x\"}"), 200);
     has("GET", "/api/v1/audit?action=approval.refuse", key, "approval:9"); /* an own act */
+}
+
+/* What is offered is told and changed on the page of the group, the profile and the app. */
+static int offer_form(const char *fields)
+{
+    return ask("POST", "/offers", arena_fmt(arena, "%s&%s", csrf(), fields),
+               "application/x-www-form-urlencoded", NULL);
+}
+
+static void offers_are_changed_on_the_pages(void **state)
+{
+    const char *group = arena_fmt(arena, "/group/contents?id=%lld", (long long)inside);
+    const char *profile = "/profile?id=901&tab=devices", *application = "/app?id=902&tab=devices";
+    const char *pair = arena_fmt(arena, "group=%lld&item=902", (long long)inside);
+    (void)state;
+    RUN("DELETE FROM offer WHERE id NOT IN (931)");
+    sign_in("limited");
+    assert_int_equal(offer_form(arena_fmt(arena, "%s&what=offer&from=group", pair)), 303);
+    has("GET", group, NULL, "value=\"withdraw\"");
+    has("GET", application, NULL, "value=\"withdraw\"");
+    assert_int_equal(offer_form(arena_fmt(arena, "%s&what=offer", pair)), 409);
+    assert_int_equal(offer_form(arena_fmt(arena, "%s&what=withdraw", pair)), 400); /* why? */
+    assert_int_equal(offer_form(arena_fmt(arena, "%s&what=withdraw&why=x&from=item", pair)), 303);
+    assert_int_equal(ask("GET", group, "", "", NULL), 200);
+    assert_null(strstr(buf_cstr(&resp.body), "value=\"withdraw\""));
+    has("GET", profile, NULL, "value=\"offer\"");
+    assert_int_equal(offer_form("group=1&item=2&what=offer"), 404);
+    assert_int_equal(offer_form("group=x&item=902&what=offer"), 400);
+    RUN("DELETE FROM audit WHERE actor = 'limited' AND action LIKE 'offer%'");
 }
 
 /* ---- a second person ---- */
@@ -867,6 +898,7 @@ int main(void)
         cmocka_unit_test(no_read_of_the_api_tells_of_a_device_outside),
         cmocka_unit_test(no_write_of_the_api_acts_outside),
         cmocka_unit_test(what_is_inside_is_done),
+        cmocka_unit_test(offers_are_changed_on_the_pages),
         cmocka_unit_test(a_limited_person_asks_for_no_other_device),
         cmocka_unit_test(nobody_agrees_with_an_own_key),
         cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
