@@ -62,23 +62,22 @@ static void note(struct message *m, struct db *db, const struct oauth_grant *g, 
         log_err(LOG_LEVEL_WARNING, "audit.failed", &err);
 }
 
-bool bearer_admit(struct message *m)
+enum outcome bearer_admit(struct message *m, struct err *err)
 {
     const struct conf *conf = m->app->conf;
     const char *token = conf->account_ongoing ? bearer_token(m->req) : NULL, *why = NULL;
     struct oauth_grant g;
-    struct err err = {.outcome = OK};
     struct db *db = NULL;
     if (!token || !oauth_is_access(token) || pl_get(m->root, "MessageType") != NULL)
-        return true;
-    enum outcome o = db_pool_take(m->app->pool, &db, &err);
+        return OK;
+    enum outcome o = db_pool_take(m->app->pool, &db, err);
     if (o == OK)
-        o = oauth_look(db, token, m->req->now, m->req->arena, &g, &err);
+        o = oauth_look(db, token, m->req->now, m->req->arena, &g, err);
     if (o == OK && g.state == OAUTH_GOOD)
-        o = oauth_bind(db, &g, m->id.name, &err);
+        o = oauth_bind(db, &g, m->id.name, err);
     if (o == DENIED) {
         o = OK;
-        why = err.msg;
+        why = err->msg;
         g.state = OAUTH_ENDED;
     } else if (o == OK && g.state == OAUTH_STALE) {
         why = "the access token has run out";
@@ -92,7 +91,5 @@ bool bearer_admit(struct message *m)
         log_event(LOG_LEVEL_INFO, "device.token_unknown", NULL);
     }
     db_pool_give(m->app->pool, &db);
-    if (o != OK)
-        device_fail(m, &err);
-    return o == OK && !why;
+    return o == OK && why ? DENIED : o;
 }

@@ -25,7 +25,8 @@ void bearer_challenge(const struct conf *conf, struct req *req, struct resp *res
  * challenge, upon which the device refreshes the token or asks the person to sign in; it stays
  * enrolled. No other message is: none without such a token (Macs send none in the device's own
  * channel), none with a token that the database does not know, and no check-in message, so that a
- * device can always enrol and leave. False: resp holds the answer. */
-bool bearer_admit(struct message *m);
+ * device can always enrol and leave. DENIED: resp holds that answer; ERROR, UNAVAILABLE: nothing is
+ * answered yet. */
+enum outcome bearer_admit(struct message *m, struct err *err) MUST_USE;
 
 #endif

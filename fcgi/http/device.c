@@ -63,6 +63,17 @@ static bool grace_lane(struct message *m)
            pl_get(m->root, "MessageType") == NULL && pl_get(m->root, "Status") != NULL;
 }
 
+/* Does the person's login hold, where the message tells of it? False: resp holds the answer. */
+static bool login_holds(struct message *m)
+{
+    struct err err = {.outcome = OK};
+    enum outcome o = bearer_admit(m, &err);
+
+    if (o != OK && o != DENIED)
+        device_fail(m, &err);
+    return o == OK;
+}
+
 bool device_message_read(struct message *m)
 {
     struct err err = {0};
@@ -85,7 +96,7 @@ bool device_message_read(struct message *m)
         device_refuse(m, 403, "the identity certificate has expired");
         return false;
     }
-    return user_allowed(m) && bearer_admit(m);
+    return user_allowed(m) && login_holds(m);
 }
 
 void device_message_free(struct message *m)

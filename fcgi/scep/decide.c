@@ -14,12 +14,6 @@
 
 #define EARLY_US HOUR_US /* a certificate begins so long ago, for clocks that are behind */
 
-enum outcome scep_refuse(struct operation *op, int fail, enum outcome o)
-{
-    op->fail = fail;
-    return o;
-}
-
 static enum outcome open_request(struct operation *op, struct err *err)
 {
     struct arena *a = op->req->arena;

@@ -34,7 +34,11 @@ struct operation {
 };
 
 /* Refuses with a failInfo; err holds the words. Returns o. */
-enum outcome scep_refuse(struct operation *op, int fail, enum outcome o);
+static inline enum outcome scep_refuse(struct operation *op, int fail, enum outcome o)
+{
+    op->fail = fail;
+    return o;
+}
 
 /* Judges op->msg and, where it may, issues. OK with an answer in op, or a refusal with op->fail;
  * ERROR, UNAVAILABLE: a fault, and no answer. */
