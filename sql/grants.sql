@@ -150,7 +150,7 @@ GRANT SELECT ON @db@.webhook_attempt TO @console@;
 GRANT SELECT ON @db@.schema_migration TO @agent@;
 GRANT SELECT, UPDATE ON @db@.site TO @agent@;
 GRANT SELECT ON @db@.setting TO @agent@;
-GRANT SELECT, UPDATE (begun_at, done_at, findings) ON @db@.checkup TO @agent@;
+GRANT SELECT, UPDATE (asked_at, asked_by, begun_at, done_at, findings) ON @db@.checkup TO @agent@;
 GRANT SELECT ON @db@.trust_ca TO @agent@;
 GRANT SELECT ON @db@.trust_crl TO @agent@;
 GRANT SELECT, INSERT ON @db@.identity_cert TO @agent@;

@@ -55,6 +55,7 @@ handler_fn console_rollouts, console_rollout;         /* rollouts.c */
 handler_fn console_rollout_post;                      /* rollouts.c */
 handler_fn console_offers_post;                       /* offers.c */
 handler_fn console_audit_csv;                         /* audit.c */
+handler_fn console_audit_post, console_audit_json;    /* audit.c */
 handler_fn console_failed;                            /* failed.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */

@@ -9,6 +9,7 @@
 #include "enrollment/errands.h"
 #include "enrollment/renew.h"
 #include "library/converge.h"
+#include "proc/auditor.h"
 #include "proc/checker.h"
 #include "proc/digester.h"
 #include "proc/hooks.h"
@@ -64,6 +65,7 @@ struct agent {
     struct converge *converge;
     struct chore *chores[NCHORES];
     struct checker *checker;
+    struct auditor auditor;
     char holder[128];
     bool working;         /* it has the lease */
     int64_t held_until;   /* clock_mono() */
@@ -232,6 +234,11 @@ static enum outcome job_audit(struct agent *a, struct err *err)
     return o;
 }
 
+static enum outcome job_audit_check(struct agent *a, struct err *err)
+{
+    return auditor_turn(&a->auditor, a->db, err);
+}
+
 static enum outcome job_purge(struct agent *a, struct err *err)
 {
     uint64_t n = 0;
@@ -292,6 +299,7 @@ static const struct job {
     {"items", 5 * SECOND_US, job_items},
     {"commands for many", SECOND_US / 2, job_bulk},
     {"audit chain", 10 * SECOND_US, job_audit},
+    {"check of the audit chain", SECOND_US, job_audit_check},
     {"purge", HOUR_US, job_purge},
     {"convergence", SECOND_US / 2, job_converge},
     {"history", 10 * MINUTE_US, job_history},

@@ -1,7 +1,9 @@
 /* audit_chain.c: see audit_chain.h. */
 #include "store/audit_chain.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "wire/json.h"
 
 #define LATE_MAX 10000
 
@@ -130,25 +132,78 @@ static bool follows(struct audit_check *c, const struct val *row, const struct a
     return true;
 }
 
-enum outcome audit_chain_verify(struct db *db, const struct audit_head *known,
-                                struct audit_check *out, struct err *err)
+enum outcome audit_chain_verify_some(struct db *db, const struct audit_head *known,
+                                     int64_t budget_us, struct audit_check *c, bool *done,
+                                     struct err *err)
 {
     struct arena *a = arena_new(64 * LIM_MB);
     struct rows r = {.n = AUDIT_CHAIN_STEP};
+    int64_t end = clock_mono() + budget_us;
     enum outcome o = a ? OK : err_set(err, ERROR, "out of memory");
-    *out = (struct audit_check){0};
-    while (o == OK && r.n == AUDIT_CHAIN_STEP && !out->bad_seq) {
+    *done = false;
+    while (o == OK && r.n == AUDIT_CHAIN_STEP && !c->bad_seq && clock_mono() < end) {
         arena_reset(a);
-        o = db_select(db, &PAGE, (struct val[]){val_int(out->head.seq), val_int(AUDIT_CHAIN_STEP)},
-                      2, a, &r, err);
+        o = db_select(db, &PAGE, (struct val[]){val_int(c->head.seq), val_int(AUDIT_CHAIN_STEP)}, 2,
+                      a, &r, err);
         for (size_t i = 0; o == OK && i < r.n; i++)
-            if (!follows(out, row_at(&r, i, 0), known, err))
+            if (!follows(c, row_at(&r, i, 0), known, err))
                 break;
     }
-    if (o == OK)
+    *done = o == OK && (r.n < AUDIT_CHAIN_STEP || c->bad_seq);
+    if (*done)
         o = db_select(db, &COUNT_UNLINKED, NULL, 0, a, &r, err);
-    if (o == OK)
-        out->unlinked = row_at(&r, 0, 0)->i;
+    if (*done && o == OK)
+        c->unlinked = row_at(&r, 0, 0)->i;
     arena_free(&a);
     return o;
+}
+
+enum outcome audit_chain_verify(struct db *db, const struct audit_head *known,
+                                struct audit_check *out, struct err *err)
+{
+    bool done = false;
+    enum outcome o = OK;
+    *out = (struct audit_check){0};
+    while (o == OK && !done)
+        o = audit_chain_verify_some(db, known, MINUTE_US, out, &done, err);
+    return o;
+}
+
+/* ---- what was found ---- */
+
+enum outcome audit_check_write(const struct audit_check *c, struct buf *out, struct err *err)
+{
+    char hex[SHA256_HEX_LEN + 1];
+    js o = js_object();
+    hex_encode(bytes_of(c->head.digest, SHA256_LEN), hex);
+    js_set_int(o, "links", c->links);
+    js_set_int(o, "unlinked", c->unlinked);
+    js_set_int(o, "bad_seq", c->bad_seq);
+    js_set_str(o, "bad", c->bad ? c->bad : "");
+    js_set_int(o, "seq", c->head.seq);
+    js_set_str(o, "digest", hex);
+    enum outcome x = js_write(o, false, out);
+    js_free(&o);
+    return x == OK ? OK : err_set(err, ERROR, "out of memory");
+}
+
+enum outcome audit_check_read(struct bytes json, struct arena *a, struct audit_check *out,
+                              struct err *err)
+{
+    struct bytes digest;
+    js o = NULL;
+    enum outcome x = js_parse(json, &o, err);
+    *out = (struct audit_check){0};
+    const char *bad = js_get_str(o, "bad"), *hex = js_get_str(o, "digest");
+    if (x == OK &&
+        (!js_get_int(o, "links", &out->links) || !js_get_int(o, "unlinked", &out->unlinked) ||
+         !js_get_int(o, "bad_seq", &out->bad_seq) || !js_get_int(o, "seq", &out->head.seq) ||
+         !bad || !hex || hex_decode(a, hex, &digest) != OK || digest.n != SHA256_LEN))
+        x = err_set(err, INVALID, "this is no report of the audit log");
+    if (x == OK) {
+        memcpy(out->head.digest, digest.p, SHA256_LEN);
+        out->bad = arena_strdup(a, bad);
+    }
+    js_free(&o);
+    return x;
 }

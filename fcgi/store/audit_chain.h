@@ -31,8 +31,20 @@ struct audit_check {
     const char *bad;         /* what is wrong with it, in words */
     bool known_found;        /* the link that was asked for has the digest that was asked for */
 };
-/* Goes through all of it. known: a link that was noted earlier, or NULL. */
+/* Goes through it for about so long, from *c on; begin with an empty one. *done: to its end.
+ * known: a link that was noted earlier, or NULL. */
+enum outcome audit_chain_verify_some(struct db *db, const struct audit_head *known,
+                                     int64_t budget_us, struct audit_check *c, bool *done,
+                                     struct err *err) MUST_USE;
+/* Goes through all of it. */
 enum outcome audit_chain_verify(struct db *db, const struct audit_head *known,
                                 struct audit_check *out, struct err *err) MUST_USE;
+
+/* What was found, as kept in the table checkup (store/checkrun.h, CHECKRUN_AUDIT): written by the
+ * agent, read by the console. INVALID: it is none. */
+enum outcome audit_check_write(const struct audit_check *c, struct buf *out,
+                               struct err *err) MUST_USE;
+enum outcome audit_check_read(struct bytes json, struct arena *a, struct audit_check *out,
+                              struct err *err) MUST_USE;
 
 #endif

@@ -9,6 +9,11 @@ static const struct sql ASK = {
     "UPDATE checkup SET asked_at = ?, asked_by = ? WHERE kind = ? AND (asked_at IS NULL OR "
     "(begun_at IS NOT NULL AND begun_at >= asked_at))",
     0};
+static const struct sql DUE = {
+    "checkrun_due",
+    "UPDATE checkup SET asked_at = ?, asked_by = 'rule:daily' WHERE kind = ? AND (done_at IS NULL "
+    "OR done_at < ?) AND (asked_at IS NULL OR asked_at < ?)",
+    0};
 /* asked and not begun, or begun long ago and never done */
 static const struct sql TAKE = {
     "checkrun_take",
@@ -42,6 +47,14 @@ enum outcome checkrun_ask(struct db *db, const char *kind, const char *by, int64
 {
     return db_exec(db, &ASK, (struct val[]){val_int(now), val_cut(by, 128), val_str(kind)}, 3, NULL,
                    err);
+}
+
+enum outcome checkrun_due(struct db *db, const char *kind, int64_t before, int64_t now,
+                          struct err *err)
+{
+    return db_exec(db, &DUE,
+                   (struct val[]){val_int(now), val_str(kind), val_int(before), val_int(before)}, 4,
+                   NULL, err);
 }
 
 enum outcome checkrun_take(struct db *db, const char *kind, int64_t now, bool *taken,

@@ -5,6 +5,7 @@
 #include "store/db.h"
 
 #define CHECKRUN_NETWORK "network"
+#define CHECKRUN_AUDIT "audit"              /* the chain of the audit log */
 #define CHECKRUN_LATE_US INT64_C(120000000) /* one that takes longer is lost */
 
 /* Times are 0 and strings "" where there is nothing yet. */
@@ -23,6 +24,9 @@ enum outcome checkrun_ask(struct db *db, const char *kind, const char *by, int64
 
 /* --- for the agent --- */
 
+/* The rule asks for it when it was not done since `before`: what nobody asks for is checked too. */
+enum outcome checkrun_due(struct db *db, const char *kind, int64_t before, int64_t now,
+                          struct err *err) MUST_USE;
 /* Takes up what was asked for, also when another has taken it up and never came back. */
 enum outcome checkrun_take(struct db *db, const char *kind, int64_t now, bool *taken,
                            struct err *err) MUST_USE;

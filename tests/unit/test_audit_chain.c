@@ -1,9 +1,12 @@
 /* test_audit_chain.c: the audit log as a chain, and what is found when somebody tampers with it. */
 #include "testdb.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "proc/auditor.h"
 #include "store/audit.h"
 #include "store/audit_chain.h"
+#include "store/checkrun.h"
 #include "store/migrate.h"
 
 static const struct conf *conf;
@@ -128,6 +131,83 @@ static void a_chain_made_anew_is_another_one(void **state)
     assert_false(c.known_found);
 }
 
+/* The agent's check as it stands in the database. */
+static struct audit_check checked(struct arena *a)
+{
+    struct auditor r = {.runs = false};
+    struct checkrun run;
+    struct audit_check c;
+    int turns = 0;
+    do
+        assert_ok(auditor_turn(&r, agent, &err), err);
+    while (r.runs && ++turns < 100);
+    assert_ok(checkrun_get(console, CHECKRUN_AUDIT, clock_now(), a, &run, &err), err);
+    assert_false(run.waits);
+    assert_ok(audit_check_read(run.findings, a, &c, &err), err);
+    return c;
+}
+
+static int64_t alarms(struct arena *a)
+{
+    static const struct sql count = {
+        "alarms", "SELECT COUNT(*) FROM audit WHERE action = 'alarm.audit-chain'", 0};
+    struct rows r;
+    assert_ok(db_select(owner, &count, NULL, 0, a, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
+static void ask(void)
+{
+    assert_ok(checkrun_ask(console, CHECKRUN_AUDIT, "ann", clock_now(), &err), err);
+}
+
+static void the_agent_goes_through_it(void **state)
+{
+    struct arena *a = arena_new(LIM_MB);
+    (void)state;
+    sql("UPDATE checkup SET asked_at = NULL, begun_at = NULL, done_at = NULL, findings = NULL");
+    struct audit_check c = checked(a); /* by itself, as it never was */
+    assert_int_equal(c.links, 5);
+    assert_int_equal(c.bad_seq, 0);
+    assert_memory_equal(c.head.digest, head.digest, SHA256_LEN);
+    /* not again within a day, unless somebody asks */
+    add("more", NULL);
+    extend();
+    assert_int_equal(checked(a).links, 5);
+    ask();
+    assert_int_equal(checked(a).links, 6);
+    assert_int_equal(alarms(a), 0);
+    sql("UPDATE audit SET actor = 'eve' ORDER BY id LIMIT 1");
+    ask();
+    c = checked(a);
+    assert_int_equal(c.bad_seq, 1);
+    assert_non_null(strstr(c.bad, "changed"));
+    assert_int_equal(alarms(a), 1);
+    arena_free(&a);
+}
+
+/* Whoever can write to the database makes the whole chain anew, or cuts its end off. */
+static void a_chain_that_is_another_than_before_is_told(void **state)
+{
+    struct arena *a = arena_new(LIM_MB);
+    (void)state;
+    sql("UPDATE checkup SET asked_at = NULL, begun_at = NULL, done_at = NULL, findings = NULL");
+    assert_int_equal(checked(a).bad_seq, 0);
+    sql("DELETE FROM audit_chain");
+    sql("UPDATE audit SET actor = 'eve' ORDER BY id LIMIT 1");
+    extend();
+    ask();
+    assert_int_equal(checked(a).bad_seq, 5);
+    fill(NULL);
+    sql("UPDATE checkup SET asked_at = NULL, begun_at = NULL, done_at = NULL, findings = NULL");
+    assert_int_equal(checked(a).bad_seq, 0);
+    sql("DELETE FROM audit ORDER BY id DESC LIMIT 1");
+    sql("DELETE FROM audit_chain ORDER BY seq DESC LIMIT 1");
+    ask();
+    assert_int_equal(checked(a).bad_seq, 5);
+    arena_free(&a);
+}
+
 static void nobody_else_writes_links(void **state)
 {
     (void)state;
@@ -142,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup(entries_are_linked_once, fill),
         cmocka_unit_test_setup(tampering_is_found, fill),
         cmocka_unit_test_setup(a_chain_made_anew_is_another_one, fill),
+        cmocka_unit_test_setup(the_agent_goes_through_it, fill),
+        cmocka_unit_test_setup(a_chain_that_is_another_than_before_is_told, fill),
         cmocka_unit_test_setup(nobody_else_writes_links, fill),
     };
     int applied;
