@@ -1,6 +1,8 @@
 /* auditor.c: see auditor.h. */
 #include "proc/auditor.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

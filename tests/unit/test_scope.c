@@ -463,6 +463,8 @@ static void what_is_inside_is_done(void **state)
     RUN("UPDATE device_item SET state = 4 WHERE enrollment_id = 1");
     assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(inside, 902)), 201);
     assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(outside, 902)), 404);
+    assert_int_equal(
+        json_ask("POST", "/api/v1/assignments", "{\"device\":\"D2\",\"item\":\"902\"}"), 404);
     assert_int_equal(json_ask("DELETE", "/api/v1/assignments/922?why=x", ""), 204);
     assert_int_equal(json_ask("DELETE", "/api/v1/assignments/921?why=x", ""), 404);
     assert_int_equal(json_ask("POST", "/api/v1/offers", pair_of(inside, 901)), 201);

@@ -1,0 +1,113 @@
+"""Administrators whom the web server has authenticated: its basic authentication, the roles that
+[console] remote_roles gives them, and what no client can say of itself."""
+
+import base64
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import unittest
+
+import drover
+
+PASSWORD = "correct horse battery"
+
+
+class RemoteConsole(unittest.TestCase):
+    def setUp(self):
+        self.s = drover.server()
+        self.boss = "boss-" + secrets.token_hex(3)
+        self.guest = "guest-" + secrets.token_hex(3)
+
+    def get(self, path, user=None, **headers):
+        """Status, Location, cookies and text; 0: the server is not there yet."""
+        if user:
+            word = base64.b64encode(("%s:%s" % (user, PASSWORD)).encode()).decode()
+            headers["Authorization"] = "Basic " + word
+        try:
+            r = self.s.request("console_url", "GET", path, headers=headers)
+        except OSError:
+            return 0, "", "", ""
+        return (r.status, r.headers.get("Location", ""), r.headers.get("Set-Cookie", ""),
+                r.body.decode())
+
+    def protect(self):
+        """Has the web server ask for a password at /signin, as INSTALL says."""
+        web = os.path.join(self.s.state, "web")
+        folder = tempfile.mkdtemp(prefix="drover-admins-")
+        os.chmod(folder, 0o755)
+        self.addCleanup(shutil.rmtree, folder)
+        users = os.path.join(folder, "users")
+        with open(users, "w") as f:
+            for name in (self.boss, self.guest):
+                f.write("%s:%s\n" % (name, drover.sh("openssl", "passwd", "-apr1",
+                                                     PASSWORD).decode().strip()))
+        os.chmod(users, 0o644)
+        before, after = {}, {}
+        for name in ("main.conf", "drover.conf"):
+            with open(os.path.join(web, name)) as f:
+                before[name] = after[name] = f.read()
+        if "lighttpd" in after["main.conf"]:
+            # before mod_fastcgi, which answers everything that reaches it
+            after["main.conf"] = before["main.conf"].replace(
+                "server.modules = ()", 'server.modules = ("mod_auth", "mod_authn_file")') + (
+                'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "%s"\n'
+                'auth.require = ("/signin" => ("method" => "basic", "realm" => "Console", '
+                '"require" => "valid-user"))\n' % users)
+        else:
+            folder = re.search(r"LoadModule \S+ (\S+)/mod_\w+\.so", before["main.conf"]).group(1)
+            after["main.conf"] = "".join(
+                "LoadModule %s_module %s/mod_%s.so\n" % (m, folder, m)
+                for m in ("auth_basic", "authn_core", "authn_file", "authz_user")
+                if "mod_%s.so" % m not in before["main.conf"]) + before["main.conf"]
+            # as the last of the console's host: what stands later counts
+            host = before["drover.conf"].rindex("</VirtualHost>")
+            after["drover.conf"] = before["drover.conf"][:host] + (
+                '    <Location "/signin">\nAuthType Basic\nAuthName "Console"\n'
+                'AuthBasicProvider file\nAuthUserFile "%s"\nRequire valid-user\n</Location>\n'
+                % users) + before["drover.conf"][host:]
+
+        def put(files):
+            for name, text in files.items():
+                with open(os.path.join(web, name), "w") as f:
+                    f.write(text)
+            drover.sh(os.path.join(web, "reload"))
+
+        put(after)
+        self.addCleanup(lambda: (put(before),
+                                 drover.wait_for(lambda: self.get("/signin")[0] == 200, 20)))
+
+    def test_roles_of_the_web_server(self):
+        s = self.s
+        with drover.setting(s, "console", remote_user="yes",
+                            remote_roles="%s = operator" % self.boss, remote_role="none"):
+            # nobody is anybody by a header
+            for header in ("Remote-User", "REMOTE_USER", "Remote_User", "X-Remote-User",
+                           "HTTP_REMOTE_USER"):
+                status, _, cookie, text = self.get("/signin", **{header: self.boss})
+                self.assertNotEqual(status, 303, header)
+                self.assertNotIn("__Host-drover=", cookie)
+                self.assertNotIn(self.boss, text)
+            self.protect()
+            drover.wait_for(lambda: self.get("/signin")[0] == 401, 20)
+            status, to, cookie, _ = drover.wait_for(
+                lambda: (lambda a: a if a[0] == 303 else None)(self.get("/signin", self.boss)), 20)
+            session = re.search(r"__Host-drover=[^;]+", cookie).group(0)
+            self.assertIn(self.boss, self.get("/devices", Cookie=session)[3])
+            self.assertEqual(self.get("/accounts", Cookie=session)[0], 403)  # no administrator
+            self.assertEqual(s.count("SELECT COUNT(*) FROM admin WHERE name = '%s' AND role = "
+                                     "'operator' AND origin <> 'local'" % self.boss), 1)
+            # who is known to the web server and to no rule is kept out, whatever else is said
+            status, _, cookie, _ = self.get("/signin", self.guest, **{"Remote-User": self.boss})
+            self.assertEqual(status, 403)
+            self.assertNotIn("__Host-drover=", cookie)
+            # API keys are not asked for by the web server
+            self.assertEqual(s.api("GET", "/v1/enrollments").status, 200)
+        # switched off, the session is over and the variable counts for nothing
+        self.assertEqual(self.get("/devices", Cookie=session)[0], 303)
+        self.assertNotEqual(self.get("/signin", self.boss)[0], 303)
+
+
+if __name__ == "__main__":
+    unittest.main()
