@@ -144,12 +144,15 @@ struct in_list {
     size_t nafter;
 };
 
-/* Runs c with its %IN% as wide as the list; its arguments are put together in a. */
+/* Runs c with its %IN% as wide as the list; its arguments are put together in a. One tuple alone is
+ * written twice: for UPDATE and DELETE with (a, b) IN ((?,?)) MariaDB 10.11 sees no index and
+ * reads, and locks, the whole table; from two on it is a range. */
 static enum outcome in_run(struct db *db, struct call *c, struct in_list l, struct arena *a,
                            struct err *err)
 {
     const struct sql *sql = c->sql;
-    size_t tuple = sql->tuple > 1 ? sql->tuple : 1, wide = 1, lists = db_stmt_lists(sql);
+    size_t tuple = sql->tuple > 1 ? sql->tuple : 1, wide = tuple > 1 ? 2 : 1;
+    size_t lists = db_stmt_lists(sql);
     if (l.n == 0)
         return err_set(err, ERROR, "%s: an empty list", sql->name);
     while (wide < l.n && wide <= PLACEHOLDERS_MAX)

@@ -126,9 +126,9 @@ enum outcome db_select(struct db *db, const struct sql *sql, const struct val *a
 /* Lets go of what the connection keeps prepared for a statement that was made at run time; to be
  * called before the struct is gone, as its address is the key. */
 void db_forget(struct db *db, const struct sql *sql);
-/* sql->text with %IN% widened to n elements (rounded up to a power of two, the last repeated):
- * `before` arguments stand before the list, `list` has n * tuple values (for each %IN% in turn,
- * where there are several), `after` follow. n >= 1. */
+/* sql->text with %IN% widened to n elements (rounded up to a power of two, of tuples to two at
+ * least, the last repeated): `before` arguments stand before the list, `list` has n * tuple values
+ * (for each %IN% in turn, where there are several), `after` follow. n >= 1. */
 enum outcome db_select_in(struct db *db, const struct sql *sql, const struct val *before,
                           size_t nbefore, const struct val *list, size_t n, const struct val *after,
                           size_t nafter, struct arena *a, struct rows *out,
