@@ -3,45 +3,40 @@
  *   polls with nothing queued   1  (who and head of the queue)
  *   polls with a command        5  (who and head, begin, mark sent, bodies, commit)
  *   reports, nothing follows    5  (who and two heads, begin, result, dequeue, commit)
+ *   polls after a NotNow        8  (polls with a command; reset, note, head anew)
  * A report about anything but the head of the queue (a repeated or late one) is looked up alone.
  */
 #include "store/exchange.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/putoff.h"
 #include "store/queue_state.h"
 
 #include <string.h>
-
-/* The first command of e that may be offered at time ? Without the hint the server, when it
- * believes the table to be small, reads it from its beginning: through other devices' commands. */
-#define HEAD(states, offset)                                                                       \
-    "(SELECT h.command_id FROM queue h FORCE INDEX (PRIMARY) "                                     \
-    "WHERE h.enrollment_id = e.id AND h.not_before <= ? "                                          \
-    "AND (h.expires_at IS NULL OR h.expires_at > ?)" states                                        \
-    " ORDER BY h.urgency, h.queued_at, h.command_id LIMIT 1" offset ")"
 
 /* enrollment.last_seen_at is true to this */
 #define SEEN_EVERY MINUTE_US
 
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 #define POLL_FROM(from, more)                                                                      \
-    "SELECT " WHO_COLUMNS ", " HEAD("", "") ", e.put_off " from "WHERE i.sha256 IN (%IN%)" more
+    "SELECT " WHO_COLUMNS ", " PUTOFF_HEAD("", "") ", e.put_off " from                             \
+                                                   "WHERE i.sha256 IN (%IN%)" more
 static const struct sql POLL[] = {
     {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
     {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 
 /* What the device has just been sent is the first command that it has not put off: the report's
  * own row comes with it, and the one to send next. */
+#define FOLLOWS(offset) PUTOFF_HEAD(" AND h.put_off = 0", offset)
 #define REPORT_FROM(from, more)                                                                    \
-    "SELECT " WHO_COLUMNS ", " HEAD(                                                               \
-        " AND h.state <> 3",                                                                       \
-        " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, "                   \
-                     "q.sent_count, q.notnow_at, "                                                 \
+    "SELECT " WHO_COLUMNS ", " FOLLOWS(                                                            \
+        " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "     \
+                     "q.notnow_at, "                                                               \
                      "q.notnow_count, q.ticket " from                                              \
-                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " HEAD(       \
-                         " AND h.state <> 3", "") " LEFT JOIN command c ON c.id = "                \
-                                                  "q.command_id WHERE i.sha256 IN (%IN%)" more
+                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " FOLLOWS(    \
+                         "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN "      \
+                             "(%IN%)" more
 static const struct sql REPORT[] = {
     {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
     {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
@@ -78,18 +73,6 @@ static const struct sql RESULT = {
 static const struct sql DEQUEUE = {
     "queue_remove_some",
     "DELETE q FROM queue q FORCE INDEX (one) WHERE (q.enrollment_id, q.command_id) IN (%IN%)", 2};
-static const struct sql NOT_NOW = {
-    "queue_not_now",
-    "UPDATE queue FORCE INDEX (one) SET state = 3, notnow_count = notnow_count + 1, "
-    "notnow_at = COALESCE(notnow_at, ?) WHERE state = 2 AND (enrollment_id, command_id) IN (%IN%)",
-    2};
-static const struct sql NOTE_PUT_OFF = {"enrollment_put_off",
-                                        "UPDATE enrollment SET put_off = 1 WHERE id IN (%IN%)", 1};
-/* The next Idle: what was put off is eligible again. */
-static const struct sql RESET = {
-    "queue_reset", "UPDATE queue SET state = 1 WHERE state = 3 AND enrollment_id IN (%IN%)", 1};
-static const struct sql NOTE_RESET = {"enrollment_reset",
-                                      "UPDATE enrollment SET put_off = 0 WHERE id IN (%IN%)", 1};
 static const struct sql SEND = {
     "queue_send",
     "UPDATE queue FORCE INDEX (one) SET state = 2, sent_at = ?, "
@@ -270,16 +253,14 @@ static enum outcome close_commands(struct db *db, struct exchange **x, size_t n,
 static enum outcome put_off(struct db *db, struct exchange **x, size_t n, struct arena *a,
                             struct err *err)
 {
-    struct val keys[LIM_BATCH * 2], ids[LIM_BATCH], now = val_int(x[0]->unit.now);
-    enum outcome o;
+    struct val pairs[LIM_BATCH * 2];
 
     for (size_t i = 0; i < n; i++) {
-        keys[i * 2] = ids[i] = val_int(x[i]->who.id);
-        keys[i * 2 + 1] = val_int(x[i]->reported_.command_id);
+        pairs[i * 2] = val_int(x[i]->who.id);
+        pairs[i * 2 + 1] = val_int(x[i]->reported_.command_id);
         x[i]->effect = x[i]->reported_.state == QUEUE_SENT ? EFFECT_STORED : EFFECT_REPEATED;
     }
-    o = db_exec_in(db, &NOT_NOW, &now, 1, keys, n, a, NULL, err);
-    return o == OK ? db_exec_in(db, &NOTE_PUT_OFF, NULL, 0, ids, n, a, NULL, err) : o;
+    return putoff_add(db, pairs, n, x[0]->unit.now, a, err);
 }
 
 /* A report about a command that is not the head of the queue. */
@@ -359,11 +340,13 @@ static enum outcome drop_cancelled(struct db *db, struct exchange **x, size_t n,
     return OK;
 }
 
-/* Before the first command of an exchange: those that were put off are eligible again. */
+/* Before the first command of an exchange: those that were put off are eligible again, and may go
+ * before what was the first without them. */
 static enum outcome reset(struct db *db, struct exchange **x, size_t n, struct arena *a,
                           struct err *err)
 {
     struct val ids[LIM_BATCH];
+    struct rows r;
     size_t k = 0;
     enum outcome o;
 
@@ -372,8 +355,12 @@ static enum outcome reset(struct db *db, struct exchange **x, size_t n, struct a
             ids[k++] = val_int(x[i]->who.id);
     if (k == 0)
         return OK;
-    o = db_exec_in(db, &RESET, NULL, 0, ids, k, a, NULL, err);
-    return o == OK ? db_exec_in(db, &NOTE_RESET, NULL, 0, ids, k, a, NULL, err) : o;
+    o = putoff_end(db, ids, k, x[0]->unit.now, a, &r, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        for (size_t j = 0; x[i]->reset_ && !x[i]->only && j < r.n; j++)
+            if (row_at(&r, j, 0)->i == x[i]->who.id && !val_is_null(row_at(&r, j, 1)))
+                x[i]->next_command_ = row_at(&r, j, 1)->i;
+    return o;
 }
 
 static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, struct arena *a,
@@ -381,7 +368,7 @@ static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, stru
 {
     struct val keys[LIM_BATCH * 2], now = val_int(x[0]->unit.now);
     uint64_t affected = 0;
-    enum outcome o;
+    enum outcome o = reset(db, x, n, a, err);
 
     for (size_t i = 0; i < n; i++) {
         x[i]->command_id = x[i]->next_command_;
@@ -390,10 +377,10 @@ static enum outcome mark_sent(struct db *db, struct exchange **x, size_t n, stru
         if (x[i]->unit.now > now.i)
             now.i = x[i]->unit.now;
     }
-    if ((o = reset(db, x, n, a, err)) != OK ||
-        (o = db_exec_in(db, &SEND, &now, 1, keys, n, a, &affected, err)) != OK)
-        return o;
-    return affected == n ? OK : drop_cancelled(db, x, n, a, err); /* one was cancelled: look */
+    if (o == OK)
+        o = db_exec_in(db, &SEND, &now, 1, keys, n, a, &affected, err);
+    /* fewer: one was cancelled */
+    return o == OK && affected != n ? drop_cancelled(db, x, n, a, err) : o;
 }
 
 static enum outcome fill(struct db *db, struct exchange *x, struct err *err)

@@ -284,6 +284,60 @@ static void not_now_both(void **state)
     assert_empty(say(&d, REPORT_ACKNOWLEDGED, b));
 }
 
+/* One put off, one queued after it: the order of the queue holds at the next Idle. */
+static void not_now_in_order(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "InstallProfile"), *b;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_empty(say(&d, REPORT_NOT_NOW, a));
+    b = queue_command(&d, "RemoveProfile");
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_next(say(&d, REPORT_NOT_NOW, a), b);
+    assert_next(say(&d, REPORT_IDLE, NULL), a); /* b was sent and not answered */
+    assert_next(say(&d, REPORT_ACKNOWLEDGED, a), b);
+    assert_empty(say(&d, REPORT_ACKNOWLEDGED, b));
+}
+
+static int64_t rows_read(void)
+{
+    return ask(
+        "SELECT CAST(SUM(VARIABLE_VALUE) AS INTEGER) FROM information_schema.GLOBAL_STATUS WHERE "
+        "VARIABLE_NAME LIKE 'HANDLER_READ%' AND VARIABLE_NAME <> ?",
+        "");
+}
+
+/* However many are put off, the next one costs the same, and nothing goes through the queue. */
+static void not_now_to_all(void **state)
+{
+    enum { COMMANDS = 400, STEP = 100 };
+    struct device d = enrolled();
+    char *uuid[COMMANDS];
+    struct exchange x;
+    int64_t first = 0, before = 0, last = 0;
+
+    (void)state;
+    for (int i = 0; i < COMMANDS; i++)
+        uuid[i] = queue_command(&d, "DeviceInformation");
+    x = say(&d, REPORT_IDLE, NULL);
+    for (int i = 0; i < COMMANDS; i++) {
+        assert_next(x, uuid[i]);
+        if (i == 0 || i == COMMANDS - STEP)
+            before = rows_read();
+        x = say(&d, REPORT_NOT_NOW, uuid[i]);
+        if (i == STEP - 1)
+            first = rows_read() - before;
+        if (i == COMMANDS - 1)
+            last = rows_read() - before;
+    }
+    assert_empty(x);
+    assert_in_range(first, 1, STEP * 60);
+    assert_in_range(last, 1, first * 3 / 2);
+    assert_next(say(&d, REPORT_IDLE, NULL), uuid[0]);
+}
+
 #define PUSHES                                                                                     \
     "SELECT COUNT(*) FROM push p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
 #define LATER                                                                                      \
@@ -993,6 +1047,8 @@ int main(void)
         BOTH(delivered_again),
         BOTH(not_now),
         BOTH(not_now_both),
+        BOTH(not_now_in_order),
+        BOTH(not_now_to_all),
         BOTH(order_and_time),
         cmocka_unit_test(pushed_when_it_is_time),
         BOTH(unknown_command),

@@ -393,6 +393,7 @@ static void a_filled_database_is_upgraded(void **state)
                "not_before) SELECT seq, 0, 1, seq, 1, IF(seq < 3, 5, "
                "(UNIX_TIMESTAMP() + 3600) * 1000000) FROM seq_1_to_5");
     assert_ok(db_exec(db, &WAITS, NULL, 0, NULL, &err), err);
+    assert_ok(db_run(db, "q", "UPDATE queue SET state = 3 WHERE enrollment_id = 2", &err), err);
     testdb_shell("cp sql/schema/*.sql %s/", dir);
     assert_ok(run(), err);
     assert_int_equal(applied, SCHEMA_VERSION - 1);
@@ -420,6 +421,8 @@ static void a_filled_database_is_upgraded(void **state)
     /* a command that waits for its moment is pushed then */
     assert_int_equal(select_int("SELECT COUNT(*) FROM push_later WHERE enrollment_id > 2"), 3);
     assert_int_equal(select_int("SELECT COUNT(*) FROM push_later"), 3);
+    /* what was put off stands behind the rest */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM queue WHERE put_off = (state = 3)"), 5);
     /* what was reported before becomes inventory; what is closed from now on without one does not
      */
     assert_int_equal(select_int("SELECT COUNT(*) FROM result WHERE digest = 1"), 5000);
