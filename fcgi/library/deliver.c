@@ -115,7 +115,8 @@ struct delivery {
 
 static enum outcome device_take(struct delivery *d, struct err *err)
 {
-    enum outcome o = d->has_device ? OK : enrollment_get(d->db, d->ident, d->a, &d->device, err);
+    enum outcome o =
+        d->has_device ? OK : enrollment_get_whole(d->db, d->ident, d->a, &d->device, err);
 
     d->has_device = o == OK;
     return o;

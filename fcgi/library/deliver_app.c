@@ -53,7 +53,7 @@ static enum outcome values_fill(struct delivery *d, struct err *err)
     pl settings = pl_get(d->command, "Settings");
     struct enrollment device;
     struct variables v;
-    enum outcome o = enrollment_get(d->db, d->ident, d->a, &device, err);
+    enum outcome o = enrollment_get_whole(d->db, d->ident, d->a, &device, err);
 
     if (o != OK)
         return o;

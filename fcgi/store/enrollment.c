@@ -326,6 +326,33 @@ enum outcome enrollment_get(struct db *db, const char *ident, struct arena *a,
     return add_certs(db, out, 1, a, err);
 }
 
+enum outcome enrollment_get_whole(struct db *db, const char *ident, struct arena *a,
+                                  struct enrollment *out, struct err *err)
+{
+    struct enrollment user;
+    enum outcome o = enrollment_get(db, ident, a, out, err);
+
+    if (o != OK || strcmp(out->ident, out->device_ident) == 0)
+        return o;
+    user = *out;
+    o = enrollment_get(db, user.device_ident, a, out, err);
+    if (o != OK)
+        return o;
+    user.serial = out->serial;
+    user.device_name = out->device_name;
+    user.product_name = out->product_name;
+    user.model = out->model;
+    user.model_name = out->model_name;
+    user.os_version = out->os_version;
+    user.build_version = out->build_version;
+    user.imei = out->imei;
+    user.meid = out->meid;
+    user.cert_sha256 = out->cert_sha256;
+    user.cert_der = out->cert_der;
+    *out = user;
+    return OK;
+}
+
 enum outcome enrollment_count(struct db *db, struct arena *a, int64_t counts[5], struct err *err)
 {
     struct rows r;

@@ -68,6 +68,10 @@ enum outcome enrollment_list(struct db *db, const struct enrollment_filter *f,
 /* One, with its certificate. NOT_FOUND: no such enrollment. */
 enum outcome enrollment_get(struct db *db, const char *ident, struct arena *a,
                             struct enrollment *out, struct err *err) MUST_USE;
+/* The same with what is the device's where it is a user's channel: what it told of itself, and its
+ * certificate, which is the user's too. */
+enum outcome enrollment_get_whole(struct db *db, const char *ident, struct arena *a,
+                                  struct enrollment *out, struct err *err) MUST_USE;
 /* How many channels are in each state; counts[s] for s of enum enrollment_state. */
 enum outcome enrollment_count(struct db *db, struct arena *a, int64_t counts[5],
                               struct err *err) MUST_USE;

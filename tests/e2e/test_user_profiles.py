@@ -4,6 +4,7 @@ import json
 import os
 import plistlib
 import signal
+import tempfile
 import time
 import unittest
 import uuid
@@ -101,6 +102,26 @@ class TestUserProfiles(unittest.TestCase):
             self.assertEqual(c["Command"], {"RequestType": "RemoveProfile", "Identifier": name})
             u.report(c["CommandUUID"])
         self.wait_states(item, {(d.ident, "anna"): "removed", (d.ident, "ben"): "removed"})
+
+    def test_values_and_identity_of_the_device(self):
+        """What is the device's is filled in and encrypted for on its users' channels too."""
+        d = drover.Device(self.s, drover.trusted_ca().issue(kind="rsa"))
+        self.assertEqual(d.authenticate(ProductName="Mac14,2", ModelName="Mac").status, 200)
+        self.assertEqual(d.token_update().status, 200)
+        u = d.user(short="carl")
+        self.assertEqual(u.token_update().status, 200)
+        content = for_users("org.example." + uuid.uuid4().hex)
+        content["PayloadContent"][0]["Label"] = "%SerialNumber% %DeviceName% %UserShortName%"
+        item, _, _ = self.assigned(content, [d], encrypt=True)
+        got = self.opened(self.offered(u)["Command"]["Payload"])
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "sealed")
+            with open(path, "wb") as f:
+                f.write(got["EncryptedPayloadContent"])
+            plain = drover.sh("openssl", "cms", "-decrypt", "-inform", "DER", "-in", path, "-recip",
+                              d.identity.cert, "-inkey", d.identity.key)
+        self.assertEqual(plistlib.loads(plain)[0]["Label"],
+                         "C02" + d.udid[:9].replace("-", "") + " test carl")
 
     def test_the_scope_is_respected(self):
         d = self.mac()
