@@ -140,6 +140,9 @@ const struct conf_key conf_keys[] = {
     {"inactive", "days", INT, AT(inactive_days), "7", 2, 365, .help =
         "an enrollment is called inactive when it was not seen for so many days; one not seen for a "
         "day is pushed daily", .live = true},
+    {"library", "look_hours", INT, AT(library_look_hours), "24", 0, 8760, .help =
+        "devices and users that got profiles of the library are asked for their profiles when they "
+        "told them so many hours ago: what was removed comes again; 0 never asks", .live = true},
     {"renewal", "days", INT, AT(renewal_days), "30", 1, 365, .help =
         "device identities that Drover issued are renewed so many days before they end, or when 30 "
         "percent of their validity are left, whichever is later", .live = true},

@@ -80,6 +80,7 @@ struct conf {
     int64_t unknown_max;        /* and only while fewer devices than this are unknown */
     const char *restore_action; /* [restore] "accept" or "refuse" a backup's TokenUpdate */
     int64_t inactive_days;      /* [inactive] not seen for so long is inactive */
+    int64_t library_look_hours; /* [library] profiles are asked for so often; 0: never */
     int64_t renewal_days;       /* [renewal] so long before they end identities are renewed */
     int64_t renewal_per_hour;
     bool renewal_grace;            /* an expired identity may fetch its renewal */

@@ -110,6 +110,8 @@ enum outcome converge_turn(struct converge *c, int64_t now, struct err *err)
         o = drift(c, now, err);
     if (o == OK && now >= c->next_ask)
         o = converge_ask(c, now, err);
+    if (o == OK && now >= c->next_look)
+        o = converge_look(c, now, err);
     if (o == OK)
         o = converge_apps(c, now, err);
     if (o == OK)

@@ -18,7 +18,8 @@ struct converge {
     struct arena *a;      /* of one step */
     int64_t seen_version; /* of what is wanted, when the last plan began */
     int64_t next_plan;    /* clock: one in any case */
-    int64_t next_groups, next_drift, next_overdue, next_ask;
+    int64_t next_groups, next_drift, next_overdue, next_ask, next_look;
+    int64_t looked;          /* enrollment.id of the last one that was asked for its profiles */
     int64_t closed_since;    /* results are looked at from here on */
     struct wanted_walk walk; /* of the plan under way */
     struct standing_walk orders;
@@ -52,6 +53,8 @@ enum outcome converge_redeem(struct converge *c, const struct wanted_app *x, int
                              struct err *err) MUST_USE;
 /* converge_ask.c: what installed apps and the store are asked from time to time. */
 enum outcome converge_ask(struct converge *c, int64_t now, struct err *err) MUST_USE;
+/* The same file: devices and users that have not told their profiles for long are asked. */
+enum outcome converge_look(struct converge *c, int64_t now, struct err *err) MUST_USE;
 /* converge_follow.c: what became of them. since 0: those that were open for long. */
 enum outcome converge_follow(struct converge *c, int64_t now, bool overdue,
                              struct err *err) MUST_USE;

@@ -177,6 +177,13 @@ enum outcome wanted_settle(struct db *db, const struct wanted_closed *c, size_t 
 enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n,
                           struct err *err) MUST_USE;
 
+/* Devices and users, by id above after, at most max, that got a profile before `before` and have
+ * not told their profiles since: id and ident. Those whose MDM profile does not let us look are
+ * left out.
+ */
+enum outcome wanted_unseen(struct db *db, int64_t before, int64_t after, size_t max,
+                           struct arena *a, struct rows *out, struct err *err) MUST_USE;
+
 /* An app whose command a device has taken, and what the device says of it. */
 struct wanted_app {
     struct wanted_due due; /* what wanted_note() needs, ident, identifier */

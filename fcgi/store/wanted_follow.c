@@ -103,6 +103,15 @@ static const struct sql RENEW = {
     "UPDATE device_item SET state = 1, attempts = ?, due_at = ?, reason = ?, changed_at = ? WHERE "
     "enrollment_id = ? AND item_id = ? AND state = 3",
     0};
+static const struct sql UNSEEN = {
+    "wanted_unseen",
+    "SELECT e.id, e.ident FROM enrollment e JOIN enrollment m ON m.id = e.device_id LEFT JOIN life "
+    "f ON f.id = m.life_id LEFT JOIN handout h ON h.id = f.handout_id LEFT JOIN inv_area a ON "
+    "a.enrollment_id = e.id AND a.area = 4 WHERE e.id > ? AND e.state = 2 AND "
+    "COALESCE(a.reported_at, 0) <= ? AND COALESCE(h.access_rights, 1) & 1 AND EXISTS (SELECT 1 "
+    "FROM device_item d JOIN library_item i ON i.id = d.item_id AND i.kind = 1 WHERE "
+    "d.enrollment_id = e.id AND d.state = 3 AND d.installed_at <= ?) ORDER BY e.id LIMIT ?",
+    0};
 static const struct sql NEWCOMERS = {
     "newcomer_list",
     "SELECT n.device_id, n.at, e.ident, n.awaiting, n.planned, (SELECT COUNT(*) FROM device_item d "
@@ -291,6 +300,15 @@ enum outcome wanted_drift(struct db *db, int64_t now, size_t max, size_t *n, str
         *n += k;
     }
     return o;
+}
+
+enum outcome wanted_unseen(struct db *db, int64_t before, int64_t after, size_t max,
+                           struct arena *a, struct rows *out, struct err *err)
+{
+    struct val at = val_int(before);
+
+    return db_select(db, &UNSEEN, (struct val[]){val_int(after), at, at, val_int((int64_t)max)}, 4,
+                     a, out, err);
 }
 
 enum outcome newcomer_list(struct db *db, size_t max, struct arena *a, struct newcomer **out,

@@ -190,12 +190,59 @@ static void an_item_of_users_waits(void **state)
     assert_int_equal(OPEN_FOR("InstallProfile", "= 101"), 1);
 }
 
+/* Devices and users are asked for their profiles, each on its own channel. */
+static void who_has_not_told_is_asked(void **state)
+{
+    int64_t i = scoped_item("org.example.u", "com.apple.dock", LIBRARY_SCOPE_USER);
+    int64_t s = item("org.example.s", ""), g = group("G", "");
+    (void)state;
+    devices(1, 3, "Mac14,2", "14.0");
+    users(1, 1);
+    put_into(g, 1, 2, false);
+    assign(g, i);
+    assign(g, s);
+    turn();
+    report(4, "1");
+    turn();
+    conf->library_look_hours = 24;
+    now += 25 * HOUR_US;
+    sql("INSERT INTO inv_profile (enrollment_id, identifier) VALUES (2, 'org.example.s')");
+    sql("INSERT INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id) VALUES "
+        "(2, "
+        "4, %lld, 1, 1)",
+        (long long)(now - HOUR_US));
+    turn();
+    assert_int_equal(OPEN_FOR("ProfileList", "IN (1, 101)"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE request_type = 'ProfileList'"), 1);
+    now += 7 * HOUR_US;
+    turn(); /* not twice while it is open */
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 2);
+    /* the user's list lacks it */
+    sql("DELETE FROM queue");
+    sql("INSERT INTO inv_profile (enrollment_id, identifier) VALUES (1, 'org.example.s')");
+    sql("INSERT INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id) VALUES "
+        "(1, "
+        "4, %lld, 1, 1), (101, 4, %lld, 1, 1)",
+        (long long)now, (long long)now);
+    now += 10 * MINUTE_US;
+    turn();
+    assert_int_equal(OPEN_FOR("InstallProfile", "= 101"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 1);
+    sql("DELETE FROM queue");
+    conf->library_look_hours = 0;
+    now += 100 * HOUR_US;
+    turn();
+    assert_int_equal(OPEN_FOR("ProfileList", "> 0"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_profile_of_users, each_setup),
         cmocka_unit_test_setup(a_profile_changes_its_channel, each_setup),
         cmocka_unit_test_setup(users_of_other_devices, each_setup),
-        cmocka_unit_test_setup(an_item_of_users_waits, each_setup)};
+        cmocka_unit_test_setup(an_item_of_users_waits, each_setup),
+        cmocka_unit_test_setup(who_has_not_told_is_asked, each_setup)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
