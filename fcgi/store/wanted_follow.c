@@ -45,12 +45,17 @@ static const struct sql SETTLE = {
     "WHERE enrollment_id = ? AND item_id = ? AND state = 2 AND command_id = ?",
     0};
 #define SETTLE_ARGS 13
-static const struct sql WAKE = {"wanted_wake",
-                                "UPDATE enrollment o JOIN enrollment e ON e.device_id = "
-                                "o.device_id JOIN device_item d ON d.enrollment_id = e.id AND "
-                                "d.state = 1 JOIN library_item i ON i.id = d.item_id AND "
-                                "i.after_id = ? SET d.due_at = ? WHERE o.id IN (%IN%)",
-                                1};
+/* What waits for an item on the devices of those channels. It is found first: an update that joined
+ * enrollments would lock them, and devices write them all the time. */
+static const struct sql WAITING = {
+    "wanted_waiting",
+    "SELECT d.enrollment_id, d.item_id FROM enrollment o JOIN enrollment e ON e.device_id = "
+    "o.device_id JOIN device_item d ON d.enrollment_id = e.id AND d.state = 1 JOIN library_item i "
+    "ON i.id = d.item_id AND i.after_id = ? WHERE o.id IN (%IN%)",
+    1};
+static const struct sql WAKE = {
+    "wanted_wake",
+    "UPDATE device_item SET due_at = ? WHERE state = 1 AND (enrollment_id, item_id) IN (%IN%)", 2};
 static const struct sql DRIFTED = {
     "wanted_drifted",
     "SELECT d.enrollment_id, d.item_id, d.attempts, d.installed_at FROM library_item i JOIN "
@@ -201,6 +206,24 @@ enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t ch
     return OK;
 }
 
+static enum outcome wake_some(struct db *db, int64_t item, const struct val *ids, size_t n,
+                              int64_t now, struct arena *a, struct err *err)
+{
+    struct val list[CHUNK * 2], key = val_int(item), at = val_int(now);
+    struct rows r = {0};
+    enum outcome o = db_select_in(db, &WAITING, &key, 1, ids, n, NULL, 0, a, &r, err);
+
+    for (size_t from = 0, k; o == OK && from < r.n; from += k) {
+        k = r.n - from < CHUNK ? r.n - from : CHUNK;
+        for (size_t i = 0; i < k; i++) {
+            list[i * 2] = *row_at(&r, from + i, 0);
+            list[i * 2 + 1] = *row_at(&r, from + i, 1);
+        }
+        o = db_exec_in(db, &WAKE, &at, 1, list, k, a, NULL, err);
+    }
+    return o;
+}
+
 static enum outcome wake(struct db *db, const struct wanted_closed *c, size_t n, int64_t now,
                          struct arena *a, struct err *err)
 {
@@ -213,8 +236,7 @@ static enum outcome wake(struct db *db, const struct wanted_closed *c, size_t n,
             list[k++] = val_int(c[i].enrollment_id);
         if (k == 0 || (k < CHUNK && i + 1 < n && c[i + 1].item_id == c[i].item_id))
             continue;
-        o = db_exec_in(db, &WAKE, (struct val[]){val_int(c[i].item_id), val_int(now)}, 2, list, k,
-                       a, NULL, err);
+        o = wake_some(db, c[i].item_id, list, k, now, a, err);
         k = 0;
     }
     return o;
