@@ -173,6 +173,18 @@ static void list_steps(struct setup *s)
     value_set_bool(p->root, "all_done", all);
 }
 
+/* In the person's language; what has no text of its own stands as it was found. */
+static const char *in_words(struct page *p, const char *key, const char *english,
+                            const char *const *with, size_t n)
+{
+    const char *text = english ? page_text(p, key) : NULL, *own[FINDING_WITH];
+    for (size_t i = 0; i < n; i++) { /* a part may be a phrase of the checks too */
+        const char *phrase = doctor_key(p->a, with[i]), *said = page_text(p, phrase);
+        own[i] = strcmp(said, phrase) != 0 ? said : with[i];
+    }
+    return text && strcmp(text, key) != 0 ? words_fill_all(p->w, p->a, key, own, n) : english;
+}
+
 static void list_findings(struct setup *s, const struct doctor *d, struct value *list)
 {
     struct page *p = s->p;
@@ -180,9 +192,11 @@ static void list_findings(struct setup *s, const struct doctor *d, struct value 
         if (setup_step_of(d->f[i].check) != s->step)
             continue;
         struct value *v = value_append_dict(list);
-        value_set_text(v, "check", d->f[i].check);
-        value_set_text(v, "detail", d->f[i].detail);
-        value_set_text(v, "fix", d->f[i].fix);
+        const struct finding *f = &d->f[i];
+        const char *fix = f->fix ? doctor_key(p->a, f->fix) : "";
+        value_set_text(v, "check", f->check);
+        value_set_text(v, "detail", in_words(p, f->say, f->detail, f->with, f->nwith));
+        value_set_text(v, "fix", in_words(p, fix, f->fix, NULL, 0));
         page_state(p, v, "finding", doctor_word(d->f[i].result));
     }
 }

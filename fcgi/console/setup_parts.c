@@ -99,6 +99,19 @@ static enum outcome arrived(struct setup *s)
     return o;
 }
 
+/* The web server's file of CAs is root's, and so is having the server read it: what to type, on
+ * which host, what it does, and what is left to do after it. */
+static void bundle(struct page *p, struct value *v)
+{
+    const struct conf *conf = p->app->conf;
+    value_set_text(v, "file", words_fill(p->w, p->a, "setup_ca_bundle", conf->ca_bundle, NULL));
+    value_set_text(v, "command", arena_fmt(p->a, "sudo droverctl -c %s ca bundle", conf->path));
+    value_set_text(v, "then",
+                   *conf->reload_command
+                       ? words_fill(p->w, p->a, "setup_ca_reloads", conf->reload_command, NULL)
+                       : page_text(p, "setup_ca_reload"));
+}
+
 static enum outcome ca(struct setup *s)
 {
     struct page *p = s->p;
@@ -115,7 +128,7 @@ static enum outcome ca(struct setup *s)
                    words_fill(p->w, p->a, "setup_ca_backup", p->app->conf->signer_dir, NULL));
     for (size_t i = 0; i < s->here.n; i++)
         if (strcmp(s->here.f[i].check, "bundle") == 0 && s->here.f[i].result != FINDING_OK)
-            value_set_bool(v, "bundle", true);
+            bundle(p, value_set_dict(v, "bundle"));
     return OK;
 }
 

@@ -45,9 +45,12 @@ static void check_clock(struct doctor *d, struct db *db)
     }
     int64_t off = theirs - (before + clock_now()) / 2;
     bool bad = llabs(off) > CLOCK_MAX;
-    doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "clock", "run an NTP client on both hosts",
-                "the database's clock is %lld ms %s this host's", (long long)llabs(off) / 1000,
-                off < 0 ? "behind" : "ahead of");
+    if (off < 0)
+        doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "clock", "run an NTP client on both hosts",
+                    "the database's clock is %lld ms behind this host's", (long long)-off / 1000);
+    else
+        doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "clock", "run an NTP client on both hosts",
+                    "the database's clock is %lld ms ahead of this host's", (long long)off / 1000);
 }
 
 static void check_agent(struct doctor *d, struct db *db)
@@ -105,8 +108,7 @@ static void check_push(struct doctor *d, struct db *db)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        char *who = arena_fmt(d->arena, "%lld enrollments have", (long long)used[i].channels);
-        check_topic(d, db, used[i].topic, who ? who : "enrollments have");
+        check_topic(d, db, used[i].topic, "enrollments have");
         seen |= strcmp(used[i].topic, enroll) == 0;
     }
     if (enroll[0] && !seen)

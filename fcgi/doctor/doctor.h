@@ -14,10 +14,15 @@
 
 enum finding_result { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 
+#define FINDING_WITH 4
+
 struct finding {
     const char *check, *detail;
     const char *fix; /* what to do; NULL with FINDING_OK */
     enum finding_result result;
+    /* The same for another language: doctor_key() of what detail was made of, and its parts. */
+    const char *say, *with[FINDING_WITH];
+    size_t nwith;
 };
 
 struct doctor {
@@ -31,6 +36,9 @@ struct doctor {
 /* Notes what a check has found. fix: what to do; NULL with FINDING_OK. */
 void doctor_note(struct doctor *d, enum finding_result result, const char *check, const char *fix,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The key of a text of the checks in the catalogue of the pages: "doctor_" and the beginning of the
+ * English one, which scripts/lint holds against words.en; in the arena, "" without memory. */
+const char *doctor_key(struct arena *a, const char *english);
 /* Notes how long a certificate is still good. */
 void doctor_note_expiry(struct doctor *d, const char *check, const char *what, int64_t not_after,
                         const char *fix);

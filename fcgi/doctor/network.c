@@ -93,10 +93,14 @@ static const char *url_add(struct doctor *d, const char *base, const char *path)
 static void check_date(struct doctor *d, const char *check, const struct fetched *f)
 {
     int64_t off = f->date - clock_now();
-    if (f->date && llabs(off) > CLOCK_MAX)
+    if (f->date && off < -CLOCK_MAX)
         doctor_note(d, FINDING_FAIL, check, "run an NTP client on both hosts",
-                    "the web server's clock is %lld s %s this host's",
-                    (long long)llabs(off) / SECOND_US, off < 0 ? "behind" : "ahead of");
+                    "the web server's clock is %lld s behind this host's",
+                    (long long)-off / SECOND_US);
+    else if (f->date && off > CLOCK_MAX)
+        doctor_note(d, FINDING_FAIL, check, "run an NTP client on both hosts",
+                    "the web server's clock is %lld s ahead of this host's",
+                    (long long)off / SECOND_US);
 }
 
 /* The host may have its certificate from a CA that enrolment profiles bring along. */

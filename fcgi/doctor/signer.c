@@ -26,7 +26,7 @@ void doctor_signer(struct doctor *d)
     }
     if (strcmp(version, DROVER_VERSION) != 0)
         doctor_note(d, FINDING_WARN, "signer", "restart all programs after an upgrade",
-                    "the signer is of version %s, droverctl of " DROVER_VERSION, version);
+                    "the signer is of version %s, this program of %s", version, DROVER_VERSION);
     else
         doctor_note(d, FINDING_OK, "signer", NULL, "answers, version %s", version);
     for (size_t i = 0; i < sizeof certs / sizeof *certs; i++) {

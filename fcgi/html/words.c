@@ -166,15 +166,15 @@ const char *words_find(const void *words, const char *key)
     return key;
 }
 
-const char *words_fill(const struct words *w, struct arena *arena, const char *key, const char *a,
-                       const char *b)
+const char *words_fill_all(const struct words *w, struct arena *arena, const char *key,
+                           const char *const *with, size_t n)
 {
     struct buf out = BUF_INIT(4096);
     for (const char *p = words_find(w, key); *p; p++) {
-        bool hole = p[0] == '{' && (p[1] == '1' || p[1] == '2') && p[2] == '}';
-        const char *with = p[1] == '1' ? a : b;
-        if (hole) {
-            buf_str(&out, with ? with : "");
+        size_t i =
+            p[0] == '{' && p[1] >= '1' && p[1] <= '9' && p[2] == '}' ? (size_t)(p[1] - '0') : 0;
+        if (i > 0 && i <= n) {
+            buf_str(&out, with[i - 1] ? with[i - 1] : "");
             p += 2;
         } else {
             buf_char(&out, *p);
@@ -183,4 +183,11 @@ const char *words_fill(const struct words *w, struct arena *arena, const char *k
     const char *text = buf_failed(&out) ? NULL : arena_strdup(arena, buf_cstr(&out));
     buf_free(&out);
     return text ? text : "";
+}
+
+const char *words_fill(const struct words *w, struct arena *arena, const char *key, const char *a,
+                       const char *b)
+{
+    const char *const with[] = {a, b};
+    return words_fill_all(w, arena, key, with, 2);
 }

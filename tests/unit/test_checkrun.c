@@ -102,6 +102,11 @@ static void findings_travel(void **state)
         assert_string_equal(e->f[i].detail, d->f[i].detail);
         assert_int_equal(e->f[i].result, d->f[i].result);
     }
+    assert_string_equal(e->f[1].say, "doctor_d_of_d");
+    assert_int_equal(e->f[1].nwith, 2);
+    assert_string_equal(e->f[1].with[0], "1");
+    assert_string_equal(e->f[1].with[1], "2");
+    assert_string_equal(e->f[0].with[0], "fine <b>\xc3\xa9");
     assert_null(e->f[0].fix);
     assert_string_equal(e->f[1].fix, "do \"this\"");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
