@@ -2,18 +2,12 @@
 #include "console/device.h"
 
 #include "base/limits.h"
+#include "command/error_codes.h"
 #include "command/send.h"
 #include "wire/plist.h"
 
 #define REASON_MAX 255
 #define SHOWN_MAX (256u * LIM_KB)
-
-static bool is_one_of(const char *const *names, const char *s)
-{
-    while (*names && strcmp(*names, s) != 0)
-        names++;
-    return *names != NULL;
-}
 
 /* DeviceInformation wants to know what is asked. */
 static enum outcome ask_information(struct page *p, struct raw_command *out)
@@ -60,9 +54,7 @@ static enum outcome command_of_form(struct page *p, struct raw_command *out)
                     : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));
     if (strcmp(type, "DeviceInformation") == 0)
         return ask_information(p, out);
-    if (is_one_of(device_actions, type) && strcmp(page_field(p, "sure"), "yes") != 0)
-        return err_set(&p->err, INVALID, "%s", page_text(p, "command_not_sure"));
-    if (is_one_of(device_actions, type) || is_one_of(device_questions, type))
+    if (device_names(device_questions, type))
         return raw_command_simple(p->a, type, out, &p->err);
     return err_set(&p->err, INVALID, "%s", page_text(p, "command_none"));
 }
@@ -154,6 +146,34 @@ static void show_plist(struct page *p, const char *key, struct bytes b)
     buf_wipe(&xml);
 }
 
+/* The device's ErrorChain, entry by entry, with what the reference says of each code. */
+static enum outcome errors(struct page *p, const char *ident, const struct queue_item *q)
+{
+    struct fleet_device d;
+    struct rows r;
+    enum outcome o = fleet_get(p->db, ident, p->a, &d, &p->err);
+    if (o == OK)
+        o = fleet_errors(p->db, d.id, q->command_id, q->command_id, p->a, &r, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "errors");
+    for (size_t i = 0; i < r.n; i++) {
+        const struct val *x = row_at(&r, i, 0);
+        const char *meanings[ERROR_MEANINGS_MAX];
+        size_t n = error_meanings(x[3].s, x[4].i, meanings, ERROR_MEANINGS_MAX);
+        struct value *v = value_append_dict(list), *m = value_set_list(v, "meanings");
+        if (x[1].i > 0)
+            value_set_int(v, "setting", x[1].i);
+        value_set_text(v, "domain", x[3].s);
+        value_set_int(v, "code", x[4].i);
+        value_set_text(v, "said", x[6].n > 0 ? x[6].s : val_text(&x[5]));
+        for (size_t k = 0; k < n; k++)
+            value_append(m, value_text(p->a, meanings[k]));
+    }
+    value_set_bool(p->root, "some_errors", r.n > 0);
+    return OK;
+}
+
 void console_command(struct app *app, struct req *req, const struct caller *caller,
                      struct resp *resp)
 {
@@ -162,7 +182,8 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     const char *ident = req_query(req, "id"), *uuid = req_query(req, "uuid");
     if (!page_open(&p, app, req, caller, resp, "devices"))
         return;
-    if (queue_get(p.db, ident ? ident : "", uuid ? uuid : "", p.a, &q, &p.err) != OK) {
+    if (queue_get(p.db, ident ? ident : "", uuid ? uuid : "", p.a, &q, &p.err) != OK ||
+        errors(&p, ident, &q) != OK) {
         page_fail(&p);
         return;
     }
@@ -173,6 +194,7 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     value_set_text(p.root, "device_link", page_link(&p, "/device", "id", ident));
     value_set_text(p.root, "by", q.created_by);
     value_set_text(p.root, "why", q.closed_why);
+    value_set_text(p.root, "reason", q.reason);
     value_set_bool(p.root, "is_open", q.state <= QUEUE_NOT_NOW);
     page_state(&p, p.root, "queue", queue_state_name(q.state));
     page_time(&p, p.root, "queued", q.queued_at);

@@ -57,8 +57,10 @@ handler_fn console_offers_post;                       /* offers.c */
 handler_fn console_audit_csv;                         /* audit.c */
 handler_fn console_audit_post, console_audit_json;    /* audit.c */
 handler_fn console_failed;                            /* failed.c */
+handler_fn console_pushes;                            /* pushes.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */
+handler_fn console_secret_post;                       /* secret.c */
 handler_fn console_send, console_send_post;           /* send.c */
 handler_fn console_command, console_command_send;     /* command.c */
 handler_fn console_command_cancel, console_push;      /* command.c */
@@ -117,6 +119,8 @@ void console_refuse_form(struct app *app, struct req *req, const struct caller *
                          struct resp *resp);
 /* 413: what was sent is longer than max octets. */
 void console_too_long(struct app *app, struct req *req, size_t max, struct resp *resp);
+/* 404: there is no such page. For a browser. */
+void console_not_found(struct app *app, struct req *req, struct resp *resp);
 /* The page for a failure. */
 void console_fail(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                   const struct err *err);

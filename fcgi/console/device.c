@@ -1,9 +1,13 @@
 /* device.c: one device: facts, queue, results, users, audit. */
 #include "console/device.h"
 
+#include "command/checked.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/group.h"
+#include "store/handout.h"
 #include "store/member.h"
+#include "wire/encode.h"
 
 const char *const device_questions[] = {
     "DeviceInformation", "SecurityInfo",    "InstalledApplicationList",
@@ -11,8 +15,17 @@ const char *const device_questions[] = {
     "Restrictions",      "UserList",        NULL};
 const char *const device_actions[] = {"DeviceLock", "RestartDevice", "ShutDownDevice", NULL};
 
-#define RESULTS 20
-#define AUDITS 15
+bool device_names(const char *const *names, const char *s)
+{
+    while (*names && strcmp(*names, s) != 0)
+        names++;
+    return *names != NULL;
+}
+
+#define OPEN_SHOWN 20 /* the rest, and what is older, stands in the tabs */
+#define RESULTS 8
+#define AUDITS 8
+#define USERS 8
 
 static void fact(struct page *p, struct value *list, const char *key, const char *text)
 {
@@ -49,9 +62,44 @@ static void facts(struct page *p, const struct enrollment *e)
     fact(p, list, "fact_imei", e->imei);
     fact(p, list, "fact_meid", e->meid);
     fact_time(p, list, "fact_created", e->created_at);
-    list = value_set_list(p->root, "life");
+}
+
+/* link: a page that tells of more than devices, which an account limited to groups may not see. */
+static void linked(struct page *p, struct value *list, const char *key, const char *text,
+                   const char *link)
+{
+    struct value *v = value_append_dict(list);
+    value_set_text(v, "name", page_text(p, key));
+    value_set_text(v, "text", text);
+    value_set_text(v, "link", p->caller->scope == 0 ? link : NULL);
+}
+
+/* How it came in, and what it may be told since. */
+static void came_in(struct page *p, struct value *list, const struct enrollment *e)
+{
+    const char *way = handout_way_name(e->way);
+    const char *key = *way ? arena_fmt(p->a, "way_%s", way) : NULL;
+    fact(p, list, "fact_way", key ? page_text(p, key) : NULL);
+    fact(p, list, "fact_account", e->account);
+    if (*e->profile)
+        linked(p, list, "fact_profile",
+               arena_fmt(p->a, "%s (%lld)", e->profile, (long long)e->profile_version),
+               page_link(p, "/enrollment-profile", "name", e->profile));
+    if (e->cert_sha256.n) {
+        char hex[2 * 32 + 1];
+        hex_encode(e->cert_sha256, hex);
+        linked(p, list, "fact_identity", page_text(p, "fact_identity_see"),
+               page_link(p, "/certificate", "sha256", hex));
+    }
+}
+
+static void life(struct page *p, const struct enrollment *e)
+{
+    struct value *list = value_set_list(p->root, "life");
     fact_time(p, list, "fact_enrolled", e->enrolled_at);
+    came_in(p, list, e);
     fact_time(p, list, "fact_seen", e->last_seen_at);
+    fact_time(p, list, "fact_inactive", e->inactive_at);
     fact_time(p, list, "fact_token", e->token_at);
     fact(p, list, "fact_topic", e->topic);
     fact(p, list, "fact_unlock", yes_no(p, e->has_unlock_token));
@@ -76,13 +124,35 @@ static bool tags(struct page *p, const struct enrollment *e)
     return true;
 }
 
-static void item(struct page *p, struct value *list, const char *ident, const struct queue_item *q)
+static bool groups(struct page *p, const struct enrollment *e)
+{
+    struct device_group *g;
+    size_t n;
+    if (group_of_device(p->db, e->device_ident, p->a, &g, &n, &p->err) != OK)
+        return false;
+    struct value *list = value_set_list(p->root, "groups");
+    for (size_t i = 0; i < n; i++) {
+        struct value *v = value_append_dict(list);
+        const char *id = arena_fmt(p->a, "%lld", (long long)g[i].id);
+        value_set_text(v, "name", g[i].name);
+        value_set_text(v, "link", page_link(p, "/group", "id", id ? id : ""));
+    }
+    value_set_bool(p->root, "some_groups", n > 0);
+    return true;
+}
+
+const char *device_command_link(struct page *p, const char *ident, const char *uuid)
+{
+    return page_link(p, page_link(p, "/device/command", "id", ident), "uuid", uuid);
+}
+
+struct value *device_queue_item(struct page *p, struct value *list, const char *ident,
+                                const struct queue_item *q)
 {
     struct value *v = value_append_dict(list);
     value_set_text(v, "type", q->request_type);
     value_set_text(v, "uuid", q->uuid);
-    value_set_text(v, "link",
-                   page_link(p, page_link(p, "/device/command", "id", ident), "uuid", q->uuid));
+    value_set_text(v, "link", device_command_link(p, ident, q->uuid));
     value_set_text(v, "by", q->created_by);
     value_set_text(v, "why", q->closed_why);
     value_set_text(v, "ident", ident);
@@ -97,36 +167,44 @@ static void item(struct page *p, struct value *list, const char *ident, const st
     page_time(p, v, "not_before", q->not_before > p->req->now ? q->not_before : 0);
     page_time(p, v, "expires", q->expires_at);
     page_time(p, v, "closed", q->closed_at);
+    return v;
+}
+
+static const char *part_link(struct page *p, const struct enrollment *e, const char *part)
+{
+    return page_link(p, page_link(p, "/device/part", "id", e->ident), "part", part);
 }
 
 static bool queue(struct page *p, const struct enrollment *e)
 {
+    struct device_course c = {.e = e};
     struct queue_item *open, *closed;
     struct push_row *push;
-    size_t n, k, pushes;
-    if (queue_list(p->db, e->ident, NULL, PAGE_ROWS, 0, p->a, &open, &n, &p->err) != OK ||
-        queue_results(p->db, e->ident, 0, RESULTS, 0, p->a, &closed, &k, &p->err) != OK ||
+    size_t pushes;
+    if (queue_list(p->db, e->ident, NULL, OPEN_SHOWN, 0, p->a, &open, &c.nopen, &p->err) != OK ||
+        queue_results(p->db, e->ident, 0, RESULTS, 0, p->a, &closed, &c.nclosed, &p->err) != OK ||
         push_read(p->db, &e->id, 1, p->a, &push, &pushes, &p->err) != OK)
         return false;
-    struct value *list = value_set_list(p->root, "open");
-    for (size_t i = 0; i < n; i++)
-        item(p, list, e->ident, &open[i]);
-    list = value_set_list(p->root, "results");
-    for (size_t i = 0; i < k; i++)
-        item(p, list, e->ident, &closed[i]);
-    value_set_bool(p->root, "some_results", k > 0);
-    stuck_explain(p, e, pushes ? &push[0] : NULL, open, n);
+    c.push = pushes ? &push[0] : NULL;
+    c.open = open;
+    c.closed = closed;
+    device_timeline(p, &c);
+    struct value *list = value_set_list(p->root, "results");
+    for (size_t i = 0; i < c.nclosed; i++)
+        device_queue_item(p, list, e->ident, &closed[i]);
+    value_set_bool(p->root, "some_results", c.nclosed > 0);
+    if (c.nopen == OPEN_SHOWN)
+        value_set_text(p->root, "queue_link", part_link(p, e, "queue"));
+    if (c.nclosed == RESULTS)
+        value_set_text(p->root, "results_link", part_link(p, e, "results"));
     return true;
 }
 
-static bool users_and_audit(struct page *p, const struct enrollment *e)
+static bool users(struct page *p, const struct enrollment *e)
 {
     struct device_user *u;
-    struct audit_entry *a;
-    struct audit_filter f = {.subject = e->ident};
-    size_t n, k;
-    if (device_users(p->db, e->id, p->a, &u, &n, &p->err) != OK ||
-        audit_list(p->db, &f, 0, AUDITS, p->a, &a, &k, &p->err) != OK)
+    size_t n;
+    if (device_users(p->db, e->id, "", USERS, p->a, &u, &n, &p->err) != OK)
         return false;
     struct value *list = value_set_list(p->root, "users");
     for (size_t i = 0; i < n; i++) {
@@ -138,24 +216,69 @@ static bool users_and_audit(struct page *p, const struct enrollment *e)
         page_time(p, v, "seen", u[i].last_seen_at);
     }
     value_set_bool(p->root, "some_users", n > 0);
-    list = value_set_list(p->root, "audit");
-    for (size_t i = 0; i < k; i++) {
+    if (n == USERS)
+        value_set_text(p->root, "users_link", part_link(p, e, "users"));
+    return true;
+}
+
+/* The audit log is not everybody's (store/role.h). */
+static bool audit(struct page *p, const struct enrollment *e)
+{
+    struct audit_entry *a;
+    size_t n;
+    if (!page_may(p, "audit"))
+        return true;
+    if (audit_of_device(p->db, e->ident, e->id, 0, AUDITS, p->a, &a, &n, &p->err) != OK)
+        return false;
+    struct value *list = value_set_list(p->root, "audit");
+    for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "actor", a[i].actor);
         value_set_text(v, "action", a[i].action);
         value_set_text(v, "detail", a[i].detail);
         page_time(p, v, "at", a[i].at);
     }
-    value_set_bool(p->root, "some_audit", k > 0);
-    value_set_text(p->root, "audit_link", page_link(p, "/audit", "subject", e->ident));
+    value_set_bool(p->root, "some_audit", n > 0);
+    if (n == AUDITS)
+        value_set_text(p->root, "audit_link", part_link(p, e, "audit"));
     return true;
 }
 
-static void buttons(struct page *p, const char *key, const char *const *names)
+/* Those of the requests that it takes, with their forms. */
+static void offer(struct page *p, const char *key, const char *const *names,
+                  const struct device_facts *facts, const char *send)
 {
     struct value *list = value_set_list(p->root, key);
-    for (; *names; names++)
-        value_append(list, value_text(p->a, *names));
+    for (; *names; names++) {
+        cat c = catalogue_find(*names);
+        const char *why = NULL;
+        if (!c || !command_has(p->a, c, facts, &why))
+            continue;
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "type", *names);
+        value_set_text(v, "link", page_link(p, send, "type", *names));
+    }
+}
+
+bool device_newest(struct page *p, struct enrollment *e)
+{
+    struct fleet_device d;
+    if (fleet_get(p->db, e->ident, p->a, &d, &p->err) != OK)
+        return false;
+    e->device_name = d.name;
+    e->product_name = d.product_name;
+    e->model_name = d.model_name;
+    e->os_version = d.os_version;
+    e->build_version = d.build_version;
+    return true;
+}
+
+const char *device_name(const struct enrollment *e)
+{
+    return *e->device_name       ? e->device_name
+           : *e->user_short_name ? e->user_short_name
+           : *e->serial          ? e->serial
+                                 : e->ident;
 }
 
 void device_show(struct page *p, const char *ident, int status)
@@ -163,23 +286,24 @@ void device_show(struct page *p, const char *ident, int status)
     struct enrollment *e = arena_alloc(p->a, sizeof *e);
     if (!e)
         err_set(&p->err, ERROR, "out of memory");
-    else if (enrollment_get(p->db, ident, p->a, e, &p->err) == OK) {
+    else if (enrollment_get(p->db, ident, p->a, e, &p->err) == OK && device_newest(p, e)) {
         value_set_text(p->root, "ident", e->ident);
-        value_set_text(p->root, "name",
-                       *e->device_name ? e->device_name
-                       : *e->serial    ? e->serial
-                                       : e->ident);
-        value_set_text(p->root, "title", value_str(value_get(p->root, "name", NULL)));
+        value_set_text(p->root, "name", device_name(e));
+        value_set_text(p->root, "title", device_name(e));
         page_state(p, p->root, "state", enrollment_state_name(e->state));
         value_set_bool(p->root, "enrolled", e->state == ENROLLMENT_ENROLLED);
         if (strcmp(e->ident, e->device_ident) != 0)
             value_set_text(p->root, "of_device", page_link(p, "/device", "id", e->device_ident));
         device_tabs(p, e->ident, "");
-        value_set_text(p->root, "send_link", page_link(p, "/device/send", "id", e->ident));
+        const char *send = page_link(p, "/device/send", "id", e->ident);
+        value_set_text(p->root, "send_link", send);
         facts(p, e);
-        buttons(p, "questions", device_questions);
-        buttons(p, "actions", device_actions);
-        if (tags(p, e) && queue(p, e) && device_items(p, e) == OK && users_and_audit(p, e)) {
+        life(p, e);
+        const struct device_facts takes = device_facts_of(e);
+        offer(p, "questions", device_questions, &takes, send);
+        offer(p, "actions", device_actions, &takes, send);
+        if (tags(p, e) && groups(p, e) && queue(p, e) && device_items(p, e) == OK && users(p, e) &&
+            audit(p, e)) {
             page_show(p, status, "device");
             return;
         }

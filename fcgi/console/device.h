@@ -5,29 +5,59 @@
 #include "command/raw.h"
 #include "console/page.h"
 #include "store/enrollment.h"
+#include "store/fleet.h"
 #include "store/push.h"
 #include "store/queue.h"
 
 /* The page of the device whose id came with the request, with p->root's notices; answers. */
 void device_show(struct page *p, const char *ident, int status);
 
-/* Why do commands wait? Sets "stuck", a list of sentences, and "comes_next". push may be NULL:
- * none was ever wanted. */
-void stuck_explain(struct page *p, const struct enrollment *e, const struct push_row *push,
-                   const struct queue_item *open, size_t n);
+/* What a device's timeline is made of. */
+struct device_course {
+    const struct enrollment *e;
+    const struct push_row *push;     /* NULL: none was ever wanted */
+    const struct queue_item *open;   /* in the order in which they are offered */
+    const struct queue_item *closed; /* the latest first */
+    size_t nopen, nclosed;
+};
+/* Sets "verdict" (why it does not move, in a sentence), "why_lines" (last push and its answer, last
+ * poll, NotNow since, what comes next), "moments" and "open". */
+void device_timeline(struct page *p, const struct device_course *c);
 
 /* Sets "items", what the device and its users (or the one user) are to have of the library, and
  * what the device can be given. */
 enum outcome device_items(struct page *p, const struct enrollment *e) MUST_USE;
 
+/* Puts what it told last in place of what it said when it enrolled. False: p->err. */
+bool device_newest(struct page *p, struct enrollment *e) MUST_USE;
+/* What people call it. */
+const char *device_name(const struct enrollment *e);
+/* The page of a command of a device. */
+const char *device_command_link(struct page *p, const char *ident, const char *uuid);
+/* Appends what lists of commands show of one. */
+struct value *device_queue_item(struct page *p, struct value *list, const char *ident,
+                                const struct queue_item *q);
 /* The tabs of a device's page; part: the chosen one, "" for the first. */
 void device_tabs(struct page *p, const char *ident, const char *part);
+/* One tab of it; answers. */
+void device_part_show(struct page *p, const char *ident, const char *part, int status);
+/* Sets "secrets": what is kept of it under seal, never they themselves. */
+enum outcome device_secrets(struct page *p, int64_t id) MUST_USE;
 /* Queues the command and pushes (command NULL: only pushes); p->err when it did not work. */
 enum outcome device_send(struct page *p, const char *ident,
                          const struct raw_command *command) MUST_USE;
 
+/* Lists of a device that are no inventory (part_lists.c). from: where the page before ended, as its
+ * link says; *next: the same for the page that follows, NULL for none. "heads", "lines" and "some"
+ * are set. */
+typedef enum outcome device_list_fn(struct page *p, const struct fleet_device *d, const char *from,
+                                    const char **next);
+device_list_fn device_list_queue, device_list_results, device_list_users, device_list_audit;
+
 /* The requests that are sent with a button: their names, ended by NULL. */
 extern const char *const device_questions[]; /* they only ask */
 extern const char *const device_actions[];   /* they are felt by whoever uses the device */
+/* Is s one of those names? */
+bool device_names(const char *const *names, const char *s);
 
 #endif

@@ -168,6 +168,20 @@ static void attend(struct page *p, struct value *list, const char *key, const ch
     value_set_text(v, "link", link);
 }
 
+/* The same where the page is not everybody's: who may not open it is told whose it is. */
+static void attend_as(struct page *p, struct value *list, const char *permission, const char *key,
+                      const char *what, const char *more, const char *link)
+{
+    struct value *v = value_append_dict(list);
+    bool may = page_may(p, permission);
+    value_set_text(v, "text", words_fill(p->w, p->a, key, what, more));
+    value_set_text(v, "link", may ? link : NULL);
+    if (!may) {
+        const char *who = arena_fmt(p->a, "attend_%s", permission);
+        value_set_text(v, "who", who ? page_text(p, who) : NULL);
+    }
+}
+
 static void attend_number(struct page *p, struct value *list, const char *key, int64_t n,
                           const char *link)
 {
@@ -239,8 +253,21 @@ static bool webhooks(struct page *p, struct value *list)
         return false;
     for (size_t i = 0; i < n; i++)
         if (w[i].failing_since)
-            attend(p, list, "attend_webhook", w[i].name, w[i].failure,
-                   page_may(p, "administer") ? "/webhooks" : NULL);
+            attend_as(p, list, "administer", "attend_webhook", w[i].name, w[i].failure,
+                      "/webhooks");
+    return true;
+}
+
+/* What waits for a person. */
+static bool waiting(struct page *p, struct value *list)
+{
+    struct checkup_waiting x;
+    if (checkup_waiting(p->db, p->a, &x, &p->err) != OK)
+        return false;
+    attend_number(p, list, "attend_halted", x.halted, "/rollouts");
+    if (page_may(p, "operate"))
+        attend_number(p, list, "attend_approvals", x.approvals, "/approvals");
+    attend_number(p, list, "attend_requests", x.requests, "/certificates?tab=requests");
     return true;
 }
 
@@ -257,7 +284,7 @@ static bool attention(struct page *p, int64_t unseen, bool fresh)
     if (o != OK && o != NOT_FOUND)
         return false;
     if (o == NOT_FOUND || left < 0)
-        attend(p, list, "attend_agent", NULL, NULL, NULL);
+        attend_as(p, list, "administer", "attend_agent", NULL, NULL, "/setup?step=address");
     if (!certificates(p, list) || !ends(p, list) || !webhooks(p, list))
         return false;
     if (!few_codes(p, list))
@@ -265,9 +292,11 @@ static bool attention(struct page *p, int64_t unseen, bool fresh)
     if (fresh && page_may(p, "administer"))
         attend(p, list, "attend_setup", NULL, NULL, "/setup");
     attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
-    attend_number(p, list, "attend_push_late", x.pushes_late, "/pushcerts");
-    attend_number(p, list, "attend_push_failed", x.pushes_failed, "/devices");
-    attend_number(p, list, "attend_push_dead", x.pushes_dead, "/devices");
+    if (!waiting(p, list))
+        return false;
+    attend_number(p, list, "attend_push_late", x.pushes_late, "/pushes?which=late");
+    attend_number(p, list, "attend_push_failed", x.pushes_failed, "/pushes?which=failed");
+    attend_number(p, list, "attend_push_dead", x.pushes_dead, "/pushes?which=dead");
     attend_number(p, list, "attend_failed", failed, "/failed");
     attend_number(p, list, "attend_inactive", unseen, "/devices?state=enrolled&unseen=7");
     value_set_int(p->root, "open_commands", x.open_commands);

@@ -342,6 +342,14 @@ void console_too_long(struct app *app, struct req *req, size_t max, struct resp 
     page_show(&p, 413, "error");
 }
 
+void console_not_found(struct app *app, struct req *req, struct resp *resp)
+{
+    struct page p;
+    page_begin(&p, app, req, NULL, resp, "error");
+    err_set(&p.err, NOT_FOUND, "%s", page_text(&p, "error_no_page"));
+    page_fail(&p);
+}
+
 void console_fail(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                   const struct err *err)
 {

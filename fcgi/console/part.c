@@ -1,28 +1,36 @@
-/* part.c: what a device is and has, as it told: one page for each part of its inventory. */
+/* part.c: the tabs of a device: what it is and has, as it told, one page for each part of its
+ * inventory; and the lists of part_lists.c. */
 #include "console/device.h"
-
-#include "store/fleet.h"
 
 #define LIST_ROWS 200
 
-/* The tabs of a device's page. area INV_NONE: another kind of rows, or (word "") the page itself.
- */
+static device_list_fn history;
+
+/* The tabs of a device's page. area INV_NONE: a list of another kind, or (word "") the page itself.
+ * may: who sees it; NULL: everybody who sees the device. */
 static const struct {
     const char *word;
     enum inv_area area;
-} PARTS[] = {{"", INV_NONE},
-             {"facts", INV_DEVICE},
-             {"network", INV_NETWORK},
-             {"security", INV_SECURITY},
-             {"profiles", INV_PROFILE},
-             {"apps", INV_APP},
-             {"managed-apps", INV_MANAGED_APP},
-             {"certificates", INV_CERTIFICATE},
-             {"restrictions", INV_RESTRICTION},
-             {"accounts", INV_USER},
-             {"os-updates", INV_UPDATE},
-             {"settings", INV_SETTING},
-             {"history", INV_NONE}};
+    device_list_fn *list;
+    const char *may;
+} PARTS[] = {{"", INV_NONE, NULL, NULL},
+             {"queue", INV_NONE, device_list_queue, NULL},
+             {"results", INV_NONE, device_list_results, NULL},
+             {"facts", INV_DEVICE, NULL, NULL},
+             {"network", INV_NETWORK, NULL, NULL},
+             {"security", INV_SECURITY, NULL, NULL},
+             {"profiles", INV_PROFILE, NULL, NULL},
+             {"provisioning", INV_PROVISIONING, NULL, NULL},
+             {"apps", INV_APP, NULL, NULL},
+             {"managed-apps", INV_MANAGED_APP, NULL, NULL},
+             {"certificates", INV_CERTIFICATE, NULL, NULL},
+             {"restrictions", INV_RESTRICTION, NULL, NULL},
+             {"users", INV_NONE, device_list_users, NULL},
+             {"accounts", INV_USER, NULL, NULL},
+             {"os-updates", INV_UPDATE, NULL, NULL},
+             {"settings", INV_SETTING, NULL, NULL},
+             {"history", INV_NONE, history, NULL},
+             {"audit", INV_NONE, device_list_audit, "audit"}};
 #define PARTS_N (sizeof PARTS / sizeof PARTS[0])
 
 /* Columns of fleet_apps() and fleet_certificates(), which tell more than their tables. */
@@ -47,6 +55,8 @@ void device_tabs(struct page *p, const char *ident, const char *part)
 {
     struct value *list = value_set_list(p->root, "tabs");
     for (size_t i = 0; i < PARTS_N; i++) {
+        if (PARTS[i].may && !page_may(p, PARTS[i].may))
+            continue;
         struct value *v = value_append_dict(list);
         const char *base = *PARTS[i].word ? "/device/part" : "/device";
         const char *link = page_link(p, base, "id", ident);
@@ -127,10 +137,11 @@ static enum outcome area_rows(struct page *p, enum inv_area area, int64_t id, si
     return OK;
 }
 
-static enum outcome history(struct page *p, int64_t id, int64_t before, size_t *n, int64_t *last)
+static enum outcome history(struct page *p, const struct fleet_device *d, const char *from,
+                            const char **next)
 {
     struct rows r;
-    enum outcome o = fleet_events(p->db, id, before, LIST_ROWS, p->a, &r, &p->err);
+    enum outcome o = fleet_events(p->db, d->id, page_number(from), LIST_ROWS, p->a, &r, &p->err);
     if (o != OK)
         return o;
     struct value *list = value_set_list(p->root, "events");
@@ -145,9 +156,9 @@ static enum outcome history(struct page *p, int64_t id, int64_t before, size_t *
         value_set_text(v, "subject", x[4].s);
         value_set_text(v, "was", val_text(&x[5]));
         value_set_text(v, "became", val_text(&x[6]));
-        *last = x[0].i;
+        if (i + 1 == LIST_ROWS)
+            *next = arena_fmt(p->a, "%lld", (long long)x[0].i);
     }
-    *n = r.n;
     value_set_bool(p->root, "some", r.n > 0);
     value_set_bool(p->root, "is_history", true);
     return OK;
@@ -164,50 +175,65 @@ static enum outcome told(struct page *p, enum inv_area area, int64_t id)
     return o;
 }
 
+/* What the device told of an area, and when. */
+static enum outcome area(struct page *p, enum inv_area which, int64_t id, const char *from,
+                         const char **next)
+{
+    int64_t offset = page_number(from);
+    size_t n = 0;
+    enum outcome o = area_rows(p, which, id, (size_t)offset, &n);
+    if (o == OK)
+        o = told(p, which, id);
+    if (n == LIST_ROWS)
+        *next = arena_fmt(p->a, "%lld", (long long)offset + LIST_ROWS);
+    return o;
+}
+
 static enum outcome part(struct page *p, const struct fleet_device *d, size_t i)
 {
-    const char *ident = d->ident, *word = PARTS[i].word;
-    const char *link = page_link(p, page_link(p, "/device/part", "id", ident), "part", word);
-    int64_t from = page_number(req_query(p->req, "from")), last = 0;
-    size_t n = 0;
-    enum outcome o = PARTS[i].area == INV_NONE
-                         ? history(p, d->id, from, &n, &last)
-                         : area_rows(p, PARTS[i].area, d->id, (size_t)from, &n);
-    if (o == OK && PARTS[i].area != INV_NONE)
-        o = told(p, PARTS[i].area, d->id);
-    if (n == LIST_ROWS) {
-        int64_t next = PARTS[i].area == INV_NONE ? last : from + LIST_ROWS;
-        value_set_text(p->root, "next",
-                       page_link(p, link, "from", arena_fmt(p->a, "%lld", (long long)next)));
-    }
+    const char *link =
+        page_link(p, page_link(p, "/device/part", "id", d->ident), "part", PARTS[i].word);
+    const char *from = req_query(p->req, "from"), *next = NULL;
+    value_set_bool(p->root, "inventory", PARTS[i].list == NULL || PARTS[i].list == history);
+    enum outcome o = PARTS[i].list ? PARTS[i].list(p, d, from ? from : "", &next)
+                                   : area(p, PARTS[i].area, d->id, from, &next);
+    if (next)
+        value_set_text(p->root, "next", page_link(p, link, "from", next));
     return o;
+}
+
+void device_part_show(struct page *p, const char *ident, const char *word, int status)
+{
+    struct fleet_device d;
+    size_t i = 1;
+    while (i < PARTS_N &&
+           (strcmp(PARTS[i].word, word) != 0 || (PARTS[i].may && !page_may(p, PARTS[i].may))))
+        i++;
+    enum outcome o = i < PARTS_N ? fleet_get(p->db, ident, p->a, &d, &p->err)
+                                 : err_set(&p->err, NOT_FOUND, "%s", page_text(p, "part_none"));
+    if (o == OK)
+        o = part(p, &d, i);
+    if (o == OK && PARTS[i].area == INV_SECURITY)
+        o = device_secrets(p, d.id);
+    if (o != OK) {
+        page_fail(p);
+        return;
+    }
+    const char *name = *d.name ? d.name : *d.serial ? d.serial : d.ident;
+    const char *key = arena_fmt(p->a, "part_%s", word);
+    value_set_text(p->root, "ident", d.ident);
+    value_set_text(p->root, "name", name);
+    value_set_text(p->root, "title", name);
+    page_state(p, p->root, "state", enrollment_state_name(d.state));
+    value_set_text(p->root, "part", key ? page_text(p, key) : NULL);
+    device_tabs(p, d.ident, word);
+    page_show(p, status, "part");
 }
 
 void console_part(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     struct page p;
-    struct fleet_device d;
     const char *ident = req_query(req, "id"), *word = req_query(req, "part");
-    size_t i = 1;
-    if (!page_open(&p, app, req, caller, resp, "devices"))
-        return;
-    while (i < PARTS_N && strcmp(PARTS[i].word, word ? word : "") != 0)
-        i++;
-    enum outcome o = i < PARTS_N ? fleet_get(p.db, ident ? ident : "", p.a, &d, &p.err)
-                                 : err_set(&p.err, NOT_FOUND, "%s", page_text(&p, "part_none"));
-    if (o == OK)
-        o = part(&p, &d, i);
-    if (o != OK) {
-        page_fail(&p);
-        return;
-    }
-    const char *name = *d.name ? d.name : *d.serial ? d.serial : d.ident;
-    value_set_text(p.root, "ident", d.ident);
-    value_set_text(p.root, "name", name);
-    value_set_text(p.root, "title", name);
-    page_state(&p, p.root, "state", enrollment_state_name(d.state));
-    const char *key = arena_fmt(p.a, "part_%s", word);
-    value_set_text(p.root, "part", key ? page_text(&p, key) : NULL);
-    device_tabs(&p, d.ident, word);
-    page_show(&p, 200, "part");
+    if (page_open(&p, app, req, caller, resp, "devices"))
+        device_part_show(&p, ident ? ident : "", word ? word : "", 200);
 }

@@ -15,6 +15,13 @@ static void findings_show(struct value *list, const struct findings *f)
     }
 }
 
+/* May the person send it? Who only assists asks, and does what is on the device's page. */
+static bool may_send(const struct page *p, cat c)
+{
+    return page_may(p, "operate") || device_names(device_questions, catalogue_name(c)) ||
+           device_names(device_actions, catalogue_name(c));
+}
+
 /* Those the device takes, and the others with the reason. */
 static void commands(struct page *p, const struct device_facts *facts)
 {
@@ -24,6 +31,10 @@ static void commands(struct page *p, const struct device_facts *facts)
         cat c = catalogue_at(i);
         const char *why = NULL;
         bool has = command_has(p->a, c, facts, &why);
+        if (has && !may_send(p, c)) {
+            has = false;
+            why = page_text(p, "command_not_yours");
+        }
         struct value *v = value_append_dict(has ? can : cannot);
         const char *link = page_link(p, "/device/send", "id", page_id(p));
         value_set_text(v, "name", catalogue_name(c));
@@ -42,14 +53,11 @@ static struct enrollment *target(struct page *p)
         err_set(&p->err, ERROR, "out of memory");
         return NULL;
     }
-    if (enrollment_get(p->db, page_id(p), p->a, e, &p->err) != OK)
+    if (enrollment_get(p->db, page_id(p), p->a, e, &p->err) != OK || !device_newest(p, e))
         return NULL;
     value_set_text(p->root, "ident", e->ident);
     value_set_text(p->root, "device_link", page_link(p, "/device", "id", e->ident));
-    value_set_text(p->root, "device_name",
-                   *e->device_name ? e->device_name
-                   : *e->serial    ? e->serial
-                                   : e->ident);
+    value_set_text(p->root, "device_name", device_name(e));
     return e;
 }
 
@@ -84,7 +92,9 @@ void console_send(struct app *app, struct req *req, const struct caller *caller,
     cat command = e && type ? catalogue_find(type) : NULL;
     if (e && type && !command)
         err_set(&p.err, NOT_FOUND, "%s", page_text(&p, "command_none"));
-    if (!e || (type && !command))
+    else if (e && command && !may_send(&p, command))
+        err_set(&p.err, DENIED, "%s", page_text(&p, "command_not_yours"));
+    if (p.err.outcome != OK)
         page_fail(&p);
     else
         show(&p, e, command, 200);
@@ -150,7 +160,9 @@ void console_send_post(struct app *app, struct req *req, const struct caller *ca
     cat command = catalogue_find(page_field(&p, "type"));
     if (e && !command)
         err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));
-    if (!e || !command) {
+    else if (e && !may_send(&p, command))
+        err_set(&p.err, DENIED, "%s", page_text(&p, "command_not_yours"));
+    if (p.err.outcome != OK) {
         page_fail(&p);
         return;
     }

@@ -137,7 +137,11 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
     const struct route *row = find_row(program, req, &allowed, &gate);
     resp->problem = strncmp(req->path, "/api/", 5) == 0;
     if (!row && !allowed) {
-        resp_text(resp, 404, "Not found");
+        const char *accept = req_var(req, "HTTP_ACCEPT");
+        if (program == PROGRAM_CONSOLE && app->console && accept && strstr(accept, "text/html"))
+            console_not_found(app, req, resp);
+        else
+            resp_text(resp, 404, "Not found");
         return;
     }
     if (!row) {

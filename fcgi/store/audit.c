@@ -49,6 +49,47 @@ static const struct sql LIST_SUBJECT = {"audit_list_subject",
 static const struct sql LIST_ACTOR = {"audit_list_actor",
                                       LIST_COLUMNS "WHERE actor = ? AND " LIST_REST, 0};
 
+/* What was done to a channel, and to the commands that it was sent. */
+#define OF_DEVICE(from)                                                                            \
+    "(SELECT a.id, a.at, a.actor, a.action, a.subject, a.detail FROM " from                        \
+    " a.id < ? ORDER BY a.id DESC LIMIT ?)"
+#define OF_COMMANDS(table)                                                                         \
+    OF_DEVICE(table " q JOIN command c ON c.id = q.command_id JOIN audit a ON a.subject = c.uuid " \
+                    "WHERE q.enrollment_id = ? AND")
+static const struct sql LIST_DEVICE = {
+    "audit_list_device",
+    OF_DEVICE("audit a WHERE a.subject = ? AND") " UNION ALL " OF_COMMANDS(
+        "queue") " UNION ALL " OF_COMMANDS("result") " ORDER BY id DESC LIMIT ?",
+    0};
+
+static enum outcome entries(const struct rows *r, struct arena *a, struct audit_entry **out,
+                            size_t *n, struct err *err)
+{
+    *out = arena_array(a, r->n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (*n = 0; *n < r->n; ++*n) {
+        const struct val *v = row_at(r, *n, 0);
+        (*out)[*n] = (struct audit_entry){v[0].i, v[1].i, v[2].s, v[3].s, v[4].s, val_text(&v[5])};
+    }
+    return OK;
+}
+
+enum outcome audit_of_device(struct db *db, const char *ident, int64_t enrollment_id,
+                             int64_t before, size_t max, struct arena *a, struct audit_entry **out,
+                             size_t *n, struct err *err)
+{
+    struct val from = val_int(before ? before : INT64_MAX), id = val_int(enrollment_id);
+    struct val limit = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
+    struct rows r;
+    *n = 0;
+    enum outcome o = db_select(
+        db, &LIST_DEVICE,
+        (struct val[]){val_str(ident), from, limit, id, from, limit, id, from, limit, limit}, 10, a,
+        &r, err);
+    return o == OK ? entries(&r, a, out, n, err) : o;
+}
+
 enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t before, size_t max,
                         struct arena *a, struct audit_entry **out, size_t *n, struct err *err)
 {
@@ -69,14 +110,5 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
     args[k++] = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
     *n = 0;
     enum outcome o = db_select(db, sql, args, k, a, &r, err);
-    if (o != OK)
-        return o;
-    *out = arena_array(a, r.n + 1, sizeof **out);
-    if (!*out)
-        return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n) {
-        const struct val *v = row_at(&r, *n, 0);
-        (*out)[*n] = (struct audit_entry){v[0].i, v[1].i, v[2].s, v[3].s, v[4].s, val_text(&v[5])};
-    }
-    return OK;
+    return o == OK ? entries(&r, a, out, n, err) : o;
 }

@@ -32,4 +32,9 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
                         struct arena *a, struct audit_entry **out, size_t *n,
                         struct err *err) MUST_USE;
 
+/* The same for a channel, with what was done to the commands it was sent. */
+enum outcome audit_of_device(struct db *db, const char *ident, int64_t enrollment_id,
+                             int64_t before, size_t max, struct arena *a, struct audit_entry **out,
+                             size_t *n, struct err *err) MUST_USE;
+
 #endif

@@ -31,6 +31,13 @@ static const struct sql NUMBERS = {
     "(SELECT COUNT(*) FROM push WHERE state = 4), (SELECT COUNT(*) FROM push WHERE state = 5), "
     "(SELECT COUNT(*) FROM unknown_device WHERE decision = 0)",
     0};
+static const struct sql WAITING = {
+    "checkup_waiting",
+    "SELECT (SELECT COUNT(*) FROM approval WHERE state = 1 AND expires_at > " NOW_US "), "
+    "(SELECT COUNT(*) FROM scep_request WHERE state = 1 AND expires_at > " NOW_US "), "
+    "(SELECT COUNT(*) FROM rollout r JOIN library_item i ON i.id = r.item_id AND i.version = "
+    "r.version WHERE r.halted_at IS NOT NULL)",
+    0};
 
 enum outcome checkup_clock(struct db *db, struct arena *a, int64_t *now, struct err *err)
 {
@@ -175,5 +182,18 @@ enum outcome checkup_numbers(struct db *db, struct arena *a, struct checkup_numb
     const struct val *v = row_at(&r, 0, 0);
     *out = (struct checkup_numbers){v[0].i, v[1].i, val_or_0(&v[2]), v[3].i,
                                     v[4].i, v[5].i, v[6].i,          v[7].i};
+    return OK;
+}
+
+enum outcome checkup_waiting(struct db *db, struct arena *a, struct checkup_waiting *out,
+                             struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &WAITING, NULL, 0, a, &r, err);
+
+    if (o != OK)
+        return o;
+    const struct val *v = row_at(&r, 0, 0);
+    *out = (struct checkup_waiting){v[0].i, v[1].i, v[2].i};
     return OK;
 }

@@ -28,4 +28,12 @@ struct checkup_numbers {
 enum outcome checkup_numbers(struct db *db, struct arena *a, struct checkup_numbers *out,
                              struct err *err) MUST_USE;
 
+/* What waits for a person: sensitive commands to approve, certificate requests to decide, roll-outs
+ * that were halted. */
+struct checkup_waiting {
+    int64_t approvals, requests, halted;
+};
+enum outcome checkup_waiting(struct db *db, struct arena *a, struct checkup_waiting *out,
+                             struct err *err) MUST_USE;
+
 #endif

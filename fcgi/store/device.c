@@ -34,7 +34,7 @@ static const struct sql SHARES_COUNT = {
 static const struct sql USERS = {
     "device_users",
     "SELECT ident, user_short_name, user_long_name, state, last_seen_at FROM enrollment "
-    "WHERE device_id = ? AND id <> device_id ORDER BY ident LIMIT ?",
+    "WHERE device_id = ? AND id <> device_id AND ident > ? ORDER BY ident LIMIT ?",
     0};
 
 const char *device_platform_name(int64_t number)
@@ -97,13 +97,15 @@ enum outcome device_groups_count(struct db *db, int64_t now, struct err *err)
     return db_unit(db, shares_unit, &now, err);
 }
 
-enum outcome device_users(struct db *db, int64_t device_id, struct arena *a,
-                          struct device_user **out, size_t *n, struct err *err)
+enum outcome device_users(struct db *db, int64_t device_id, const char *after, size_t max,
+                          struct arena *a, struct device_user **out, size_t *n, struct err *err)
 {
     struct rows r;
     *n = 0;
-    enum outcome o =
-        db_select(db, &USERS, (struct val[]){val_int(device_id), val_int(LIM_PAGE)}, 2, a, &r, err);
+    enum outcome o = db_select(db, &USERS,
+                               (struct val[]){val_int(device_id), val_str(after),
+                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                               3, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -75,8 +75,9 @@ struct device_user {
     int state;
     int64_t last_seen_at;
 };
-/* The user channels of a device, at most LIM_PAGE; in a. */
-enum outcome device_users(struct db *db, int64_t device_id, struct arena *a,
-                          struct device_user **out, size_t *n, struct err *err) MUST_USE;
+/* The user channels of a device with idents after `after` (""), at most max (LIM_PAGE); in a. */
+enum outcome device_users(struct db *db, int64_t device_id, const char *after, size_t max,
+                          struct arena *a, struct device_user **out, size_t *n,
+                          struct err *err) MUST_USE;
 
 #endif

@@ -17,6 +17,12 @@ static const struct sql GET = {
     "group_get", "SELECT " COLUMNS " FROM device_group WHERE id = ? AND %GROUP id%", 0};
 static const struct sql FIND = {
     "group_find", "SELECT " COLUMNS " FROM device_group WHERE name = ? AND %GROUP id%", 0};
+static const struct sql OF_DEVICE = {
+    "group_of_device",
+    "SELECT g.id, g.name FROM enrollment e JOIN group_member m ON m.device_id = e.device_id JOIN "
+    "device_group g ON g.id = m.group_id WHERE e.ident = ? AND %SCOPE e.device_id% AND %GROUP "
+    "g.id% ORDER BY g.name LIMIT ?",
+    0};
 static const struct sql ADD = {
     "group_add",
     "INSERT INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "
@@ -76,6 +82,25 @@ enum outcome group_list(struct db *db, int64_t after, size_t max, struct arena *
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n)
         from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return OK;
+}
+
+enum outcome group_of_device(struct db *db, const char *ident, struct arena *a,
+                             struct device_group **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &OF_DEVICE, (struct val[]){val_str(ident), page(LIM_PAGE)}, 2, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r.n; ++*n)
+        (*out)[*n] =
+            (struct device_group){.id = row_at(&r, *n, 0)->i, .name = row_at(&r, *n, 1)->s};
     return OK;
 }
 

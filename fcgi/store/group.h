@@ -25,6 +25,9 @@ enum outcome group_save(struct db *db, struct device_group *g, const char *actor
                         struct err *err) MUST_USE;
 enum outcome group_list(struct db *db, int64_t after, size_t max, struct arena *a,
                         struct device_group **out, size_t *n, struct err *err) MUST_USE;
+/* The groups that a device is in, by name; at most LIM_PAGE. Only id and name are set. */
+enum outcome group_of_device(struct db *db, const char *ident, struct arena *a,
+                             struct device_group **out, size_t *n, struct err *err) MUST_USE;
 enum outcome group_get(struct db *db, int64_t id, struct arena *a, struct device_group *out,
                        struct err *err) MUST_USE;
 /* By its name. NOT_FOUND. */

@@ -1,10 +1,12 @@
 // lib.mjs: what every browser test needs: the site, Chromium, accessibility, the database, and the
 // count of what passed. A file of tests ends with `await finish()`.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
 
 const require = createRequire(process.env.MODULES + "/");
 const { chromium } = require("playwright-core");
@@ -45,7 +47,7 @@ const engine = await chromium.launch({ executablePath: process.env.CHROMIUM, hea
 
 export async function context(options = {}) {
   const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
-  c.setDefaultTimeout(15000);
+  c.setDefaultTimeout(20000);
   c.faults = [];
   c.on("page", (p) => {
     p.on("pageerror", (e) => c.faults.push("error: " + e.message));
@@ -88,6 +90,75 @@ export async function valid(text, name) {
   const { results } = await validator.validateString(text, name);
   assert.deepEqual(results.flatMap((r) => r.messages.map((m) =>
     `${m.ruleId}: ${m.message} at line ${m.line}: ${text.split("\n")[m.line - 1].slice(Math.max(0, m.column - 60), m.column + 60)}`)), [], name);
+}
+
+// ---- simulated devices (tests/sim/mdmsim.c) ----
+
+const fleets = [], atEnd = [];
+process.once("exit", () => { // also when the tests do not come to their end
+  for (const { child, folder } of fleets) {
+    child.kill();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+  for (const one of atEnd) one();
+});
+let seed = 7000;
+/** Enrols devices that stay until the tests end; options: of mdmsim. Its ask() is its control
+ * socket, its ident the first device's. */
+export async function simulate(...options) {
+  const folder = fs.mkdtempSync(os.tmpdir() + "/drover-sim-"), socket = folder + "/control";
+  const child = spawn(process.env.BUILD + "/mdmsim", ["--enroll-url", site.enroll_url, "--ca-file", site.ca_file,
+    "--wake", site.apns_wake_socket, "--control", socket, "--seed", String(process.pid * 100 + seed++), ...options],
+  { stdio: ["ignore", "pipe", "ignore"] });
+  fleets.push({ child, folder });
+  await new Promise((resolve, reject) => {
+    child.stdout.on("data", (d) => /"enrolled":[1-9]/.test(d) && resolve());
+    child.once("exit", () => reject(new Error("mdmsim has ended")));
+  });
+  const ask = (what) => new Promise((resolve, reject) => {
+    const c = net.connect(socket, () => c.write(JSON.stringify(what) + "\n"));
+    let text = "";
+    c.on("error", reject).on("data", (d) => {
+      text += d;
+      if (text.endsWith("\n")) c.destroy(), resolve(JSON.parse(text));
+    });
+  });
+  const { ident } = await ask({ op: "device", device: 0 });
+  const stop = () => new Promise((resolve) => child.once("exit", resolve) && child.kill());
+  return { ask, ident, stop, page: "/device?id=" + encodeURIComponent(ident) };
+}
+
+/** The site's configuration with these lines besides, until the tests end: Drover reads it again. */
+export async function configure(lines, taken) {
+  const before = fs.readFileSync(site.config, "utf8");
+  const put = (text) => {
+    fs.writeFileSync(site.config, text);
+    process.kill(JSON.parse(fs.readFileSync(process.env.STATE + "/run.json", "utf8")).pids.drover, "SIGHUP");
+  };
+  put(before + "\n" + lines + "\n");
+  atEnd.push(() => put(before));
+  for (let i = 0; i < 200 && !await taken(); i++) await pause(50);
+}
+
+export const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+export const droverctl = (args, input = "") => execFileSync(site.droverctl, ["-c", site.config, ...args], { input, encoding: "utf8" });
+/** The HTTP API, as its own account. */
+export async function api(method, path, body, type = "application/json") {
+  const c = await context();
+  const r = await c.request.fetch(site.api_url + path, { method, data: body,
+    headers: { "Content-Type": type, Authorization: "Basic " + Buffer.from(`${site.api_user}:${site.api_key}`).toString("base64") } });
+  const text = await r.text();
+  assert.equal(r.ok(), true, `${method} ${path}: ${r.status()} ${text}`);
+  await c.close();
+  return text ? JSON.parse(text) : null;
+}
+
+/** Waits until the database says so. */
+export async function until(query, wanted, ms = 30000) {
+  let got;
+  for (const end = Date.now() + ms; Date.now() < end; await pause(50))
+    if ((got = sql(query).trim()) === wanted) return;
+  assert.equal(got, wanted, query);
 }
 
 // RFC 6238 with the secret as the page shows it.

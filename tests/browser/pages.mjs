@@ -28,6 +28,10 @@ export function fill() {
   REPLACE INTO inv_area (enrollment_id, area, reported_at, changed_at, command_id, items) VALUES (77, 1, ${now}, ${now}, 81, 1);
   REPLACE INTO inv_device (enrollment_id, platform, device_name, os_version, is_supervised, battery_level) VALUES
     (77, 1, ${quoted(EVIL)}, '17.6', 1, 0.5);
+  DELETE FROM push WHERE enrollment_id = 77;
+  REPLACE INTO push (enrollment_id, state, due_at, wanted_at, expires_at, attempts, last_status, last_reason) VALUES
+    (79, 5, ${now}, ${now}, ${now}, 1, 410, ${quoted(EVIL.slice(0, 100))});
+  REPLACE INTO inv_secret (enrollment_id, kind, about, sealed, at, command_id) VALUES (77, ${quoted("<b>PIN")}, ${quoted(EVIL)}, 'x', ${now}, 81);
   REPLACE INTO software (id, identifier, version, short_version, name, seen_at) VALUES (5, ${quoted("com.evil.<b>")}, '1', '1.0', ${quoted(EVIL)}, ${now});
   REPLACE INTO inv_app (enrollment_id, software_id) VALUES (77, 5);
   REPLACE INTO inv_event (id, enrollment_id, at, area, happened, subject, was, became) VALUES (91, 77, ${now}, 1, 2, ${quoted(EVIL)}, ${quoted("<i>17")}, '18');
@@ -107,12 +111,13 @@ export function fill() {
 }
 
 export const device = "/device?id=" + encodeURIComponent(ID);
+const part = (word) => `/device/part?part=${word}&id=${encodeURIComponent(ID)}`;
 export const PAGES = {
   overview: "/", devices: "/devices", device, command: "/device/command?uuid=C-80&id=" + encodeURIComponent(ID),
   result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
   invitations: "/invitations", people: "/people", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
-  facts: "/device/part?part=facts&id=" + encodeURIComponent(ID), apps: "/device/part?part=apps&id=" + encodeURIComponent(ID),
-  history: "/device/part?part=history&id=" + encodeURIComponent(ID), commands: "/device/send?id=" + encodeURIComponent(ID),
+  facts: part("facts"), apps: part("apps"), history: part("history"), queue: part("queue"), results: part("results"),
+  users: part("users"), security: part("security"), device_audit: part("audit"), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
@@ -122,7 +127,7 @@ export const PAGES = {
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
   app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
-  failed: "/failed", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
+  failed: "/failed", pushes: "/pushes?which=dead", pushes_late: "/pushes", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
   "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",
@@ -141,7 +146,7 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/group/filter", { name: "evil", do: "save", r_kind: "all" }], ["/group/contents", { id: "500", what: "drop" }],
   ["/group/command", { id: "500", type: "SecurityInfo", policy: "join", go: "1" }], ["/group/preview", { id: "500", base: "2" }],
   ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/audit", {}], ["/offers", { group: "500", item: "60", what: "offer" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],
-  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }],
+  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }], ["/device/secret", { device: ID, kind: "<b>PIN", about: EVIL, why: "x" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }], ["/invitations", { revoke: "1" }],
   ["/people", { what: "add", name: "evil" }], ["/people", { what: "remove", name: EVIL.slice(0, 100), sure: "yes" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],

@@ -177,11 +177,12 @@ await test("work without JavaScript: command, cancel, decision, invitation, key"
   await q.getByLabel("Property list with CommandUUID").fill("<plist><dict/></plist>");
   await q.getByRole("button", { name: "Queue it" }).click();
   assert.equal(await q.locator("[role=alert]").count(), 1);
-  const open = await q.locator(".timeline li").count();
+  const open = await q.locator(".timeline .next").count();
   await q.getByRole("button", { name: /^Cancel: SecurityInfo/ }).first().click();
-  assert.equal(await q.locator(".timeline li").count(), open - 1);
-  await q.getByLabel(/whoever uses the device/).check();
-  await q.getByRole("button", { name: "DeviceLock" }).click();
+  assert.equal(await q.locator(".timeline .next").count(), open - 1);
+  await q.getByRole("link", { name: "DeviceLock" }).click();
+  await q.getByLabel("Reason").fill("left on the train");
+  await q.getByRole("button", { name: "Queue it" }).click();
   assert.match(sql("SELECT GROUP_CONCAT(request_type) FROM command"), /DeviceLock/);
   await q.goto("/unknown");
   await q.getByLabel("Reason").fill("restored " + EVIL);

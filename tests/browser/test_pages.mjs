@@ -36,6 +36,27 @@ await test("what a device told is shown as text", async () => {
   assert.equal(await p.evaluate(() => window.pwned), undefined);
 });
 
+await test("every alarm of the overview leads to the page that mends it", async () => {
+  let alarms = [];
+  for (let i = 0; i < 20 && !alarms.some((a) => /agent is not running/.test(a)); i++) { // it takes its lease again at once
+    sql("UPDATE lease SET expires_at = 1 WHERE name = 'agent'");
+    await p.goto("/");
+    alarms = await p.locator(".attention li").allTextContents();
+  }
+  for (const one of [/agent is not running/, /halted/, /Certificate requests that wait/, /push token Apple calls dead/, /Unknown devices/, /webhook/, /have expired/])
+    assert.equal(alarms.some((a) => one.test(a)), true, `${one} of ${alarms.join(" | ")}`);
+  const links = await p.locator(".attention li").evaluateAll((all) => all.map((li) => li.querySelector("a")?.getAttribute("href") || "none: " + li.textContent));
+  for (const link of links) {
+    const answer = await p.goto(link);
+    assert.equal(answer.status(), 200, link);
+    assert.notEqual(new URL(p.url()).pathname, "/", link);
+  }
+  await p.goto("/pushes?which=dead");
+  assert.match(await p.locator("tbody").textContent(), /410/);
+  await p.getByRole("button", { name: /^Push now/ }).first().click();
+  assert.match(new URL(p.url()).pathname, /^\/device(\/push)?$/); // Apple does not know its topic
+});
+
 await test("a form of another site does nothing", async () => {
   const count = sql("SELECT COUNT(*) FROM audit");
   for (const [url, form] of FORMS) {
@@ -76,6 +97,9 @@ await test("German, by the browser and by the setting", async () => {
   await p.goto(device);
   await accessible(p, "German");
   await picture(p, "device-de");
+  await p.goto("/setup?step=address"); // what the checks found, too
+  assert.match(await p.locator(".checks").textContent(), /die Uhr der Datenbank geht \d+ ms (vor|nach)/);
+  assert.doesNotMatch(await p.locator(".checks").textContent(), /\b(the|answers|works)\b/);
   await p.goto("/account");
   await p.getByLabel("Sprache der Konsole").selectOption("");
   await p.getByRole("button", { name: "Speichern" }).click();

@@ -1,0 +1,68 @@
+/* secret.c: what is kept of a device under seal: a PIN, a recovery key, an Activation Lock code. It
+ * is listed on the page of its security, and opened with a reason, on record. */
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "command/reveal.h"
+#include "console/device.h"
+#include "wire/encode.h"
+
+enum outcome device_secrets(struct page *p, int64_t id)
+{
+    struct rows r;
+    enum outcome o = fleet_secrets(p->db, id, 0, LIM_PAGE, p->a, &r, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "secrets");
+    for (size_t i = 0; i < r.n; i++) {
+        const struct val *x = row_at(&r, i, 0);
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "kind", x[0].s);
+        value_set_text(v, "about", val_text(&x[1]));
+        value_set_int(v, "number", (int64_t)i);
+        page_time(p, v, "at", x[2].i);
+    }
+    value_set_bool(p->root, "some_secrets", r.n > 0);
+    return OK;
+}
+
+/* As text, or what is none in base64. */
+static const char *readable(struct page *p, const struct buf *secret)
+{
+    struct buf b64 = BUF_INIT(2 * LIM_SECRET);
+    if (utf8_valid(buf_bytes(secret)) && !memchr(secret->data, '\0', secret->len))
+        return arena_strdup(p->a, buf_cstr(secret));
+    base64_add(&b64, buf_bytes(secret));
+    const char *s = arena_strdup(p->a, buf_cstr(&b64));
+    buf_wipe(&b64);
+    return s;
+}
+
+void console_secret_post(struct app *app, struct req *req, const struct caller *caller,
+                         struct resp *resp)
+{
+    struct page p;
+    struct buf secret = BUF_INIT(LIM_SECRET);
+    int64_t at = 0;
+    if (!page_open(&p, app, req, caller, resp, "devices") || !page_confirmed(&p))
+        return;
+    struct reveal r = {.id = page_field(&p, "device"),
+                       .kind = page_field(&p, "kind"),
+                       .about = page_field(&p, "about"),
+                       .reason = page_field(&p, "why")};
+    enum outcome o = *r.reason && strlen(r.reason) <= REVEAL_REASON_MAX
+                         ? reveal(p.db, caller->admin, &r, p.a, &secret, &at, &p.err)
+                         : err_set(&p.err, INVALID, "%s", page_text(&p, "send_reason"));
+    if (o == OK) {
+        struct value *v = value_set_dict(p.root, "revealed");
+        value_set_text(v, "kind", r.kind);
+        value_set_text(v, "secret", readable(&p, &secret));
+        resp->secret = true;
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+    } else {
+        page_fail(&p);
+        return;
+    }
+    device_part_show(&p, r.id, "security", page_status(o));
+    buf_wipe(&secret);
+}
