@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
-import { EVIL, accessible, context, finish, quoted, screens, signIn, site, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, pause, quoted, screens, signIn, simulate, site, sql, test, until } from "./lib.mjs";
 import { ID, fill } from "./pages.mjs";
 
 const crcTable = Array.from({ length: 256 }, (_, n) => {
@@ -259,6 +259,58 @@ await test("given to a group, taken away, deleted: each with whom it reaches", a
   assert.match(await q.locator("[role=status]").textContent(), /deleted/);
   assert.equal(sql("SELECT deleted_at > 0 FROM library_item WHERE id = 160").trim(), "1");
   assert.deepEqual(plain.faults.concat(c.faults), []);
+});
+
+await test("from the console to the device and back: added, given to a group, installed, configured, taken away", async () => {
+  const phone = await simulate("--kind", "iphone"), bundle = "org.example.flow" + word, group = "Phones " + word;
+  const has = async () => JSON.stringify((await phone.ask({ op: "device", device: 0 })).apps);
+  const shows = async (page, text) => {
+    for (let i = 0; i < 300 && !text.test(await page.locator("main").textContent()); i++) await pause(100), await page.reload();
+    assert.match(await page.locator("main").textContent(), text);
+  };
+  await p.goto("/groups");
+  await p.getByLabel("Name", { exact: true }).fill(group);
+  await p.locator("#new ~ form button").click();
+  await p.getByLabel("Serial numbers or enrolment ids").fill(phone.ident);
+  await p.getByRole("button", { name: "Put into the group" }).click();
+  assert.equal(await p.locator("tbody tr").count(), 1);
+  await p.goto("/app/new");
+  const store = p.locator("section", { hasText: "Of the App Store" });
+  await store.getByLabel(/^Bundle identifier/).fill(bundle);
+  await store.getByLabel("Name").fill("Flow");
+  await store.getByRole("button").click();
+  await p.waitForURL(/\/app\?id=\d+/);
+  const page = "/app?id=" + app() + "&tab=devices";
+  await p.goto(page);
+  await p.getByLabel("Give it to the group").selectOption({ label: group });
+  await p.getByRole("button", { name: "Show what it would change" }).click();
+  assert.match(await p.locator(".count").textContent(), /1/);
+  await p.getByRole("button", { name: "Do it" }).click();
+  await p.goto(page);
+  await shows(p, /installed 1/);
+  assert.match(await has(), new RegExp(bundle));
+  await accessible(p, "an app on its device");
+  await p.screenshot({ path: screens + "/app-installed.png", fullPage: true });
+  // the device's page says it too
+  await p.goto(phone.page);
+  assert.match(await p.locator("#items ~ .scroll tbody").textContent(), /Flow.*installed.*1/s);
+  await p.locator("#items ~ .scroll").getByRole("link", { name: "Flow" }).click();
+  // its configuration reaches the device that has it
+  await p.goto("/app?id=" + app());
+  await p.getByLabel("Key 1").fill("server");
+  await p.getByLabel("Value of 1").fill("https://%SerialNumber%.example.org");
+  await p.locator("form", { has: p.getByRole("button", { name: "More rows" }) }).getByRole("button", { name: "Show what it would change" }).first().click();
+  assert.match(await p.locator("main").textContent(), /Settings with the change: 1/);
+  await p.getByRole("button", { name: "Do it" }).click();
+  const serial = (await phone.ask({ op: "device", device: 0 })).serial;
+  await until(`SELECT COUNT(*) FROM result r JOIN command c ON c.id = r.command_id JOIN enrollment e ON e.id = r.enrollment_id WHERE c.request_type = 'Settings' AND r.state = 4 AND e.serial = '${serial}'`, "1");
+  await p.goto(page);
+  // taken away
+  await p.getByRole("button", { name: /^Take away/ }).click();
+  await p.getByLabel("Reason").fill("the end");
+  await p.getByRole("button", { name: "Do it" }).click();
+  for (let i = 0; i < 100 && new RegExp(bundle).test(await has()); i++) await pause(100);
+  assert.doesNotMatch(await has(), new RegExp(bundle));
 });
 
 sql("DELETE FROM assignment WHERE group_id IN (170, 173); DELETE FROM device_item WHERE enrollment_id = 77; DELETE FROM device_group WHERE id IN (170, 173); DELETE FROM group_member WHERE group_id IN (170, 173); DELETE FROM library_item WHERE id = 160");
