@@ -84,9 +84,9 @@ void api_approval(struct app *app, struct req *req, const struct caller *caller,
     if (!id_of(req, resp, &id) || !api_db(app, resp, &db))
         return;
     enum outcome o = approval_get(db, id, req->arena, &x, &err);
-    db_pool_give(app->pool, &db);
     if (o == OK)
-        o = consent_targets(req->arena, &x, &ids, &n, &err);
+        o = approval_idents(db, id, req->arena, &ids, &n, &err);
+    db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
         return;

@@ -101,8 +101,8 @@ static bool time_read(js body, const char *key, int64_t *out)
 
 /* As order_write() wrote it, but for the enrollments that were kept when it was asked for; what is
  * not there is as POST /api/v1/commands has it. */
-static enum outcome order_read(struct db *db, js body, const struct approval *x, struct arena *a,
-                               int64_t now, struct order *o, struct err *err)
+static enum outcome kept_read(struct db *db, js body, const struct approval *x, struct arena *a,
+                              int64_t now, struct order *o, struct err *err)
 {
     const char *key = js_get_str(body, "dedupe_key"), *how = js_get_str(body, "dedupe");
     int64_t priority = 0;
@@ -157,21 +157,6 @@ static int64_t standing_of(js body)
     return id != NULL ? strtoll(id, NULL, 10) : 0;
 }
 
-enum outcome consent_targets(struct arena *a, const struct approval *x, const char *const **ids,
-                             size_t *n, struct err *err)
-{
-    struct order o = {.n = 0};
-    js body = NULL;
-    enum outcome out = request_open(x, a, &body, err);
-
-    if (out == OK && standing_of(body) == 0)
-        out = ids_read(js_get(body, "ids"), x, a, &o, err);
-    *ids = o.ids;
-    *n = o.n;
-    js_free(&body);
-    return out;
-}
-
 /* Now with the leave of two; again and again it is queued once. */
 static enum outcome request_run(struct db *db, const struct conf *conf, struct arena *a,
                                 const char *by, int64_t now, struct consent *c, struct err *err)
@@ -188,7 +173,7 @@ static enum outcome request_run(struct db *db, const struct conf *conf, struct a
         return o;
     }
     if (o == OK)
-        o = order_read(db, body, x, a, now, &c->order, err);
+        o = kept_read(db, body, x, a, now, &c->order, err);
     if (o == OK)
         o = order_run(db, conf, a, both, now, &c->order, err);
     c->ran = o == OK;

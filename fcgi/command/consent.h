@@ -22,11 +22,6 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
                          int64_t now, struct order *o, struct approval *out,
                          struct err *err) MUST_USE;
 
-/* The enrollments that a kept request is for, so that who decides knows; in the arena. The signer
- * opens it, and notes that. None: it is about a command of a group. */
-enum outcome consent_targets(struct arena *a, const struct approval *x, const char *const **ids,
-                             size_t *n, struct err *err) MUST_USE;
-
 /* What was decided, and what came of it; in the arena. */
 struct consent {
     struct approval approval;

@@ -59,9 +59,8 @@ static int targets(struct ctl *c, struct db *db, int64_t id, bool json)
     struct approval x;
     struct err err;
     size_t n;
-    sign_client_setup(c->conf->run_dir, SIGN_CTL);
     if (approval_get(db, id, c->arena, &x, &err) != OK ||
-        consent_targets(c->arena, &x, &ids, &n, &err) != OK)
+        approval_idents(db, id, c->arena, &ids, &n, &err) != OK)
         return ctl_failed(&err);
     struct val *cells = arena_array(c->arena, n + 1, sizeof *cells);
     for (size_t i = 0; cells && i < n; i++)
