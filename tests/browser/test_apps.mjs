@@ -283,7 +283,7 @@ await test("from the console to the device and back: added, given to a group, in
   const page = "/app?id=" + app() + "&tab=devices";
   await p.goto(page);
   await p.getByLabel("Give it to the group").selectOption({ label: group });
-  await p.getByRole("button", { name: "Show what it would change" }).click();
+  await p.getByLabel("Groups that are to have it").getByRole("button", { name: "Show what it would change" }).click();
   assert.match(await p.locator(".count").textContent(), /1/);
   await p.getByRole("button", { name: "Do it" }).click();
   await p.goto(page);
@@ -294,7 +294,7 @@ await test("from the console to the device and back: added, given to a group, in
   // the device's page says it too
   await p.goto(phone.page);
   assert.match(await p.locator("#items ~ .scroll tbody").textContent(), /Flow.*installed.*1/s);
-  await p.locator("#items ~ .scroll").getByRole("link", { name: "Flow" }).click();
+  await p.locator("#items ~ .scroll").getByRole("link", { name: "Flow", exact: true }).click();
   // its configuration reaches the device that has it
   await p.goto("/app?id=" + app());
   await p.getByLabel("Key 1").fill("server");

@@ -101,6 +101,10 @@ await test("an account: made, first password, its role, and its end", async () =
   assert.equal(await q.locator("a.button", { hasText: /^DeviceLock$/ }).count(), 1);
   assert.equal(await q.locator("textarea").count(), 0);
   await accessible(q, "device for the helpdesk");
+  // what the device's page does not offer is not the helpdesk's
+  assert.equal((await q.goto(device.replace("/device?", "/device/send?type=EraseDevice&"))).status(), 403);
+  const csrf = await q.locator("[name=csrf]").first().inputValue();
+  assert.equal((await d.request.post("/device/send", { form: { csrf, device: ID, type: "EraseDevice", go: "1", why: "x" } })).status(), 403);
   assert.equal((await q.goto("/accounts")).status(), 403);
   assert.match(await q.locator("main").textContent(), /Your role \(Helpdesk\)/);
   const row = p.locator("tr", { hasText: "ben" });
