@@ -185,7 +185,7 @@ await test("with the keyboard alone: found by search, opened, told to lock; each
   await p.keyboard.type(mac.ident);
   await p.keyboard.press("Enter");
   await p.waitForURL(/q=/);
-  await tab(/^MacBook/);
+  await tab(/^i?Mac/);
   await p.keyboard.press("Enter");
   await p.waitForURL(/\/device\?/);
   await tab(/^DeviceLock$/);
