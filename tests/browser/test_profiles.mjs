@@ -92,7 +92,7 @@ await test("profiles: assigned after a look at whom it reaches, and installed", 
   }
   await until(p, "/profiles?q=org.example." + one, async () => (await p.locator("tbody td.num").nth(1).textContent()) >= "1");
   await p.screenshot({ path: screens + "/profiles.png", fullPage: true });
-  const csv = await (await c.request.get("/profiles.csv?q=org.example." + one)).text();
+  const csv = await (await c.request.get("/profiles.csv?q=org.example." + one, { maxRetries: 2 })).text();
   assert.match(csv, /^id,kind,name,identifier,version,installed,/);
   assert.equal(csv.trim().split("\r\n").length, 2);
 });

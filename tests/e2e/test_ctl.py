@@ -39,7 +39,7 @@ class CtlTest(unittest.TestCase):
 
     def config(self, **changes):
         """The server's configuration with changes, "section_key" to value, in a file of its own."""
-        c = configparser.ConfigParser(interpolation=None)
+        c = configparser.ConfigParser(interpolation=None, strict=False)
         c.read(self.s.run["config"])
         for name, value in changes.items():
             section, key = name.split("__")
