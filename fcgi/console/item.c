@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/assignment.h"
 #include "store/group.h"
+#include "store/itemcount.h"
 #include "store/wanted.h"
 
 #define VERSIONS 100
@@ -49,7 +50,7 @@ static enum outcome counts(const struct item_page *x, int chosen)
 {
     struct page *p = x->p;
     int64_t n[WANTED__MAX];
-    enum outcome o = wanted_counts(p->db, x->item->id, p->a, n, &p->err);
+    enum outcome o = item_count_states(p->db, x->item->id, p->a, n, &p->err);
     struct value *list = value_set_list(p->root, "states");
     for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
         if (n[s] == 0 && s != chosen)
@@ -161,7 +162,7 @@ static enum outcome rollout(const struct item_page *x)
 {
     struct page *p = x->p;
     struct rollout r;
-    enum outcome o = rollout_get(p->db, x->item->id, x->item->version, p->a, &r, &p->err);
+    enum outcome o = rollout_halted(p->db, x->item->id, x->item->version, p->a, &r, &p->err);
     if (o == OK && r.halted_at) {
         struct value *v = value_set_dict(p->root, "halted");
         value_set_text(v, "why", r.halted_why);

@@ -5,16 +5,16 @@
 
 #include <stdatomic.h>
 
-/* Index ranges all of them. A device that is seen again in
- * the next hour is not found in this one any more: the largest number counts. */
+/* Index ranges all of them, and no row is read. A device that is seen again in the next hour is not
+ * found in this one any more: the largest number counts. */
 static const struct sql NOTE = {
     "activity_note",
     "INSERT INTO activity (hour, seen, answered, failed, enrolled) SELECT ?, "
     "(SELECT COUNT(*) FROM enrollment WHERE last_seen_at >= ? AND last_seen_at < ?), r.n, "
     "r.bad, "
     "(SELECT COUNT(*) FROM enrollment WHERE enrolled_at >= ? AND enrolled_at < ? AND kind IN (1, "
-    "4)) FROM (SELECT COUNT(*) AS n, COALESCE(SUM(state IN (5, 6)), 0) AS bad FROM result FORCE "
-    "INDEX (digest) WHERE digest IN (0, 1, 2) AND closed_at >= ? AND closed_at < ?) AS r "
+    "4)) FROM (SELECT COUNT(*) AS n, COALESCE(SUM(digest = 3), 0) AS bad FROM result FORCE "
+    "INDEX (digest) WHERE digest IN (0, 1, 2, 3) AND closed_at >= ? AND closed_at < ?) AS r "
     "ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen)), answered = "
     "GREATEST(answered, VALUES(answered)), failed = GREATEST(failed, VALUES(failed)), enrolled = "
     "GREATEST(enrolled, VALUES(enrolled))",

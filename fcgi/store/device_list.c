@@ -5,7 +5,7 @@
  * collected and put in order. Otherwise the first that fit are near: the index of the order is gone
  * through, which has all that the filter asks, so that what does not fit costs an entry and not a
  * row. Where they are not near after all, as with "iphone" among Macs, all that have the words are
- * collected.
+ * collected, and found among what the filter asks.
  */
 #include "store/device.h"
 
@@ -154,7 +154,7 @@ static enum outcome filter_measure(struct db *db, const struct device_filter *f,
 }
 
 /* Where a page begins. */
-enum begin { BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER };
+enum begin { BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER, BEGIN_ALL };
 
 /* "FROM ... WHERE ..." of the devices e that fit; index: that of the order. */
 static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
@@ -167,11 +167,11 @@ static void from_say(struct making *m, const struct device_filter *f, const stru
                          "found.id ");
     } else {
         buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ",
-                begin == BEGIN_FILTER ? "filters" : index);
+                begin == BEGIN_FILTER || (begin == BEGIN_ALL && is_narrow(f)) ? "filters" : index);
     }
     filter_say(m, f);
     if (begin != BEGIN_NEAR)
-        search_conditions(s, begin == BEGIN_ORDER ? SEARCH_COLLECT : SEARCH_BY_SIZE,
+        search_conditions(s, begin == BEGIN_ALL ? SEARCH_COLLECT : SEARCH_BY_SIZE,
                           begin == BEGIN_WORD, &m->sql, m->args, &m->n);
 }
 
@@ -192,7 +192,7 @@ enum outcome device_count(struct db *db, const struct device_filter *f, struct a
     if (o != OK || s.nothing)
         return o;
     buf_str(&m.sql, "SELECT COUNT(*) ");
-    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ORDER, "last_seen");
+    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ALL, "last_seen");
     o = run(db, &m, "device_count", a, &r, err);
     if (o == OK)
         *n = row_at(&r, 0, 0)->i;
@@ -277,8 +277,16 @@ static void ids_say(struct making *m, const struct asked *x, enum begin begin)
 {
     struct val max = val_int((int64_t)(x->max < LIM_PAGE ? x->max : LIM_PAGE));
 
-    buf_str(&m->sql, begin == BEGIN_NEAR ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
+    bool collect = begin == BEGIN_ALL && is_narrow(x->f);
+
+    buf_str(&m->sql,
+            begin == BEGIN_NEAR || collect ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
     from_say(m, x->f, x->s, begin, SORTS[x->at->by].index);
+    if (collect) /* by their ids, in the index alone: few fit, and their rows are read then */
+        say(m,
+            "LIMIT ?) AS fit STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = fit.id "
+            "WHERE TRUE ",
+            val_int(INT64_MAX));
     after_say(m, x->at);
     order_say(m, x->at);
     if (begin == BEGIN_NEAR) {
@@ -353,7 +361,7 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
     else
         o = page_find(db, &x, s.n > 0 ? BEGIN_NEAR : BEGIN_ORDER, a, &r, err);
     if (o == OK && s.n > 0 && !is_rare(&s) && fit == SEARCH_MANY && r.n < max && r.n < LIM_PAGE)
-        o = page_find(db, &x, BEGIN_ORDER, a, &r, err);
+        o = page_find(db, &x, BEGIN_ALL, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

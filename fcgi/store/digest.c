@@ -28,8 +28,9 @@ static const struct sql TAKE = {
     "WHERE (r.enrollment_id, r.command_id) IN (%IN%) AND r.digest = 1 FOR UPDATE",
     2};
 static const struct sql DONE = {"digest_done",
-                                "UPDATE result FORCE INDEX (PRIMARY) SET digest = 0 WHERE "
-                                "(enrollment_id, command_id) IN (%IN%) AND digest = 1",
+                                "UPDATE result FORCE INDEX (PRIMARY) SET digest = IF(state IN (5, "
+                                "6), 3, 0) WHERE (enrollment_id, command_id) IN (%IN%) AND digest "
+                                "= 1",
                                 2};
 static const struct sql ASIDE = {
     "digest_aside",

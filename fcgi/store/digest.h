@@ -9,8 +9,9 @@
 
 #include "store/db.h"
 
-/* result.digest */
-enum digest_state { DIGEST_DONE, DIGEST_WAITING, DIGEST_ASIDE };
+/* result.digest; "failed": done, of a command that ended with an error. These have a number of
+ * their own so that the few among many are an index's range. */
+enum digest_state { DIGEST_DONE, DIGEST_WAITING, DIGEST_ASIDE, DIGEST_FAILED, DIGEST__MAX };
 
 /* One that waits. */
 struct digest_item {

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 
-/* Backward through an index of time: a page is full soon when many fail. */
+/* DIGEST_FAILED: backward through the index of those alone, however many have not failed. */
 static const struct sql LIST = {
     "failed_list",
     "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
@@ -11,9 +11,8 @@ static const struct sql LIST = {
     "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
     "r.state, "
     "r.closed_at FROM result r FORCE INDEX (digest) JOIN command c ON c.id = r.command_id JOIN "
-    "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 0 AND r.closed_at >= ? AND "
-    "r.closed_at < ? AND r.state IN (5, 6) AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT "
-    "?",
+    "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 3 AND r.closed_at >= ? AND "
+    "r.closed_at < ? AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT ?",
     0};
 
 enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,

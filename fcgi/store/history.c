@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/digest.h"
 #include "store/id.h"
 
 #define CHUNK 500
@@ -35,7 +36,7 @@ static const struct sql SOFTWARE = {
 
 struct purge {
     int64_t before;
-    int state; /* result.digest */
+    enum digest_state state;
     struct arena *a;
     size_t n;
 };
@@ -54,7 +55,7 @@ static enum outcome results_unit(struct db *db, void *arg, struct err *err)
         return o;
     p->n = r.n;
     o = db_exec_in(db, &ERRORS, NULL, 0, r.v, r.n, p->a, NULL, err);
-    if (o == OK && p->state == 2)
+    if (o == OK && p->state == DIGEST_ASIDE)
         o = db_exec_in(db, &FAILURES, NULL, 0, r.v, r.n, p->a, NULL, err);
     return o == OK ? db_exec_in(db, &RESULTS, NULL, 0, r.v, r.n, p->a, NULL, err) : o;
 }
@@ -92,15 +93,14 @@ static enum outcome purge_rows(struct db *db, const struct sql *sql, int64_t bef
 enum outcome history_purge(struct db *db, int64_t before, size_t max, size_t *n, struct err *err)
 {
     struct purge p = {.before = before, .a = arena_new(LIM_MB)};
-    enum outcome o;
+    enum outcome o = OK;
 
     *n = 0;
     if (p.a == NULL)
         return err_set(err, ERROR, "out of memory");
-    o = purge_results(db, &p, max, n, err);
-    p.state = 2;
-    if (o == OK)
-        o = purge_results(db, &p, max, n, err);
+    for (p.state = DIGEST_DONE; o == OK && p.state < DIGEST__MAX; p.state++)
+        if (p.state != DIGEST_WAITING)
+            o = purge_results(db, &p, max, n, err);
     arena_free(&p.a);
     if (o == OK)
         o = purge_rows(db, &COMMANDS, before, max, n, err);

@@ -13,34 +13,68 @@ static const struct sql OLDEST = {
     "SELECT i.id FROM library_item i LEFT JOIN item_count c ON c.item_id = i.id "
     "WHERE i.deleted_at = 0 ORDER BY c.counted_at, i.id LIMIT ?",
     0};
-static const struct sql STORE = {
-    "itemcount_store",
-    "REPLACE INTO item_count (item_id, counted_at, pending, queued, installed, failed, refused, "
-    "removed, installing) VALUES (?,?,?,?,?,?,?,?,?)",
+/* One pass over the index "item", which has all that is asked for. */
+static const struct sql COUNT = {
+    "itemcount_count",
+    "SELECT d.state, COUNT(*), SUM(d.wanted = 1 AND d.version = i.version), i.version FROM "
+    "library_item i JOIN device_item d ON d.item_id = i.id WHERE i.id = ? GROUP BY d.state",
     0};
-static const struct sql READ = {
-    "itemcount_read",
-    "SELECT item_id, counted_at, pending, queued, installed, failed, refused, removed, installing "
-    "FROM item_count WHERE item_id IN (%IN%)",
-    1};
+#define STATES "pending, queued, installed, failed, refused, removed, installing"
+#define STATES_OF_VERSION                                                                          \
+    "v_pending, v_queued, v_installed, v_failed, v_refused, v_removed, v_installing"
+#define STATES_N (WANTED__MAX - WANTED_PENDING)
+static const struct sql STORE = {"itemcount_store",
+                                 "REPLACE INTO item_count (item_id, counted_at, version, " STATES
+                                 ", " STATES_OF_VERSION
+                                 ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                                 0};
+enum {
+    C_ITEM,
+    C_AT,
+    C_VERSION,
+    C_STATES,
+    C_OF_VERSION = C_STATES + STATES_N,
+    C_N = 3 + 2 * STATES_N
+};
+_Static_assert(C_N == 17, "the columns of STORE");
+static const struct sql READ = {"itemcount_read",
+                                "SELECT item_id, counted_at, version, " STATES
+                                ", " STATES_OF_VERSION " FROM item_count WHERE item_id IN (%IN%)",
+                                1};
 /* What the agent counts is the whole fleet: for who is limited it is counted here and now. */
+#define OWN_STATE(n, more) "SUM(d.state <=> " #n more ")"
+#define OWN_STATES(more)                                                                           \
+    OWN_STATE(1, more)                                                                             \
+    ", " OWN_STATE(2, more) ", " OWN_STATE(3, more) ", " OWN_STATE(4, more) ", " OWN_STATE(        \
+        5, more) ", " OWN_STATE(6, more) ", " OWN_STATE(7, more)
 static const struct sql OWN = {
     "itemcount_own",
-    "SELECT i.id, UNIX_TIMESTAMP() * 1000000, SUM(d.state <=> 1), SUM(d.state <=> 2), "
-    "SUM(d.state <=> 3), SUM(d.state <=> 4), SUM(d.state <=> 5), SUM(d.state <=> 6), "
-    "SUM(d.state <=> 7) FROM library_item i LEFT JOIN device_item d ON d.item_id = i.id AND "
-    "%SCOPE d.enrollment_id% WHERE i.id IN (%IN%) GROUP BY i.id",
+    "SELECT i.id, UNIX_TIMESTAMP() * 1000000, i.version, " OWN_STATES("") ", " OWN_STATES(
+        " AND d.wanted = 1 AND d.version = i.version") " FROM library_item i LEFT JOIN device_item "
+                                                       "d ON d.item_id = i.id AND %SCOPE "
+                                                       "d.enrollment_id% WHERE i.id IN (%IN%) "
+                                                       "GROUP BY i.id",
     1};
 
 static enum outcome count(struct db *db, int64_t id, int64_t now, struct arena *a, struct err *err)
 {
-    int64_t n[WANTED__MAX];
-    struct val v[2 + WANTED__MAX] = {val_int(id), val_int(now)};
-    enum outcome o = wanted_counts(db, id, a, n, err);
+    struct val v[C_N] = {val_int(id), val_int(now)};
+    struct rows r;
+    enum outcome o = db_select(db, &COUNT, v, 1, a, &r, err);
 
-    for (int s = WANTED_PENDING; s < WANTED__MAX; s++)
-        v[1 + s] = val_int(n[s]);
-    return o == OK ? db_exec(db, &STORE, v, 1 + WANTED__MAX, NULL, err) : o;
+    for (size_t i = C_VERSION; i < C_N; i++)
+        v[i] = val_int(0);
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        const struct val *row = row_at(&r, i, 0);
+        int64_t s = row[0].i - WANTED_PENDING;
+
+        if (s < 0 || s >= STATES_N)
+            continue;
+        v[C_STATES + s] = row[1];
+        v[C_OF_VERSION + s] = row[2];
+        v[C_VERSION] = row[3];
+    }
+    return o == OK ? db_exec(db, &STORE, v, C_N, NULL, err) : o;
 }
 
 enum outcome item_count_turn(struct db *db, int64_t now, struct err *err)
@@ -80,9 +114,27 @@ enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct are
             if (ids[i] != v[0].i)
                 continue;
             out[i].counted_at = v[1].i;
-            for (int s = WANTED_PENDING; s < WANTED__MAX; s++)
-                out[i].devices[s] = v[1 + s].i;
+            out[i].version = (int)v[C_VERSION].i;
+            for (int s = 0; s < STATES_N; s++) {
+                out[i].devices[WANTED_PENDING + s] = v[C_STATES + s].i;
+                out[i].of_version[WANTED_PENDING + s] = v[C_OF_VERSION + s].i;
+            }
         }
     }
     return o;
+}
+
+enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
+                               int64_t counts[WANTED__MAX], struct err *err)
+{
+    struct item_count c;
+    int64_t all = 0;
+    enum outcome o = item_counts(db, &id, 1, a, &c, err);
+
+    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++)
+        all += c.devices[s];
+    if (o != OK || all <= ITEM_COUNT_NOW)
+        return o == OK ? wanted_counts(db, id, a, counts, err) : o;
+    memcpy(counts, c.devices, sizeof c.devices);
+    return OK;
 }

@@ -8,6 +8,8 @@
 struct item_count {
     int64_t counted_at; /* 0: not yet */
     int64_t devices[WANTED__MAX];
+    int version;                     /* the item's, when it was counted: */
+    int64_t of_version[WANTED__MAX]; /* devices that are to have it */
 };
 
 /* Counts those items again that were not for the longest time, for a tenth of a second. */
@@ -15,5 +17,11 @@ enum outcome item_count_turn(struct db *db, int64_t now, struct err *err) MUST_U
 /* What was counted of n items (LIM_PAGE at most), in their order. */
 enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct arena *a,
                          struct item_count *out, struct err *err) MUST_USE;
+
+/* Devices with an item by state: counted now; of one with more than ITEM_COUNT_NOW devices what the
+ * agent counted last, some seconds ago. */
+#define ITEM_COUNT_NOW 10000
+enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
+                               int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 
 #endif

@@ -68,7 +68,8 @@ static const struct sql CLOSED = {
     "standing_closed",
     "SELECT " CLOSED_COLUMNS "FROM result r FORCE INDEX (digest) JOIN device_order d FORCE INDEX "
     "(PRIMARY) ON d.enrollment_id = r.enrollment_id AND d.command_id = r.command_id AND d.state = "
-    "2 JOIN standing_order s ON s.id = d.order_id WHERE r.digest IN (0, 1, 2) AND r.closed_at >= ? "
+    "2 JOIN standing_order s ON s.id = d.order_id WHERE r.digest IN (0, 1, 2, 3) AND r.closed_at "
+    ">= ? "
     "LIMIT ?",
     0};
 static const struct sql OVERDUE = {

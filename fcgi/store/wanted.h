@@ -113,6 +113,9 @@ struct rollout {
 };
 enum outcome rollout_get(struct db *db, int64_t item_id, int version, struct arena *a,
                          struct rollout *out, struct err *err) MUST_USE;
+/* The same without the counts, for who only asks whether it goes on. */
+enum outcome rollout_halted(struct db *db, int64_t item_id, int version, struct arena *a,
+                            struct rollout *out, struct err *err) MUST_USE;
 enum outcome rollout_release(struct db *db, int64_t item_id, int version, int64_t released,
                              int64_t now, struct err *err) MUST_USE;
 /* Halts it, once: an audit entry, and true in *fresh. */
@@ -128,9 +131,9 @@ struct rollout_row {
     int kind;
     const char *identifier, *name;
     int version, wave_first, halt_percent;
-    int64_t counts[WANTED__MAX]; /* devices of the item's version by state; of one that is neither
-                                  * under way nor halted only when it is asked for alone */
-    bool under_way;
+    int64_t counts[WANTED__MAX]; /* devices of the item's version by state: now, when it is asked
+                                  * for alone; of a list as the agent counted them (itemcount.h) */
+    bool under_way, open; /* now: some are not there yet, or failed; some are not there yet */
     int64_t released, halted_at, changed_at;
     const char *halted_why;
 };

@@ -320,14 +320,33 @@ enum outcome wanted_queue(struct db *db, const struct wanted_due *const *d, size
 
 /* ---- waves ---- */
 
+enum outcome rollout_halted(struct db *db, int64_t item_id, int version, struct arena *a,
+                            struct rollout *out, struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &ROLLOUT, (struct val[]){val_int(item_id), val_int(version)}, 2, a, &r, err);
+
+    *out = (struct rollout){.halted_why = ""};
+    if (o != OK || r.n == 0)
+        return o;
+    out->released = row_at(&r, 0, 0)->i;
+    out->wave_at = row_at(&r, 0, 1)->i;
+    out->forgiven = row_at(&r, 0, 2)->i;
+    out->halted_at = val_or_0(row_at(&r, 0, 3));
+    out->halted_why = val_text(row_at(&r, 0, 4));
+    return OK;
+}
+
 enum outcome rollout_get(struct db *db, int64_t item_id, int version, struct arena *a,
                          struct rollout *out, struct err *err)
 {
-    struct val args[] = {val_int(item_id), val_int(version)};
-    struct rows r;
-    enum outcome o = db_select(db, &COUNTS, args, 2, a, &r, err);
+    struct rows r = {0};
+    enum outcome o = rollout_halted(db, item_id, version, a, out, err);
 
-    *out = (struct rollout){.halted_why = ""};
+    if (o == OK)
+        o = db_select(db, &COUNTS, (struct val[]){val_int(item_id), val_int(version)}, 2, a, &r,
+                      err);
     for (size_t i = 0; o == OK && i < r.n; i++) {
         int64_t state = row_at(&r, i, 0)->i, count = row_at(&r, i, 1)->i;
 
@@ -337,16 +356,7 @@ enum outcome rollout_get(struct db *db, int64_t item_id, int version, struct are
         out->installed += state == WANTED_INSTALLED ? count : 0;
         out->failed += state == WANTED_FAILED ? count : 0;
     }
-    if (o == OK)
-        o = db_select(db, &ROLLOUT, args, 2, a, &r, err);
-    if (o != OK || r.n == 0)
-        return o;
-    out->released = row_at(&r, 0, 0)->i;
-    out->wave_at = row_at(&r, 0, 1)->i;
-    out->forgiven = row_at(&r, 0, 2)->i;
-    out->halted_at = val_or_0(row_at(&r, 0, 3));
-    out->halted_why = val_text(row_at(&r, 0, 4));
-    return OK;
+    return o;
 }
 
 enum outcome rollout_release(struct db *db, int64_t item_id, int version, int64_t released,

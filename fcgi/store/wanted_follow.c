@@ -23,7 +23,7 @@ static const struct sql CLOSED = {
     "wanted_closed",
     "SELECT " CLOSED_COLUMNS "FROM result r FORCE INDEX (digest) JOIN device_item d ON "
     "d.enrollment_id = r.enrollment_id AND d.command_id = r.command_id AND d.state = "
-    "2 " CLOSED_JOINS "WHERE r.digest IN (0, 1, 2) AND r.closed_at >= ? LIMIT ?",
+    "2 " CLOSED_JOINS "WHERE r.digest IN (0, 1, 2, 3) AND r.closed_at >= ? LIMIT ?",
     0};
 static const struct sql OVERDUE = {
     "wanted_overdue",

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/itemcount.h"
 
 #define COLUMNS                                                                                    \
     "SELECT d.item_id, d.enrollment_id, e.ident, h.serial, h.device_name, i.kind, i.identifier, "  \
@@ -104,19 +105,23 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
 
 /* ---- roll-outs ---- */
 
+/* Looked up in the index "item", by a LIMIT: the optimizer collects what stands in EXISTS of all
+ * items and devices first. */
+#define HAS_ONE(more)                                                                              \
+    "(SELECT 1 FROM device_item d FORCE INDEX (item) WHERE d.item_id = i.id AND d.wanted = 1 AND " \
+    "d.version = i.version" more " AND %SCOPE d.enrollment_id% LIMIT 1)"
+/* 2: some are not there yet; 1: those that are not have failed. */
 #define UNDER_WAY                                                                                  \
-    "EXISTS (SELECT 1 FROM device_item d WHERE d.item_id = i.id AND d.wanted = 1 AND d.version = " \
-    "i.version AND d.state IN (1, 2, 4, 7) AND %SCOPE d.enrollment_id%)"
+    "IF(COALESCE(" HAS_ONE(" AND d.state = 1") ", " HAS_ONE(" AND d.state = 2") ", " HAS_ONE(      \
+        " AND d.state = 7") ", 0), 2, COALESCE(" HAS_ONE(" AND d.state = 4") ", 0))"
 static const struct sql ROLLOUTS = {
     "rollout_list",
     "SELECT i.id, i.kind, i.identifier, i.name, i.version, i.wave_first, i.halt_percent, "
     "IF(%OWN 0%, COALESCE(r.released, 0), 0), r.halted_at, IF(%OWN 0%, r.halted_why, ''), "
     "i.changed_at, " UNDER_WAY
     " AS under_way FROM library_item i LEFT JOIN rollout r ON r.item_id = i.id AND r.version = "
-    "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND EXISTS (SELECT 1 FROM "
-    "device_item w WHERE w.item_id = i.id AND w.wanted = 1 AND w.version = i.version AND "
-    "%SCOPE w.enrollment_id%) ORDER BY "
-    "r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
+    "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND " HAS_ONE(
+        "") " IS NOT NULL ORDER BY r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
     0};
 static const struct sql ROLLOUT_COUNTS = {
     "rollout_row_counts",
@@ -146,13 +151,51 @@ enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
 
 const char *rollout_state(const struct rollout_row *r)
 {
-    int64_t open =
-        r->counts[WANTED_PENDING] + r->counts[WANTED_QUEUED] + r->counts[WANTED_INSTALLING];
-
     return r->halted_at != 0 ? "halted"
-           : open > 0        ? "running"
+           : r->open         ? "running"
            : r->under_way    ? "failed"
                              : "finished";
+}
+
+static void rollout_from_row(const struct val *v, struct rollout_row *x)
+{
+    *x = (struct rollout_row){.item_id = v[0].i,
+                              .kind = (int)v[1].i,
+                              .identifier = v[2].s,
+                              .name = v[3].s,
+                              .version = (int)v[4].i,
+                              .wave_first = (int)v[5].i,
+                              .halt_percent = (int)v[6].i,
+                              .released = v[7].i,
+                              .halted_at = val_or_0(&v[8]),
+                              .halted_why = val_text(&v[9]),
+                              .changed_at = v[10].i,
+                              .under_way = v[11].i != 0,
+                              .open = v[11].i == 2};
+}
+
+/* One by itself is counted now; of a list what the agent has counted counts, but for versions that
+ * are newer than that. */
+static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t n, bool alone,
+                                   struct arena *a, struct err *err)
+{
+    struct item_count *c = arena_array(a, n + 1, sizeof *c);
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    enum outcome o;
+
+    if (c == NULL || ids == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        ids[i] = x[i].item_id;
+    o = alone ? OK : item_counts(db, ids, n, a, c, err);
+    for (size_t i = 0; o == OK && i < n; i++)
+        if (!alone && c[i].counted_at != 0 && c[i].version == x[i].version)
+            memcpy(x[i].counts, c[i].of_version, sizeof x[i].counts);
+        else if (alone || x[i].under_way || x[i].halted_at != 0)
+            o = count_states(db, &ROLLOUT_COUNTS,
+                             (struct val[]){val_int(ids[i]), val_int(x[i].version)}, 2, a,
+                             x[i].counts, err);
+    return o;
 }
 
 enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
@@ -170,26 +213,9 @@ enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct are
     *out = arena_array(a, r.n + 1, sizeof **out);
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
-    for (; o == OK && *n < r.n; ++*n) {
-        const struct val *v = row_at(&r, *n, 0);
-        struct rollout_row *x = &(*out)[*n];
-
-        *x = (struct rollout_row){.item_id = v[0].i,
-                                  .kind = (int)v[1].i,
-                                  .identifier = v[2].s,
-                                  .name = v[3].s,
-                                  .version = (int)v[4].i,
-                                  .wave_first = (int)v[5].i,
-                                  .halt_percent = (int)v[6].i,
-                                  .released = v[7].i,
-                                  .halted_at = val_or_0(&v[8]),
-                                  .halted_why = val_text(&v[9]),
-                                  .changed_at = v[10].i,
-                                  .under_way = v[11].i != 0};
-        if (x->under_way || x->halted_at != 0 || item_id != 0)
-            o = count_states(db, &ROLLOUT_COUNTS, (struct val[]){v[0], v[4]}, 2, a, x->counts, err);
-    }
-    return o;
+    for (; *n < r.n; ++*n)
+        rollout_from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return rollout_counts(db, *out, *n, item_id != 0, a, err);
 }
 
 struct retry {

@@ -43,7 +43,7 @@ struct webhook {
     int64_t waiting, dead; /* deliveries; counted up to WEBHOOK_COUNT_MAX */
 };
 #define WEBHOOK_SECRET "WebhookSecret:%lld"
-#define WEBHOOK_COUNT_MAX 100000
+#define WEBHOOK_COUNT_MAX 1000
 
 /* All, by name; in a. counts: fill waiting and dead too. */
 enum outcome webhook_list(struct db *db, bool counts, struct arena *a, struct webhook **out,

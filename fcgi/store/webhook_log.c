@@ -18,6 +18,19 @@
 static const struct sql LIST = {
     "delivery_list",
     LIST_COLUMNS LIST_EVENT "WHERE d.webhook_id = ? AND (? = 0 OR d.state = ?)" LIST_REST, 0};
+/* Those of a state that few have are collected; of others a page is near in the order of events. */
+#define FEW 5000
+static const struct sql HOW_MANY = {
+    "delivery_how_many",
+    "SELECT COUNT(*) FROM (SELECT 1 FROM webhook_delivery FORCE INDEX (due) WHERE webhook_id = ? "
+    "AND state = ? LIMIT ?) AS some",
+    0};
+static const struct sql LIST_FEW = {
+    "delivery_list_few",
+    LIST_COLUMNS
+    "FORCE INDEX (due) STRAIGHT_JOIN webhook_event e ON e.id = d.event_id WHERE d.webhook_id = ? "
+    "AND ? <> 0 AND d.state = ?" LIST_REST,
+    0};
 /* Of one enrollment: by the index that keeps its order. */
 static const struct sql LIST_OF = {
     "delivery_list_of",
@@ -40,14 +53,32 @@ static const struct sql AGAIN_DEAD = {"delivery_again_dead", AGAIN "AND state = 
 static const struct sql AGAIN_RANGE = {
     "delivery_again_range", AGAIN "AND event_id >= ? AND event_id < ? AND state <> 1 LIMIT ?", 0};
 
+static enum outcome list_choose(struct db *db, int64_t webhook_id, const struct delivery_filter *f,
+                                struct arena *a, const struct sql **out, struct err *err)
+{
+    struct rows r;
+    enum outcome o = OK;
+
+    *out = f->ident != NULL ? &LIST_OF : &LIST;
+    if (f->ident != NULL || f->state == 0)
+        return OK;
+    o = db_select(db, &HOW_MANY,
+                  (struct val[]){val_int(webhook_id), val_int(f->state), val_int(FEW)}, 3, a, &r,
+                  err);
+    if (o == OK && row_at(&r, 0, 0)->i < FEW)
+        *out = &LIST_FEW;
+    return o;
+}
+
 enum outcome delivery_list(struct db *db, int64_t webhook_id, const struct delivery_filter *f,
                            int64_t before, size_t max, struct arena *a, struct delivery **out,
                            size_t *n, struct err *err)
 {
     struct val args[8];
+    const struct sql *sql;
     size_t k = 0;
     struct rows r;
-    enum outcome o;
+    enum outcome o = list_choose(db, webhook_id, f, a, &sql, err);
 
     args[k++] = val_int(webhook_id);
     args[k++] = val_int(f->state);
@@ -58,7 +89,8 @@ enum outcome delivery_list(struct db *db, int64_t webhook_id, const struct deliv
     args[k++] = val_int(f->topic);
     args[k++] = val_int(before > 0 ? before : INT64_MAX);
     args[k++] = val_int((int64_t)max);
-    o = db_select(db, f->ident != NULL ? &LIST_OF : &LIST, args, k, a, &r, err);
+    if (o == OK)
+        o = db_select(db, sql, args, k, a, &r, err);
     *n = 0;
     *out = o == OK ? arena_array(a, r.n + 1, sizeof **out) : NULL;
     if (o == OK && *out == NULL)

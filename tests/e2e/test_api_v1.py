@@ -32,7 +32,7 @@ class Inventory(unittest.TestCase):
         self.assertEqual(self.d.idle().plist()["CommandUUID"], c)
         self.assertEqual(self.d.report(c, status, **answer).status, 200)
         drover.wait_for(lambda: self.s.count("SELECT COUNT(*) FROM result r JOIN command c ON "
-                                             "c.id = r.command_id WHERE r.digest = 0 AND "
+                                             "c.id = r.command_id WHERE r.digest IN (0, 3) AND "
                                              "c.uuid = '%s'" % c) == 1)
         return c
 
@@ -133,6 +133,16 @@ class Inventory(unittest.TestCase):
         entry = self.get("/api/v1/audit?subject=" + c)["entries"][0]
         self.assertEqual(entry["action"], "command.queue")
         self.assertEqual(self.get("/api/v1/users"), {"users": []})
+        self.s.sql("INSERT INTO enroll_user (name, password_hash, ha1_md5, ha1_sha256, created_at, "
+                   "created_by, password_at) SELECT CONCAT('u', seq), 'x', 'x', 'x', 1, 'x', 1 FROM "
+                   "seq_1_to_3")
+        self.addCleanup(self.s.sql, "DELETE FROM enroll_user WHERE created_by = 'x'")
+        page = self.get("/api/v1/users?limit=2")
+        self.assertEqual([u["name"] for u in page["users"]], ["u1", "u2"])
+        page = self.get("/api/v1/users?limit=2&cursor=" + page["next_cursor"])
+        self.assertEqual([u["name"] for u in page["users"]], ["u3"])
+        self.assertNotIn("next_cursor", page)
+        self.get("/api/v1/users?limit=0", 400)
         self.d.idle()
         self.d.report(c)
 

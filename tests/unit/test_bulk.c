@@ -195,8 +195,9 @@ static void what_the_overview_shows(void **state)
     sql("DELETE FROM result");
     sql("DELETE FROM fleet_share");
     snprintf(text, sizeof text,
-             "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at) SELECT "
-             "seq, 1, IF(seq <= 3, 5, 4), 1, %lld - seq * 60000000 FROM seq_1_to_100",
+             "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
+             "SELECT seq, 1, IF(seq <= 3, 5, 4), 1, %lld - seq * 60000000, IF(seq <= 3, 3, 0) "
+             "FROM seq_1_to_100",
              (long long)now);
     sql(text);
     assert_ok(activity_note(agent, now, &err), err);

@@ -209,6 +209,51 @@ static void sql(const char *text)
     assert_ok(db_run(site.owner, "fill", text, &err), err);
 }
 
+static struct rollout_row rollout(int64_t asked, int64_t id)
+{
+    struct rollout_row *r;
+    size_t n;
+    assert_ok(rollout_list(db, asked, LIM_PAGE, site.a, &r, &n, &err), err);
+    for (size_t i = 0; i < n; i++)
+        if (r[i].item_id == id)
+            return r[i];
+    fail_msg("the item is not in the list");
+    return r[0];
+}
+
+static void state_is(int64_t id, const char *want)
+{
+    struct rollout_row r = rollout(0, id);
+    assert_string_equal(rollout_state(&r), want);
+}
+
+/* 10 of 12 devices have version 1, and the agent has counted. */
+static void the_list_of_rollouts(int64_t id)
+{
+    assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 10);
+    assert_int_equal(rollout(0, id).counts[WANTED_FAILED], 2);
+    state_is(id, "failed");
+    /* what changes meanwhile is told at once of one alone */
+    sql("UPDATE device_item SET state = 3 WHERE state = 4");
+    assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 10);
+    assert_int_equal(rollout(id, id).counts[WANTED_INSTALLED], 12);
+    /* and how it stands of each */
+    state_is(id, "finished");
+    sql("UPDATE device_item SET state = 7 WHERE enrollment_id = 109");
+    state_is(id, "running");
+    sql("UPDATE device_item SET state = 3 WHERE enrollment_id = 109");
+    /* and of a version that was not counted yet */
+    sql("UPDATE library_item SET version = 2");
+    sql("UPDATE device_item SET version = 2, state = 1 WHERE enrollment_id > 109");
+    assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 3);
+    assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 0);
+    /* devices that have another version are not of it; nor are those that are to be rid of it */
+    sql("UPDATE device_item SET wanted = 0 WHERE enrollment_id > 111");
+    assert_ok(item_count_turn(site.owner, 78, &err), err);
+    assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 2);
+    assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 0);
+}
+
 static void which_devices_it_reaches(void **state)
 {
     (void)state;
@@ -261,6 +306,8 @@ static void which_devices_it_reaches(void **state)
     assert_int_equal(c[1].devices[WANTED_INSTALLED], 10);
     assert_int_equal(c[1].devices[WANTED_FAILED], 2);
     assert_int_equal(c[1].devices[WANTED_PENDING], 0);
+    assert_int_equal(c[1].of_version[WANTED_INSTALLED], 10);
+    the_list_of_rollouts(p.stored_id);
 }
 
 static int set_up(void **state)

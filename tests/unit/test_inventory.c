@@ -476,7 +476,9 @@ static void a_poisoned_report_is_set_aside(void **state)
     assert_int_equal(n, 2);
     digest();
     assert_sql("SELECT COUNT(*) FROM digest_failure", "0");
-    assert_sql("SELECT COUNT(*) FROM result WHERE digest <> 0", "0");
+    assert_sql("SELECT COUNT(*) FROM result WHERE digest NOT IN (0, 3)", "0");
+    /* those of commands that failed are told apart */
+    assert_sql("SELECT COUNT(*) FROM result WHERE (digest = 3) <> (state IN (5, 6))", "0");
 }
 
 /* A crash after the work, before its end is known, does it again. */
@@ -579,7 +581,8 @@ static void what_is_old_goes(void **state)
     report_at(11, 2, "ProfileList", "", 5, A("ErrorChain", ""));
     assert_ok(history_purge(agent, clock_now() - DAY_US, 100000, &n, &err), err);
     assert_true(n > 600);
-    assert_sql("SELECT COUNT(*) FROM result WHERE digest = 0", "1");
+    assert_sql("SELECT COUNT(*) FROM result WHERE digest = 3", "1");
+    assert_sql("SELECT COUNT(*) FROM result WHERE digest = 0", "0");
     assert_sql("SELECT COUNT(*) FROM result WHERE digest = 1", "1"); /* it was not read yet */
     assert_sql("SELECT COUNT(*) FROM result_error", "1");
     assert_sql("SELECT COUNT(*) FROM command", "2");

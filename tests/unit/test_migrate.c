@@ -478,6 +478,27 @@ static void requests_that_wait_are_upgraded(void **state)
                      3);
 }
 
+/* Of the last days those that failed are told apart; the rest is left alone. */
+static void failed_results_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("for f in sql/schema/*.sql; do case $f in *-failed.sql) break ;; esac; cp $f %s/; "
+                 "done",
+                 dir);
+    assert_ok(run(), err);
+    SQL(RESULTS, "INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, "
+                 "digest) SELECT seq, 1, 3 + seq, 1, (UNIX_TIMESTAMP() - IF(seq = 3, 30, 1) * "
+                 "86400) * 1000000, seq = 5 FROM seq_1_to_5");
+    assert_ok(db_exec(db, &RESULTS, NULL, 0, NULL, &err), err);
+    assert_ok(db_run(db, "r", "UPDATE result SET state = 5 WHERE enrollment_id IN (4, 5)", &err),
+              err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    /* 1 succeeded, 2 and 4 failed, 3 failed long ago, 5 is not read yet */
+    assert_int_equal(select_int("SELECT SUM(digest << (2 * enrollment_id)) FROM result"),
+                     3 << 4 | 3 << 8 | 1 << 10);
+}
+
 /* What people and profiles were before the ways in were is what they are after. */
 static void people_and_profiles_are_upgraded(void **state)
 {
@@ -702,6 +723,7 @@ int main(void)
         TEST(two_migrators_at_once),
         TEST(the_schema_of_this_program),
         TEST(a_filled_database_is_upgraded),
+        TEST(failed_results_are_upgraded),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
         TEST(a_calendar_is_upgraded),

@@ -20,6 +20,7 @@
 #include "store/migrate.h"
 #include "store/scope.h"
 #include "store/session.h"
+#include "store/wanted.h"
 #include "wire/encode.h"
 
 #include <stdio.h>
@@ -582,6 +583,42 @@ static void a_limited_person_asks_for_no_other_device(void **state)
     db_pool_give(app.pool, &db);
 }
 
+/* 903 only a device outside is to have; 904 is on the one inside, and failed outside. */
+static void rollouts_are_of_ones_own_devices(void **state)
+{
+    struct rollout_row *r;
+    struct db *db = NULL;
+    size_t n, seen = 0;
+    (void)state;
+    RUN("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by) VALUES (903, 1, 'c', 'c', 1, 1, 'x', 1, 'x'), (904, 1, 'd', 'd', "
+        "1, 1, 'x', 1, 'x')");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) VALUES (2, 903, 1, 1, 1, 1, '', 1), (2, 904, 1, 1, 4, 1, '', 1), (1, 904, 1, "
+        "1, 3, 1, '', 1)");
+    RUN("INSERT INTO item_count (item_id, counted_at, version, v_installed, v_failed) VALUES (904, "
+        "1, 1, 1, 1)");
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    db_scope(db, key_scope);
+    assert_ok(rollout_list(db, 0, LIM_PAGE, arena, &r, &n, &err), err);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_not_equal(r[i].item_id, 903);
+        if (r[i].item_id != 904)
+            continue;
+        seen++;
+        assert_string_equal(rollout_state(&r[i]), "finished");
+        assert_int_equal(r[i].counts[WANTED_INSTALLED], 1);
+        assert_int_equal(r[i].counts[WANTED_FAILED], 0);
+    }
+    assert_int_equal(seen, 1);
+    db_scope(db, 0);
+    assert_ok(rollout_list(db, 904, 1, arena, &r, &n, &err), err);
+    assert_string_equal(rollout_state(&r[0]), "failed");
+    db_pool_give(app.pool, &db);
+    RUN("DELETE FROM device_item WHERE item_id IN (903, 904)");
+    RUN("DELETE FROM library_item WHERE id IN (903, 904)");
+}
+
 static void nobody_agrees_with_an_own_key(void **state)
 {
     static const char *const idents[] = {"D1"};
@@ -725,8 +762,9 @@ static void things(void)
     RUN("INSERT INTO library_version (id, item_id, number, uuid, sha256, size, types, details, "
         "created_at, created_by) VALUES (911, 901, 1, 'U', REPEAT('x', 32), 1, '', '{}', 1, 'x'), "
         "(912, 902, 1, 'U', REPEAT('x', 32), 1, '', '{}', 1, 'x')");
-    RUN("INSERT INTO item_count (item_id, counted_at, pending, failed) VALUES (901, 1, 4862, "
-        "4863), (902, 1, 4864, 4865)");
+    RUN("INSERT INTO item_count (item_id, counted_at, pending, failed, version, v_pending, "
+        "v_failed) VALUES (901, 1, 4862, 4863, 1, 4861, 4869), (902, 1, 4864, 4865, 1, 4861, "
+        "4869)");
     RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
         "changed_at) VALUES (2, 901, 1, 1, 4, 1, '" SECRET "', 1), (2, 902, 1, 1, 4, 1, '" SECRET
         "', 1), (1, 901, 1, 1, 4, 1, 'INSIDER why', 1)");
@@ -762,8 +800,8 @@ static void things(void)
         err);
     RUN("INSERT INTO approval_target (approval_id, enrollment_id) VALUES (7, 1), (7, 2), (9, 1)");
     RUN("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
-        "VALUES (2, 80, 5, 1, UNIX_TIMESTAMP() * 1000000, 0), (1, 80, 5, 1, UNIX_TIMESTAMP() * "
-        "1000000, 0)");
+        "VALUES (2, 80, 5, 1, UNIX_TIMESTAMP() * 1000000, 3), (1, 80, 5, 1, UNIX_TIMESTAMP() * "
+        "1000000, 3)");
     RUN("INSERT INTO result_error (enrollment_id, command_id, item, position, domain, code, "
         "english) VALUES (2, 80, 0, 0, 'd', 1, '" SECRET "'), (1, 80, 0, 0, 'd', 1, 'INSIDER')");
     RUN("INSERT INTO audit (at, actor, action, subject, detail) VALUES (1, 'boss', 'x.x', 'D2', "
@@ -902,6 +940,7 @@ int main(void)
         cmocka_unit_test(what_is_inside_is_done),
         cmocka_unit_test(offers_are_changed_on_the_pages),
         cmocka_unit_test(a_limited_person_asks_for_no_other_device),
+        cmocka_unit_test(rollouts_are_of_ones_own_devices),
         cmocka_unit_test(nobody_agrees_with_an_own_key),
         cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
         cmocka_unit_test(limits_are_kept),

@@ -1064,6 +1064,40 @@ static void a_ping_goes_to_one(void **state)
     webhook_sender_free(&s);
 }
 
+/* Of 8000 every thousandth is dead: the events of a page, the newest first. */
+static void the_log_tells_each_state(void **state)
+{
+    struct delivery_filter f = {.topic = -1};
+    struct delivery *d;
+    size_t n;
+    (void)state;
+    int64_t id = hook("a", "/a", "none", "*", NULL);
+    site_run("INSERT INTO webhook_event (id, topic, at, spread) SELECT seq, 6, 1, 1 FROM "
+             "seq_1_to_8000");
+    site_run(arena_fmt(site.a,
+                       "INSERT INTO webhook_delivery (webhook_id, event_id, enrollment_id, topic, "
+                       "state, asked_at, due_at) SELECT %lld, seq, 0, 6, IF(seq %% 1000, 2, 3), 1, "
+                       "9000 - seq FROM seq_1_to_8000",
+                       (long long)id));
+    f.state = DELIVERY_DEAD;
+    assert_ok(delivery_list(site.owner, id, &f, 0, 3, site.a, &d, &n, &err), err);
+    assert_int_equal(n, 3);
+    assert_int_equal(d[0].event_id, 8000);
+    assert_ok(delivery_list(site.owner, id, &f, d[2].event_id, 10, site.a, &d, &n, &err), err);
+    assert_int_equal(n, 5);
+    assert_int_equal(d[0].event_id, 5000);
+    f.state = DELIVERY_DONE;
+    assert_ok(delivery_list(site.owner, id, &f, 8000, 10, site.a, &d, &n, &err), err);
+    assert_int_equal(n, 10);
+    assert_int_equal(d[0].event_id, 7999);
+    f.state = DELIVERY_WAITS;
+    assert_ok(delivery_list(site.owner, id, &f, 0, 10, site.a, &d, &n, &err), err);
+    assert_int_equal(n, 0);
+    f = (struct delivery_filter){.state = DELIVERY_DEAD, .topic = EVENT_ALARM};
+    assert_ok(delivery_list(site.owner, id, &f, 0, 10, site.a, &d, &n, &err), err);
+    assert_int_equal(n, 0);
+}
+
 /* ---- what Drover itself tells ---- */
 
 /* The facts of the newest event of a topic, and whom it is about; "" when there is none. */
@@ -1210,6 +1244,7 @@ int main(void)
                                        T(two_agents_send_once),
                                        T(an_agent_dies_between_sending_and_noting),
                                        T(a_ping_goes_to_one),
+                                       T(the_log_tells_each_state),
                                        T(ends_of_commands_are_told),
                                        T(silence_and_strangers_are_told),
                                        T(ends_and_alarms_are_told)};
