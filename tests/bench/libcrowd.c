@@ -247,6 +247,10 @@ static void add_message(struct buf *b, enum crowd_message m, unsigned device, co
         buf_str(b, "\t</dict>\n");
         add_string(b, "Status", "Acknowledged");
     }
+    if (m == CROWD_NOT_NOW) {
+        add_string(b, "CommandUUID", uuid);
+        add_string(b, "Status", "NotNow");
+    }
     if (m == CROWD_AUTHENTICATE) {
         add_string(b, "BuildVersion", "21G93");
         add_string(b, "MessageType", "Authenticate");

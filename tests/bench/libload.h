@@ -63,7 +63,13 @@ enum outcome crowd_load(const char *dir, struct crowd **out, struct err *err) MU
 enum outcome crowd_save(const struct crowd *c, struct err *err) MUST_USE;
 void crowd_free(struct crowd **c);
 
-enum crowd_message { CROWD_IDLE, CROWD_AUTHENTICATE, CROWD_TOKEN_UPDATE, CROWD_ACKNOWLEDGED };
+enum crowd_message {
+    CROWD_IDLE,
+    CROWD_AUTHENTICATE,
+    CROWD_TOKEN_UPDATE,
+    CROWD_ACKNOWLEDGED,
+    CROWD_NOT_NOW
+};
 /* Where and how requests go. */
 struct crowd_route {
     const char *host; /* for the Host header */
@@ -71,7 +77,7 @@ struct crowd_route {
     bool sign;        /* Mdm-Signature instead of Client-Cert */
 };
 /* Adds a complete HTTP request of a device with one of its identities. uuid: of the command, for
- * CROWD_ACKNOWLEDGED. serial: makes push tokens differ. */
+ * CROWD_ACKNOWLEDGED and CROWD_NOT_NOW. serial: makes push tokens differ. */
 enum outcome crowd_request(const struct crowd *c, const struct crowd_route *r, enum crowd_message m,
                            unsigned device, unsigned identity, const char *uuid, unsigned serial,
                            struct buf *out, struct err *err) MUST_USE;

@@ -13,6 +13,8 @@
  *                                              poll, command, report, empty answer. Each device is
  *                                              visited once; then the shell COMMAND (not measured)
  *                                              queues one command for each device, and so on
+ *   load notnow      --url URL --crowd DIR     each device polls once, and answers NotNow to each
+ *                                              command until there is none
  *
  *   [--seconds S] [--requests N] [--connections C] [--body TEXT]
  *
@@ -33,9 +35,9 @@
 
 #define LANES_MAX 1024
 
-enum mode { MAKE, GET, IDLE, IDLE_SIGNED, TOKEN_UPDATE, ENROL, FIRST, CYCLE, MODES };
-static const char *const mode_names[] = {"make",        "get",   "idle",  "idle-signed",
-                                         "tokenupdate", "enrol", "first", "cycle"};
+enum mode { MAKE, GET, IDLE, IDLE_SIGNED, TOKEN_UPDATE, ENROL, FIRST, CYCLE, NOTNOW, MODES };
+static const char *const mode_names[] = {"make",  "get",   "idle",  "idle-signed", "tokenupdate",
+                                         "enrol", "first", "cycle", "notnow"};
 
 struct lane_state {
     struct buf request; /* made for this lane */
@@ -241,6 +243,27 @@ static enum outcome run_cycles(struct load *l, struct engine *e, const struct wo
     return o;
 }
 
+/* ------------------------------------------------------------------ NotNow */
+
+static bool done_not_now(void *arg, unsigned lane, const struct answer *a)
+{
+    struct load *l = arg;
+    struct lane_state *s = &l->lane[lane];
+    char uuid[LIM_COMMAND_UUID + 1];
+    s->step = 0;
+    if (a->status != 200)
+        return false;
+    if (a->body.n == 0) {
+        l->cycles++;
+        return true;
+    }
+    if (!command_uuid(a->body, uuid))
+        return false;
+    request(l, CROWD_NOT_NOW, s->device, (unsigned)l->crowd->current[s->device], uuid, &s->request);
+    s->step = 2;
+    return true;
+}
+
 /* ------------------------------------------------------------------ options */
 
 static void read_url(struct load *l)
@@ -345,6 +368,11 @@ static struct work prepare(struct load *l)
         make_all(l, CROWD_IDLE);
         w.next = next_cycle;
         w.done = done_cycle;
+        break;
+    case NOTNOW:
+        make_all(l, CROWD_IDLE);
+        w.next = next_cycle;
+        w.done = done_not_now;
         break;
     default:
         w.next = next_enrol;
