@@ -20,10 +20,8 @@ import importlib.util
 import json
 import os
 import plistlib
-import shutil
 import ssl
 import sys
-import tempfile
 import time
 import urllib.request
 import uuid
@@ -33,7 +31,6 @@ loader = importlib.machinery.SourceFileLoader("bench", os.path.join(HERE, "bench
 bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", loader))
 loader.exec_module(bench)
 
-figures = bench.figures
 FILTER_TARGET_S = 2
 
 
@@ -126,6 +123,28 @@ def filters(site, n):
             "again_s": found["evaluated_ms"] / 1000}
 
 
+def measure(args, server, told):
+    site = Site(server)
+    bench.say("enrolling %d devices" % args.devices)
+    server.load("first", 0)
+    versions = converge(site, args.devices)
+    for name, r in versions.items():
+        told.add("%s version, queued" % name, r["queued_per_s"], "/s")
+        told.add("%s version, delivered and reported" % name, r["delivered_per_s"], "/s",
+                 note="p99 %.2f ms" % r["p99_ms"])
+        told.add("%s version, from upload to known" % name, r["all_per_s"], "/s")
+    got = server.mode("cycle", 1 if args.quick else 5)
+    cycle = got["rps"] / 2  # a command is a report and a poll
+    told.add("cycle, queued already", cycle, "/s", note="p99 %.2f ms" % got["p99_ms"])
+    told.add("changed version, delivered, to cycle", versions["changed"]["delivered_per_s"] / cycle,
+             "ratio")
+    f = filters(site, args.filter)
+    told.add("filter over %d devices, first" % f["devices"], f["first_s"], "s", FILTER_TARGET_S)
+    told.add("filter over %d devices, again" % f["devices"], f["again_s"], "s", FILTER_TARGET_S,
+             note="finds %d" % f["found"])
+    told.more = {"devices": args.devices}
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--devices", type=int, default=10000)
@@ -139,41 +158,7 @@ def main():
     args = p.parse_args()
     if args.quick:
         args.devices, args.filter = min(args.devices, 300), min(args.filter, 3000)
-    state = args.state or tempfile.mkdtemp(prefix="drover-bench-")
-    os.makedirs(state, mode=0o755, exist_ok=True)
-    server = bench.Server(args, state)
-    status = 2
-    try:
-        server.start()
-        site = Site(server)
-        bench.say("enrolling %d devices" % args.devices)
-        server.load("first", 0)
-        told = figures.Figures()
-        versions = converge(site, args.devices)
-        for name, r in versions.items():
-            told.add("%s version, queued" % name, r["queued_per_s"], "/s")
-            told.add("%s version, delivered and reported" % name, r["delivered_per_s"], "/s",
-                     note="p99 %.2f ms" % r["p99_ms"])
-            told.add("%s version, from upload to known" % name, r["all_per_s"], "/s")
-        got = server.mode("cycle", 1 if args.quick else 5)
-        cycle = got["rps"] / 2  # a command is a report and a poll
-        told.add("cycle, queued already", cycle, "/s", note="p99 %.2f ms" % got["p99_ms"])
-        told.add("changed version, delivered, to cycle", versions["changed"]["delivered_per_s"] / cycle,
-                 "ratio")
-        f = filters(site, args.filter)
-        told.add("filter over %d devices, first" % f["devices"], f["first_s"], "s", FILTER_TARGET_S)
-        told.add("filter over %d devices, again" % f["devices"], f["again_s"], "s", FILTER_TARGET_S,
-                 note="finds %d" % f["found"])
-        told.more = {"devices": args.devices}
-        told.save(args.json)
-        status = 1 if told.missed() and not args.quick else 0
-    except bench.Failed as e:
-        bench.say("converge: %s" % e)
-    finally:
-        server.stop()
-        if not args.state:
-            shutil.rmtree(state, ignore_errors=True)
-    return status
+    return bench.with_site(args, "converge", lambda server, told: measure(args, server, told))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,9 @@ import glob
 import importlib.machinery
 import importlib.util
 import os
-import shutil
 import signal
 import statistics
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -128,6 +126,23 @@ def deliver(site, n):
     return n / (int(span[1]) / 1e6)
 
 
+def measure(args, server, told):
+    site = converge.Site(server)
+    allow_local(server)
+    server.load("first", 0)
+    for mode in ("idle", "cycle"):
+        got, without = ratios(site, mode, args.rounds, args.seconds)
+        told.add("%s, no webhook" % mode, statistics.median(without), "/s",
+                 note="from %.0f to %.0f" % (min(without), max(without)))
+        for which, row in got.items():
+            told.add("%s, webhook %s, to without" % (mode, which),
+                     statistics.median(one[0] for one in row), "ratio",
+                     IDLE_TARGET if mode == "idle" else None, at_least=True,
+                     note=", ".join("%.2f" % one[0] for one in row) + "; processor "
+                     + ", ".join("%.2f" % one[1] for one in row))
+    told.add("events delivered, each recorded", deliver(site, args.events), "/s")
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--devices", type=int, default=1000)
@@ -143,36 +158,7 @@ def main():
     args = p.parse_args()
     if args.quick:
         args.devices, args.rounds, args.seconds, args.events = 300, 1, 0.5, 1000
-    state = args.state or tempfile.mkdtemp(prefix="drover-bench-")
-    os.makedirs(state, mode=0o755, exist_ok=True)
-    server = bench.Server(args, state)
-    status = 2
-    try:
-        server.start()
-        site = converge.Site(server)
-        allow_local(server)
-        server.load("first", 0)
-        told = figures.Figures()
-        for mode in ("idle", "cycle"):
-            got, without = ratios(site, mode, args.rounds, args.seconds)
-            told.add("%s, no webhook" % mode, statistics.median(without), "/s",
-                     note="from %.0f to %.0f" % (min(without), max(without)))
-            for state, row in got.items():
-                told.add("%s, webhook %s, to without" % (mode, state),
-                         statistics.median(one[0] for one in row), "ratio",
-                         IDLE_TARGET if mode == "idle" else None, at_least=True,
-                         note=", ".join("%.2f" % one[0] for one in row) + "; processor "
-                         + ", ".join("%.2f" % one[1] for one in row))
-        told.add("events delivered, each recorded", deliver(site, args.events), "/s")
-        told.save(args.json)
-        status = 1 if told.missed() and not args.quick else 0
-    except bench.Failed as e:
-        bench.say("hooks: %s" % e)
-    finally:
-        server.stop()
-        if not args.state:
-            shutil.rmtree(state, ignore_errors=True)
-    return status
+    return bench.with_site(args, "hooks", lambda server, told: measure(args, server, told))
 
 
 if __name__ == "__main__":

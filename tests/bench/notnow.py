@@ -13,16 +13,13 @@ import argparse
 import importlib.machinery
 import importlib.util
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 loader = importlib.machinery.SourceFileLoader("bench", os.path.join(HERE, "bench"))
 bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", loader))
 loader.exec_module(bench)
-figures = bench.figures
 
 RATIO_TARGET = 1.5   # time of a command in the long queue to that in the short one
 LONGEST_MS = 1000    # a device waits longer
@@ -51,6 +48,20 @@ def round_of(server, n):
     return got["seconds"] * 1000 / n, got["max_ms"]
 
 
+def measure(args, server, told):
+    server.load("first", 0)
+    few, many = [], []
+    for _ in range(args.rounds):
+        few.append(round_of(server, args.commands // 10))
+        many.append(round_of(server, args.commands))
+    few_ms, many_ms = (statistics.median(r[0] for r in rows) for rows in (few, many))
+    told.add("a command of %d" % (args.commands // 10), few_ms, "ms")
+    told.add("a command of %d" % args.commands, many_ms, "ms")
+    told.add("longest answer of %d" % args.commands, statistics.median(r[1] for r in many), "ms",
+             LONGEST_MS)
+    told.add("a command of many, to one of few", many_ms / few_ms, "ratio", RATIO_TARGET)
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--commands", type=int, default=5000)
@@ -63,31 +74,7 @@ def main():
     if args.quick:
         args.commands, args.rounds = 500, 1
     args.devices, args.spare, args.connections = 1, 0, 1
-    state = args.state or tempfile.mkdtemp(prefix="drover-bench-")
-    os.makedirs(state, mode=0o755, exist_ok=True)
-    server, told, status = bench.Server(args, state), figures.Figures(), 2
-    try:
-        server.start()
-        server.load("first", 0)
-        few, many = [], []
-        for _ in range(args.rounds):
-            few.append(round_of(server, args.commands // 10))
-            many.append(round_of(server, args.commands))
-        few_ms, many_ms = (statistics.median(r[0] for r in rows) for rows in (few, many))
-        told.add("a command of %d" % (args.commands // 10), few_ms, "ms")
-        told.add("a command of %d" % args.commands, many_ms, "ms")
-        told.add("longest answer of %d" % args.commands, statistics.median(r[1] for r in many), "ms",
-                 LONGEST_MS)
-        told.add("a command of many, to one of few", many_ms / few_ms, "ratio", RATIO_TARGET)
-        told.save(args.json)
-        status = 1 if told.missed() and not args.quick else 0
-    except bench.Failed as e:
-        bench.say("notnow: %s" % e)
-    finally:
-        server.stop()
-        if not args.state:
-            shutil.rmtree(state, ignore_errors=True)
-    return status
+    return bench.with_site(args, "notnow", lambda server, told: measure(args, server, told))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ import http.client
 import json
 import os
 import plistlib
+import re
 import secrets
+import shutil
 import signal
 import ssl
 import subprocess
+import tempfile
 import time
 import urllib.parse
 import uuid
@@ -541,3 +544,42 @@ def trusted_ca():
 def device(via="tls", **keys):
     """A new device with an identity of its own; not enrolled yet."""
     return Device(server(), trusted_ca().issue(), via, **keys)
+
+
+def ask_for_password(test, state, users, password, lighttpd, apache, restored):
+    """Has the web server of the site in state ask users for their password (basic authentication),
+    until the test ends. lighttpd: what stands in its main.conf, with %s for the file of users; apache:
+    from drover.conf's text to the text with it, given that file. restored: waits for the end of it."""
+    web = os.path.join(state, "web")
+    folder = tempfile.mkdtemp(prefix="drover-users-")
+    os.chmod(folder, 0o755)
+    test.addCleanup(shutil.rmtree, folder)
+    path = os.path.join(folder, "users")
+    with open(path, "w") as f:
+        for name in users:
+            f.write("%s:%s\n" % (name, sh("openssl", "passwd", "-apr1", password).decode().strip()))
+    os.chmod(path, 0o644)
+    before, after = {}, {}
+    for name in ("main.conf", "drover.conf"):
+        with open(os.path.join(web, name)) as f:
+            before[name] = after[name] = f.read()
+    if "lighttpd" in after["main.conf"]:
+        # before mod_fastcgi, which answers everything that reaches it
+        after["main.conf"] = before["main.conf"].replace(
+            "server.modules = ()", 'server.modules = ("mod_auth", "mod_authn_file")') + lighttpd % path
+    else:
+        modules = re.search(r"LoadModule \S+ (\S+)/mod_\w+\.so", before["main.conf"]).group(1)
+        after["main.conf"] = "".join(
+            "LoadModule %s_module %s/mod_%s.so\n" % (m, modules, m)
+            for m in ("auth_basic", "authn_core", "authn_file", "authz_user")
+            if "mod_%s.so" % m not in before["main.conf"]) + before["main.conf"]
+        after["drover.conf"] = apache(before["drover.conf"], path)
+
+    def put(files):
+        for name, text in files.items():
+            with open(os.path.join(web, name), "w") as f:
+                f.write(text)
+        sh(os.path.join(web, "reload"))
+
+    put(after)
+    test.addCleanup(lambda: (put(before), wait_for(restored, 20)))

@@ -5,11 +5,8 @@ import html.parser
 import http.server
 import os
 import plistlib
-import re
 import secrets
-import shutil
 import subprocess
-import tempfile
 import threading
 import unittest
 import urllib.parse
@@ -342,48 +339,19 @@ class RemoteUser(Web):
 
     def protect(self):
         """Has the web server ask for a login below /enroll, as INSTALL says."""
-        s = self.server
-        web = os.path.join(s.state, "web")
-        folder = tempfile.mkdtemp(prefix="drover-users-")
-        os.chmod(folder, 0o755)
-        self.addCleanup(shutil.rmtree, folder)
-        users = os.path.join(folder, "users")
-        with open(users, "w") as f:
-            f.write("%s:%s\n" % (self.name, drover.sh("openssl", "passwd", "-apr1",
-                                                      PASSWORD).decode().strip()))
-        os.chmod(users, 0o644)
-        before, after = {}, {}
-        for name in ("main.conf", "drover.conf"):
-            with open(os.path.join(web, name)) as f:
-                before[name] = after[name] = f.read()
-        if "lighttpd" in after["main.conf"]:
-            # before mod_fastcgi, which answers everything that reaches it
-            after["main.conf"] = before["main.conf"].replace(
-                "server.modules = ()", 'server.modules = ("mod_auth", "mod_authn_file")') + (
-                'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "%s"\n'
-                '$HTTP["url"] =~ "^/enroll($|/account/[a-z]+/login$)" {\n'
-                'auth.require = ("/enroll" => ("method" => "basic", "realm" => "Enrolment", '
-                '"require" => "valid-user"))\n}\n' % users)
-        else:
-            folder = re.search(r"LoadModule \S+ (\S+)/mod_\w+\.so", before["main.conf"]).group(1)
-            after["main.conf"] = "".join(
-                "LoadModule %s_module %s/mod_%s.so\n" % (m, folder, m)
-                for m in ("auth_basic", "authn_core", "authn_file", "authz_user")
-                if "mod_%s.so" % m not in before["main.conf"]) + before["main.conf"]
-            # in the device host, after its own <Location "/">
-            after["drover.conf"] = before["drover.conf"].replace("    CustomLog", (
+        def in_the_device_host(text, users):  # after its own <Location "/">
+            return text.replace("    CustomLog", (
                 '    <LocationMatch "^/enroll($|/account/[a-z]+/login$)">\nAuthType Basic\nAuthName "Enrolment"\n'
                 'AuthBasicProvider file\nAuthUserFile "%s"\nRequire valid-user\n</LocationMatch>\n'
                 "    CustomLog") % users, 1)
 
-        def put(files):
-            for name, text in files.items():
-                with open(os.path.join(web, name), "w") as f:
-                    f.write(text)
-            drover.sh(os.path.join(web, "reload"))
-
-        put(after)
-        self.addCleanup(lambda: (put(before), drover.wait_for(lambda: self.status() == 200, 20)))
+        drover.ask_for_password(
+            self, self.server.state, (self.name,), PASSWORD,
+            'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "%s"\n'
+            '$HTTP["url"] =~ "^/enroll($|/account/[a-z]+/login$)" {\n'
+            'auth.require = ("/enroll" => ("method" => "basic", "realm" => "Enrolment", '
+            '"require" => "valid-user"))\n}\n',
+            in_the_device_host, lambda: self.status() == 200)
 
     def status(self, **headers):
         try:

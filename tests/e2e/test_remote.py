@@ -2,11 +2,8 @@
 [console] remote_roles gives them, and what no client can say of itself."""
 
 import base64
-import os
 import re
 import secrets
-import shutil
-import tempfile
 import unittest
 
 import drover
@@ -34,49 +31,19 @@ class RemoteConsole(unittest.TestCase):
 
     def protect(self):
         """Has the web server ask for a password at /signin, as INSTALL says."""
-        web = os.path.join(self.s.state, "web")
-        folder = tempfile.mkdtemp(prefix="drover-admins-")
-        os.chmod(folder, 0o755)
-        self.addCleanup(shutil.rmtree, folder)
-        users = os.path.join(folder, "users")
-        with open(users, "w") as f:
-            for name in (self.boss, self.guest):
-                f.write("%s:%s\n" % (name, drover.sh("openssl", "passwd", "-apr1",
-                                                     PASSWORD).decode().strip()))
-        os.chmod(users, 0o644)
-        before, after = {}, {}
-        for name in ("main.conf", "drover.conf"):
-            with open(os.path.join(web, name)) as f:
-                before[name] = after[name] = f.read()
-        if "lighttpd" in after["main.conf"]:
-            # before mod_fastcgi, which answers everything that reaches it
-            after["main.conf"] = before["main.conf"].replace(
-                "server.modules = ()", 'server.modules = ("mod_auth", "mod_authn_file")') + (
-                'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "%s"\n'
-                'auth.require = ("/signin" => ("method" => "basic", "realm" => "Console", '
-                '"require" => "valid-user"))\n' % users)
-        else:
-            folder = re.search(r"LoadModule \S+ (\S+)/mod_\w+\.so", before["main.conf"]).group(1)
-            after["main.conf"] = "".join(
-                "LoadModule %s_module %s/mod_%s.so\n" % (m, folder, m)
-                for m in ("auth_basic", "authn_core", "authn_file", "authz_user")
-                if "mod_%s.so" % m not in before["main.conf"]) + before["main.conf"]
-            # as the last of the console's host: what stands later counts
-            host = before["drover.conf"].rindex("</VirtualHost>")
-            after["drover.conf"] = before["drover.conf"][:host] + (
+        def last_of_the_host(text, users):  # what stands later counts
+            host = text.rindex("</VirtualHost>")
+            return text[:host] + (
                 '    <Location "/signin">\nAuthType Basic\nAuthName "Console"\n'
                 'AuthBasicProvider file\nAuthUserFile "%s"\nRequire valid-user\n</Location>\n'
-                % users) + before["drover.conf"][host:]
+                % users) + text[host:]
 
-        def put(files):
-            for name, text in files.items():
-                with open(os.path.join(web, name), "w") as f:
-                    f.write(text)
-            drover.sh(os.path.join(web, "reload"))
-
-        put(after)
-        self.addCleanup(lambda: (put(before),
-                                 drover.wait_for(lambda: self.get("/signin")[0] == 200, 20)))
+        drover.ask_for_password(
+            self, self.s.state, (self.boss, self.guest), PASSWORD,
+            'auth.backend = "htpasswd"\nauth.backend.htpasswd.userfile = "%s"\n'
+            'auth.require = ("/signin" => ("method" => "basic", "realm" => "Console", '
+            '"require" => "valid-user"))\n',
+            last_of_the_host, lambda: self.get("/signin")[0] == 200)
 
     def test_roles_of_the_web_server(self):
         s = self.s
