@@ -1,7 +1,7 @@
 /*
- * authenticate.c: see authenticate.h. Seven round trips for a batch of new devices (certificates,
- * devices, begin, enrollments, lives, identities, commit), three more where devices are known, one
- * more where a CheckInURL names its handout.
+ * authenticate.c: see authenticate.h. Six round trips for a batch of new devices (certificates,
+ * devices, enrollments, lives, identities, commit), three more where devices are known, one more
+ * where a CheckInURL names its handout.
  */
 #include "store/authenticate.h"
 

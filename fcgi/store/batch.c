@@ -1,6 +1,6 @@
 /*
  * batch.c: the threads take turns. Whoever finds the lead free has it: takes what waits, does it on
- * a seat (a connection and what belongs to it), and hands the lead to the first of those who came
+ * a seat (connections and what belongs to them), and hands the lead to the first of those who came
  * meanwhile. So a thread alone does its unit itself, without a switch to another thread.
  *
  * There are two seats and one lead. The lead is handed on as soon as all is said and only the disk
@@ -41,7 +41,7 @@ struct touches {
 
 struct seat {
     struct batch *batch;
-    struct db *db;
+    struct db *reads, *writes; /* writes: for units alone, which begin without a round trip */
     struct arena *scratch;
     struct touches touches;
     /* under the batch's lock */
@@ -72,13 +72,16 @@ static void at_commit(void *arg);
 static enum outcome seat_open(struct seat *s, struct batch *b, const struct conf *conf,
                               enum db_role role, struct err *err)
 {
-    enum outcome o = db_new(conf, role, &s->db, err);
+    enum outcome o = db_new(conf, role, &s->reads, err);
 
+    if (o == OK)
+        o = db_new(conf, role, &s->writes, err);
     if (o != OK)
         return o;
     s->batch = b;
     s->scratch = arena_new(SCRATCH_MAX);
-    db_at_commit(s->db, at_commit, s);
+    db_units_only(s->writes);
+    db_at_commit(s->writes, at_commit, s);
     return s->scratch != NULL ? OK : err_set(err, ERROR, "out of memory");
 }
 
@@ -107,7 +110,8 @@ void batch_free(struct batch **b)
     if (*b == NULL)
         return;
     for (size_t i = 0; i < SEATS; i++) {
-        db_free(&(*b)->seat[i].db);
+        db_free(&(*b)->seat[i].reads);
+        db_free(&(*b)->seat[i].writes);
         arena_free(&(*b)->seat[i].scratch);
     }
     pthread_mutex_destroy(&(*b)->lock);
@@ -138,18 +142,29 @@ void batch_touch(int64_t enrollment_id, int64_t now)
     t->item[t->n++] = (struct touch){enrollment_id, now};
 }
 
+struct flush {
+    const struct touches *t;
+    struct arena *arena;
+};
+
 /* All get the time of the last: it is true to a minute. */
+static enum outcome flush_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct flush *f = arg;
+    struct val id[TOUCH_MAX], at[2];
+
+    at[0] = at[1] = val_int(f->t->item[f->t->n - 1].at);
+    for (size_t i = 0; i < f->t->n; i++)
+        id[i] = val_int(f->t->item[i].enrollment_id);
+    return db_exec_in(db, &TOUCH, at, 2, id, f->t->n, f->arena, NULL, err);
+}
+
 static void touches_flush(struct db *db, struct touches *t, struct arena *a)
 {
-    struct val id[TOUCH_MAX], at[2];
+    struct flush f = {t, a};
     struct err err;
 
-    if (t->n == 0)
-        return;
-    at[0] = at[1] = val_int(t->item[t->n - 1].at);
-    for (size_t i = 0; i < t->n; i++)
-        id[i] = val_int(t->item[i].enrollment_id);
-    if (db_exec_in(db, &TOUCH, at, 2, id, t->n, a, NULL, &err) != OK)
+    if (t->n > 0 && db_unit(db, flush_unit, &f, &err) != OK)
         log_err(LOG_LEVEL_WARNING, "enrollment.touch", &err);
     t->n = 0;
 }
@@ -159,6 +174,7 @@ static void touches_flush(struct db *db, struct touches *t, struct arena *a)
 struct work {
     struct unit **u;
     size_t n;
+    struct db *reads, *writes;
     struct arena *scratch;
 };
 
@@ -223,7 +239,7 @@ static enum outcome write_all(struct db *db, void *arg, struct err *err)
 }
 
 /* One attempt at all of them: reads, then, where something is to be written, one transaction. */
-static enum outcome attempt(struct db *db, struct work *w, struct err *err)
+static enum outcome attempt(struct work *w, struct err *err)
 {
     enum outcome o = OK;
     bool writes = false;
@@ -236,12 +252,12 @@ static enum outcome attempt(struct db *db, struct work *w, struct err *err)
     }
     for (size_t i = 0, k; o == OK && i < w->n; i += k) {
         k = kind_run(w->u + i, w->n - i);
-        o = w->u[i]->kind->prepare(db, w->u + i, k, w->scratch, err);
+        o = w->u[i]->kind->prepare(w->reads, w->u + i, k, w->scratch, err);
     }
     for (size_t i = 0; i < w->n; i++)
         writes = writes || w->u[i]->writes || has_event(w->u[i]);
     if (o == OK && writes)
-        o = db_unit(db, write_all, w, err);
+        o = db_unit(w->writes, write_all, w, err);
     return o;
 }
 
@@ -255,14 +271,14 @@ static void fail_all(struct work *w, enum outcome o, const struct err *err)
 
 /* A unit by itself. CONFLICT means that somebody else wrote the same between reading and writing:
  * read again. */
-static void do_alone(struct db *db, struct unit *u, struct arena *scratch)
+static void do_alone(struct unit *u, const struct work *set)
 {
-    struct work w = {&u, 1, scratch};
+    struct work w = {&u, 1, set->reads, set->writes, set->scratch};
     struct err err = {0};
     enum outcome o = CONFLICT;
 
     for (int i = 0; o == CONFLICT && i < LONE_TRIES; i++)
-        o = attempt(db, &w, &err);
+        o = attempt(&w, &err);
     if (o == CONFLICT) /* the device comes again */
         o = err.outcome = UNAVAILABLE;
     if (o != OK)
@@ -270,26 +286,25 @@ static void do_alone(struct db *db, struct unit *u, struct arena *scratch)
 }
 
 /* Returns whether the units had to be done one by one. */
-static bool do_set(struct db *db, struct unit **u, size_t n, struct arena *scratch)
+static bool do_set(struct work *w)
 {
-    struct work w = {u, n, scratch};
     struct err err = {0};
     enum outcome o;
 
-    if (n == 1) {
-        do_alone(db, u[0], scratch);
+    if (w->n == 1) {
+        do_alone(w->u[0], w);
         return false;
     }
-    o = attempt(db, &w, &err);
+    o = attempt(w, &err);
     if (o == OK)
         return false;
     if (o == UNAVAILABLE) { /* no database for one is no database for the others */
-        fail_all(&w, o, &err);
+        fail_all(w, o, &err);
         return false;
     }
     log_err(LOG_LEVEL_DEBUG, "batch.split", &err);
-    for (size_t i = 0; i < n; i++)
-        do_alone(db, u[i], scratch);
+    for (size_t i = 0; i < w->n; i++)
+        do_alone(w->u[i], w);
     return true;
 }
 
@@ -316,7 +331,7 @@ enum outcome unit_do(struct db *db, struct unit *u)
     if (scratch == NULL)
         return u->outcome = err_set(&u->err, ERROR, "out of memory");
     touches_now = &touches;
-    do_alone(db, u, scratch);
+    do_alone(u, &(struct work){NULL, 0, db, db, scratch});
     touches_flush(db, &touches, scratch);
     touches_now = NULL;
     arena_free(&scratch);
@@ -471,12 +486,12 @@ static void lead(struct batch *b, struct unit *own)
     n = take(b, s, own, u);
     pthread_mutex_unlock(&b->lock);
     touches_now = &s->touches;
-    split = do_set(s->db, u, n, s->scratch);
+    split = do_set(&(struct work){u, n, s->reads, s->writes, s->scratch});
     touches_now = NULL;
     if (flush_due(&s->touches, n)) {
         at_commit(s);
         release(u, n, own);
-        touches_flush(s->db, &s->touches, s->scratch);
+        touches_flush(s->writes, &s->touches, s->scratch);
         arena_reset(s->scratch);
         seat_leave(s, n, split);
     } else { /* the database is not kept waiting for those that are done */

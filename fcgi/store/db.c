@@ -45,6 +45,8 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
         c->affected = 0;
         if (db->in_unit && db->doom != DOOM_NONE)
             return err_set(err, UNAVAILABLE, "%s", db->doom_err.msg);
+        if (db->units_only && !db->in_unit)
+            return err_set(err, ERROR, "%s: outside a unit", c->sql->name);
         o = db_conn_ready(db, err);
         if (o != OK)
             return o;
@@ -272,6 +274,8 @@ enum outcome db_run(struct db *db, const char *name, const char *text, struct er
     struct err e;
     if (db->in_unit && db->doom != DOOM_NONE)
         return err_set(err, UNAVAILABLE, "%s", db->doom_err.msg);
+    if (db->units_only && !db->in_unit)
+        return err_set(err, ERROR, "%s: outside a unit", name);
     enum outcome o = db_conn_ready(db, err);
     if (o != OK)
         return o;
@@ -369,7 +373,9 @@ static enum outcome unit_once(struct db *db, db_unit_fn *fn, void *arg, bool *ag
     *again = *uncertain = false;
     if (o != OK)
         return o;
-    enum fail f = unit_word(db, "START TRANSACTION", &o, err);
+    enum fail f = FAIL_OTHER;
+    if (!db->units_only)
+        f = unit_word(db, "START TRANSACTION", &o, err);
     if (o != OK) {
         *again = f == FAIL_LOST || f == FAIL_AGAIN;
         return o;
@@ -422,6 +428,11 @@ static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twic
             return o;
         pause_before(run - 1);
     }
+}
+
+void db_units_only(struct db *db)
+{
+    db->units_only = true;
 }
 
 void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg)

@@ -114,6 +114,10 @@ struct db;
 enum outcome db_new(const struct conf *conf, enum db_role role, struct db **out,
                     struct err *err) MUST_USE;
 void db_free(struct db **db);
+/* Before the first use: the connection is for units alone. It is in a transaction from one COMMIT
+ * to the next, so that a unit takes no round trip to begin. A statement outside a unit is an
+ * ERROR: nothing would end what it began. */
+void db_units_only(struct db *db);
 /* Connects now if not connected. UNAVAILABLE: no host of the list answers. */
 enum outcome db_ping(struct db *db, struct err *err) MUST_USE;
 

@@ -163,8 +163,8 @@ static bool conn_session(struct db *db)
                      "SET SESSION sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
                      "NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,NO_AUTO_CREATE_USER', "
                      "time_zone='+00:00', "
-                     "autocommit=1, innodb_lock_wait_timeout=%lld",
-                     wait);
+                     "autocommit=%d, innodb_lock_wait_timeout=%lld",
+                     !db->units_only, wait);
     if (db->role != DB_OWNER)
         snprintf(text + n, sizeof text - (size_t)n,
                  ", lock_wait_timeout=%lld, "

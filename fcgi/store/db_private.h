@@ -58,6 +58,7 @@ struct db {
     size_t target; /* of the connection list: the last that answered */
     size_t packet_max;
     int64_t scope; /* what its statements reach; 0: all */
+    bool units_only;
     bool in_unit;
     bool locked; /* holds a named lock: it would be lost with the connection */
     void (*at_commit)(void *arg);

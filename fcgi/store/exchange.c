@@ -1,15 +1,18 @@
 /*
  * exchange.c: see exchange.h. Round trips, whatever the number of units in the batch:
  *   polls with nothing queued   1  (who and head of the queue)
- *   polls with a command        5  (who and head, begin, mark sent, bodies, commit)
- *   reports, nothing follows    5  (who and two heads, begin, result, dequeue, commit)
- *   polls after a NotNow        8  (polls with a command; reset, note, head anew)
+ *   polls with a command        3  (who and head, mark sent, commit), one more for commands that
+ *                                  were not sent before (store/bodies.h)
+ *   reports, nothing follows    4  (who and two heads, result, dequeue, commit)
+ *   both                        5
+ *   polls after a NotNow        6  (polls with a command; reset, note, head anew)
  * A report about anything but the head of the queue (a repeated or late one) is looked up alone.
  */
 #include "store/exchange.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/bodies.h"
 #include "store/putoff.h"
 #include "store/queue_state.h"
 
@@ -18,32 +21,34 @@
 /* enrollment.last_seen_at is true to this */
 #define SEEN_EVERY MINUTE_US
 
-/* [0] for messages of a device's own channel, [1] for those of its users. */
+/* For a batch of polls. [0] for messages of a device's own channel, [1] for those of its users. */
 #define POLL_FROM(from, more)                                                                      \
-    "SELECT " WHO_COLUMNS ", " PUTOFF_HEAD("", "") ", e.put_off " from                             \
-                                                   "WHERE i.sha256 IN (%IN%)" more
+    "SELECT " WHO_COLUMNS ", e.put_off, " PUTOFF_HEAD("", "") " " from                             \
+                                                              "WHERE i.sha256 IN (%IN%)" more
 static const struct sql POLL[] = {
     {.name = "exchange_poll", .text = POLL_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
     {.name = "exchange_poll_user", .text = POLL_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 
-/* What the device has just been sent is the first command that it has not put off: the report's
- * own row comes with it, and the one to send next. */
+/* For a batch with reports, and the polls among them. What the device has just been sent is the
+ * first command that it has not put off: the report's own row comes with it, and the one to send
+ * next. To a poll of a device that has put off nothing it is the one to send. */
 #define FOLLOWS(offset) PUTOFF_HEAD(" AND h.put_off = 0", offset)
-#define REPORT_FROM(from, more)                                                                    \
-    "SELECT " WHO_COLUMNS ", " FOLLOWS(                                                            \
+#define BOTH_FROM(from, more)                                                                      \
+    "SELECT " WHO_COLUMNS                                                                          \
+    ", e.put_off, IF(e.put_off, " PUTOFF_HEAD("", "") ", q.command_id), " FOLLOWS(                 \
         " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "     \
-                     "q.notnow_at, "                                                               \
-                     "q.notnow_count, q.ticket " from                                              \
+                     "q.notnow_at, q.notnow_count, q.ticket " from                                 \
                      "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " FOLLOWS(    \
                          "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN "      \
                              "(%IN%)" more
-static const struct sql REPORT[] = {
-    {.name = "exchange_report", .text = REPORT_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
-    {.name = "exchange_report_user", .text = REPORT_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
+static const struct sql BOTH[] = {
+    {.name = "exchange_report", .text = BOTH_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
+    {.name = "exchange_report_user", .text = BOTH_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
 
-enum { P_HEAD = WHO_COLUMNS_N, P_PUT_OFF };
 enum {
-    R_NEXT = WHO_COLUMNS_N,
+    R_PUT_OFF = WHO_COLUMNS_N,
+    R_HEAD,
+    R_NEXT, /* from here on BOTH alone */
     R_COMMAND,
     R_UUID,
     R_STATE,
@@ -78,10 +83,6 @@ static const struct sql SEND = {
     "UPDATE queue FORCE INDEX (one) SET state = 2, sent_at = ?, "
     "sent_count = LEAST(sent_count + 1, 32000) WHERE (enrollment_id, command_id) IN (%IN%)",
     2};
-static const struct sql BODIES = {
-    "command_bodies",
-    "SELECT id, uuid, request_type, fill, body, fill_from, sealed FROM command WHERE id IN (%IN%)",
-    1};
 static const struct sql STILL_QUEUED = {
     "queue_has", "SELECT ticket FROM queue WHERE enrollment_id = ? AND command_id = ?", 0};
 static const struct sql UNLOCK_TOKEN = {"life_unlock_token",
@@ -113,19 +114,20 @@ static int final_state(enum report_status s)
 
 /* ---- reading ---- */
 
-/* The rows about the certificates of u[0..n), with the heads of their queues. */
+/* The rows about the certificates of u[0..n), with the heads of their queues. reports: there are
+ * some among them. */
 static enum outcome read_rows(struct db *db, struct unit **u, size_t n, bool reports, bool users,
                               struct arena *a, struct rows *r, struct err *err)
 {
-    struct val list[2 * LIM_BATCH], now[4];
+    struct val list[2 * LIM_BATCH], now[6];
 
     for (size_t i = 0; i < n; i++) {
         list[i] = val_bin(bytes_of(of(u[i])->sha256, 32));
         list[n + i] = val_str(of(u[i])->id->name); /* for users */
     }
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 6; i++)
         now[i] = val_int(u[0]->now);
-    return db_select_in(db, reports ? &REPORT[users] : &POLL[users], now, reports ? 4 : 2, list, n,
+    return db_select_in(db, reports ? &BOTH[users] : &POLL[users], now, reports ? 6 : 2, list, n,
                         NULL, 0, a, r, err);
 }
 
@@ -150,8 +152,8 @@ static void take_row(struct exchange *x, const struct rows *r)
         return;
     v = row_at(r, x->who.row, 0);
     if (x->status == REPORT_IDLE) {
-        x->next_command_ = x->only ? x->only_command : val_or_0(&v[P_HEAD]);
-        x->reset_ = v[P_PUT_OFF].i != 0;
+        x->next_command_ = x->only ? x->only_command : val_or_0(&v[R_HEAD]);
+        x->reset_ = v[R_PUT_OFF].i != 0;
         return;
     }
     /* The command it reports is usually the first; then the second follows. */
@@ -161,18 +163,22 @@ static void take_row(struct exchange *x, const struct rows *r)
     x->next_command_ = x->only ? 0 : val_or_0(&v[x->head_reported_ ? R_NEXT : R_COMMAND]);
 }
 
-/* Reads for those of one sort: polls or reports, of devices or of their users. */
-static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool reports, bool users,
+/* Reads for the messages of devices, or of their users. */
+static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool users,
                                  struct arena *a, struct err *err)
 {
     struct unit *some[LIM_BATCH];
     struct rows r;
     size_t k = 0;
+    bool reports = false;
     enum outcome o;
 
-    for (size_t i = 0; i < n; i++)
-        if ((of(u[i])->status != REPORT_IDLE) == reports && ident_is_user(of(u[i])->id) == users)
-            some[k++] = u[i];
+    for (size_t i = 0; i < n; i++) {
+        if (ident_is_user(of(u[i])->id) != users)
+            continue;
+        reports = reports || of(u[i])->status != REPORT_IDLE;
+        some[k++] = u[i];
+    }
     if (k == 0)
         return OK;
     if ((o = read_rows(db, some, k, reports, users, a, &r, err)) != OK)
@@ -197,14 +203,15 @@ static void settle(struct exchange *x, struct db *db, struct arena *a)
 static enum outcome exchange_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
                                      struct err *err)
 {
-    enum outcome o = OK;
+    enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
         of(u[i])->next_command_ = 0;
         of(u[i])->head_reported_ = of(u[i])->reset_ = false;
     }
-    for (int sort = 0; o == OK && sort < 4; sort++)
-        o = prepare_some(db, u, n, sort & 1, sort & 2, a, err);
+    o = prepare_some(db, u, n, false, a, err);
+    if (o == OK)
+        o = prepare_some(db, u, n, true, a, err);
     for (size_t i = 0; o == OK && i < n; i++)
         settle(of(u[i]), db, a);
     return o;
@@ -400,52 +407,42 @@ static enum outcome fill(struct db *db, struct exchange *x, struct err *err)
     return OK;
 }
 
-static enum outcome give_body(struct db *db, struct exchange *x, const struct rows *r,
+static enum outcome give_body(struct db *db, struct exchange *x, const struct body *b,
                               struct err *err)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        const struct val *v = row_at(r, i, 0);
-
-        if (v[0].i != x->command_id)
-            continue;
-        x->command_uuid = arena_strdup(x->unit.arena, v[1].s);
-        x->request_type = arena_strdup(x->unit.arena, v[2].s);
-        x->body = arena_bytes(x->unit.arena, val_bytes(&v[4]));
-        x->sealed = arena_bytes(x->unit.arena, val_bytes(&v[6]));
-        if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL ||
-            (x->sealed.p == NULL && v[6].n > 0))
-            return err_set(err, ERROR, "out of memory");
-        x->fill = (int)v[3].i;
-        x->fill_from = val_or_0(&v[5]);
-        return v[3].i & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;
-    }
-    return err_set(err, ERROR, "command %lld has no row", (long long)x->command_id);
+    x->command_uuid = arena_strdup(x->unit.arena, b->uuid);
+    x->request_type = arena_strdup(x->unit.arena, b->request_type);
+    x->body = arena_bytes(x->unit.arena, b->body);
+    x->sealed = arena_bytes(x->unit.arena, b->sealed);
+    if (x->command_uuid == NULL || x->request_type == NULL || x->body.p == NULL ||
+        (x->sealed.p == NULL && b->sealed.n > 0))
+        return err_set(err, ERROR, "out of memory");
+    x->fill = (int)b->fill;
+    x->fill_from = b->fill_from;
+    return b->fill & COMMAND_FILL_UNLOCK_TOKEN ? fill(db, x, err) : OK;
 }
 
 static enum outcome give_commands(struct db *db, struct exchange **x, size_t n, struct arena *a,
                                   struct err *err)
 {
-    struct val list[LIM_BATCH];
-    struct rows r;
-    size_t k = 0;
+    struct body body[LIM_BATCH];
+    int64_t ids[LIM_BATCH];
+    size_t which[LIM_BATCH], k = 0;
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
         size_t j = 0;
 
-        if (x[i]->command_id == 0)
-            continue;
-        while (j < k && list[j].i != x[i]->command_id)
+        while (j < k && ids[j] != x[i]->command_id)
             j++;
-        if (j == k)
-            list[k++] = val_int(x[i]->command_id);
+        which[i] = j;
+        if (j == k && x[i]->command_id != 0)
+            ids[k++] = x[i]->command_id;
     }
-    if (k == 0)
-        return OK;
-    o = db_select_in(db, &BODIES, NULL, 0, list, k, NULL, 0, a, &r, err);
+    o = bodies_get(db, ids, k, a, body, err);
     for (size_t i = 0; o == OK && i < n; i++)
         if (x[i]->command_id != 0)
-            o = give_body(db, x[i], &r, err);
+            o = give_body(db, x[i], &body[which[i]], err);
     return o;
 }
 

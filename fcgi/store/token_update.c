@@ -1,6 +1,6 @@
 /*
- * token_update.c: see token_update.h. Five round trips for a batch (who, begin, lives,
- * enrollments, commit); a life that replaces another is tidied up one by one.
+ * token_update.c: see token_update.h. Four round trips for a batch (who, lives, enrollments,
+ * commit); a life that replaces another is tidied up one by one.
  */
 #include "store/token_update.h"
 

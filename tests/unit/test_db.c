@@ -601,6 +601,59 @@ static void units_do_not_nest(void **state)
     assert_int_equal(select_int(db, &COUNT), 0);
 }
 
+/* Without a word to begin; nothing of it is seen before the COMMIT, and nothing of one that failed
+ * is left for the next. */
+static enum outcome two_unseen(struct db *d, void *arg, struct err *e)
+{
+    enum outcome o = two_inserts(d, arg, e);
+    assert_int_equal(select_int(db, &COUNT), 0);
+    return o;
+}
+
+static enum outcome own_number(struct db *d, void *arg, struct err *e)
+{
+    SQL(SELF, "SELECT CONNECTION_ID()");
+    struct rows r;
+    enum outcome o = db_select(d, &SELF, NULL, 0, arena, &r, e);
+    if (o == OK)
+        *(int64_t *)arg = row_at(&r, 0, 0)->i;
+    return o;
+}
+
+static enum outcome insert_then_fail(struct db *d, void *arg, struct err *e)
+{
+    enum outcome o = two_inserts(d, arg, e);
+    return o == OK ? err_set(e, DENIED, "no") : o;
+}
+
+static void a_connection_for_units_alone(void **state)
+{
+    (void)state;
+    struct db *d = connect_as(conf, DB_OWNER);
+    int64_t id = 1, connection = 0;
+    uint64_t t;
+    db_units_only(d);
+    assert_outcome(db_exec(d, &INS, (struct val[]){val_int(1), val_null(), val_null(), val_null()},
+                           4, NULL, &err),
+                   ERROR, err);
+    assert_outcome(db_run(d, "text", "DO 1", &err), ERROR, err);
+    assert_ok(db_unit(d, two_unseen, &id, &err), err);
+    assert_int_equal(select_int(db, &COUNT), 2);
+    id = 3;
+    t = db_round_trips(d);
+    assert_ok(db_unit(d, two_inserts, &id, &err), err);
+    assert_int_equal(db_round_trips(d) - t, 3); /* two, commit */
+    id = 5;
+    assert_outcome(db_unit(d, insert_then_fail, &id, &err), DENIED, err);
+    assert_ok(db_unit(d, own_number, &connection, &err), err);
+    assert_int_equal(select_int(db, &COUNT), 4);
+    kill_connection(connection);
+    assert_ok(db_unit(d, two_inserts, &id, &err), err);
+    assert_int_equal(select_int(db, &COUNT), 6);
+    db_free(&d);
+    assert_int_equal(select_int(db, &COUNT), 6);
+}
+
 struct rival {
     struct db *db;
     int64_t first, second;
@@ -728,6 +781,7 @@ int main(void)
         TEST(a_connection_killed_in_a_unit),
         TEST(a_unit_is_not_run_for_ever),
         TEST(units_do_not_nest),
+        TEST(a_connection_for_units_alone),
         TEST(a_deadlock_is_run_again),
         TEST(a_lock_timeout_is_run_again),
         TEST(a_named_lock),

@@ -933,6 +933,53 @@ static void round_trips(void **state)
     assert_true(db_round_trips(db) - before <= 6);
 }
 
+/* A command of that many octets for two devices: the round trips of each poll that gets it. */
+static void send_to_two(struct device *one, struct device *two, size_t size, uint64_t trips[2])
+{
+    struct device *to[] = {one, two};
+    const char *idents[] = {one->udid, two->udid};
+    enum enqueue_outcome outcomes[2];
+    int64_t ids[2];
+    char uuid[UUID_LEN + 1];
+    struct enqueue e;
+
+    uuid_v4(uuid);
+    e = command_new(one, uuid, "InstallProfile");
+    e.idents = idents;
+    e.n = 2;
+    e.outcomes = outcomes;
+    e.enrollment_ids = ids;
+    e.body = bytes_of(memset(arena_alloc(arena, size), 'x', size), size);
+    assert_ok(queue_add(db, &e, &err), err);
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t before = db_round_trips(db);
+        struct exchange x = say(to[i], REPORT_IDLE, NULL);
+
+        trips[i] = db_round_trips(db) - before;
+        assert_next(x, uuid);
+        assert_int_equal(x.body.n, size);
+        assert_memory_equal(x.body.p, e.body.p, size);
+        assert_empty(say(to[i], REPORT_ACKNOWLEDGED, uuid));
+    }
+}
+
+/* It is read for the first device alone, unless it is too long to be kept. */
+static void a_body_is_read_once(void **state)
+{
+    struct device one = enrolled(), two = enrolled();
+    uint64_t trips[2];
+
+    (void)state;
+    send_to_two(&one, &two, 100, trips); /* prepares the statements */
+    send_to_two(&one, &two, 100, trips);
+    assert_int_equal(trips[0], trips[1] + 1);
+    send_to_two(&one, &two, 100000, trips);
+    assert_int_equal(trips[0], trips[1]);
+    for (int i = 0; i < 40; i++) /* more than are kept */
+        send_to_two(&one, &two, 100 + (size_t)i, trips);
+    assert_int_equal(trips[0], trips[1] + 1);
+}
+
 /* ---- many at once ---- */
 
 #define THREADS 24
@@ -1071,6 +1118,7 @@ int main(void)
         cmocka_unit_test(erased_in_company),
         BOTH(same_identity_again),
         cmocka_unit_test(round_trips),
+        cmocka_unit_test(a_body_is_read_once),
         cmocka_unit_test(many_users),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
     };
