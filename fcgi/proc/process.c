@@ -16,7 +16,7 @@
 #include "store/db.h"
 #include "store/event.h"
 #include "store/setting.h"
-#include "store/trust.h"
+#include "store/trust_set.h"
 #include "wire/sign.h"
 
 #define REFRESH_S 2 /* what was changed (a CA, a setting, a webhook) counts after so long */

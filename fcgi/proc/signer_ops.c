@@ -14,18 +14,6 @@
 #define CTL ROLE(SIGN_CTL)
 #define EVERYBODY (MDM | CONSOLE | AGENT | CTL)
 
-enum outcome signer_bad_fields(struct err *err)
-{
-    return err_set(err, INVALID, "the request has other fields than this operation takes");
-}
-
-enum outcome signer_no_keys(struct err *err)
-{
-    return err_set(err, NOT_FOUND,
-                   "the signer has no keys yet: droverctl ca init, or the console's page Set-up, "
-                   "makes the device CA");
-}
-
 static enum outcome op_ping(struct call *c, struct err *err)
 {
     if (!sign_read_done(&c->in))
