@@ -12,8 +12,8 @@
 #include "enrollment/way.h"
 #include "store/enroll_session.h"
 #include "store/invitation.h"
-#include "store/scep.h"
-#include "store/trust.h"
+#include "store/scep_challenge.h"
+#include "store/trust_set.h"
 #include "wire/encode.h"
 #include "wire/sign.h"
 

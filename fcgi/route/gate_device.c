@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "http/client_cert.h"
 #include "route/gate_state.h"
-#include "store/trust.h"
+#include "store/trust_set.h"
 #include "wire/cms.h"
 #include "wire/encode.h"
 

@@ -8,7 +8,7 @@
 #include "http/resp.h"
 #include "route/gate.h"
 #include "route/route.h"
-#include "store/trust.h"
+#include "store/trust_set.h"
 
 #define VARS_MAX 64
 

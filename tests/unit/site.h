@@ -15,7 +15,7 @@
 #include "http/app.h"
 #include "proc/signer.h"
 #include "store/migrate.h"
-#include "store/trust.h"
+#include "store/trust_set.h"
 #include "wire/sign.h"
 
 static struct site {

@@ -11,7 +11,7 @@
 #include "route/known.h"
 #include "store/account.h"
 #include "store/migrate.h"
-#include "store/trust.h"
+#include "store/trust_set.h"
 #include "wire/cms.h"
 #include "wire/encode.h"
 
