@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "store/scep_request.h"
 
 #define CHALLENGE_S (7 * 86400)

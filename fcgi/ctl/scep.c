@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "store/scep_request.h"
 
 #define LIST_MAX 10000

@@ -7,6 +7,7 @@
 #include "enrollment/profile.h"
 #include "store/id.h"
 #include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "wire/encode.h"
 #include "wire/sign.h"
 

@@ -1,9 +1,7 @@
 /*
  * decide.c: what becomes of a PKIOperation.
  *
- * A request is opened by the signer, judged here and issued by the signer; it is recorded before
- * the certificate leaves. The same transaction with the same key is answered with the same
- * certificate, whether the first answer was lost or two workers got it at once.
+ * A request is opened by the signer, judged here and issued by the signer (issue.c).
  *
  * The signingTime of a request is not judged: a device fresh from its box may not know the time.
  */
@@ -11,8 +9,6 @@
 #include "base/log.h"
 #include "scep/scep_int.h"
 #include "store/crl.h"
-
-#define EARLY_US HOUR_US /* a certificate begins so long ago, for clocks that are behind */
 
 static enum outcome open_request(struct operation *op, struct err *err)
 {
@@ -30,82 +26,6 @@ static enum outcome open_request(struct operation *op, struct err *err)
                   "the request was encrypted with single DES; the answer is in AES", NULL);
     o = cert_info_read(a, op->msg.signer_der, &op->signer, err);
     return o == INVALID ? scep_refuse(op, SCEP_BAD_MESSAGE_CHECK, o) : o;
-}
-
-/* The certificate that this transaction and key were answered with goes to op->cert_der. NOT_FOUND:
- * none. */
-static enum outcome answered_before(struct operation *op, struct err *err)
-{
-    enum outcome o = scep_answered(op->db, op->msg.transaction_id, op->csr.key_sha256,
-                                   op->req->arena, &op->cert_der, err);
-    return o == DENIED ? scep_refuse(op, SCEP_BAD_REQUEST, o) : o;
-}
-
-/* The transaction has just been answered by another worker, or comes with another key. */
-static enum outcome answered_meanwhile(struct operation *op, struct err *err)
-{
-    enum outcome o = answered_before(op, err);
-    if (o != NOT_FOUND)
-        return o;
-    return scep_refuse(op, SCEP_BAD_REQUEST,
-                       err_set(err, DENIED, "the transaction was answered for another key"));
-}
-
-static enum outcome record(struct operation *op, struct bytes cert, struct err *err)
-{
-    struct arena *a = op->req->arena;
-    struct cert_info info;
-    enum outcome o = cert_info_read(a, cert, &info, err);
-    if (o != OK)
-        return err_set(err, ERROR, "the certificate just issued cannot be read");
-    struct scep_issue issue = {.transaction_id = op->msg.transaction_id,
-                               .challenge = op->kept ? NULL : op->challenge,
-                               .why = op->why,
-                               .renews_device_id = op->device_id,
-                               .handout_id = op->kept ? op->kept->handout_id : 0,
-                               .request_id = op->kept ? op->kept->id : 0,
-                               .key_may_be_old = op->conf->scep_reuse_keys,
-                               .cert_der = cert,
-                               .serial = info.serial,
-                               .subject = info.subject,
-                               .issuer = info.issuer,
-                               .not_before = info.not_before,
-                               .not_after = info.not_after};
-    memcpy(issue.cert_sha256, info.sha256, sizeof issue.cert_sha256);
-    memcpy(issue.key_sha256, info.key_sha256, sizeof issue.key_sha256);
-    o = scep_issue_record(op->db, &issue, a, err);
-    if (o == CONFLICT)
-        return answered_meanwhile(op, err);
-    if (o != OK)
-        return o == DENIED ? scep_refuse(op, SCEP_BAD_REQUEST, o) : o;
-    op->cert_der = cert;
-    log_event(LOG_LEVEL_INFO, "scep.issued", "transaction", op->msg.transaction_id, "serial",
-              info.serial, "subject", info.subject, "by", op->why, "cipher", op->cipher, NULL);
-    return OK;
-}
-
-enum outcome scep_issue_now(struct operation *op, struct err *err)
-{
-    struct bytes cert;
-    enum outcome o = OK;
-    struct sign_issue i = {.csr_der = op->plain,
-                           .not_before = op->req->now - EARLY_US,
-                           .not_after = op->req->now + op->conf->scep_validity_days * DAY_US};
-    if (op->kept) {
-        i.csr_der = op->kept->csr_sealed;
-        i.common_name = op->kept->common_name;
-        i.san = op->kept->san;
-        o = scep_request_label(op->req->arena, op->kept->key_sha256, &i.sealed_label, err);
-    } else {
-        o = scep_names(op, &i.common_name, &i.san, err);
-    }
-    if (o == DENIED)
-        return scep_refuse(op, SCEP_BAD_REQUEST, o);
-    if (o == OK)
-        o = sign_issue_identity(op->req->arena, &i, &cert, err);
-    if (o == INVALID)
-        return scep_refuse(op, SCEP_BAD_REQUEST, o);
-    return o == OK ? record(op, cert, err) : o;
 }
 
 /* Must a person see it first? A renewal that Drover itself has asked for never waits: nobody must
@@ -129,14 +49,14 @@ static enum outcome enrol(struct operation *op, struct err *err)
                            err_set(err, DENIED,
                                    "the message is signed with another key than it asks a "
                                    "certificate for"));
-    enum outcome o = answered_before(op, err);
+    enum outcome o = scep_answered_before(op, err);
     if (o == NOT_FOUND)
         o = scep_kept(op, err);
     if (o != NOT_FOUND)
         return o == OK && op->kept ? scep_issue_now(op, err) : o;
     o = scep_challenge_judge(op, &none, err);
     if (o == CONFLICT)
-        return answered_meanwhile(op, err);
+        return scep_answered_meanwhile(op, err);
     if (o == DENIED && none && strcmp(op->conf->scep_approval, "never") != 0) {
         op->why = "nothing";
         return scep_keep(op, err);
@@ -176,7 +96,7 @@ static enum outcome renew(struct operation *op, struct err *err)
     op->why = "renewal";
     if (o != OK) /* NOT_FOUND too: an identity that nobody issued renews nothing */
         return o;
-    o = answered_before(op, err);
+    o = scep_answered_before(op, err);
     return o == NOT_FOUND ? scep_issue_now(op, err) : o;
 }
 
@@ -197,7 +117,7 @@ static enum outcome poll(struct operation *op, struct err *err)
     if (o != OK)
         return o == INVALID ? scep_refuse(op, SCEP_BAD_REQUEST, o) : o;
     memcpy(op->csr.key_sha256, op->signer.key_sha256, sizeof op->csr.key_sha256);
-    o = answered_before(op, err);
+    o = scep_answered_before(op, err);
     if (o == NOT_FOUND)
         o = scep_kept(op, err);
     if (o == NOT_FOUND)

@@ -4,6 +4,7 @@
 
 #include "scep/scep.h"
 #include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "store/scep_request.h"
 #include "wire/scepmsg.h"
 
@@ -60,6 +61,12 @@ enum outcome scep_keep(struct operation *op, struct err *err) MUST_USE;
  * not. */
 enum outcome scep_kept(struct operation *op, struct err *err) MUST_USE;
 
+/* The certificate that this transaction and key were answered with goes to op->cert_der. NOT_FOUND:
+ * none; DENIED with op->fail: the transaction is another key's. */
+enum outcome scep_answered_before(struct operation *op, struct err *err) MUST_USE;
+/* The same, for a transaction that somebody has answered: DENIED with op->fail where there is no
+ * certificate for this key. */
+enum outcome scep_answered_meanwhile(struct operation *op, struct err *err) MUST_USE;
 /* Issues for op->csr, or for op->kept, and records: op->cert_der. */
 enum outcome scep_issue_now(struct operation *op, struct err *err) MUST_USE;
 

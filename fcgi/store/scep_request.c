@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "store/audit.h"
 #include "store/id.h"
-#include "store/scep.h"
+#include "store/scep_challenge.h"
 
 #include <stdio.h>
 

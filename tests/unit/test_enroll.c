@@ -15,7 +15,7 @@
 #include "store/enrollprofile.h"
 #include "store/invitation.h"
 #include "store/migrate.h"
-#include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "wire/cms.h"
 #include "wire/sign.h"
 

@@ -19,6 +19,7 @@
 #include "store/identity.h"
 #include "store/revoke.h"
 #include "store/scep.h"
+#include "store/scep_challenge.h"
 #include "store/scep_request.h"
 #include "scepclient.h"
 #include "store/migrate.h"

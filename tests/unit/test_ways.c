@@ -12,6 +12,7 @@
 #include "store/handout.h"
 #include "store/invitation.h"
 #include "store/scep.h"
+#include "store/scep_challenge.h"
 
 static int set_up(void **state)
 {
