@@ -15,8 +15,8 @@
 static const struct sql CERTS = {
     "identity_find",
     "SELECT i.sha256, i.device_id, i.life_id, i.revoked_at, i.renews_device_id, i.issued_at, "
-    "i.handout_id, h.udid, h.serial FROM identity_cert i LEFT JOIN handout h ON h.id = "
-    "i.handout_id "
+    "i.handout_id, h.udid, h.serial FROM identity_cert i FORCE INDEX (PRIMARY) "
+    "LEFT JOIN handout h FORCE INDEX (PRIMARY) ON h.id = i.handout_id "
     "WHERE i.sha256 IN (%IN%)",
     1};
 enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT, I_UDID, I_SERIAL };
@@ -27,9 +27,9 @@ static const struct sql DEVICES = {
     "p.cert_sha256, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE "
     "q.enrollment_id = e.id AND q.sent_count > 0), c.token_at, c.handout_id, e.last_seen_at, "
     "e.serial, e.device_name, e.product_name, e.model, e.model_name, e.os_version, "
-    "e.build_version, e.imei, e.meid FROM enrollment e LEFT JOIN life p ON p.id = "
-    "e.pending_life_id "
-    "LEFT JOIN life c ON c.id = e.life_id "
+    "e.build_version, e.imei, e.meid FROM enrollment e FORCE INDEX (ident) "
+    "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "
+    "LEFT JOIN life c FORCE INDEX (PRIMARY) ON c.id = e.life_id "
     "WHERE e.ident IN (%IN%)",
     1};
 enum {
@@ -83,11 +83,11 @@ static const struct sql ADD_LIFE = {
     "handout_id) VALUES (?,?,1,?,?,?,?,?)",
     0};
 #define ADD_LIFE_ARGS 7
-static const struct sql DROP_PENDING = {
-    "life_replace_pending",
-    "UPDATE life SET state=3, over_at=?, over_why='another Authenticate came before its "
-    "TokenUpdate' WHERE state=1 AND id IN (%IN%)",
-    1};
+static const struct sql DROP_PENDING = {"life_replace_pending",
+                                        "UPDATE life FORCE INDEX (PRIMARY) SET state=3, over_at=?, "
+                                        "over_why='another Authenticate came before its "
+                                        "TokenUpdate' WHERE state=1 AND id IN (%IN%)",
+                                        1};
 /* Two devices that come with one certificate at once: the first one has it. */
 static const struct sql BIND = {
     "identity_bind",
@@ -104,15 +104,17 @@ static const struct sql ERASED = {
     "INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_at, sent_count, "
     "notnow_at, notnow_count, closed_at, closed_why) SELECT q.enrollment_id, q.command_id, 9, "
     "q.queued_at, q.sent_at, q.sent_count, q.notnow_at, q.notnow_count, ?, "
-    "'the device enrolled anew after it was sent' FROM queue q JOIN command c "
-    "ON c.id = q.command_id WHERE q.enrollment_id IN (%IN%) AND q.sent_count > 0 "
+    "'the device enrolled anew after it was sent' FROM queue q FORCE INDEX (PRIMARY) "
+    "JOIN command c FORCE INDEX (PRIMARY) ON c.id = q.command_id "
+    "WHERE q.enrollment_id IN (%IN%) AND q.sent_count > 0 "
     "AND c.request_type='EraseDevice' ON DUPLICATE KEY UPDATE state=result.state",
     1};
 /* What has its result, and no other: an EraseDevice may have been delivered since. */
 static const struct sql ERASED_GONE = {
     "queue_remove_erase",
-    "DELETE q FROM queue q JOIN result r ON r.enrollment_id = q.enrollment_id AND "
-    "r.command_id = q.command_id WHERE q.enrollment_id IN (%IN%)",
+    "DELETE q FROM queue q FORCE INDEX (PRIMARY) JOIN result r FORCE INDEX (PRIMARY) ON "
+    "r.enrollment_id = q.enrollment_id AND r.command_id = q.command_id "
+    "WHERE q.enrollment_id IN (%IN%)",
     1};
 
 static struct authenticate *of(struct unit *u)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sql BODIES = {
-    "command_bodies",
-    "SELECT id, uuid, request_type, fill, body, fill_from, sealed FROM command WHERE id IN (%IN%)",
-    1};
+static const struct sql BODIES = {"command_bodies",
+                                  "SELECT id, uuid, request_type, fill, body, fill_from, sealed "
+                                  "FROM command FORCE INDEX (PRIMARY) WHERE id IN (%IN%)",
+                                  1};
 
 /* What is kept: so many, of at most this size each. */
 #define KEPT_MAX 32

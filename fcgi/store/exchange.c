@@ -38,9 +38,10 @@ static const struct sql POLL[] = {
     ", e.put_off, IF(e.put_off, " PUTOFF_HEAD("", "") ", q.command_id), " FOLLOWS(                 \
         " OFFSET 1") ", q.command_id, c.uuid, q.state, q.queued_at, q.sent_at, q.sent_count, "     \
                      "q.notnow_at, q.notnow_count, q.ticket " from                                 \
-                     "LEFT JOIN queue q ON q.enrollment_id = e.id AND q.command_id = " FOLLOWS(    \
-                         "") " LEFT JOIN command c ON c.id = q.command_id WHERE i.sha256 IN "      \
-                             "(%IN%)" more
+                     "LEFT JOIN queue q FORCE INDEX (one) ON q.enrollment_id = e.id AND "          \
+                     "q.command_id = " FOLLOWS("") " LEFT JOIN command c FORCE INDEX (PRIMARY) "   \
+                                                   "ON c.id = q.command_id WHERE i.sha256 IN "     \
+                                                   "(%IN%)" more
 static const struct sql BOTH[] = {
     {.name = "exchange_report", .text = BOTH_FROM(WHO_FROM_DEVICE, ""), .tuple = 1},
     {.name = "exchange_report_user", .text = BOTH_FROM(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};

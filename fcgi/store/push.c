@@ -86,7 +86,7 @@ enum outcome push_revive(struct db *db, const int64_t *enrollment_ids, size_t n,
 static const struct sql READ = {
     "push_read",
     "SELECT enrollment_id, state, attempts, wanted_at, due_at, sent_at, last_status, apns_id, "
-    "last_reason FROM push WHERE enrollment_id IN (%IN%)",
+    "last_reason FROM push FORCE INDEX (PRIMARY) WHERE enrollment_id IN (%IN%)",
     1};
 
 static int64_t int_or(const struct val *v, int64_t otherwise)
@@ -207,11 +207,12 @@ enum outcome push_due_read(struct db *db, size_t max, struct arena *a, struct pu
     return OK;
 }
 
-static const struct sql CLAIM = {
-    "push_claim",
-    "UPDATE push SET state = 2, due_at = ? WHERE state = 1 AND enrollment_id IN (%IN%)", 1};
+static const struct sql CLAIM = {"push_claim",
+                                 "UPDATE push FORCE INDEX (PRIMARY) SET state = 2, due_at = ? "
+                                 "WHERE state = 1 AND enrollment_id IN (%IN%)",
+                                 1};
 static const struct sql SENT = {"push_sent",
-                                "UPDATE push SET state = 3, due_at = " NOW_US
+                                "UPDATE push FORCE INDEX (PRIMARY) SET state = 3, due_at = " NOW_US
                                 ", attempts = attempts + 1, sent_at = " NOW_US ", last_at = " NOW_US
                                 ", last_status = 200, last_reason = '' "
                                 "WHERE state = 2 AND due_at = ? AND enrollment_id IN (%IN%)",

@@ -8,15 +8,21 @@ static const struct sql ADD = {
     "UPDATE queue FORCE INDEX (one) SET state = 3, put_off = 1, notnow_count = notnow_count + 1, "
     "notnow_at = COALESCE(notnow_at, ?) WHERE state = 2 AND (enrollment_id, command_id) IN (%IN%)",
     2};
-static const struct sql NOTE_ADD = {"putoff_note_add",
-                                    "UPDATE enrollment SET put_off = 1 WHERE id IN (%IN%)", 1};
-static const struct sql END = {
-    "putoff_end",
-    "UPDATE queue SET state = 1, put_off = 0 WHERE put_off = 1 AND enrollment_id IN (%IN%)", 1};
-static const struct sql NOTE_END = {"putoff_note_end",
-                                    "UPDATE enrollment SET put_off = 0 WHERE id IN (%IN%)", 1};
+static const struct sql NOTE_ADD = {
+    "putoff_note_add", "UPDATE enrollment FORCE INDEX (PRIMARY) SET put_off = 1 WHERE id IN (%IN%)",
+    1};
+static const struct sql END = {"putoff_end",
+                               "UPDATE queue FORCE INDEX (one) SET state = 1, put_off = 0 "
+                               "WHERE put_off = 1 AND enrollment_id IN (%IN%)",
+                               1};
+static const struct sql NOTE_END = {
+    "putoff_note_end", "UPDATE enrollment FORCE INDEX (PRIMARY) SET put_off = 0 WHERE id IN (%IN%)",
+    1};
+/* The last column is for the hint: what the index alone can tell is read from all of it. */
 static const struct sql HEADS = {
-    "putoff_heads", "SELECT e.id, " PUTOFF_HEAD("", "") " FROM enrollment e WHERE e.id IN (%IN%)",
+    "putoff_heads",
+    "SELECT e.id, " PUTOFF_HEAD("", "") ", e.state FROM enrollment e "
+                                        "FORCE INDEX (PRIMARY) WHERE e.id IN (%IN%)",
     1};
 
 enum outcome putoff_add(struct db *db, const struct val *pairs, size_t n, int64_t now,

@@ -18,10 +18,11 @@
 #define WHO_OF(from, more)                                                                         \
     "SELECT " WHO_COLUMNS ", p.renewal, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE " \
     "q.enrollment_id = e.id)"                                                                      \
-    ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s "                                    \
+    ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s FORCE INDEX (device) "               \
     "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
-    ", (SELECT o.state FROM push o WHERE o.enrollment_id = e.id), p.cert_sha256 " from             \
-    "LEFT JOIN life p ON p.id = e.pending_life_id WHERE i.sha256 IN (%IN%)" more
+    ", (SELECT o.state FROM push o FORCE INDEX (PRIMARY) WHERE o.enrollment_id = e.id), "          \
+    "p.cert_sha256 " from "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "    \
+    "WHERE i.sha256 IN (%IN%)" more
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 static const struct sql WHO[] = {
     {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE, ""), .tuple = 1},
@@ -84,7 +85,8 @@ static const struct sql NEWCOMER = {
 /* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
-    "UPDATE life SET state=3, over_at=COALESCE(over_at,?), over_why=COALESCE(over_why,?), "
+    "UPDATE life FORCE INDEX (PRIMARY) SET state=3, over_at=COALESCE(over_at,?), "
+    "over_why=COALESCE(over_why,?), "
     "unlock_token=IF(?,NULL,unlock_token), bootstrap_token=IF(?,NULL,bootstrap_token) "
     "WHERE id IN (%IN%)",
     1};

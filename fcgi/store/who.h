@@ -47,12 +47,18 @@ struct who {
     "i.sha256, i.life_id, i.revoked_at, i.renews_device_id, e.id, e.ident, e.device_id, e.state, " \
     "e.life_id, e.pending_life_id, e.last_seen_at"
 /* All channels of the device; and the device's own alone, which its messages need: one row by two
- * primary keys, however many users the device has. */
-#define WHO_FROM "FROM identity_cert i JOIN enrollment e ON e.device_id = i.device_id "
+ * primary keys, however many users the device has. The hints, here and in what else serves devices:
+ * the server counts a table's rows some ten seconds after they came, and reads the whole of one
+ * that it believes to be empty. */
+#define WHO_FROM                                                                                   \
+    "FROM identity_cert i FORCE INDEX (PRIMARY) STRAIGHT_JOIN enrollment e FORCE INDEX (device) "  \
+    "ON e.device_id = i.device_id "
 /* After WHO_FROM and a condition on the certificate: of the device's channels its own and those
  * that are named, however many users it has. */
 #define WHO_NAMED(idents) " AND (e.id = i.device_id OR e.ident IN (" idents "))"
-#define WHO_FROM_DEVICE "FROM identity_cert i JOIN enrollment e ON e.id = i.device_id "
+#define WHO_FROM_DEVICE                                                                            \
+    "FROM identity_cert i FORCE INDEX (PRIMARY) STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) " \
+    "ON e.id = i.device_id "
 #define WHO_COLUMNS_N 11
 
 /* Judges one message from rows that begin with WHO_COLUMNS and may be about other certificates
