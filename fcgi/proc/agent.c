@@ -309,7 +309,7 @@ static const struct job {
 
 static int64_t next_run[NJOBS]; /* clock_mono() */
 
-static volatile sig_atomic_t stop_asked, reopen_asked;
+static volatile sig_atomic_t stop_asked, reopen_asked, reload_asked;
 
 static void on_signal(int signal)
 {
@@ -317,6 +317,24 @@ static void on_signal(int signal)
         reopen_asked = 1;
     else
         stop_asked = 1;
+    if (signal == SIGHUP)
+        reload_asked = 1;
+}
+
+/* Whoever started the agent starts it again, and what it has begun is done by then: it ends, unless
+ * the configuration that is there now would not let it start. */
+static void reload(const char *path)
+{
+    struct conf *fresh = NULL;
+    struct err err = {.outcome = OK};
+    if (conf_load(path, &fresh, &err) == OK) {
+        log_msg(LOG_LEVEL_INFO, "agent.reload", "begins again with the configuration as it is now");
+        stop_asked = 1;
+    } else {
+        err_prefix(&err, "the old configuration stays");
+        log_err(LOG_LEVEL_ERROR, "reload", &err);
+    }
+    conf_free(&fresh);
 }
 
 static void signals_setup(void)
@@ -506,6 +524,10 @@ int agent_main(const struct conf *conf)
         if (reopen_asked) {
             reopen_asked = 0;
             log_reopen();
+        }
+        if (reload_asked) {
+            reload_asked = 0;
+            reload(conf->path);
         }
         err = (struct err){0};
         trouble(&a, turn(&a, &err), &err);
