@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "command/secrets.h"
-#include "store/audit.h"
 #include "store/inventory.h"
 #include "wire/encode.h"
 
@@ -124,6 +123,10 @@ static enum outcome make_parts(struct running *r)
         if (g->found.errors > 0 && !o->force)
             continue;
         p = part_of(o, g);
+        if (g->found.errors > 0) {
+            p->forced += g->enrollments;
+            p->forced_first = g->example;
+        }
         if (p->n == 0) {
             p->idents = g->idents;
             p->n = g->enrollments;
@@ -151,26 +154,27 @@ enum outcome order_parts(struct db *db, struct arena *a, struct order *o, struct
 
 /* ---- what is put on record ---- */
 
-static enum outcome note_force(struct running *r)
+/* Why it is sent, of a sensitive command, and for whom it is sent by force: with the command
+ * itself, so that an order that is repeated is on record once. */
+static enum outcome notes_of(struct running *r, const struct order_part *p, struct enqueue_note *to,
+                             size_t *n)
 {
-    const struct checked *k = &r->o->checked;
-    const char *first = "";
+    const struct order *o = r->o;
 
-    for (size_t i = 0; i < k->n; i++)
-        if (k->groups[i]->found.errors > 0)
-            first = k->groups[i]->example;
-    return audit_add(
-        r->db, r->actor, "command.force", r->o->request_type,
-        arena_fmt(r->a, "uuid=%s enrollments=%zu first=%s", k->command.uuid, k->refused, first),
-        r->err);
-}
-
-static enum outcome note_reason(struct running *r, const struct order_part *p)
-{
-    return audit_add(r->db, r->actor, "command.sensitive", p->command.uuid,
-                     arena_fmt(r->a, "request_type=%s enrollments=%zu first=%s reason=%s",
-                               r->o->request_type, p->n, p->idents[0], r->o->reason),
-                     r->err);
+    *n = 0;
+    if (order_sensitive(o->request_type))
+        to[(*n)++] = (struct enqueue_note){
+            "command.sensitive", p->command.uuid,
+            arena_fmt(r->a, "request_type=%s enrollments=%zu first=%s reason=%s", o->request_type,
+                      p->n, p->idents[0], o->reason)};
+    if (p->forced > 0)
+        to[(*n)++] = (struct enqueue_note){"command.force", o->request_type,
+                                           arena_fmt(r->a, "uuid=%s enrollments=%zu first=%s",
+                                                     p->command.uuid, p->forced, p->forced_first)};
+    for (size_t i = 0; i < *n; i++)
+        if (to[i].detail == NULL)
+            return err_set(r->err, ERROR, "out of memory");
+    return OK;
 }
 
 enum outcome order_keep_pin(struct db *db, const struct conf *conf, struct arena *a,
@@ -208,8 +212,12 @@ static enum outcome keep_pins(struct running *r, const struct order_part *p)
 static enum outcome send_part(struct running *r, struct order_part *p)
 {
     const struct order *o = r->o;
-    enum outcome out;
+    struct enqueue_note notes[2];
+    size_t nnotes;
+    enum outcome out = notes_of(r, p, notes, &nnotes);
 
+    if (out != OK)
+        return out;
     p->send = (struct send){.command = &p->command,
                             .push = o->push,
                             .priority = o->priority,
@@ -219,13 +227,14 @@ static enum outcome send_part(struct running *r, struct order_part *p)
                             .dedupe = o->dedupe,
                             .approved = o->approved,
                             .dropped = p->dropped,
-                            .reason = o->reason};
+                            .reason = o->reason,
+                            .notes = notes,
+                            .nnotes = nnotes};
     out = send_targets(r->a, p->idents, p->n, &p->send, r->err);
-    if (out == OK && order_sensitive(o->request_type))
-        out = note_reason(r, p);
     if (out != OK)
         return out;
     send_run(r->db, r->conf, r->a, r->actor, r->now, &p->send);
+    p->send.notes = NULL; /* which are this function's */
     if (p->send.used_before && o->seed != NULL) {
         r->o->repeated = true;
         p->send.command_error = NULL;
@@ -259,8 +268,6 @@ enum outcome order_run(struct db *db, const struct conf *conf, struct arena *a, 
         out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
     if (out == OK)
         out = make_parts(&r);
-    if (out == OK && o->force && o->checked.refused > 0)
-        out = note_force(&r);
     for (size_t i = 0; out == OK && i < o->nparts; i++)
         out = send_part(&r, &o->parts[i]);
     return out;

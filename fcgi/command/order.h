@@ -18,7 +18,9 @@ struct order_part {
     const char *dropped; /* as checked_group.dropped */
     const char **idents;
     size_t n;
-    struct send send; /* what became of each */
+    size_t forced;            /* of these it is wrong for so many: they get it by force, */
+    const char *forced_first; /* one of which is this */
+    struct send send;         /* what became of each */
 };
 
 struct order {

@@ -347,6 +347,8 @@ static bool queue_command(struct run *r)
                         .dedupe_key = s->dedupe_key,
                         .dedupe = s->dedupe,
                         .actor = r->actor,
+                        .notes = s->notes,
+                        .nnotes = s->nnotes,
                         .push = s->push,
                         .push_keep_s = r->conf->apns_expiration_s,
                         .apns_ids = l.apns_ids,

@@ -32,7 +32,9 @@ struct send {
     const char *dedupe_key;         /* NULL: none */
     enum dedupe dedupe;
     bool approved; /* a second person approved it, where [command] approval asks for that */
-    const char *dropped, *reason; /* see store/queue.h; NULL: none */
+    const char *dropped, *reason;     /* see store/queue.h; NULL: none */
+    const struct enqueue_note *notes; /* the same */
+    size_t nnotes;
     /* out: what concerns all of them; NULL: nothing */
     const char *push_error, *command_error;
     bool used_before; /* the CommandUUID was: nothing was queued now */

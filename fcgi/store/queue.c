@@ -296,6 +296,11 @@ static enum outcome add_all(struct db *db, struct add *x, struct err *err)
     if ((o = add_command(db, e, id, err)) != OK || (o = add_rows(db, x, id, err)) != OK ||
         (o = audit_add(db, e->actor, "command.queue", e->uuid, detail, err)) != OK)
         return o;
+    for (size_t i = 0; o == OK && i < e->nnotes; i++)
+        o = audit_add(db, e->actor, e->notes[i].action, e->notes[i].subject, e->notes[i].detail,
+                      err);
+    if (o != OK)
+        return o;
     return e->push ? want_pushes(db, x, err) : OK;
 }
 

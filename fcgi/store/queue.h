@@ -13,6 +13,11 @@ enum dedupe {
     DEDUPE_SUPERSEDE /* open ones that were never sent are cancelled, the new one is queued */
 };
 
+/* What is to stand in the audit log too when the command is queued, in the same unit of work. */
+struct enqueue_note {
+    const char *action, *subject, *detail;
+};
+
 struct enqueue {
     /* in */
     const char *uuid; /* CommandUUID */
@@ -32,7 +37,9 @@ struct enqueue {
     const char *dedupe_key; /* NULL: none */
     enum dedupe dedupe;
     const char *actor; /* for the audit log */
-    bool push;         /* want a push for each, when not_before has come */
+    const struct enqueue_note *notes;
+    size_t nnotes;
+    bool push; /* want a push for each, when not_before has come */
     int64_t push_keep_s;
     const char *const *apns_ids; /* one for each ident, or NULL */
     const struct bytes *tickets; /* one for each ident, or NULL */
