@@ -173,8 +173,10 @@ static const struct verb verbs[] = {
     {"blueprint",
      "show GROUP [--json]\nversions GROUP [--json]\n"
      "command GROUP NAME [--policy join|enrol|every] [--days N] [--keys JSON] [--why TEXT]\n"
-     "drop GROUP ID --why TEXT\nrestore GROUP VERSION --why TEXT",
-     "all that is assigned to a group: its commands, its versions", ctl_blueprint},
+     "drop GROUP ID --why TEXT\nrestore GROUP VERSION --why TEXT\n"
+     "devices GROUP ID [--state STATE] [--json]",
+     "all that is assigned to a group: its commands, its versions, how far its devices are",
+     ctl_blueprint},
     {"rollout", "list [--json]\nstop ITEM --why TEXT\nresume ITEM --why TEXT\nretry ITEM [ID]",
      "how far profiles and apps are on the devices that are to have them (wanted item: on which); "
      "to "

@@ -170,7 +170,8 @@ static bool tell_unknown(struct tally *t, const struct order *o, struct arena *a
     return true;
 }
 
-void order_answer(struct arena *a, struct resp *resp, const struct order *o)
+void order_answer(struct arena *a, struct resp *resp, const struct order *o,
+                  const struct approval *by)
 {
     struct tally t = {.commands = js_array(), .results = js_array()};
     js root = js_object(), kinds = kinds_json(o);
@@ -190,6 +191,10 @@ void order_answer(struct arena *a, struct resp *resp, const struct order *o)
     js_set_int(root, "refused", (int64_t)t.refused);
     if (o->repeated)
         js_set_bool(root, "repeated", true);
+    if (by != NULL) {
+        js_set_str(root, "decided_by", by->decided_by);
+        api_set_time(root, "decided_at", by->decided_at);
+    }
     js_set(root, "commands", t.commands);
     if (js_size(kinds) > 0)
         js_set(root, "kinds", kinds);
@@ -230,7 +235,7 @@ static void run(struct app *app, struct req *req, struct resp *resp, struct db *
                                  : err_set(&err, ERROR, "no memory for %zu enrollments", o->n);
 
     if (out == OK)
-        order_answer(a, resp, o);
+        order_answer(a, resp, o, NULL);
     else
         order_refuse(resp, o, &err);
     arena_free(&more);

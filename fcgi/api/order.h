@@ -4,13 +4,16 @@
 
 #include "api/api.h"
 #include "command/order.h"
+#include "store/approval.h"
 
 /* Reads the body of POST /api/v1/commands into *o; the keys belong to body. device: the only target
  * (of POST /api/v1/devices/{id}/commands), or NULL. False: resp holds the refusal. */
 bool order_read(struct req *req, struct resp *resp, js body, const char *device, struct order *o);
 /* What became of an order that order_run() has run: 200 when all took it, 207 when some did, 422
- * when none. a: the arena that it was run in. */
-void order_answer(struct arena *a, struct resp *resp, const struct order *o);
+ * when none. a: the arena that it was run in; by: the approval by which it was queued before, or
+ * NULL. */
+void order_answer(struct arena *a, struct resp *resp, const struct order *o,
+                  const struct approval *by);
 /* Why order_run() would not, with what was found. */
 void order_refuse(struct resp *resp, const struct order *o, const struct err *err);
 

@@ -8,8 +8,6 @@
 #include "wire/seal.h"
 #include "wire/sign.h"
 
-#include <stdlib.h>
-
 bool consent_needed(const struct conf *conf, const char *request_type)
 {
     return order_sensitive(request_type) && strcmp(conf->command_approval, "sensitive") == 0;
@@ -149,14 +147,6 @@ static enum outcome request_open(const struct approval *x, struct arena *a, js *
     return o;
 }
 
-/* The command of a group that the request is about, 0: it is about devices. */
-static int64_t standing_of(js body)
-{
-    const char *id = js_get_str(body, CONSENT_STANDING);
-
-    return id != NULL ? strtoll(id, NULL, 10) : 0;
-}
-
 /* Now with the leave of two; again and again it is queued once. */
 static enum outcome request_run(struct db *db, const struct conf *conf, struct arena *a,
                                 const char *by, int64_t now, struct consent *c, struct err *err)
@@ -167,47 +157,58 @@ static enum outcome request_run(struct db *db, const struct conf *conf, struct a
     enum outcome o =
         both != NULL ? request_open(x, a, &body, err) : err_set(err, ERROR, "out of memory");
 
-    if (o == OK && standing_of(body) != 0) {
-        o = standing_approve(db, standing_of(body), by, now, err);
-        js_free(&body);
-        return o;
-    }
     if (o == OK)
         o = kept_read(db, body, x, a, now, &c->order, err);
     if (o == OK)
         o = order_run(db, conf, a, both, now, &c->order, err);
     c->ran = o == OK;
+    c->repeated = c->ran && c->order.repeated;
     c->order.keys = NULL;
     js_free(&body);
     return o;
 }
 
 /* Who approved it and got no answer; not for as long as the CommandUUID may be forgotten. */
-static bool again(const struct approval *x, bool approve, const char *by, int64_t now)
+static bool again(const struct approval *x, const struct approval_decision *d)
 {
-    return approve && x->state == APPROVAL_APPROVED && strcmp(x->decided_by, by) == 0 &&
-           x->decided_at + DAY_US > now;
+    return d->approve && x->state == APPROVAL_APPROVED && strcmp(x->decided_by, d->by) == 0 &&
+           x->decided_at + DAY_US > d->now;
 }
 
-enum outcome consent_decide(struct db *db, const struct conf *conf, struct arena *a, int64_t id,
-                            bool approve, const char *by, const char *why, int64_t now,
-                            struct consent *out, struct err *err)
+/* The request as it is after the decision, of which *o is the outcome. */
+static enum outcome look_again(struct db *db, struct arena *a, int64_t id, struct consent *out,
+                               enum outcome o, struct err *err)
 {
     struct err other = {0};
-    enum outcome o;
 
-    *out = (struct consent){.ran = false};
-    if (why == NULL || why[0] == '\0' || strlen(why) > CONSENT_WHY_MAX)
-        return err_set(err, INVALID, "a reason must say why, in at most %u octets",
-                       CONSENT_WHY_MAX);
-    o = approval_decide(db, id, approve, by, why, now, err);
-    if (o != OK && o != CONFLICT)
-        return o;
-    if (approval_get(db, id, a, &out->approval, &other) != OK) {
+    if ((o == OK || o == CONFLICT) && approval_get(db, id, a, &out->approval, &other) != OK) {
         *err = other;
         return other.outcome;
     }
-    if (o == CONFLICT && again(&out->approval, approve, by, now))
+    return o;
+}
+
+enum outcome consent_decide(struct db *db, const struct conf *conf, struct arena *a,
+                            const struct approval_decision *d, struct consent *out, struct err *err)
+{
+    uint64_t covered;
+    enum outcome o;
+
+    *out = (struct consent){.ran = false};
+    if (d->why == NULL || d->why[0] == '\0' || strlen(d->why) > CONSENT_WHY_MAX)
+        return err_set(err, INVALID, "a reason must say why, in at most %u octets",
+                       CONSENT_WHY_MAX);
+    if ((o = approval_get(db, d->id, a, &out->approval, err)) != OK)
+        return o;
+    o = out->approval.order_id != 0 ? standing_decide(db, d, &out->approval, &covered, err)
+                                    : approval_decide(db, d, err);
+    o = look_again(db, a, d->id, out, o, err);
+    if (o == CONFLICT && again(&out->approval, d)) {
+        *err = (struct err){.outcome = OK};
         o = OK;
-    return o == OK && approve ? request_run(db, conf, a, by, now, out, err) : o;
+        out->repeated = out->approval.order_id != 0;
+    }
+    return o == OK && d->approve && out->approval.order_id == 0
+               ? request_run(db, conf, a, d->by, d->now, out, err)
+               : o;
 }

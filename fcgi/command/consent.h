@@ -10,10 +10,6 @@
 #include "store/approval.h"
 
 #define CONSENT_WHY_MAX 255u /* octets */
-/* The key of a kept request that is about a command of a group (store/standing.h) and not about
- * devices: the id of that, as a string. */
-#define CONSENT_STANDING "standing_order"
-
 /* Whether the command is sensitive and the configuration asks for two. */
 bool consent_needed(const struct conf *conf, const char *request_type);
 /* Checks what can be, and keeps the order, sealed, until somebody else decides; *out is what was
@@ -25,14 +21,18 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
 /* What was decided, and what came of it; in the arena. */
 struct consent {
     struct approval approval;
+    bool repeated;      /* who approved it asks again: approval says when that was */
     bool ran;           /* the order was queued: */
     struct order order; /* as order_run() leaves it, without its keys */
 };
-/* Decides, and queues what is approved. Who approved it and got no answer may ask again for a day:
- * nothing is queued twice. Outcomes of approval_decide() and order_run(); INVALID too: no reason,
- * or one that is too long, or the order has expired. */
-enum outcome consent_decide(struct db *db, const struct conf *conf, struct arena *a, int64_t id,
-                            bool approve, const char *by, const char *why, int64_t now,
-                            struct consent *out, struct err *err) MUST_USE;
+/* Decides, and queues what is approved; of a group's command, lets it have the devices that are in
+ * the group now (store/standing.h). Who approved it and got no answer may ask again for a day:
+ * nothing is queued twice, nor written into the audit log. Outcomes of approval_decide(),
+ * standing_decide() and order_run(), out->approval being set for CONFLICT too; INVALID too: no
+ * reason, or one that is too long, or the order has expired. d->now and d->by are whose and when
+ * this is. */
+enum outcome consent_decide(struct db *db, const struct conf *conf, struct arena *a,
+                            const struct approval_decision *d, struct consent *out,
+                            struct err *err) MUST_USE;
 
 #endif

@@ -118,6 +118,10 @@ static enum outcome order_show(struct page *p, struct value *list, const struct 
     value_set_int(v, "done", counts[ORDER_DONE]);
     value_set_int(v, "open", counts[ORDER_PENDING] + counts[ORDER_QUEUED]);
     value_set_int(v, "failed", counts[ORDER_FAILED]);
+    value_set_int(v, "second", counts[ORDER_WAITS]);
+    value_set_bool(v, "has_second", counts[ORDER_WAITS] > 0);
+    if (s.approval_id && page_may(p, "operate"))
+        value_set_text(v, "approval", group_link(p, "/approval", s.approval_id));
     value_set_text(v, "link", group_link(p, "/group/order", id));
     marks(p, v, draft_holds(d->now.orders, d->now.norders, id),
           draft_holds(d->next.orders, d->next.norders, id));

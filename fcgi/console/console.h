@@ -37,6 +37,7 @@ handler_fn console_app_upload;                        /* apps.c */
 handler_fn console_app;                               /* app_page.c */
 handler_fn console_app_post;                          /* app_change.c */
 handler_fn console_approvals, console_approvals_post; /* approvals.c */
+handler_fn console_approval;                          /* approvals.c */
 handler_fn console_scope, console_scope_post;         /* scope.c */
 handler_fn console_groups, console_groups_post;       /* groups.c */
 handler_fn console_group, console_group_devices;      /* groups.c */

@@ -234,6 +234,9 @@ void console_group_order(struct app *app, struct req *req, const struct caller *
     value_set_text(p.root, "title", s.request_type);
     value_set_text(p.root, "when", standing_when(&p, &s));
     value_set_text(p.root, "back", group_link(&p, "/group/contents", s.group_id));
+    if (page_may(&p, "operate") && s.approval_id &&
+        (s.state == STANDING_WAITS || counts[ORDER_WAITS] > 0))
+        value_set_text(p.root, "approval", group_link(&p, "/approval", s.approval_id));
     struct value *list = value_set_list(p.root, "devices"), *states;
     states = value_set_list(p.root, "states");
     for (int i = ORDER_PENDING; i < ORDER__MAX; i++) {

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "command/consent.h"
 #include "library/edit.h"
+#include "store/standing.h"
 
 #define COLUMNS 11
 
@@ -46,40 +47,65 @@ static int list(struct ctl *c, struct db *db, bool all, bool json)
     struct approval *x;
     size_t n;
     struct err err;
-    if (approval_list(db, !all, 0, LIM_PAGE, c->arena, &x, &n, &err) != OK)
+    if (approval_list(db, !all, 0, LIM_PAGE, c->arena, &x, &n, &err) != OK ||
+        standing_targets_count(db, x, n, c->arena, &err) != OK)
         return ctl_failed(&err);
     return show(c, x, n, json);
 }
 
+#define TARGETS_MAX 100000 /* enrollments that are told */
+
 /* For whom it is, one on each line. */
 static int targets(struct ctl *c, struct db *db, int64_t id, bool json)
 {
-    static const struct ctl_column cols[] = {{"id", CTL_TEXT}};
-    const char *const *ids;
+    static const struct ctl_column cols[] = {{"id", CTL_TEXT}, {"name", CTL_TEXT}};
+    struct val *cells = arena_array(c->arena, TARGETS_MAX * 2, sizeof *cells);
+    size_t n = 0, got = LIM_PAGE;
+    int64_t after = 0;
     struct approval x;
     struct err err;
-    size_t n;
-    if (approval_get(db, id, c->arena, &x, &err) != OK ||
-        approval_idents(db, id, c->arena, &ids, &n, &err) != OK)
+    if (approval_get(db, id, c->arena, &x, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n + 1, sizeof *cells);
-    for (size_t i = 0; cells && i < n; i++)
-        cells[i] = val_str(ids[i]);
-    return cells ? ctl_list(c, json, cols, 1, cells, n) : CTL_FAILED;
+    while (cells && got == LIM_PAGE && n < TARGETS_MAX) {
+        struct approval_target *t;
+        if (standing_targets(db, &x, after, LIM_PAGE, c->arena, &t, &got, &err) != OK)
+            return ctl_failed(&err);
+        for (size_t i = 0; i < got && n < TARGETS_MAX; i++, n++) {
+            cells[n * 2] = val_str(t[i].ident);
+            cells[n * 2 + 1] = val_str(t[i].name);
+            after = t[i].enrollment_id;
+        }
+    }
+    return cells ? ctl_list(c, json, cols, 2, cells, n) : CTL_FAILED;
 }
 
 static int decide(struct ctl *c, struct db *db, int64_t id, bool approve, const char *why,
                   bool json)
 {
+    const struct approval_decision d = {
+        .id = id, .approve = approve, .by = c->actor, .why = why, .now = clock_now()};
+    char at[CLOCK_TEXT_MAX];
     struct consent x;
     struct err err;
     if (!ctl_person(c))
         return CTL_FAILED;
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
-    if (consent_decide(db, c->conf, c->arena, id, approve, c->actor, why, clock_now(), &x, &err) !=
-        OK)
+    if (consent_decide(db, c->conf, c->arena, &d, &x, &err) != OK)
         return ctl_failed(&err);
+    if (x.repeated)
+        fprintf(stderr, "approved already: by %s, at %s\n", x.approval.decided_by,
+                clock_rfc3339(x.approval.decided_at, false, at));
     return x.ran ? ctl_order_tell(c, &x.order, json) : show(c, &x.approval, 1, json);
+}
+
+static int show_one(struct ctl *c, struct db *db, int64_t id, bool json)
+{
+    struct approval x;
+    struct err err;
+    if (approval_get(db, id, c->arena, &x, &err) != OK ||
+        standing_targets_count(db, &x, 1, c->arena, &err) != OK)
+        return ctl_failed(&err);
+    return show(c, &x, 1, json);
 }
 
 int ctl_approvals(struct ctl *c, int argc, char **argv)
@@ -89,9 +115,7 @@ int ctl_approvals(struct ctl *c, int argc, char **argv)
     const struct ctl_option options[] = {{.name = "why", .value = &why},
                                          {.name = "all", .flag = &all},
                                          {.name = "json", .flag = &json}};
-    struct approval x;
     struct db *db;
-    struct err err;
     int64_t id = 0;
     if (ctl_args(argc, argv, options, 3, rest, 1, 2) < 0)
         return CTL_USAGE;
@@ -114,7 +138,5 @@ int ctl_approvals(struct ctl *c, int argc, char **argv)
         return list(c, db, all, json);
     if (whom)
         return targets(c, db, id, json);
-    if (!one)
-        return decide(c, db, id, approve, why, json);
-    return approval_get(db, id, c->arena, &x, &err) == OK ? show(c, &x, 1, json) : ctl_failed(&err);
+    return one ? show_one(c, db, id, json) : decide(c, db, id, approve, why, json);
 }

@@ -12,7 +12,7 @@
 #include "store/group.h"
 
 struct args {
-    const char *policy, *days, *keys, *why;
+    const char *policy, *days, *keys, *why, *state;
     bool json;
 };
 
@@ -37,29 +37,83 @@ static bool named(struct ctl *c, struct db *db, const char *word, struct bluepri
     return o == OK;
 }
 
+#define SHOWN 7
+
 static int show(struct ctl *c, struct db *db, const struct blueprint *b, bool json)
 {
-    static const struct ctl_column cols[] = {{"id", CTL_INT},         {"command", CTL_TEXT},
-                                             {"keys", CTL_TEXT},      {"policy", CTL_TEXT},
-                                             {"every_days", CTL_INT}, {"state", CTL_TEXT}};
+    static const struct ctl_column cols[SHOWN] = {{"id", CTL_INT},
+                                                  {"command", CTL_TEXT},
+                                                  {"keys", CTL_TEXT},
+                                                  {"policy", CTL_TEXT},
+                                                  {"every_days", CTL_INT},
+                                                  {"state", CTL_TEXT},
+                                                  {"waiting_for_approval", CTL_INT}};
     struct standing *s;
     struct err err;
     size_t n;
 
     if (standing_list(db, b->group_id, c->arena, &s, &n, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n * 6 + 1, sizeof *cells);
-    for (size_t i = 0; cells != NULL && i < n; i++)
-        memcpy(&cells[i * 6],
+    struct val *cells = arena_array(c->arena, n * SHOWN + 1, sizeof *cells);
+    for (size_t i = 0; cells != NULL && i < n; i++) {
+        int64_t counts[ORDER__MAX];
+
+        if (standing_counts(db, s[i].id, c->arena, counts, &err) != OK)
+            return ctl_failed(&err);
+        memcpy(&cells[i * SHOWN],
                (struct val[]){val_int(s[i].id), val_str(s[i].request_type), ctl_text(s[i].keys),
                               val_str(standing_policy_name(s[i].policy)),
                               s[i].every_days != 0 ? val_int(s[i].every_days) : val_null(),
-                              val_str(standing_state_name(s[i].state))},
-               6 * sizeof *cells);
+                              val_str(standing_state_name(s[i].state)),
+                              val_int(counts[ORDER_WAITS])},
+               SHOWN * sizeof *cells);
+    }
     if (!json)
         printf("version %d: %zu profiles and apps, %zu commands\n", b->number, b->nitems,
                b->norders);
-    return cells != NULL ? ctl_list(c, json, cols, 6, cells, n) : CTL_FAILED;
+    return cells != NULL ? ctl_list(c, json, cols, SHOWN, cells, n) : CTL_FAILED;
+}
+
+#define DEVICES_MAX 100000 /* that are told */
+#define TOLD 7
+
+/* How far the devices are with one command of the group. */
+static int devices(struct ctl *c, struct db *db, const struct blueprint *b, const char *word,
+                   const char *state, bool json)
+{
+    static const struct ctl_column cols[TOLD] = {
+        {"enrollment_id", CTL_TEXT}, {"device_name", CTL_TEXT}, {"state", CTL_TEXT},
+        {"reason", CTL_TEXT},        {"command", CTL_TEXT},     {"changed_at", CTL_TIME},
+        {"done_at", CTL_TIME}};
+    struct val *cells = arena_array(c->arena, DEVICES_MAX * TOLD, sizeof *cells);
+    int64_t id = 0, after = 0;
+    size_t n = 0, got = LIM_PAGE;
+    struct standing s;
+    struct err err;
+
+    if (!library_id_read(word, &id))
+        return ctl_wrong("blueprint devices: \"%s\" is no number of a command", word);
+    if (state != NULL && device_order_state_read(state) == 0)
+        return ctl_wrong("blueprint devices: there is no state \"%s\"", state);
+    if (standing_get(db, b->group_id, id, c->arena, &s, &err) != OK)
+        return ctl_failed(&err);
+    while (cells != NULL && got == LIM_PAGE && n < DEVICES_MAX) {
+        struct standing_progress *d;
+
+        if (standing_devices(db, id, device_order_state_read(state), after, LIM_PAGE, c->arena, &d,
+                             &got, &err) != OK)
+            return ctl_failed(&err);
+        for (size_t i = 0; i < got && n < DEVICES_MAX; i++, n++) {
+            after = d[i].enrollment_id;
+            memcpy(&cells[n * TOLD],
+                   (struct val[]){val_str(d[i].ident), ctl_text(d[i].device_name),
+                                  val_str(device_order_state_name(d[i].state)),
+                                  ctl_text(d[i].reason), ctl_text(d[i].command_uuid),
+                                  ctl_time(d[i].changed_at), ctl_time(d[i].done_at)},
+                   TOLD * sizeof *cells);
+        }
+    }
+    return cells != NULL ? ctl_list(c, json, cols, TOLD, cells, n) : CTL_FAILED;
 }
 
 static int versions(struct ctl *c, struct db *db, const struct blueprint *b, bool json)
@@ -85,8 +139,13 @@ static int versions(struct ctl *c, struct db *db, const struct blueprint *b, boo
 
 static int put(struct ctl *c, struct db *db, struct blueprint_save *s)
 {
+    bool sensitive = false;
     struct err err;
 
+    if (blueprint_sensitive(db, c->arena, &s->b, s->add, s->nadd, &sensitive, &err) != OK)
+        return ctl_failed(&err);
+    if (sensitive && strcmp(c->conf->command_approval, "sensitive") == 0 && !ctl_person(c))
+        return CTL_FAILED;
     if (blueprint_put(db, c->conf, c->arena, s, &err) != OK)
         return ctl_failed(&err);
     printf("version %d\n", s->number);
@@ -157,22 +216,18 @@ int ctl_blueprint(struct ctl *c, int argc, char **argv)
         const char *name;
         int n;
         bool why; /* --why is needed */
-    } verbs[] = {{"show", 2, false},
-                 {"versions", 2, false},
-                 {"command", 3, false},
-                 {"drop", 3, true},
-                 {"restore", 3, true}};
+    } verbs[] = {{"show", 2, false}, {"versions", 2, false}, {"command", 3, false},
+                 {"drop", 3, true},  {"restore", 3, true},   {"devices", 3, false}};
     const char *rest[3];
     struct args x = {0};
-    const struct ctl_option options[] = {{.name = "policy", .value = &x.policy},
-                                         {.name = "days", .value = &x.days},
-                                         {.name = "keys", .value = &x.keys},
-                                         {.name = "why", .value = &x.why},
-                                         {.name = "json", .flag = &x.json}};
+    const struct ctl_option options[] = {
+        {.name = "policy", .value = &x.policy}, {.name = "days", .value = &x.days},
+        {.name = "keys", .value = &x.keys},     {.name = "why", .value = &x.why},
+        {.name = "state", .value = &x.state},   {.name = "json", .flag = &x.json}};
     struct blueprint b;
     size_t v = 0;
     struct db *db;
-    int n = ctl_args(argc, argv, options, 5, rest, 1, 3);
+    int n = ctl_args(argc, argv, options, 6, rest, 1, 3);
 
     if (n < 0)
         return CTL_USAGE;
@@ -190,6 +245,8 @@ int ctl_blueprint(struct ctl *c, int argc, char **argv)
         return show(c, db, &b, x.json);
     if (v == 1)
         return versions(c, db, &b, x.json);
+    if (v == 5)
+        return devices(c, db, &b, rest[2], x.state, x.json);
     b.note = x.why != NULL ? x.why : "";
     struct blueprint_save s = {.b = b, .base = b.number, .actor = c->actor, .now = clock_now()};
     return v == 2   ? add(c, db, &s, rest[2], &x)

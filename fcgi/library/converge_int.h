@@ -19,6 +19,7 @@ struct converge {
     int64_t seen_version; /* of what is wanted, when the last plan began */
     int64_t next_plan;    /* clock: one in any case */
     int64_t next_groups, next_drift, next_overdue, next_ask, next_look;
+    int64_t next_request;    /* a second person is asked about commands of groups */
     int64_t looked;          /* enrollment.id of the last one that was asked for its profiles */
     int64_t closed_since;    /* results are looked at from here on */
     struct wanted_walk walk; /* of the plan under way */

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "command/order.h"
+#include "command/consent.h"
 #include "command/secrets.h"
 #include "store/audit.h"
 #include "wire/sign.h"
@@ -12,6 +12,8 @@
 
 #define CHECK_US (10 * MINUTE_US)
 #define WAIT_US (10 * MINUTE_US)
+#define APPROVAL_US HOUR_US /* what waits for a second person is looked at, whatever happened */
+#define REQUEST_US MINUTE_US
 #define TRIES 5 /* commands that fail, before the order waits for a person or its next turn */
 
 enum outcome converge_standing_plan(struct converge *c, struct err *err)
@@ -184,6 +186,34 @@ static enum outcome send_batch(struct converge *c, struct batch_of *b, struct er
     return o;
 }
 
+/* Of a sensitive command, where two are asked for, those that a second person has approved it for
+ * stay in the batch; the others wait. */
+static enum outcome spare_unapproved(struct converge *c, struct batch_of *b, struct err *err)
+{
+    const struct standing_due **wait = arena_array(c->a, b->n + 1, sizeof *wait);
+    bool *approved = arena_array(c->a, b->n + 1, sizeof *approved);
+    size_t n = 0, k = 0;
+    enum outcome o;
+
+    if (!consent_needed(c->conf, b->s.request_type))
+        return OK;
+    if (wait == NULL || approved == NULL)
+        return err_set(err, ERROR, "out of memory");
+    o = standing_approved(c->db, b->d, b->n, c->a, approved, err);
+    for (size_t i = 0; o == OK && i < b->n; i++) {
+        if (approved[i])
+            b->d[n++] = b->d[i];
+        else
+            wait[k++] = b->d[i];
+    }
+    if (o != OK || k == 0)
+        return o;
+    b->n = n;
+    c->did += k;
+    c->next_request = b->now;
+    return standing_wait(c->db, wait, k, b->now + APPROVAL_US, b->now, c->a, err);
+}
+
 static enum outcome batch_run(struct converge *c, struct batch_of *b, struct err *err)
 {
     const struct standing_due **gone = arena_array(c->a, b->n + 1, sizeof *gone);
@@ -200,6 +230,10 @@ static enum outcome batch_run(struct converge *c, struct batch_of *b, struct err
             gone[k++] = b->d[i];
     }
     o = note(c, b, gone, k, ORDER_WITHDRAWN, STANDING_NEVER, "", err);
+    b->n = n;
+    if (o == OK && n > 0)
+        o = spare_unapproved(c, b, err);
+    n = b->n;
     /* of a sensitive one not more at once than a person may send */
     rest = order_sensitive(b->s.request_type) && n > ORDER_SENSITIVE_MAX ? ORDER_SENSITIVE_MAX : n;
     b->n = rest;
@@ -233,14 +267,34 @@ static enum outcome act_on(struct converge *c, int state, int64_t now, struct er
     return o;
 }
 
+/* A second person is asked about those that wait for one. */
+static enum outcome request(struct converge *c, int64_t now, struct err *err)
+{
+    size_t n = 0;
+    enum outcome o;
+
+    if (now < c->next_request || strcmp(c->conf->command_approval, "sensitive") != 0)
+        return OK;
+    c->next_request = now + REQUEST_US;
+    o = standing_request(c->db, CONVERGE_ACTOR, now + c->conf->command_approval_hours * HOUR_US,
+                         now, &n, err);
+    if (n > 0)
+        log_msg(LOG_LEVEL_INFO, "converge.approval",
+                "%zu commands of groups wait for a second "
+                "person",
+                n);
+    return o;
+}
+
 enum outcome converge_standing_act(struct converge *c, int64_t now, struct err *err)
 {
-    static const int states[] = {ORDER_PENDING, ORDER_FAILED, ORDER_DONE, ORDER_REFUSED};
+    static const int states[] = {ORDER_PENDING, ORDER_FAILED, ORDER_DONE, ORDER_REFUSED,
+                                 ORDER_WAITS};
     enum outcome o = OK;
 
     for (size_t i = 0; o == OK && i < sizeof states / sizeof *states; i++)
         o = act_on(c, states[i], now, err);
-    return o;
+    return o == OK ? request(c, now, err) : o;
 }
 
 /* ---- following ---- */

@@ -164,19 +164,6 @@ enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct bl
     return o;
 }
 
-static enum outcome ask_of(const struct conf *conf, struct arena *a, const struct standing *s,
-                           int64_t now, struct blueprint_ask *out, struct err *err)
-{
-    const char *text = arena_fmt(a, "{\"" CONSENT_STANDING "\":\"%lld\"}", (long long)s->id);
-
-    *out = (struct blueprint_ask){
-        .order = s,
-        .approval = {.id = id_new(), .expires_at = now + conf->command_approval_hours * HOUR_US}};
-    return text != NULL ? sealed_with(conf, "Order", out->approval.id, bytes_str(text), a,
-                                      &out->approval.request, err)
-                        : err_set(err, ERROR, "out of memory");
-}
-
 enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena *a,
                            struct blueprint_save *s, struct err *err)
 {
@@ -191,9 +178,11 @@ enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena 
     if (o == OK && asks == NULL)
         return err_set(err, ERROR, "out of memory");
     s->nasks = 0;
-    for (size_t i = 0; o == OK && i < n; i++)
-        if (list[i]->approval != APPROVAL_APPROVED)
-            o = ask_of(conf, a, list[i], s->now, &asks[s->nasks++], err);
+    for (size_t i = 0; i < n; i++)
+        asks[s->nasks++] = (struct blueprint_ask){
+            .order = list[i],
+            .approval = {.id = id_new(),
+                         .expires_at = s->now + conf->command_approval_hours * HOUR_US}};
     s->asks = asks;
     return o == OK ? blueprint_save(db, s, err) : o;
 }

@@ -27,7 +27,7 @@ enum outcome standing_make(const struct conf *conf, struct arena *a, const struc
                            struct standing *out, struct findings *found, struct err *err) MUST_USE;
 
 /* blueprint_save(), and where two persons are asked for, a second one is asked about each sensitive
- * command that is put in force and has not been approved. */
+ * command that is put in force, brought back among them. */
 enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena *a,
                            struct blueprint_save *s, struct err *err) MUST_USE;
 

@@ -419,6 +419,8 @@ const struct route routes[] = {
      REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_POST, "/approvals", GATE_CONSOLE, console_approvals_post,
      LIM_BODY_FORM, FORM, "operate", REACH_SCOPED},
+    {PROGRAM_CONSOLE, METHOD_GET, "/approval", GATE_CONSOLE, console_approval, 0, NULL, "operate",
+     REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_GET, "/unknown", GATE_CONSOLE, console_unknown, 0, NULL, "view"},
     {PROGRAM_CONSOLE, METHOD_POST, "/unknown", GATE_CONSOLE, console_unknown_post, LIM_BODY_FORM,
      FORM, "operate"},

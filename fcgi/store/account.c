@@ -15,8 +15,8 @@ static const struct sql APIKEY_NEW = {
             "VALUES (?, ?, ?, ?, ?, ?)"};
 static const struct sql APIKEY_SET = {
     .name = "apikey_set",
-    .text = "UPDATE apikey SET sha256 = ?, scopes = ?, expires_at = ?, revoked_at = NULL "
-            "WHERE name = ?"};
+    .text = "UPDATE apikey SET sha256 = ?, scopes = ?, expires_at = ?, revoked_at = NULL, "
+            "created_by = ? WHERE name = ?"};
 static const struct sql APIKEY_FIND = {
     .name = "apikey_find", .text = "SELECT " APIKEY_COLUMNS " FROM apikey WHERE sha256 = ?"};
 static const struct sql APIKEY_LIST = {
@@ -120,8 +120,9 @@ enum outcome apikey_set(struct db *db, const char *name, const char *key, const 
     sha256(bytes_str(key), sum);
     const struct change c = {.sql = &APIKEY_SET,
                              .args = {val_secret(bytes_of(sum, sizeof sum)), val_str(scopes),
-                                      expires_at ? val_int(expires_at) : val_null(), val_str(name)},
-                             .nargs = 4,
+                                      expires_at ? val_int(expires_at) : val_null(), val_str(by),
+                                      val_str(name)},
+                             .nargs = 5,
                              .by = by,
                              .action = "apikey.set",
                              .name = name,

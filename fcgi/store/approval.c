@@ -6,10 +6,11 @@
 #include "store/audit.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #define COLUMNS                                                                                    \
     "SELECT id, state, request_type, first_target, reason, asked_by, targets, asked_at, "          \
-    "expires_at, decided_at, decided_by, decided_why"
+    "expires_at, decided_at, decided_by, decided_why, group_id, order_id"
 /* Who is limited to groups sees what is about them or their devices alone: it is decided whole. */
 #define REACHED                                                                                    \
     "(%OWN 0% OR (group_id IS NOT NULL AND %GROUP group_id%) OR (EXISTS (SELECT 1 FROM "           \
@@ -19,7 +20,8 @@
 static const struct sql ASK = {
     "approval_ask",
     "INSERT INTO approval (id, state, request_type, targets, first_target, request, reason, "
-    "asked_at, asked_by, expires_at, group_id, asked_person) VALUES (?,1,?,?,?,?,?,?,?,?,?,?)",
+    "asked_at, asked_by, expires_at, group_id, order_id, asked_person) VALUES "
+    "(?,1,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql TARGETS = {
     "approval_targets",
@@ -31,10 +33,14 @@ static const struct sql IDENTS = {
     "SELECT e.ident FROM approval_target t JOIN enrollment e ON e.id = t.enrollment_id WHERE "
     "t.approval_id = ? ORDER BY e.id",
     0};
-static const struct sql PERSON = {"approval_person",
-                                  "SELECT k.created_by FROM apikey k JOIN admin a ON a.name = "
-                                  "k.created_by WHERE k.name = ?",
-                                  0};
+static const struct sql PAGE = {
+    "approval_targets_page",
+    "SELECT e.id, e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident) FROM approval_target t JOIN "
+    "enrollment e ON e.id = t.enrollment_id WHERE t.approval_id = ? AND t.enrollment_id > ? AND "
+    "%SCOPE e.device_id% ORDER BY t.enrollment_id LIMIT ?",
+    0};
+static const struct sql MAKER = {"approval_maker", "SELECT created_by FROM apikey WHERE name = ?",
+                                 0};
 static const struct sql GET = {"approval_get",
                                COLUMNS ", request FROM approval WHERE id = ? AND " REACHED, 0};
 static const struct sql LIST = {
@@ -45,8 +51,8 @@ static const struct sql LIST = {
 static const struct sql LOCK = {"approval_lock",
                                 "SELECT state, asked_person, expires_at, group_id IS NOT NULL OR "
                                 "EXISTS (SELECT 1 FROM approval_target k WHERE k.approval_id = "
-                                "approval.id) FROM approval WHERE id = ? AND " REACHED
-                                " FOR UPDATE",
+                                "approval.id), decided_by, decided_at FROM approval WHERE id = ? "
+                                "AND " REACHED " FOR UPDATE",
                                 0};
 static const struct sql DECIDE = {
     "approval_decide",
@@ -72,16 +78,20 @@ static const char *name_of(const char *actor)
     return actor;
 }
 
-/* The person behind an actor: of an API key that an account of the console made, that account. */
+#define ROOT "droverctl:root" /* of whom nothing tells who that is */
+
+/* The person behind an actor: of an API key, who made it, in the console or at the shell. *nobody:
+ * it is a key of which nothing tells that. */
 static enum outcome person_of(struct db *db, const char *actor, struct arena *a, const char **out,
-                              struct err *err)
+                              bool *nobody, struct err *err)
 {
     struct rows r = {0};
     enum outcome o = OK;
 
     if (strncmp(actor, "api:", 4) == 0)
-        o = db_select(db, &PERSON, (struct val[]){val_str(actor + 4)}, 1, a, &r, err);
-    *out = r.n > 0 ? row_at(&r, 0, 0)->s : name_of(actor);
+        o = db_select(db, &MAKER, (struct val[]){val_str(actor + 4)}, 1, a, &r, err);
+    *nobody = r.n > 0 && strcmp(row_at(&r, 0, 0)->s, ROOT) == 0;
+    *out = r.n > 0 ? name_of(row_at(&r, 0, 0)->s) : name_of(actor);
     return o;
 }
 
@@ -107,27 +117,32 @@ static enum outcome targets_put(struct db *db, const struct approval *x, struct 
     return o;
 }
 
+#define NO_REQUEST bytes_of("", 0) /* a group's command stands with the group */
+
 static enum outcome ask(struct db *db, const struct approval *x, struct arena *a, struct err *err)
 {
     const char *person = "", *first = x->first_target;
     uint64_t n = (uint64_t)x->targets;
+    const char *filed_by = x->filed_by != NULL ? x->filed_by : x->asked_by;
     char subject[32], detail[512];
-    enum outcome o = person_of(db, x->asked_by, a, &person, err);
+    bool nobody;
+    enum outcome o = person_of(db, x->asked_by, a, &person, &nobody, err);
 
     if (o == OK && x->group_id == 0)
         o = targets_put(db, x, a, &n, &first, err);
     if (o == OK)
         o = db_exec(db, &ASK,
                     (struct val[]){val_int(x->id), val_str(x->request_type), val_int((int64_t)n),
-                                   val_cut(first, 255), val_secret(x->request),
+                                   val_cut(first, 255),
+                                   x->request.n > 0 ? val_secret(x->request) : val_bin(NO_REQUEST),
                                    val_cut(x->reason, 255), val_int(x->asked_at),
                                    val_cut(x->asked_by, 128), val_int(x->expires_at),
-                                   val_id(x->group_id), val_cut(person, 128)},
-                    11, NULL, err);
+                                   val_id(x->group_id), val_id(x->order_id), val_cut(person, 128)},
+                    12, NULL, err);
     snprintf(subject, sizeof subject, "approval:%lld", (long long)x->id);
     snprintf(detail, sizeof detail, "request_type=%.64s targets=%llu first=%.100s reason=%.200s",
              x->request_type, (unsigned long long)n, first, x->reason);
-    return o == OK ? audit_add(db, x->asked_by, "approval.ask", subject, detail, err) : o;
+    return o == OK ? audit_add(db, filed_by, "approval.ask", subject, detail, err) : o;
 }
 
 enum outcome approval_ask_within(struct db *db, const struct approval *x, struct err *err)
@@ -162,7 +177,9 @@ static void from_row(const struct val *v, struct approval *out)
                              .expires_at = v[8].i,
                              .decided_at = val_or_0(&v[9]),
                              .decided_by = val_text(&v[10]),
-                             .decided_why = val_text(&v[11])};
+                             .decided_why = val_text(&v[11]),
+                             .group_id = val_or_0(&v[12]),
+                             .order_id = val_or_0(&v[13])};
     if (out->state == APPROVAL_WAITS && out->expires_at <= clock_now())
         out->state = APPROVAL_EXPIRED;
 }
@@ -177,7 +194,7 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
         return err_set(err, NOT_FOUND, "there is no approval %lld", (long long)id);
     if (o == OK) {
         from_row(row_at(&r, 0, 0), out);
-        out->request = val_bytes(row_at(&r, 0, 12));
+        out->request = val_bytes(row_at(&r, 0, 14));
     }
     return o;
 }
@@ -221,44 +238,82 @@ enum outcome approval_idents(struct db *db, int64_t id, struct arena *a, const c
     return OK;
 }
 
-struct decision {
-    int64_t id, now;
-    bool approve;
-    const char *by, *why;
-    struct arena *a;
-};
+enum outcome approval_targets_read(const struct rows *r, enum outcome o, struct arena *a,
+                                   struct approval_target **out, size_t *n, struct err *err)
+{
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r->n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (; *n < r->n; ++*n)
+        (*out)[*n] =
+            (struct approval_target){row_at(r, *n, 0)->i, row_at(r, *n, 1)->s, row_at(r, *n, 2)->s};
+    return OK;
+}
 
-static enum outcome judge(const struct decision *d, const struct rows *r, const char *person,
-                          struct err *err)
+enum outcome approval_targets(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
+                              struct approval_target **out, size_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &PAGE,
+                               (struct val[]){val_int(id), val_int(after),
+                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                               3, a, &r, err);
+
+    return approval_targets_read(&r, o, a, out, n, err);
+}
+
+/* ---- deciding ---- */
+
+/* Who has decided it, and when. */
+static enum outcome decided(const struct val *v, struct err *err)
+{
+    char at[CLOCK_TEXT_MAX];
+
+    if (v[0].i == APPROVAL_WAITS)
+        return err_set(err, CONFLICT, "that request is expired already");
+    return err_set(err, CONFLICT, "that request is %s already: by %s, at %s",
+                   approval_state_name((int)v[0].i), val_text(&v[4]),
+                   clock_rfc3339(val_or_0(&v[5]), false, at));
+}
+
+static enum outcome judge(const struct approval_decision *d, const struct rows *r,
+                          const char *person, bool nobody, struct err *err)
 {
     const struct val *v = r->n > 0 ? row_at(r, 0, 0) : NULL;
 
     if (v == NULL)
         return err_set(err, NOT_FOUND, "there is no approval %lld", (long long)d->id);
     if (v[0].i != APPROVAL_WAITS || v[2].i <= d->now)
-        return err_set(err, CONFLICT, "that request is %s already",
-                       v[0].i != APPROVAL_WAITS ? approval_state_name((int)v[0].i) : "expired");
-    if (d->approve && strcmp(v[1].s, person) == 0)
+        return decided(v, err);
+    if (!d->approve)
+        return OK;
+    if (strcasecmp(v[1].s, person) == 0)
         return err_set(err, DENIED, "who asks for a sensitive command does not approve it");
-    if (d->approve && v[3].i == 0)
+    if (nobody)
+        return err_set(err, DENIED,
+                       "root made this API key, and root may be anybody: approve with a key that "
+                       "an account of the console made");
+    if (v[3].i == 0)
         return err_set(err, CONFLICT, "it was asked for before an upgrade: ask for it again");
     return OK;
 }
 
-static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
+enum outcome approval_decide_within(struct db *db, const struct approval_decision *d,
+                                    struct arena *a, struct err *err)
 {
-    struct decision *d = arg;
     const char *person = "";
+    bool nobody = false;
     char subject[32];
     struct rows r;
-    enum outcome o;
+    enum outcome o = db_select(db, &LOCK, (struct val[]){val_int(d->id)}, 1, a, &r, err);
 
-    arena_reset(d->a);
-    o = db_select(db, &LOCK, (struct val[]){val_int(d->id)}, 1, d->a, &r, err);
     if (o == OK)
-        o = person_of(db, d->by, d->a, &person, err);
+        o = person_of(db, d->by, a, &person, &nobody, err);
     if (o == OK)
-        o = judge(d, &r, person, err);
+        o = judge(d, &r, person, nobody, err);
     if (o == OK)
         o = db_exec(db, &DECIDE,
                     (struct val[]){val_int(d->approve ? APPROVAL_APPROVED : APPROVAL_REFUSED),
@@ -271,15 +326,25 @@ static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
                    : o;
 }
 
-enum outcome approval_decide(struct db *db, int64_t id, bool approve, const char *by,
-                             const char *why, int64_t now, struct err *err)
-{
-    struct decision d = {id, now, approve, by, why, arena_new(LIM_MB)};
-    enum outcome o;
+struct deciding {
+    const struct approval_decision *d;
+    struct arena *a;
+};
 
-    if (d.a == NULL)
-        return err_set(err, ERROR, "out of memory");
-    o = db_unit(db, decide_unit, &d, err);
-    arena_free(&d.a);
+static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
+{
+    struct deciding *x = arg;
+
+    arena_reset(x->a);
+    return approval_decide_within(db, x->d, x->a, err);
+}
+
+enum outcome approval_decide(struct db *db, const struct approval_decision *d, struct err *err)
+{
+    struct deciding x = {d, arena_new(LIM_MB)};
+    enum outcome o =
+        x.a != NULL ? db_unit(db, decide_unit, &x, err) : err_set(err, ERROR, "out of memory");
+
+    arena_free(&x.a);
     return o;
 }

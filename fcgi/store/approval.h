@@ -15,10 +15,12 @@ struct approval {
     int64_t targets, asked_at, expires_at, decided_at; /* decided_at: 0: not yet */
     const char *decided_by, *decided_why;              /* "" when absent */
     struct bytes request; /* sealed with the label "Order" and the id; empty in a list */
-    /* what it is about, when it is stored: */
-    int64_t group_id;          /* a group; 0: enrollments */
+    /* what it is about: */
+    int64_t group_id, order_id; /* a group and its command (store/standing.h); 0: enrollments */
+    /* when it is stored: */
     const char *const *idents; /* of these */
     size_t nidents;
+    const char *filed_by; /* for the audit log, where it is not who asked; NULL: it is */
 };
 
 /* Stores one that waits, with an entry in the audit log; x->id must be set (store/id.h). Of the
@@ -33,15 +35,38 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
 /* The latest first, of those with an id below before (0: from the start), at most max. */
 enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t max, struct arena *a,
                            struct approval **out, size_t *n, struct err *err) MUST_USE;
-/* The enrollments that one is about; none: it is about a group. */
+/* The enrollments that one is about; none: it is about a group, and not approved. */
 enum outcome approval_idents(struct db *db, int64_t id, struct arena *a, const char *const **out,
                              size_t *n, struct err *err) MUST_USE;
-/* Decides, once, with an entry in the audit log. DENIED: by whom it was asked for, or by somebody
- * of the same name in another way in (console, API key, shell), or by an API key that this person
- * made; CONFLICT: it is decided or expired, or was asked for before its
- * enrollments were kept; NOT_FOUND: there is none, or it is about devices that who decides does not
- * reach, all of them or some. */
-enum outcome approval_decide(struct db *db, int64_t id, bool approve, const char *by,
-                             const char *why, int64_t now, struct err *err) MUST_USE;
+/* The same page by page: at most max (LIM_PAGE) with ids above after. */
+struct approval_target {
+    int64_t enrollment_id;
+    const char *ident, *name; /* name: what lists call it */
+};
+enum outcome approval_targets(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
+                              struct approval_target **out, size_t *n, struct err *err) MUST_USE;
+/* Rows of enrollment.id, ident and name, as the outcome of the statement was. */
+enum outcome approval_targets_read(const struct rows *r, enum outcome o, struct arena *a,
+                                   struct approval_target **out, size_t *n,
+                                   struct err *err) MUST_USE;
+
+struct approval_decision {
+    int64_t id;
+    bool approve;
+    const char *by, *why;
+    int64_t now;
+    int64_t seen_at; /* of a group: when who decides looked at its devices; 0: it is not told */
+};
+/* Decides, once, with an entry in the audit log, one that is about enrollments; of a group:
+ * standing_decide(). DENIED: by whom it was asked for, or by somebody of the same name in another
+ * way in (console, API key, shell), or by an API key that this person made, or that root made,
+ * which may be anybody; CONFLICT: it is decided, the message says by whom and when, or expired, or
+ * was asked for before its enrollments were kept; NOT_FOUND: there is none, or it is about devices
+ * that who decides does not reach, all of them or some. */
+enum outcome approval_decide(struct db *db, const struct approval_decision *d,
+                             struct err *err) MUST_USE;
+/* The same in the caller's unit of work; a: scratch memory. */
+enum outcome approval_decide_within(struct db *db, const struct approval_decision *d,
+                                    struct arena *a, struct err *err) MUST_USE;
 
 #endif

@@ -33,7 +33,7 @@ enum outcome blueprint_list(struct db *db, int64_t group_id, int before, size_t 
 
 struct blueprint_ask {
     const struct standing *order;
-    struct approval approval; /* id, request, expires_at */
+    struct approval approval; /* id, expires_at */
 };
 struct blueprint_save {
     struct blueprint b;         /* group, items, orders, note; orders may be of older versions */

@@ -47,6 +47,9 @@ static const struct sql END_ORDERS = {
     "UPDATE standing_order SET state = 3, changed_at = ? WHERE group_id = ? AND state <> 3", 0};
 static const struct sql DELETE_ASSIGNMENTS = {"group_delete_assignments",
                                               "DELETE FROM assignment WHERE group_id = ?", 0};
+static const struct sql VOID_APPROVALS = {
+    "group_void_approvals",
+    "UPDATE approval SET expires_at = ? WHERE group_id = ? AND state = 1 AND expires_at > ?", 0};
 static const struct sql DELETE_OFFERS = {"group_delete_offers",
                                          "DELETE FROM offer WHERE group_id = ?", 0};
 static const struct sql TOUCH = {"wanted_touch",
@@ -224,6 +227,8 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     if ((o = group_lock(db, x->g->id, x->a, &name, &filtered, err)) != OK ||
         (o = db_exec(db, &DELETE_ASSIGNMENTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &END_ORDERS, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
+        (o = db_exec(db, &VOID_APPROVALS, (struct val[]){val_int(x->now), id, val_int(x->now)}, 3,
+                     NULL, err)) != OK ||
         (o = db_exec(db, &END_SCOPES, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_BLUEPRINTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_OFFERS, &id, 1, NULL, err)) != OK ||

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
-#include "store/group.h"
 
 #include <stdio.h>
 
@@ -27,17 +26,17 @@ static const struct sql ADD = {
     "every_days, reason, state, created_at, created_by, changed_at) VALUES "
     "(?,?,?,?,?,?,?,?,4,?,?,?)",
     0};
-static const struct sql ASKED = {"standing_asked",
-                                 "UPDATE standing_order SET approval_id = ? WHERE id = ?", 0};
 static const struct sql SET = {
     "standing_set",
     "UPDATE standing_order s LEFT JOIN approval a ON a.id = s.approval_id SET s.state = IF(? = 1 "
     "AND a.state IS NOT NULL AND a.state <> 2, 2, ?), s.changed_at = ? WHERE s.group_id = ? AND "
     "s.id IN (%IN%)",
     1};
-static const struct sql APPROVE = {
-    "standing_approve",
-    "UPDATE standing_order SET state = 1, changed_at = ? WHERE id = ? AND state = 2", 0};
+/* What is taken out needs nobody's leave any more. */
+static const struct sql VOID = {
+    "standing_void",
+    "UPDATE approval SET expires_at = ? WHERE state = 1 AND expires_at > ? AND order_id IN (%IN%)",
+    1};
 
 #define DEVICE_COLUMNS                                                                             \
     "SELECT d.enrollment_id, d.order_id, s.group_id, e.ident, e.serial, e.device_name, g.name, "   \
@@ -84,8 +83,9 @@ static int read_of(const char *const *names, size_t n, const char *word)
 #define COUNT(x) (sizeof(x) / sizeof *(x))
 static const char *const POLICIES[] = {"?", "join", "enrol", "every"};
 static const char *const STATES[] = {"?", "in-force", "waiting", "taken-out", "draft"};
-static const char *const PROGRESS[] = {"?",      "pending",        "queued",   "done",
-                                       "failed", "not-applicable", "withdrawn"};
+static const char *const PROGRESS[] = {
+    "?",      "pending",        "queued",    "done",
+    "failed", "not-applicable", "withdrawn", "waiting-for-approval"};
 
 const char *standing_policy_name(int policy)
 {
@@ -145,43 +145,22 @@ enum outcome standing_add(struct db *db, const struct standing *s, const char *a
                    11, NULL, err);
 }
 
-enum outcome standing_ask(struct db *db, const struct standing *s, const struct approval *x,
-                          const char *actor, int64_t now, struct err *err)
-{
-    struct approval asked = *x;
-    struct arena *a = arena_new(LIM_MB);
-    struct device_group g;
-    enum outcome o =
-        a != NULL ? group_get(db, s->group_id, a, &g, err) : err_set(err, ERROR, "out of memory");
-
-    if (o == OK) {
-        asked.request_type = s->request_type;
-        asked.first_target = arena_fmt(a, "group %s", g.name);
-        asked.reason = s->reason;
-        asked.asked_by = actor;
-        asked.targets = g.members;
-        asked.group_id = g.id;
-        asked.asked_at = now;
-        o = approval_ask_within(db, &asked, err);
-    }
-    if (o == OK)
-        o = db_exec(db, &ASKED, (struct val[]){val_int(x->id), val_int(s->id)}, 2, NULL, err);
-    arena_free(&a);
-    return o;
-}
-
 enum outcome standing_set(struct db *db, int64_t group_id, const int64_t *ids, size_t n, int state,
                           int64_t now, struct arena *a, struct err *err)
 {
-    struct val s = val_int(state), *list = arena_array(a, n + 1, sizeof *list);
+    struct val s = val_int(state), at = val_int(now), *list = arena_array(a, n + 1, sizeof *list);
+    enum outcome o = OK;
 
     if (list == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < n; i++)
         list[i] = val_int(ids[i]);
-    return n > 0 ? db_exec_in(db, &SET, (struct val[]){s, s, val_int(now), val_int(group_id)}, 4,
-                              list, n, a, NULL, err)
-                 : OK;
+    if (n > 0)
+        o = db_exec_in(db, &SET, (struct val[]){s, s, at, val_int(group_id)}, 4, list, n, a, NULL,
+                       err);
+    return o == OK && n > 0 && state == STANDING_OUT
+               ? db_exec_in(db, &VOID, (struct val[]){at, at}, 2, list, n, a, NULL, err)
+               : o;
 }
 
 enum outcome standing_list(struct db *db, int64_t group_id, struct arena *a, struct standing **out,
@@ -214,35 +193,6 @@ enum outcome standing_get(struct db *db, int64_t group_id, int64_t id, struct ar
     if (o == OK)
         from_row(row_at(&r, 0, 0), out);
     return o;
-}
-
-struct approving {
-    int64_t id, now;
-    const char *by;
-};
-
-static enum outcome approve_unit(struct db *db, void *arg, struct err *err)
-{
-    const struct approving *x = arg;
-    char name[32];
-    uint64_t n = 0;
-    enum outcome o =
-        db_exec(db, &APPROVE, (struct val[]){val_int(x->now), val_int(x->id)}, 2, &n, err);
-
-    if (o != OK || n == 0)
-        return o;
-    if ((o = wanted_touch(db, err)) != OK)
-        return o;
-    snprintf(name, sizeof name, "%lld", (long long)x->id);
-    return audit_add(db, x->by, "group.order-approved", name, NULL, err);
-}
-
-enum outcome standing_approve(struct db *db, int64_t id, const char *by, int64_t now,
-                              struct err *err)
-{
-    struct approving x = {id, now, by};
-
-    return db_unit(db, approve_unit, &x, err);
 }
 
 /* ---- how far devices are ---- */

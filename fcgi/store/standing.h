@@ -29,9 +29,11 @@ enum device_order_state {
     ORDER_FAILED,
     ORDER_REFUSED,
     ORDER_WITHDRAWN,
+    ORDER_WAITS, /* for a second person */
     ORDER__MAX
 };
-/* "pending", "queued", "done", "failed", "not-applicable", "withdrawn"; "?" otherwise. */
+/* "pending", "queued", "done", "failed", "not-applicable", "withdrawn", "waiting-for-approval"; "?"
+ * otherwise. */
 const char *device_order_state_name(int state);
 int device_order_state_read(const char *word);
 
@@ -54,10 +56,6 @@ struct standing {
  * sealed for it. */
 enum outcome standing_add(struct db *db, const struct standing *s, const char *actor, int64_t now,
                           struct err *err) MUST_USE;
-/* Asks for a second person's leave, in the caller's unit of work: x has id and request, the rest is
- * filled in. */
-enum outcome standing_ask(struct db *db, const struct standing *s, const struct approval *x,
-                          const char *actor, int64_t now, struct err *err) MUST_USE;
 /* Sets the state of n of them that belong to the group; one that a second person has not approved
  * waits instead of being in force. In the caller's unit of work. */
 enum outcome standing_set(struct db *db, int64_t group_id, const int64_t *ids, size_t n, int state,
@@ -68,9 +66,30 @@ enum outcome standing_list(struct db *db, int64_t group_id, struct arena *a, str
 /* NOT_FOUND: there is none of that id in the group (0: in any). */
 enum outcome standing_get(struct db *db, int64_t group_id, int64_t id, struct arena *a,
                           struct standing *out, struct err *err) MUST_USE;
-/* A second person has approved it: it is in force, unless it was taken out meanwhile. */
-enum outcome standing_approve(struct db *db, int64_t id, const char *by, int64_t now,
+/* ---- a second person (standing_ask.c) ----
+ *
+ * Who approves a command of a group approves it for the devices that are in the group then, and for
+ * what they get it for then: a device that comes later, comes again or enrols anew waits for
+ * another approval, which the agent asks for. An order has one open request at most. */
+
+/* Asks for a second person's leave, in the caller's unit of work: x has id and expires_at, may have
+ * asked_by (NULL: actor) and filed_by, the rest is filled in. */
+enum outcome standing_ask(struct db *db, const struct standing *s, const struct approval *x,
+                          const char *actor, int64_t now, struct err *err) MUST_USE;
+/* Decides about a request x of a group (x->order_id), with all that comes of it, as one: approved,
+ * the order is in force and the devices that wait get it; *covered: how many. Outcomes as
+ * approval_decide(); CONFLICT too: the group has not that command any more, or devices came into
+ * the group since d->seen_at. */
+enum outcome standing_decide(struct db *db, const struct approval_decision *d,
+                             const struct approval *x, uint64_t *covered, struct err *err) MUST_USE;
+/* For whom a request of a group or of enrollments is or was approved, or would be now; page by page
+ * as approval_targets(). None of one that was refused, or has expired, of a group. */
+enum outcome standing_targets(struct db *db, const struct approval *x, int64_t after, size_t max,
+                              struct arena *a, struct approval_target **out, size_t *n,
                               struct err *err) MUST_USE;
+/* Sets the targets of n requests, of those of groups that wait: as many as there are now. */
+enum outcome standing_targets_count(struct db *db, struct approval *x, size_t n, struct arena *a,
+                                    struct err *err) MUST_USE;
 
 /* ---- how far devices are ---- */
 
@@ -133,6 +152,17 @@ typedef enum outcome standing_also_fn(struct db *db, void *arg, const int64_t *i
 enum outcome standing_queue(struct db *db, const struct standing_due *const *d, size_t n,
                             struct enqueue *e, int64_t check_at, standing_also_fn *also, void *arg,
                             size_t *queued, struct err *err) MUST_USE;
+
+/* Of n devices of one order, which ones a second person has approved it for: out[i]. */
+enum outcome standing_approved(struct db *db, const struct standing_due *const *d, size_t n,
+                               struct arena *a, bool *out, struct err *err) MUST_USE;
+/* Notes for n of them that they wait for a second person, and are looked at again at due_at. */
+enum outcome standing_wait(struct db *db, const struct standing_due *const *d, size_t n,
+                           int64_t due_at, int64_t now, struct arena *a, struct err *err) MUST_USE;
+/* Asks about the orders for which devices wait, or that wait themselves, and of which no request is
+ * open; at most LIM_PAGE. In the name of who made the order. *n: how many were asked about. */
+enum outcome standing_request(struct db *db, const char *actor, int64_t expires_at, int64_t now,
+                              size_t *n, struct err *err) MUST_USE;
 
 /* A command of an order that is closed. */
 struct standing_closed {

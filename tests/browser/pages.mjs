@@ -76,6 +76,10 @@ export function fill() {
   REPLACE INTO rollout (item_id, version, released, wave_at, halted_at, halted_why) VALUES (501, 1, 1, ${now}, ${now}, ${quoted(EVIL)});
   REPLACE INTO standing_order (id, group_id, request_type, command_keys, policy, every_days, reason, state, created_at, created_by, changed_at)
     VALUES (502, 500, 'Settings', ${quoted(JSON.stringify({ Settings: [{ Item: "DeviceName", DeviceName: EVIL }] }))}, 3, 7, ${quoted(EVIL)}, 2, ${now}, 'ann', ${now});
+  REPLACE INTO approval (id, state, request_type, targets, first_target, request, reason, asked_at, asked_by, expires_at, group_id, order_id)
+    VALUES (506, 1, 'DeviceLock', 1, ${quoted(ID)}, '', ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now + 864e8}, NULL, NULL),
+    (507, 1, 'Settings', 1, ${quoted("group " + EVIL)}, '', ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now + 864e8}, 500, 502);
+  REPLACE INTO approval_target (approval_id, enrollment_id) VALUES (506, 77);
   REPLACE INTO device_order (enrollment_id, order_id, occasion, state, due_at, reason, changed_at) VALUES (77, 502, ${now}, 4, 9000000000000000, ${quoted(EVIL)}, ${now});
   REPLACE INTO group_blueprint (group_id, number, items, orders, note, created_at, created_by) VALUES
     (500, 1, '[]', '[]', ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}), (500, 2, '["501"]', '["502"]', '', ${now}, 'ann'),
@@ -127,7 +131,7 @@ export const PAGES = {
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
   app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
-  failed: "/failed", pushes: "/pushes?which=dead", pushes_late: "/pushes", approvals: "/approvals", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
+  failed: "/failed", pushes: "/pushes?which=dead", pushes_late: "/pushes", approvals: "/approvals", approval: "/approval?id=506", approval_group: "/approval?id=507", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
   "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",

@@ -21,7 +21,7 @@ class Person:
     """An administrator at the console, as a browser without JavaScript would be."""
 
     def __init__(self, server, name):
-        self.base = server.run["console_url"]
+        self.name, self.base = name, server.run["console_url"]
         password = uuid.uuid4().hex
         with tempfile.NamedTemporaryFile("w", delete=False) as f:
             f.write(password)
@@ -57,6 +57,8 @@ class Orders(unittest.TestCase):
                              ("second", "approve,reveal,read")):
             cls.keys[name] = cls.s.ctl("apikey", "add", name + uuid.uuid4().hex[:6], "--scopes",
                                        scopes.replace(",", " ")).strip().split()[-1]
+        # as if an account of the console had made it: of root's keys nobody tells whose they are
+        cls.s.sql("UPDATE apikey SET created_by = 'second' WHERE name LIKE 'second%'")
 
     def setUp(self):
         self.d = drover.device().enrol()
@@ -248,11 +250,12 @@ class Orders(unittest.TestCase):
         self.assertEqual(status, 400)
         status, text = two.post("/approvals", "/approvals", **decision)
         self.assertIn("approved and queued", text)
-        # the same person may ask again, as if the answer had been lost; nobody else decides any more
-        status, text = two.post("/approvals", "/approvals", **decision)
-        self.assertIn("approved and queued", text)
-        status, text = one.post("/approvals", "/approvals", **decision)
-        self.assertEqual(status, 409)
+        # whoever comes second is told who was first, and nothing is queued or put on record again
+        for who in (two, one):
+            status, text = who.post("/approvals", "/approvals", **decision)
+            self.assertEqual(status, 409)
+            self.assertRegex(text, two.name + " approved it already, at 20")
+        self.once_on_record(number)
         sent = self.d.idle().plist()
         command = sent["Command"]
         self.assertEqual((command["RequestType"], command["Message"]), ("DeviceLock",
@@ -273,6 +276,98 @@ class Orders(unittest.TestCase):
         self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
                                       "q.enrollment_id WHERE e.ident = '%s' AND q.not_before > "
                                       "4000000000000000" % self.d.ident), 1)
+
+    def once_on_record(self, number):
+        self.assertEqual(self.s.sql("SELECT action FROM audit WHERE subject = 'approval:%s' ORDER "
+                                    "BY id" % number), [["approval.ask"], ["approval.approve"]])
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM audit WHERE action = "
+                                      "'command.sensitive' AND subject = (SELECT uuid FROM command "
+                                      "ORDER BY created_at DESC LIMIT 1)"), 1)
+
+    def test_a_command_of_a_group_and_who_comes_later(self):
+        with drover.setting(self.s, "command", approval="sensitive"):
+            self.group_approvals()
+
+    def group_approvals(self):
+        """The approval is for who is in the group; who comes later waits for another one."""
+        one = Person(self.s, "one" + uuid.uuid4().hex[:6])
+        two = Person(self.s, "two" + uuid.uuid4().hex[:6])
+        late = drover.device().enrol()
+        self.is_mac(self.d)
+        self.is_mac(late)
+        g = self.post("/api/v1/groups", {"name": uuid.uuid4().hex}, 201)["id"]
+        self.post("/api/v1/groups/%s/devices" % g, {"add": [self.d.ident]})
+        lock = {"request_type": "DeviceLock", "command": {"PIN": "815471"}, "policy": "join",
+                "reason": "kiosk"}
+        order = self.post("/api/v1/groups/%s/commands" % g, lock)["commands"][0]
+        self.assertEqual(order["state"], "waiting")
+        path = "/api/v1/approvals/" + order["approval"]
+        asked = json.loads(self.s.api("GET", path, key=self.keys["second"]).body)
+        self.assertEqual((asked["group_command"], asked["enrollments"], asked["ids"]),
+                         (order["id"], 1, [self.d.ident]))
+        decision = {"decision": "approve", "reason": "checked"}
+        self.post(path, decision, 403)
+        got = self.post(path, {**decision, "seen_at": asked["as_of"]}, key="second")
+        self.assertEqual((got["state"], got["enrollments"]), ("approved", 1))
+        again = self.post(path, decision, key="second")
+        self.assertEqual((again["repeated"], again["decided_at"]), (True, got["decided_at"]))
+        other = self.post(path, {"decision": "refuse", "reason": "no"}, 409)
+        self.assertEqual((other["decided_by"], other["decided_at"]),
+                         (got["decided_by"], got["decided_at"]))
+        drover.wait_for(lambda: self.d.idle().body, 15)
+        self.post("/api/v1/groups/%s/devices" % g, {"add": [late.ident]})
+
+        def waits():
+            mine = json.loads(self.s.api("GET", "/api/v1/device-items/" + late.ident).body)
+            return [c for c in mine["commands"] if c["state"] == "waiting-for-approval"]
+        found = drover.wait_for(waits, 15)
+        self.assertIn("second person", found[0]["reason"])
+
+        def asked_again():
+            now = json.loads(self.s.api("GET", "/api/v1/group-commands/" + order["id"]).body)
+            return now if now["approval"] != order["approval"] else None
+        now = drover.wait_for(asked_again, 15)
+        self.assertEqual(now["devices"]["waiting-for-approval"], 1)
+        self.assertEqual((now["state"], now["approval_state"]), ("in-force", "waiting"))
+        told = json.loads(self.s.ctl("blueprint", "show", g, "--json"))
+        self.assertEqual(told[0]["waiting_for_approval"], 1)
+        told = json.loads(self.s.ctl("blueprint", "devices", g, order["id"], "--state",
+                                     "waiting-for-approval", "--json"))
+        self.assertEqual([t["enrollment_id"] for t in told], [late.ident])
+        self.assertIn("waiting for a second person 1", one.get("/group/contents?id=" + g)[1])
+        page = one.get("/approval?id=" + now["approval"])[1]
+        self.assertIn("anew waits for another approval", page)
+        self.assertIn(urllib.parse.quote(late.ident), page)
+        self.assertNotIn(urllib.parse.quote(self.d.ident), page)
+        self.assertEqual([t["id"] for t in json.loads(self.s.ctl("approvals", "targets",
+                                                                 now["approval"], "--json"))],
+                         [late.ident])
+        self.assertEqual(late.idle().body, b"")
+        status, text = two.post("/approvals", "/approvals", id=now["approval"],
+                                decision="approve", why="checked")
+        self.assertIn("approved and queued", text)
+        sent = drover.wait_for(lambda: late.idle().body, 15)
+        self.assertIn(b"815471", sent)
+        self.s.api("DELETE", "/api/v1/groups/%s?why=test" % g)
+
+    def test_all_whom_a_request_is_for(self):
+        with drover.setting(self.s, "command", approval="sensitive"):
+            devices = [self.d] + [drover.device().enrol() for _ in range(2)]
+            ids = [d.ident for d in devices]
+            asked = self.order("DeviceLock", None, 202, key="asker", reason="r", ids=ids)
+        path = "/api/v1/approvals/%s/targets" % asked["approval"]
+        found, cursor = [], ""
+        while cursor is not None:
+            got = json.loads(self.s.api("GET", path + "?limit=2" + cursor,
+                                        key=self.keys["second"]).body)
+            found += [t["id"] for t in got["targets"]]
+            cursor = "&cursor=" + got["next_cursor"] if "next_cursor" in got else None
+        self.assertEqual(sorted(found), sorted(ids))
+        page = Person(self.s, "all" + uuid.uuid4().hex[:6]).get("/approval?id=" +
+                                                                asked["approval"])[1]
+        for ident in ids:
+            self.assertIn(urllib.parse.quote(ident), page)
+        self.assertIn("Devices: 3", page)
 
     def approvals(self):
         self.is_mac(self.d)
@@ -296,7 +391,12 @@ class Orders(unittest.TestCase):
         self.assertEqual(got["queued"], 1)
         again = self.post(path, {"decision": "approve", "reason": "checked"}, key="second")
         self.assertTrue(again["repeated"])
-        self.post(path, {"decision": "refuse", "reason": "late"}, 409, key="second")
+        self.assertIn("second", again["decided_by"])
+        other = self.post(path, {"decision": "refuse", "reason": "late"}, 409, key="second")
+        self.assertEqual((other["decided_by"], other["decided_at"], other["decided_why"]),
+                         (again["decided_by"], again["decided_at"], "checked"))
+        self.assertIn("approved already: by api:second", other["detail"])
+        self.once_on_record(asked["approval"])
         self.assertEqual(self.d.idle().plist()["Command"]["PIN"], "123456")
         self.d.report(got["commands"][0]["command_uuid"])
         # nobody approves what he asked for, not even with every scope

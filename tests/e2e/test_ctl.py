@@ -230,8 +230,8 @@ class Verbs(CtlTest):
                if r["approval"] == number][0]
         self.assertEqual((row["request_type"], row["asked_by"], row["first"], row["enrollments"]),
                          ("EraseDevice", "droverctl:alice", d.ident, 1))
-        self.assertEqual(json.loads(self.good("approvals", "targets", number, "--json")),
-                         [{"id": d.ident}])
+        self.assertEqual([t["id"] for t in json.loads(self.good("approvals", "targets", number,
+                                                                "--json"))], [d.ident])
         yes = ("approvals", "approve", number, "--why", "checked", "--json")
         self.assertIn("does not approve it", self.bad(1, *yes, person="alice"))
         sent = json.loads(self.good(*yes, person="bob"))
@@ -247,7 +247,7 @@ class Verbs(CtlTest):
         self.assertEqual([(r[0], r[1]) for r in said],
                          [("droverctl:alice", "approval.ask"), ("droverctl:bob", "approval.approve")])
         self.assertEqual(said[1][2], "checked")
-        self.assertEqual(self.s.sql("SELECT DISTINCT actor FROM audit WHERE action = "
+        self.assertEqual(self.s.sql("SELECT actor FROM audit WHERE action = "
                                     "'command.sensitive' AND subject = '%s'" % sent[0]["command"]),
                          [["droverctl:alice with droverctl:bob"]])
 

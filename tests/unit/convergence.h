@@ -178,7 +178,8 @@ static inline int each_setup(void **state)
                                          "enroll_profile", "enroll_profile_item",
                                          "handout",        "standing_order",
                                          "device_order",   "group_blueprint",
-                                         "approval",       "inv_secret"};
+                                         "approval",       "approval_target",
+                                         "inv_secret"};
     (void)state;
     arena_reset(arena);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -461,7 +461,20 @@ static void requests_that_wait_are_upgraded(void **state)
     assert_ok(db_run(db, "a",
                      "INSERT INTO standing_order (id, group_id, request_type, command_keys, "
                      "policy, reason, state, approval_id, created_at, created_by, changed_at) "
-                     "VALUES (9, 77, 'X', '{}', 1, '', 2, 3, 1, 'x', 1)",
+                     "VALUES (9, 77, 'X', '{}', 1, '', 2, 3, 1, 'x', 1), (10, 78, 'X', '{}', 1, "
+                     "'', 1, 4, 1, 'x', 1)",
+                     &err),
+              err);
+    /* approved for those that were in the group then */
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO approval (id, state, request_type, targets, first_target, "
+                     "request, reason, asked_at, asked_by, expires_at, decided_at, decided_by) "
+                     "VALUES (4, 2, 'X', 5, 'group h', 'x', 'r', 1, 'ann', 2, 50, 'bob')",
+                     &err),
+              err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO group_member (group_id, device_id, since) VALUES (78, 1, 50), "
+                     "(78, 2, 51), (77, 1, 1)",
                      &err),
               err);
     testdb_shell("cp sql/schema/*.sql %s/", dir);
@@ -470,8 +483,13 @@ static void requests_that_wait_are_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target WHERE approval_id = 1 AND "
                                 "enrollment_id = 1"),
                      1);
-    assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target"), 1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target WHERE approval_id = 4 AND "
+                                "enrollment_id = 1"),
+                     1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM approval_target"), 2);
     assert_int_equal(select_int("SELECT group_id FROM approval WHERE id = 3"), 77);
+    assert_int_equal(select_int("SELECT order_id FROM approval WHERE id = 3"), 9);
+    assert_int_equal(select_int("SELECT order_id FROM approval WHERE id = 4"), 10);
     assert_int_equal(select_int("SELECT COUNT(*) FROM approval WHERE group_id IS NULL"), 2);
     assert_int_equal(select_int("SELECT COUNT(*) FROM approval WHERE (id, asked_person) IN ((1, "
                                 "'ann'), (2, 'key'), (3, 'bob'))"),

@@ -86,6 +86,7 @@ static const struct {
     {METHOD_POST, "/app", "O!"},
     {METHOD_GET, "/approvals", "O!"},
     {METHOD_POST, "/approvals", "O!"},
+    {METHOD_GET, "/approval", "O!"},
     {METHOD_GET, "/unknown", "VAHO!"},
     {METHOD_POST, "/unknown", "O!"},
     {METHOD_GET, "/invitations", "O!"},

@@ -184,6 +184,8 @@ static void console_asked(bool limited)
                                           "?subject=D2",
                                           "?actor=boss",
                                           "?action=approval",
+                                          "?id=7",
+                                          "?id=8",
                                           "?kind=all&f=" SECRET};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
@@ -436,10 +438,12 @@ static void what_is_inside_is_seen(void **state)
     has("GET", "/app?id=902&tab=devices", NULL, "shared app");
     has("GET", "/calendar", NULL, "shared");
     has("GET", "/approvals", NULL, "INSIDER reason");
+    has("GET", "/approval?id=9", NULL, "INSIDER reason");
     has("GET", "/audit", NULL, "INSIDER audit");
     has("GET", "/audit.csv", NULL, "INSIDER audit");
     has("GET", "/api/v1/approvals", key, "INSIDER reason");
     has("GET", "/api/v1/approvals/9", key, "INSIDER reason");
+    has("GET", "/api/v1/approvals/9/targets", key, "D1");
     has("GET", "/api/v1/audit", key, "INSIDER audit");
     has("GET", "/api/v1/profiles/901/devices", key, "\"failed\": 1");
     has("GET", "/api/v1/assignments", key, "\"922\"");
@@ -619,24 +623,48 @@ static void rollouts_are_of_ones_own_devices(void **state)
     RUN("DELETE FROM library_item WHERE id IN (903, 904)");
 }
 
+static enum outcome agree(struct db *db, int64_t id, const char *by)
+{
+    const struct approval_decision d = {id, true, by, "w", clock_now(), 0};
+    return approval_decide(db, &d, &err);
+}
+
+/* A person is the same in the console, at the shell and behind every key that the person made. */
 static void nobody_agrees_with_an_own_key(void **state)
 {
     static const char *const idents[] = {"D1"};
+    /* all of whom are boss, however they come */
+    static const char *const same[] = {"boss",        "Boss",       "droverctl:boss", "api:bosses",
+                                       "api:bosses2", "api:shells", "api:boss"};
+    static const char *const others[] = {"limited", "droverctl:ann", "api:anns", "api:annshells"};
     char text[APIKEY_LEN + 1];
     struct db *db = NULL;
     struct approval x;
     (void)state;
     assert_ok(apikey_new(owner, "bosses", "*", 0, "boss", text, &err), err);
+    assert_ok(apikey_new(owner, "bosses2", "approve", 0, "boss", text, &err), err);
+    assert_ok(apikey_new(owner, "shells", "approve", 0, "droverctl:boss", text, &err), err);
+    assert_ok(apikey_new(owner, "anns", "approve", 0, "ann", text, &err), err);
+    assert_ok(apikey_new(owner, "annshells", "approve", 0, "droverctl:ann", text, &err), err);
+    assert_ok(apikey_new(owner, "roots", "*", 0, "droverctl:root", text, &err), err);
+    assert_ok(apikey_new(owner, "given", "*", 0, "ann", text, &err), err);
     assert_ok(db_pool_take(app.pool, &db, &err), err);
-    ask_for(db, &x, "api:bosses", idents, 1);
-    assert_outcome(approval_decide(db, x.id, true, "boss", "w", clock_now(), &err), DENIED, err);
-    assert_outcome(approval_decide(db, x.id, true, "api:bosses", "w", clock_now(), &err), DENIED,
-                   err);
-    assert_ok(approval_decide(db, x.id, true, "limited", "w", clock_now(), &err), err);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        ask_for(db, &x, same[i], idents, 1);
+        for (size_t j = 0; j < sizeof same / sizeof *same; j++)
+            assert_outcome(agree(db, x.id, same[j]), DENIED, err);
+        /* a key that root made is nobody's */
+        assert_outcome(agree(db, x.id, "api:roots"), DENIED, err);
+        assert_ok(agree(db, x.id, others[i % (sizeof others / sizeof *others)]), err);
+    }
+    /* whoever sets a key anew has it from then on */
+    assert_ok(apikey_set(owner, "given", "0123456789abcdef0123456789abcdef", "*", 0, "boss", &err),
+              err);
     ask_for(db, &x, "boss", idents, 1);
-    assert_outcome(approval_decide(db, x.id, true, "api:bosses", "w", clock_now(), &err), DENIED,
-                   err);
-    assert_ok(approval_decide(db, x.id, true, "api:whole", "w", clock_now(), &err), err);
+    assert_outcome(agree(db, x.id, "api:given"), DENIED, err);
+    ask_for(db, &x, "api:roots", idents, 1);
+    assert_outcome(agree(db, x.id, "api:roots"), DENIED, err);
+    assert_outcome(agree(db, x.id, "root"), DENIED, err);
     db_pool_give(app.pool, &db);
 }
 

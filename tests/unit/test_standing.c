@@ -246,34 +246,56 @@ static void what_cannot_be_ordered(void **state)
     }
 }
 
+/* ---- a second person ---- */
+
+static void two_are_asked_for(void)
+{
+    conf->command_approval = "sensitive";
+    conf->command_approval_hours = 24;
+}
+
+/* The request of an order that waits now; 0: none does. */
+static int64_t asked(int64_t order_id)
+{
+    int64_t id = number("SELECT id FROM approval WHERE order_id = %lld AND state = 1 AND "
+                        "expires_at > %lld",
+                        (long long)order_id, (long long)now);
+    return id > 0 ? id : 0;
+}
+
+static enum outcome decide_as(int64_t id, bool approve, const char *by, int64_t seen_at,
+                              uint64_t *covered)
+{
+    struct approval x;
+    now = now > clock_now() ? now : clock_now();
+    const struct approval_decision d = {id, approve, by, "a look", now, seen_at};
+    assert_ok(approval_get(db, id, arena, &x, &err), err);
+    return standing_decide(db, &d, &x, covered, &err);
+}
+
+static uint64_t approved(int64_t id, const char *by)
+{
+    uint64_t covered;
+    assert_ok(decide_as(id, true, by, 0, &covered), err);
+    return covered;
+}
+
+static int64_t sensitive(int64_t g, const char *policy, int64_t days)
+{
+    return order(g, "PlayLostModeSound", NULL, policy, days);
+}
+
 static void a_second_person_is_asked(void **state)
 {
     int64_t g = group("G", ""), id, ask;
+    uint64_t covered;
     struct approval a;
     struct standing s;
     (void)state;
-    conf->command_approval = "sensitive";
-    conf->command_approval_hours = 24;
-    conf->signer_dir = TESTDB_DIR "/standing-signer";
-    testdb_shell("mkdir -p %s && openssl genpkey -algorithm X25519 2>/dev/null | openssl pkey "
-                 "-pubout -outform DER 2>/dev/null | tail -c 32 >/dev/null; true",
-                 conf->signer_dir);
+    two_are_asked_for();
     devices(1, 1, "iPhone14,2", "17.0");
     put_into(g, 1, 1, false);
-    s = made(g, "PlayLostModeSound", NULL, "join", 0);
-    /* without the key to seal the request with, nothing is half done */
-    struct blueprint_save x = {.base = -1, .add = &s, .nadd = 1, .actor = "ann", .now = now};
-    assert_ok(blueprint_now(db, g, arena, &x.b, &err), err);
-    assert_true(blueprint_put(db, conf, arena, &x, &err) != OK);
-    assert_int_equal(number("SELECT COUNT(*) FROM standing_order"), 0);
-    /* the store's half: it waits until somebody else approves it */
-    struct blueprint_ask asks = {
-        .order = &s,
-        .approval = {.id = id_new(), .request = bytes_str("x"), .expires_at = now + DAY_US}};
-    x.asks = &asks;
-    x.nasks = 1;
-    assert_ok(blueprint_save(db, &x, &err), err);
-    id = s.id;
+    id = sensitive(g, "join", 0);
     assert_ok(standing_get(db, g, id, arena, &s, &err), err);
     assert_int_equal(s.state, STANDING_WAITS);
     ask = s.approval_id;
@@ -281,17 +303,203 @@ static void a_second_person_is_asked(void **state)
     assert_int_equal(OPEN(), 0);
     assert_ok(approval_get(db, ask, arena, &a, &err), err);
     assert_string_equal(a.first_target, "group G");
-    assert_outcome(approval_decide(db, ask, true, "ann", "x", now, &err), DENIED, err);
+    assert_int_equal(a.order_id, id);
+    assert_outcome(decide_as(ask, true, "ann", 0, &covered), DENIED, err);
+    assert_int_equal(number("SELECT COUNT(*) FROM approval_target"), 0);
     /* taken out and brought back while nobody has decided, it still waits */
     restore(g, 1);
     assert_ok(standing_get(db, g, id, arena, &s, &err), err);
     assert_int_equal(s.state, STANDING_WAITS);
-    assert_ok(approval_decide(db, ask, true, "bob", "fine", now, &err), err);
-    assert_ok(standing_approve(db, id, "bob", now, &err), err);
-    assert_ok(standing_approve(db, id, "bob", now, &err), err); /* again: nothing more */
+    assert_int_equal(approved(ask, "bob"), 1);
+    assert_outcome(decide_as(ask, true, "bob", 0, &covered), CONFLICT, err);
+    assert_non_null(strstr(err.msg, "by bob, at 20"));
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'approval.approve'"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'group.order-approved'"), 1);
     turn();
     assert_int_equal(OPEN(), 1);
     assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'command.sensitive'"), 1);
+}
+
+static void who_comes_later_waits_for_another_look(void **state)
+{
+    int64_t g = group("G", ""), id, ask;
+    struct approval_target *t;
+    uint64_t covered;
+    struct approval x;
+    size_t n;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 4, "iPhone14,2", "17.0");
+    put_into(g, 1, 2, false);
+    id = sensitive(g, "join", 0);
+    assert_int_equal(approved(asked(id), "bob"), 2);
+    turn();
+    assert_int_equal(OF(id, ORDER_QUEUED), 2);
+    assert_int_equal(asked(id), 0);
+    report(4, "1");
+    now += SECOND_US;
+    put_into(g, 3, 3, false);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(OF(id, ORDER_WAITS), 1);
+    assert_int_equal(number("SELECT reason LIKE '%%second person%%' FROM device_order WHERE "
+                            "enrollment_id = 3"),
+                     1);
+    ask = asked(id);
+    assert_true(ask != 0);
+    assert_ok(approval_get(db, ask, arena, &x, &err), err);
+    assert_string_equal(x.asked_by, "ann"); /* who made the order does not approve it */
+    assert_int_equal(x.targets, 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'approval.ask' AND actor = "
+                            "'rule:convergence'"),
+                     1);
+    assert_outcome(decide_as(ask, true, "ann", 0, &covered), DENIED, err);
+    /* one more while it is open: the same request; who looked before it came looks again */
+    int64_t before = now;
+    put_into(g, 4, 4, false);
+    turn();
+    turn();
+    assert_int_equal(asked(id), ask);
+    assert_ok(standing_targets(db, &x, 0, 1, arena, &t, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(t[0].ident, "D3");
+    assert_ok(standing_targets(db, &x, t[0].enrollment_id, 9, arena, &t, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(t[0].ident, "D4");
+    assert_ok(standing_targets_count(db, &x, 1, arena, &err), err);
+    assert_int_equal(x.targets, 2);
+    assert_outcome(decide_as(ask, true, "bob", before, &covered), CONFLICT, err);
+    assert_non_null(strstr(err.msg, "look again"));
+    now += SECOND_US;
+    assert_ok(decide_as(ask, true, "bob", now, &covered), err);
+    assert_int_equal(covered, 2);
+    assert_ok(approval_get(db, ask, arena, &x, &err), err);
+    assert_ok(standing_targets(db, &x, 0, 9, arena, &t, &n, &err), err);
+    assert_int_equal(n, 2);
+    turn();
+    assert_int_equal(OPEN(), 2);
+    report(4, "1");
+    turn();
+    assert_int_equal(OF(id, ORDER_DONE), 4);
+    /* one that leaves and comes again is looked at again */
+    put_into(g, 1, 1, true);
+    turn();
+    put_into(g, 1, 1, false);
+    sql("UPDATE group_member SET since = %lld WHERE device_id = 1", (long long)now + 1);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(OF(id, ORDER_WAITS), 1);
+    assert_true(asked(id) != 0);
+}
+
+static void an_empty_group_approves_nothing(void **state)
+{
+    int64_t g = group("G", ""), id;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 2, "iPhone14,2", "17.0");
+    id = sensitive(g, "join", 0);
+    assert_int_equal(approved(asked(id), "bob"), 0);
+    turn();
+    assert_int_equal(asked(id), 0);
+    now += SECOND_US;
+    put_into(g, 1, 2, false);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(OF(id, ORDER_WAITS), 2);
+    assert_true(asked(id) != 0);
+    /* where one is enough from now on, they have it */
+    conf->command_approval = "none";
+    now += 2 * HOUR_US;
+    turn();
+    assert_int_equal(OF(id, ORDER_QUEUED), 2);
+}
+
+static void what_is_refused_or_forgotten(void **state)
+{
+    int64_t g = group("G", ""), id, ask;
+    uint64_t covered, n;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 1, "iPhone14,2", "17.0");
+    id = sensitive(g, "join", 0);
+    assert_int_equal(approved(asked(id), "bob"), 0);
+    now += SECOND_US;
+    put_into(g, 1, 1, false);
+    turn();
+    ask = asked(id);
+    /* nobody looked in time: it is asked again, in the same name */
+    now += 25 * HOUR_US;
+    turn();
+    assert_true(asked(id) != 0 && asked(id) != ask);
+    ask = asked(id);
+    assert_ok(decide_as(ask, false, "bob", 0, &covered), err);
+    assert_int_equal(OF(id, ORDER_FAILED), 1);
+    assert_int_equal(number("SELECT reason = 'bob refused it: a look' FROM device_order"), 1);
+    now += 40 * DAY_US;
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(asked(id), 0); /* and not again, until a person wants it */
+    assert_ok(standing_retry(db, id, NULL, "ann", now, &n, &err), err);
+    assert_int_equal(n, 1);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    ask = asked(id);
+    assert_true(ask != 0);
+    /* taken out, there is nothing to approve; brought back, it is asked about anew */
+    struct blueprint_save x = {.b = {.group_id = g, .note = ""}, .base = -1, .actor = "ann"};
+    x.now = now;
+    assert_ok(blueprint_put(db, conf, arena, &x, &err), err);
+    assert_int_equal(asked(id), 0);
+    assert_outcome(decide_as(ask, true, "bob", 0, &covered), CONFLICT, err);
+    restore(g, 1);
+    assert_true(asked(id) != 0);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(approved(asked(id), "bob"), 1);
+    turn();
+    assert_int_equal(OPEN(), 1);
+}
+
+static void again_and_again_for_those_who_were_there(void **state)
+{
+    int64_t g = group("G", ""), id, first;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 1, "iPhone14,2", "17.0");
+    put_into(g, 1, 1, false);
+    id = sensitive(g, "every", 7);
+    assert_int_equal(approved(asked(id), "bob"), 1);
+    turn();
+    first = now;
+    assert_int_equal(OPEN(), 1);
+    report(4, "1");
+    turn();
+    now = first + 7 * DAY_US;
+    turn();
+    assert_int_equal(OPEN(), 1);
+    report(5, "1");
+    turn();
+    now += HOUR_US;
+    turn();
+    assert_int_equal(OPEN(), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM approval"), 1);
+}
+
+/* An order that was in force before two were asked for is no exception. */
+static void orders_from_before(void **state)
+{
+    int64_t g = group("G", ""), id;
+    (void)state;
+    devices(1, 1, "iPhone14,2", "17.0");
+    id = sensitive(g, "join", 0);
+    two_are_asked_for();
+    put_into(g, 1, 1, false);
+    turn();
+    assert_int_equal(OPEN(), 0);
+    assert_int_equal(approved(asked(id), "bob"), 1);
+    turn();
+    assert_int_equal(OPEN(), 1);
 }
 
 static int64_t app(const char *identifier)
@@ -393,6 +601,11 @@ int main(void)
         cmocka_unit_test_setup(what_a_device_cannot_have, own_setup),
         cmocka_unit_test_setup(what_cannot_be_ordered, own_setup),
         cmocka_unit_test_setup(a_second_person_is_asked, own_setup),
+        cmocka_unit_test_setup(who_comes_later_waits_for_another_look, own_setup),
+        cmocka_unit_test_setup(an_empty_group_approves_nothing, own_setup),
+        cmocka_unit_test_setup(what_is_refused_or_forgotten, own_setup),
+        cmocka_unit_test_setup(again_and_again_for_those_who_were_there, own_setup),
+        cmocka_unit_test_setup(orders_from_before, own_setup),
         cmocka_unit_test_setup(blueprints_change_as_a_whole, own_setup),
         cmocka_unit_test_setup(ten_thousand_at_once, own_setup),
     };
