@@ -126,9 +126,16 @@ static const struct verb verbs[] = {
     {"queue", "ID [--json]", "list the open commands of an enrollment", ctl_queue},
     {"results", "ID [--limit N] [--json]\nID UUID",
      "list the closed commands of an enrollment, newest first, or print one report", ctl_results},
-    {"failed", "[--within TIME] [--limit N] [--json]",
+    {"failed", "[--within TIME] [--request-type NAME] [--limit N] [--json]",
      "list the commands of all devices that ended with an error (within 7d), newest first",
      ctl_failed_list},
+    {"retry",
+     "ID UUID [--reason TEXT] [--no-push] [--dry-run] [--json]\n"
+     "--failed [--within TIME] [--request-type NAME] [--reason TEXT] [--no-push] [--dry-run] "
+     "[--json]",
+     "sends commands that failed again, one or all of the list of failed: each as another command, "
+     "checked anew",
+     ctl_retry},
     {"cancel", "ID UUID|--all [--why TEXT]", "cancel open commands", ctl_cancel},
     {"decide",
      "list [--json]\naccept ID|NUMBER --why TEXT\nend ID|NUMBER --why TEXT\n"

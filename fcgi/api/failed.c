@@ -24,15 +24,16 @@ void api_failed(struct app *app, struct req *req, const struct caller *caller, s
     struct failed *f = NULL;
     struct err err = {0};
     struct db *db = NULL;
-    int64_t since, before = 0;
+    struct failed_filter filter = {.request_type = req_query(req, "request_type")};
+    int64_t before = 0;
     size_t limit, n;
 
     (void)caller;
     if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &before) ||
-        !since_read(req, resp, &since) || !api_db(app, resp, &db))
+        !since_read(req, resp, &filter.since) || !api_db(app, resp, &db))
         return;
-    enum outcome o =
-        failed_list(db, since, before != 0 ? before : INT64_MAX, limit, req->arena, &f, &n, &err);
+    filter.before = before != 0 ? before : INT64_MAX;
+    enum outcome o = failed_list(db, &filter, limit, req->arena, &f, &n, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -49,6 +50,9 @@ void api_failed(struct app *app, struct req *req, const struct caller *caller, s
         js_set_str(one, "state", queue_state_name(f[i].state));
         api_set_text(one, "why", f[i].why);
         api_set_time(one, "closed_at", f[i].closed_at);
+        api_set_text(one, "retried_as", f[i].again);
+        if (f[i].again_state != 0)
+            js_set_str(one, "retry_state", queue_state_name(f[i].again_state));
         js_append(list, one);
     }
     js_set(root, "failed", list);

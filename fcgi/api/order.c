@@ -357,13 +357,15 @@ void api_order(struct app *app, struct req *req, const struct caller *caller, st
 void api_order_device(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    const char *part[2];
+    const char *part[4];
     size_t n;
 
-    if (!api_segments(req, resp, "/api/v1/devices/", part, 2, &n))
+    if (!api_segments(req, resp, "/api/v1/devices/", part, 4, &n))
         return;
     if (n == 2 && strcmp(part[1], "commands") == 0)
         order_body(app, req, caller, resp, part[0]);
+    else if (n == 4 && strcmp(part[1], "commands") == 0 && strcmp(part[3], "retry") == 0)
+        retry_device(app, req, caller, resp, part[0], part[2]);
     else
         resp_json_error(resp, 404, "there is nothing to post to at this path");
 }

@@ -14,6 +14,9 @@ bool order_read(struct req *req, struct resp *resp, js body, const char *device,
  * NULL. */
 void order_answer(struct arena *a, struct resp *resp, const struct order *o,
                   const struct approval *by);
+/* POST /api/v1/devices/{id}/commands/{uuid}/retry (retry.c). */
+void retry_device(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
+                  const char *ident, const char *uuid);
 /* Why order_run() would not, with what was found. */
 void order_refuse(struct resp *resp, const struct order *o, const struct err *err);
 

@@ -31,6 +31,7 @@ js item_object(const struct queue_item *q)
     api_set_time(o, "reported_at", q->reported_at);
     api_set_text(o, "created_by", q->created_by);
     api_set_text(o, "reason", q->reason);
+    api_set_text(o, "retry_of", q->retry_of);
     if (q->dropped[0] != '\0' && js_parse(bytes_str(q->dropped), &dropped, &ignored) == OK)
         js_set(o, "dropped", dropped);
     api_set_base64(o, "command", q->body);

@@ -8,6 +8,8 @@
 #include "wire/seal.h"
 #include "wire/sign.h"
 
+#include <stdlib.h>
+
 bool consent_needed(const struct conf *conf, const char *request_type)
 {
     return order_sensitive(request_type) && strcmp(conf->command_approval, "sensitive") == 0;
@@ -24,7 +26,7 @@ static void set_time(js body, const char *key, int64_t t)
 }
 
 /* The order in the form of POST /api/v1/commands, without its enrollments. */
-static js order_write(const struct order *o)
+static js order_write(struct arena *a, const struct order *o)
 {
     js body = js_object();
 
@@ -38,6 +40,8 @@ static js order_write(const struct order *o)
     js_set_str(body, "dedupe_key", o->dedupe_key);
     if (o->dedupe == DEDUPE_SUPERSEDE)
         js_set_str(body, "dedupe", "supersede");
+    if (o->retry_of != 0)
+        js_set_str(body, "retry_of", arena_fmt(a, "%lld", (long long)o->retry_of));
     if (o->keys != NULL)
         js_set(body, "command", js_copy(o->keys));
     return body;
@@ -49,7 +53,7 @@ static enum outcome order_seal(const struct conf *conf, struct arena *a, const s
     struct buf text = BUF_INIT(LIM_BODY_API), sealed = BUF_INIT(LIM_BODY_API + SEAL_OVERHEAD);
     const char *label = arena_fmt(a, "Order:%lld", (long long)id);
     uint8_t pub[SEAL_KEY_LEN];
-    js body = order_write(o);
+    js body = order_write(a, o);
     enum outcome x = label != NULL && js_write(body, false, &text) == OK
                          ? seal_public_load(conf->signer_dir, pub, err)
                          : err_set(err, INVALID, "the command is too long to wait");
@@ -79,6 +83,7 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
                              .reason = o->reason,
                              .asked_by = actor,
                              .idents = o->ids,
+                             .retry_of = o->retry_of,
                              .nidents = o->n,
                              .asked_at = now,
                              .expires_at = now + conf->command_approval_hours * HOUR_US,
@@ -116,6 +121,8 @@ static enum outcome kept_read(struct db *db, js body, const struct approval *x, 
     (void)js_get_bool(body, "force", &o->force);
     (void)js_get_int(body, "priority", &priority);
     o->priority = (int)priority;
+    if (js_get_str(body, "retry_of") != NULL)
+        o->retry_of = strtoll(js_get_str(body, "retry_of"), NULL, 10);
     o->dedupe_key = key != NULL ? arena_strdup(a, key) : NULL;
     o->dedupe = how != NULL && strcmp(how, "supersede") == 0 ? DEDUPE_SUPERSEDE : DEDUPE_SKIP;
     if (o->seed == NULL || (key != NULL && o->dedupe_key == NULL))

@@ -228,6 +228,7 @@ static enum outcome send_part(struct running *r, struct order_part *p)
                             .approved = o->approved,
                             .dropped = p->dropped,
                             .reason = o->reason,
+                            .retry_of = o->retry_of,
                             .notes = notes,
                             .nnotes = nnotes};
     out = send_targets(r->a, p->idents, p->n, &p->send, r->err);

@@ -35,6 +35,7 @@ struct order {
     const char *dedupe_key;
     enum dedupe dedupe;
     const char *reason; /* NULL: none */
+    int64_t retry_of;   /* the id of the command in whose place it is sent; 0: none */
     bool approved;      /* by a second person */
     const char *seed;   /* CommandUUIDs are made of it, so that a repeated order is the same; NULL:
                          * random ones */

@@ -7,23 +7,42 @@
 
 #include <stdlib.h>
 
-static js data_json(struct bytes b)
+/* How it is written: for people and the inventory, or to be made a property list again. */
+enum form { FORM_ANSWER, FORM_KEYS };
+static js node_json(pl node, enum form form, struct arena *a);
+
+static js base64_json(struct bytes b, size_t max)
 {
-    struct buf text = BUF_INIT(2 * PLIST_JSON_DATA_MAX);
+    struct buf text = BUF_INIT(2 * max);
     js v;
 
-    if (b.n > PLIST_JSON_DATA_MAX) {
-        char hex[SHA256_HEX_LEN + 1];
-
-        sha256_hex(b, hex);
-        v = js_object();
-        js_set_int(v, "octets", (int64_t)b.n);
-        js_set_str(v, "sha256", hex);
-        return v;
-    }
     base64_add(&text, b);
     v = js_new_str(buf_cstr(&text));
     buf_free(&text);
+    return v;
+}
+
+static js marked(const char *mark, js value)
+{
+    js v = js_object();
+
+    js_set(v, mark, value);
+    return v;
+}
+
+static js data_json(struct bytes b, enum form form)
+{
+    char hex[SHA256_HEX_LEN + 1];
+    js v;
+
+    if (form == FORM_KEYS)
+        return marked("$data", base64_json(b, LIM_BODY_API));
+    if (b.n <= PLIST_JSON_DATA_MAX)
+        return base64_json(b, PLIST_JSON_DATA_MAX);
+    sha256_hex(b, hex);
+    v = js_object();
+    js_set_int(v, "octets", (int64_t)b.n);
+    js_set_str(v, "sha256", hex);
     return v;
 }
 
@@ -48,7 +67,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static js dict_json(pl dict, struct arena *a)
+static js dict_json(pl dict, enum form form, struct arena *a)
 {
     struct entries e = {.a = a, .max = pl_size(dict)};
     js o = js_object();
@@ -59,28 +78,31 @@ static js dict_json(pl dict, struct arena *a)
     pl_each(dict, gather, &e);
     qsort(e.key, e.n, sizeof *e.key, by_text);
     for (size_t i = 0; i < e.n; i++)
-        js_set(o, e.key[i], plist_json(pl_get(dict, e.key[i]), a));
+        js_set(o, e.key[i], node_json(pl_get(dict, e.key[i]), form, a));
     return o;
 }
 
-static js array_json(pl array, struct arena *a)
+static js array_json(pl array, enum form form, struct arena *a)
 {
     js list = js_array();
 
     for (size_t i = 0; i < pl_size(array); i++)
-        js_append(list, plist_json(pl_at(array, i), a));
+        js_append(list, node_json(pl_at(array, i), form, a));
     return list;
 }
 
-static js date_json(pl node)
+static js date_json(pl node, enum form form)
 {
     char text[CLOCK_TEXT_MAX];
     int64_t t;
 
-    return pl_date(node, &t) ? js_new_str(clock_rfc3339(t, false, text)) : js_null();
+    if (!pl_date(node, &t))
+        return js_null();
+    js v = js_new_str(clock_rfc3339(t, false, text));
+    return form == FORM_KEYS ? marked("$date", v) : v;
 }
 
-js plist_json(pl node, struct arena *a)
+static js node_json(pl node, enum form form, struct arena *a)
 {
     struct bytes b;
     int64_t i;
@@ -89,9 +111,9 @@ js plist_json(pl node, struct arena *a)
 
     switch (pl_type_of(node)) {
     case PL_DICT:
-        return dict_json(node, a);
+        return dict_json(node, form, a);
     case PL_ARRAY:
-        return array_json(node, a);
+        return array_json(node, form, a);
     case PL_STRING:
         return js_new_str(pl_str(node));
     case PL_BOOL:
@@ -101,12 +123,22 @@ js plist_json(pl node, struct arena *a)
     case PL_REAL:
         return pl_real(node, &d) ? js_new_real(d) : js_null();
     case PL_DATA:
-        return pl_data(node, &b) ? data_json(b) : js_null();
+        return pl_data(node, &b) ? data_json(b, form) : js_null();
     case PL_DATE:
-        return date_json(node);
+        return date_json(node, form);
     default:
         return js_null();
     }
+}
+
+js plist_json(pl node, struct arena *a)
+{
+    return node_json(node, FORM_ANSWER, a);
+}
+
+js plist_json_keys(pl node, struct arena *a)
+{
+    return node_json(node, FORM_KEYS, a);
 }
 
 const char *plist_json_text(pl node, size_t max, struct arena *a)

@@ -12,7 +12,10 @@
  * frees it. */
 #define PLIST_JSON_DATA_MAX (64u * 1024u)
 js plist_json(pl node, struct arena *a);
-/* The same as compact text in a; NULL: no memory, or longer than max. */
+/* The same in the form that command_build() takes, whatever the catalogue says of a key: data and
+ * dates as {"$data": ...} and {"$date": ...}, and data whole. */
+js plist_json_keys(pl node, struct arena *a);
+/* plist_json() as compact text in a; NULL: no memory, or longer than max. */
 const char *plist_json_text(pl node, size_t max, struct arena *a);
 
 #endif

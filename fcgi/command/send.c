@@ -338,6 +338,7 @@ static bool queue_command(struct run *r)
                         .sealed = sealed,
                         .dropped = s->dropped,
                         .reason = s->reason,
+                        .retry_of = s->retry_of,
                         .fill = s->command->fill,
                         .idents = l.ids,
                         .n = l.n,

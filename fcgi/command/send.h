@@ -33,6 +33,7 @@ struct send {
     enum dedupe dedupe;
     bool approved; /* a second person approved it, where [command] approval asks for that */
     const char *dropped, *reason;     /* see store/queue.h; NULL: none */
+    int64_t retry_of;                 /* the same */
     const struct enqueue_note *notes; /* the same */
     size_t nnotes;
     /* out: what concerns all of them; NULL: nothing */

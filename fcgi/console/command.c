@@ -1,5 +1,6 @@
 /* command.c: sending a command to one device, looking at one, cancelling it; and a bare push. */
 #include "console/device.h"
+#include "console/failed.h"
 
 #include "base/limits.h"
 #include "command/error_codes.h"
@@ -183,7 +184,7 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     if (!page_open(&p, app, req, caller, resp, "devices"))
         return;
     if (queue_get(p.db, ident ? ident : "", uuid ? uuid : "", p.a, &q, &p.err) != OK ||
-        errors(&p, ident, &q) != OK) {
+        errors(&p, ident, &q) != OK || retry_offer(&p, ident, uuid) != OK) {
         page_fail(&p);
         return;
     }
@@ -195,6 +196,8 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     value_set_text(p.root, "by", q.created_by);
     value_set_text(p.root, "why", q.closed_why);
     value_set_text(p.root, "reason", q.reason);
+    if (*q.retry_of)
+        value_set_text(p.root, "retry_of", device_command_link(&p, ident, q.retry_of));
     value_set_bool(p.root, "is_open", q.state <= QUEUE_NOT_NOW);
     page_state(&p, p.root, "queue", queue_state_name(q.state));
     page_time(&p, p.root, "queued", q.queued_at);

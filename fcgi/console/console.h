@@ -58,6 +58,8 @@ handler_fn console_offers_post;                       /* offers.c */
 handler_fn console_audit_csv;                         /* audit.c */
 handler_fn console_audit_post, console_audit_json;    /* audit.c */
 handler_fn console_failed;                            /* failed.c */
+handler_fn console_retry, console_failed_retry;       /* retry.c */
+handler_fn console_failed_retry_post;                 /* retry.c */
 handler_fn console_pushes;                            /* pushes.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */

@@ -1,11 +1,30 @@
 /* failed.c: commands that ended with an error, of all devices, each with its way to the device. */
-#include "store/failed.h"
+#include "console/failed.h"
 
 #include "base/clock.h"
-#include "console/page.h"
+#include "command/catalogue.h"
 #include "store/queue_state.h"
 
 #define DAYS 7
+
+struct failed_filter failed_filter_of(struct page *p)
+{
+    const char *type = *page_field(p, "type") ? page_field(p, "type") : req_query(p->req, "type");
+    return (struct failed_filter){p->req->now - DAYS * DAY_US, INT64_MAX,
+                                  type && *type ? type : NULL};
+}
+
+/* The commands of the catalogue, to choose one. */
+static void types(struct page *p, const char *chosen)
+{
+    struct value *list = value_set_list(p->root, "types");
+    for (size_t i = 0; i < catalogue_count(); i++) {
+        struct value *v = value_append_dict(list);
+        const char *name = catalogue_name(catalogue_at(i));
+        value_set_text(v, "name", name);
+        value_set_bool(v, "chosen", chosen && strcmp(chosen, name) == 0);
+    }
+}
 
 static void row(struct page *p, struct value *list, const struct failed *f)
 {
@@ -18,6 +37,13 @@ static void row(struct page *p, struct value *list, const struct failed *f)
     value_set_text(v, "why", f->why);
     page_state(p, v, "queue", queue_state_name(f->state));
     page_time(p, v, "at", f->closed_at);
+    if (*f->again) {
+        struct value *again = value_set_dict(v, "again");
+        value_set_text(
+            again, "link",
+            page_link(p, page_link(p, "/device/command", "id", f->ident), "uuid", f->again));
+        page_state(p, again, "queue", queue_state_name(f->again_state));
+    }
 }
 
 void console_failed(struct app *app, struct req *req, const struct caller *caller,
@@ -29,18 +55,25 @@ void console_failed(struct app *app, struct req *req, const struct caller *calle
     int64_t before = page_number(req_query(req, "before"));
     if (!page_open(&p, app, req, caller, resp, "failed"))
         return;
-    if (failed_list(p.db, req->now - DAYS * DAY_US, before ? before : INT64_MAX, PAGE_ROWS + 1, p.a,
-                    &f, &n, &p.err) != OK) {
+    struct failed_filter filter = failed_filter_of(&p);
+    filter.before = before ? before : INT64_MAX;
+    if (failed_list(p.db, &filter, PAGE_ROWS + 1, p.a, &f, &n, &p.err) != OK) {
         page_fail(&p);
         return;
     }
     struct value *list = value_set_list(p.root, "failed");
     for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
         row(&p, list, &f[i]);
+    types(&p, filter.request_type);
+    const char *here =
+        filter.request_type ? page_link(&p, "/failed", "type", filter.request_type) : "/failed";
+    value_set_text(p.root, "retry",
+                   filter.request_type ? page_link(&p, "/failed/retry", "type", filter.request_type)
+                                       : "/failed/retry");
     value_set_bool(p.root, "some", n > 0);
     if (n > PAGE_ROWS)
         value_set_text(p.root, "next",
-                       page_link(&p, "/failed", "before",
+                       page_link(&p, here, "before",
                                  arena_fmt(p.a, "%lld", (long long)f[PAGE_ROWS - 1].closed_at)));
     page_show(&p, 200, "failed");
 }

@@ -55,6 +55,7 @@ ctl_fn ctl_wanted;                                      /* wanted.c */
 ctl_fn ctl_webhook;                                     /* webhook.c */
 ctl_fn ctl_reveal;                                      /* reveal.c */
 ctl_fn ctl_failed_list;                                 /* failed.c */
+ctl_fn ctl_retry;                                       /* retry.c */
 ctl_fn ctl_rollout;                                     /* rollout.c */
 ctl_fn ctl_approvals;                                   /* approvals.c */
 

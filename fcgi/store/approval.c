@@ -20,8 +20,8 @@
 static const struct sql ASK = {
     "approval_ask",
     "INSERT INTO approval (id, state, request_type, targets, first_target, request, reason, "
-    "asked_at, asked_by, expires_at, group_id, order_id, asked_person) VALUES "
-    "(?,1,?,?,?,?,?,?,?,?,?,?,?)",
+    "asked_at, asked_by, expires_at, group_id, order_id, asked_person, "
+    "retry_of) VALUES (?,1,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql TARGETS = {
     "approval_targets",
@@ -137,8 +137,9 @@ static enum outcome ask(struct db *db, const struct approval *x, struct arena *a
                                    x->request.n > 0 ? val_secret(x->request) : val_bin(NO_REQUEST),
                                    val_cut(x->reason, 255), val_int(x->asked_at),
                                    val_cut(x->asked_by, 128), val_int(x->expires_at),
-                                   val_id(x->group_id), val_id(x->order_id), val_cut(person, 128)},
-                    12, NULL, err);
+                                   val_id(x->group_id), val_id(x->order_id), val_cut(person, 128),
+                                   val_id(x->retry_of)},
+                    13, NULL, err);
     snprintf(subject, sizeof subject, "approval:%lld", (long long)x->id);
     snprintf(detail, sizeof detail, "request_type=%.64s targets=%llu first=%.100s reason=%.200s",
              x->request_type, (unsigned long long)n, first, x->reason);

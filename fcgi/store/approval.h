@@ -20,6 +20,7 @@ struct approval {
     /* when it is stored: */
     const char *const *idents; /* of these */
     size_t nidents;
+    int64_t retry_of;     /* command.id of the one in whose place it would be sent; 0: none */
     const char *filed_by; /* for the audit log, where it is not who asked; NULL: it is */
 };
 

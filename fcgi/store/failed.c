@@ -3,25 +3,35 @@
 
 #include "base/limits.h"
 
+/* Of the latest command that was sent to the same in its place. */
+#define AGAIN(what)                                                                                \
+    "(SELECT " what " FROM command y LEFT JOIN queue q ON q.enrollment_id = r.enrollment_id AND "  \
+    "q.command_id = y.id LEFT JOIN result z ON z.enrollment_id = r.enrollment_id AND "             \
+    "z.command_id = y.id WHERE y.retry_of = c.id AND (q.command_id IS NOT NULL OR z.command_id "   \
+    "IS NOT NULL) ORDER BY y.id DESC LIMIT 1)"
 /* DIGEST_FAILED: backward through the index of those alone, however many have not failed. */
 static const struct sql LIST = {
     "failed_list",
     "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
     "IF(x.english <> '', x.english, x.localized) FROM result_error x WHERE x.enrollment_id = "
     "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
-    "r.state, "
-    "r.closed_at FROM result r FORCE INDEX (digest) JOIN command c ON c.id = r.command_id JOIN "
-    "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 3 AND r.closed_at >= ? AND "
-    "r.closed_at < ? AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT ?",
+    "r.state, r.closed_at, " AGAIN("y.uuid") ", " AGAIN(
+        "COALESCE(q.state, z.state)") " FROM result r FORCE INDEX (digest) JOIN command c ON c.id "
+                                      "= r.command_id JOIN "
+                                      "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 3 "
+                                      "AND r.closed_at >= ? AND "
+                                      "r.closed_at < ? AND (? IS NULL OR c.request_type = ?) AND "
+                                      "%SCOPE e.device_id% ORDER BY "
+                                      "r.closed_at DESC LIMIT ?",
     0};
-
-enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,
+enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
                          struct failed **out, size_t *n, struct err *err)
 {
-    struct val args[] = {val_int(since), val_int(before),
+    struct val type = val_str(f->request_type);
+    struct val args[] = {val_int(f->since), val_int(f->before), type, type,
                          val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE))};
     struct rows r;
-    enum outcome o = db_select(db, &LIST, args, 3, a, &r, err);
+    enum outcome o = db_select(db, &LIST, args, 5, a, &r, err);
 
     *n = 0;
     if (o != OK)
@@ -32,8 +42,9 @@ enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t ma
     for (; *n < r.n; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
 
-        (*out)[*n] =
-            (struct failed){v[0].s, v[1].s, v[2].s, v[3].s, val_text(&v[4]), (int)v[5].i, v[6].i};
+        (*out)[*n] = (struct failed){v[0].s, v[1].s,          v[2].s,
+                                     v[3].s, val_text(&v[4]), (int)v[5].i,
+                                     v[6].i, val_text(&v[7]), (int)val_or_0(&v[8])};
     }
     return OK;
 }

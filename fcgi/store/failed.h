@@ -10,10 +10,15 @@ struct failed {
     const char *why; /* the first entry of the ErrorChain; "" when there is none */
     int state;       /* enum queue_state */
     int64_t closed_at;
+    const char *again; /* CommandUUID of the latest that was sent in its place; "" when absent */
+    int again_state;   /* enum queue_state of that */
 };
-/* At most max (LIM_PAGE) that ended at `since` or later and earlier than `before`, and whose
- * reports were read; in a. */
-enum outcome failed_list(struct db *db, int64_t since, int64_t before, size_t max, struct arena *a,
+struct failed_filter {
+    int64_t since, before;    /* that ended at `since` or later and earlier than `before` */
+    const char *request_type; /* NULL: any */
+};
+/* At most max (LIM_PAGE) whose reports were read; in a. */
+enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
                          struct failed **out, size_t *n, struct err *err) MUST_USE;
 
 #endif

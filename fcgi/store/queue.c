@@ -29,7 +29,7 @@ static const struct sql SAME_KEY = {
 static const struct sql ADD_COMMAND = {
     "command_add",
     "INSERT INTO command (id, uuid, request_type, body, fill, fill_from, dedupe_key, created_at, "
-    "created_by, sealed, dropped, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    "created_by, sealed, dropped, reason, retry_of) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql ADD = {
     "queue_add",
@@ -213,13 +213,13 @@ static enum outcome dedupe(struct db *db, struct add *x, struct err *err)
 
 static enum outcome add_command(struct db *db, const struct enqueue *e, int64_t id, struct err *err)
 {
-    enum outcome o =
-        db_exec(db, &ADD_COMMAND,
-                (struct val[]){val_int(id), val_str(e->uuid), val_str(e->request_type),
-                               val_bin(e->body), val_int(e->fill), val_id(e->fill_from),
-                               val_str(e->dedupe_key), val_int(e->now), val_str(e->actor),
-                               val_bin(e->sealed), val_str(e->dropped), val_cut(e->reason, 255)},
-                12, NULL, err);
+    enum outcome o = db_exec(
+        db, &ADD_COMMAND,
+        (struct val[]){val_int(id), val_str(e->uuid), val_str(e->request_type), val_bin(e->body),
+                       val_int(e->fill), val_id(e->fill_from), val_str(e->dedupe_key),
+                       val_int(e->now), val_str(e->actor), val_bin(e->sealed), val_str(e->dropped),
+                       val_cut(e->reason, 255), val_id(e->retry_of)},
+        13, NULL, err);
 
     return o == CONFLICT ? err_set(err, CONFLICT, "CommandUUID %s was used before", e->uuid) : o;
 }

@@ -26,6 +26,7 @@ struct enqueue {
     struct bytes sealed; /* the same with its secrets, sealed; empty: body holds none */
     const char *dropped; /* JSON array of queries that were left out; NULL: none */
     const char *reason;  /* why it is sent; NULL: none was asked for */
+    int64_t retry_of;    /* command.id of the one in whose place it is sent; 0: none */
     int fill;            /* COMMAND_FILL_* */
     int64_t fill_from;   /* library_version.id with COMMAND_FILL_FILE, redemption_code.id with
                           * COMMAND_FILL_CODE; 0: none */
@@ -77,6 +78,7 @@ struct queue_item {
     const char *closed_why; /* "" when absent */
     const char *dropped;    /* JSON array; "" when absent */
     const char *reason;     /* "" when absent */
+    const char *retry_of;   /* CommandUUID of the one in whose place it was sent; "" when absent */
     const char *created_by;
     struct bytes body, report; /* empty unless asked for */
 };

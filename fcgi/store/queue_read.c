@@ -9,11 +9,11 @@ static const struct sql ENROLLMENT = {
 #define OPEN_COLUMNS                                                                               \
     "q.command_id, c.uuid, c.request_type, q.state, -q.urgency, q.queued_at, q.not_before, "       \
     "q.expires_at, q.sent_at, q.notnow_at, NULL, NULL, q.sent_count, q.notnow_count, NULL, "       \
-    "c.created_by, c.dropped, c.reason"
+    "c.created_by, c.dropped, c.reason, (SELECT o.uuid FROM command o WHERE o.id = c.retry_of)"
 #define CLOSED_COLUMNS                                                                             \
     "r.command_id, c.uuid, c.request_type, r.state, 0, r.queued_at, 0, NULL, r.sent_at, "          \
     "r.notnow_at, r.closed_at, r.reported_at, r.sent_count, r.notnow_count, r.closed_why, "        \
-    "c.created_by, c.dropped, c.reason"
+    "c.created_by, c.dropped, c.reason, (SELECT o.uuid FROM command o WHERE o.id = c.retry_of)"
 enum {
     C_ID,
     C_UUID,
@@ -33,6 +33,7 @@ enum {
     C_BY,
     C_DROPPED,
     C_REASON,
+    C_RETRY_OF,
     C_BLOB, /* the body of an open one, the report of a closed one */
     C_BODY
 };
@@ -83,7 +84,8 @@ static void item_from_row(const struct val *v, bool open, struct queue_item *out
                                .closed_why = val_text(&v[C_WHY]),
                                .created_by = v[C_BY].s,
                                .dropped = val_text(&v[C_DROPPED]),
-                               .reason = val_text(&v[C_REASON])};
+                               .reason = val_text(&v[C_REASON]),
+                               .retry_of = val_text(&v[C_RETRY_OF])};
     *(open ? &out->body : &out->report) = val_bytes(&v[C_BLOB]);
 }
 

@@ -2,6 +2,8 @@
 #include "command.h"
 #include "judge.h"
 
+#include "command/plist_json.h"
+
 static void types_follow_the_catalogue(void **state)
 {
     pl root =
@@ -52,6 +54,41 @@ static void data_and_dates_where_any_type_may_stand(void **state)
     assert_true(pl_get_int(c, "big", &i) && i == INT64_MAX);
     assert_int_equal(pl_type_of(pl_get(c, "two")), PL_DICT); /* two keys: an ordinary one */
     pl_free(&root);
+}
+
+/* A command that was sent is made again of what is kept of it, whatever the catalogue says of a
+ * key. */
+static void made_again_it_is_the_same(void **state)
+{
+    static const char *const sent[][2] = {
+        {"InstallApplication", "{\"Identifier\": \"a\", \"Configuration\": {\"d\": {\"$data\": "
+                               "\"/wA=\"}, \"t\": {\"$date\": "
+                               "\"2026-11-22T09:15:30Z\"}, \"r\": -0.5, \"big\": "
+                               "9223372036854775807, \"l\": [true, [], {}, "
+                               "\"\"]}}"},
+        {"Settings",
+         "{\"Settings\": [{\"Item\": \"Wallpaper\", \"Image\": \"QUJD\", \"Where\": 2}]}"},
+        {"ProfileList", "{}"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+        pl one = command_of(sent[i][0], sent[i][1]), two = NULL;
+        struct buf a = BUF_INIT(LIM_MB), b = BUF_INIT(LIM_MB);
+        char uuid[UUID_LEN + 1];
+        pl_remove(pl_get(one, "Command"), "RequestType");
+        js keys = plist_json_keys(pl_get(one, "Command"), arena);
+        assert_int_equal(command_build(arena, sent[i][0], keys, &two, uuid, &found, &err), OK);
+        pl_remove(pl_get(two, "Command"), "RequestType");
+        js other = plist_json_keys(pl_get(two, "Command"), arena);
+        assert_int_equal(js_write(keys, false, &a), OK); /* in the order of their keys */
+        assert_int_equal(js_write(other, false, &b), OK);
+        assert_string_equal(buf_cstr(&a), buf_cstr(&b));
+        js_free(&other);
+        buf_free(&a);
+        buf_free(&b);
+        js_free(&keys);
+        pl_free(&one);
+        pl_free(&two);
+    }
 }
 
 /* A type that does not fit is taken over, for the check to tell; so are keys nobody knows. */
@@ -177,6 +214,7 @@ int main(void)
         cmocka_unit_test(types_follow_the_catalogue),
         cmocka_unit_test(each_has_a_uuid_of_its_own),
         cmocka_unit_test(data_and_dates_where_any_type_may_stand),
+        cmocka_unit_test(made_again_it_is_the_same),
         cmocka_unit_test(strangers_are_taken_over),
         cmocka_unit_test(what_has_no_form_is_refused),
         cmocka_unit_test(keys_stay_inside_the_command),

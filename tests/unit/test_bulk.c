@@ -222,17 +222,23 @@ static void what_the_overview_shows(void **state)
     assert_ok(activity_list(console, now, x, 4, arena, &err), err);
     assert_int_equal(x[3].polls, 3);
     assert_int_equal(x[3].answered, 10);
-    assert_ok(failed_list(console, 1, INT64_MAX, 2, arena, &failed, &n, &err), err);
+    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
+                          &n, &err),
+              err);
     assert_int_equal(n, 0); /* of commands that are not there */
     sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (1, "
         "'U', 'DeviceLock', 'x', 1, 'ann')");
     sql("REPLACE INTO result_error (enrollment_id, command_id, item, position, domain, code, "
         "english) VALUES (2, 1, 0, 0, 'd', 1, 'because')");
-    assert_ok(failed_list(console, 1, INT64_MAX, 2, arena, &failed, &n, &err), err);
+    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
+                          &n, &err),
+              err);
     assert_int_equal(n, 2);
     assert_string_equal(failed[0].ident, "D1");
     assert_string_equal(failed[1].why, "because");
-    assert_ok(failed_list(console, 1, failed[1].closed_at, 2, arena, &failed, &n, &err), err);
+    assert_ok(failed_list(console, &(struct failed_filter){1, failed[1].closed_at, NULL}, 2, arena,
+                          &failed, &n, &err),
+              err);
     assert_int_equal(n, 1);
     assert_string_equal(failed[0].name, "Name 3");
     /* an hour later those that came again are not lost for the hour before */

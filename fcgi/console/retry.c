@@ -1,0 +1,196 @@
+/* retry.c: commands that failed are sent again: one from its page, or all of the list of those that
+ * failed, after a look at how many these are. */
+#include "command/retry.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "console/device.h"
+#include "console/failed.h"
+#include "store/failed.h"
+
+#define PAGES 4 /* of RETRY_MAX: more are told, and done the next time */
+#define WHYS 12 /* reasons that are told apart */
+
+/* Who only assists asks, and does what is on the device's page. */
+static bool may_send(const struct page *p, const char *request_type)
+{
+    return page_may(p, "operate") || device_names(device_questions, request_type) ||
+           device_names(device_actions, request_type);
+}
+
+static const char *forbids(void *arg, const char *request_type)
+{
+    const struct page *p = arg;
+    return may_send(p, request_type) ? NULL : page_text(p, "command_not_yours");
+}
+
+/* ---- one ---- */
+
+enum outcome retry_offer(struct page *p, const char *ident, const char *uuid)
+{
+    struct retry_item x;
+    enum outcome o = retry_find(p->db, ident, uuid, p->req->now, p->a, &x, &p->err);
+    if (o != OK || x.state <= QUEUE_ACKNOWLEDGED)
+        return o;
+    const char *why = retry_refusal(&x, false);
+    bool open = x.again_state && x.again_state < QUEUE_ACKNOWLEDGED;
+    struct value *v = value_set_dict(p->root, "retry");
+    if (*x.again) {
+        value_set_text(v, "again", device_command_link(p, ident, x.again));
+        page_state(p, v, "queue", queue_state_name(x.again_state));
+    }
+    value_set_text(v, "no", open || x.approval ? NULL : why);
+    value_set_bool(v, "can", !why && !open && !x.approval && may_send(p, x.request_type));
+    value_set_bool(v, "sensitive", order_sensitive(x.request_type));
+    if (x.approval && page_may(p, "operate"))
+        value_set_text(
+            v, "approval",
+            page_link(p, "/approval", "id", arena_fmt(p->a, "%lld", (long long)x.approval)));
+    return OK;
+}
+
+void console_retry(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+{
+    struct page p;
+    if (!page_open(&p, app, req, caller, resp, "devices"))
+        return;
+    const char *why = page_field(&p, "why");
+    struct retry_one one = {.ident = page_field(&p, "device"), .uuid = page_field(&p, "uuid")};
+    struct retry r = {.list = &one,
+                      .n = 1,
+                      .reason = *why ? why : NULL,
+                      .push = true,
+                      .forbids = forbids,
+                      .forbids_arg = &p};
+    struct retry_item x;
+    enum outcome o = retry_find(p.db, one.ident, one.uuid, req->now, p.a, &x, &p.err);
+    if (o == OK && x.command_id && order_sensitive(x.request_type)) {
+        if (!*why || strlen(why) > ORDER_REASON_MAX)
+            o = err_set(&p.err, INVALID, "%s", page_text(&p, "send_reason"));
+        else if (!page_confirmed(&p))
+            return;
+    }
+    if (o == OK)
+        o = retry_run(p.db, app->conf, p.a, caller->admin, req->now, &r, &p.err);
+    if (o == OK && one.outcome == RETRY_REFUSED)
+        o = err_set(&p.err, CONFLICT, "%s", one.why);
+    if (o == OK)
+        page_go(&p, page_link(&p, page_link(&p, "/device", "id", one.ident), "done",
+                              one.outcome == RETRY_ASKED ? "asked" : "queued"));
+    else
+        page_fail(&p);
+}
+
+/* ---- all of the list ---- */
+
+struct tally {
+    size_t counts[RETRY_ASKED + 1];
+    struct {
+        const char *text;
+        int64_t n;
+    } why[WHYS];
+    size_t nwhys;
+    bool more; /* there are more than were looked at */
+};
+
+static void add_why(struct page *p, struct tally *t, const char *text)
+{
+    size_t i = 0;
+    while (i < t->nwhys && strcmp(t->why[i].text, text) != 0)
+        i++;
+    if (i == t->nwhys && i < WHYS) {
+        t->why[i].text = arena_strdup(p->a, text);
+        if (t->why[i].text)
+            t->nwhys++;
+    }
+    if (i < t->nwhys)
+        t->why[i].n++;
+}
+
+static enum outcome page_run(struct page *p, const struct failed *f, size_t n, bool dry,
+                             struct arena *a, struct tally *t)
+{
+    struct retry r = {
+        .list = arena_array(a, n + 1, sizeof *r.list), .push = true, .dry = dry, .many = true};
+    for (size_t i = 0; r.list && i < n; i++)
+        if (!*f[i].again)
+            r.list[r.n++] = (struct retry_one){.ident = f[i].ident, .uuid = f[i].uuid};
+    enum outcome o =
+        r.list ? retry_run(p->db, p->app->conf, a, p->caller->admin, p->req->now, &r, &p->err)
+               : err_set(&p->err, ERROR, "out of memory");
+    for (size_t i = 0; o == OK && i < r.n; i++)
+        if (r.list[i].outcome == RETRY_REFUSED)
+            add_why(p, t, r.list[i].why);
+    for (int i = 0; o == OK && i <= RETRY_ASKED; i++)
+        t->counts[i] += r.counts[i];
+    return o;
+}
+
+static enum outcome all_run(struct page *p, struct failed_filter f, bool dry, struct tally *t)
+{
+    struct arena *a = arena_new(LIM_ARENA_ORDER);
+    size_t n = RETRY_MAX;
+    enum outcome o = a ? OK : err_set(&p->err, ERROR, "out of memory");
+    *t = (struct tally){.nwhys = 0};
+    for (int i = 0; o == OK && i < PAGES && n == RETRY_MAX; i++) {
+        struct failed *list;
+        arena_reset(a);
+        o = failed_list(p->db, &f, RETRY_MAX, a, &list, &n, &p->err);
+        if (o == OK && n > 0) {
+            f.before = list[n - 1].closed_at;
+            o = page_run(p, list, n, dry, a, t);
+        }
+    }
+    t->more = n == RETRY_MAX;
+    arena_free(&a);
+    return o;
+}
+
+static void show(struct page *p, int status)
+{
+    struct failed_filter f = failed_filter_of(p);
+    struct tally t;
+    if (all_run(p, f, true, &t) != OK) {
+        page_fail(p);
+        return;
+    }
+    value_set_text(p->root, "type", f.request_type);
+    value_set_int(p->root, "n", (int64_t)t.counts[RETRY_QUEUED]);
+    value_set_bool(p->root, "some", t.counts[RETRY_QUEUED] > 0);
+    value_set_bool(p->root, "more", t.more);
+    struct value *list = value_set_list(p->root, "whys");
+    for (size_t i = 0; i < t.nwhys; i++) {
+        struct value *v = value_append_dict(list);
+        value_set_int(v, "n", t.why[i].n);
+        value_set_text(v, "text", t.why[i].text);
+    }
+    page_show(p, status, "failedretry");
+}
+
+void console_failed_retry(struct app *app, struct req *req, const struct caller *caller,
+                          struct resp *resp)
+{
+    struct page p;
+    if (page_open(&p, app, req, caller, resp, "failed"))
+        show(&p, 200);
+}
+
+void console_failed_retry_post(struct app *app, struct req *req, const struct caller *caller,
+                               struct resp *resp)
+{
+    struct page p;
+    struct tally t;
+    if (!page_open(&p, app, req, caller, resp, "failed"))
+        return;
+    enum outcome o = strcmp(page_field(&p, "sure"), "yes") == 0
+                         ? all_run(&p, failed_filter_of(&p), false, &t)
+                         : err_set(&p.err, INVALID, "%s", page_text(&p, "bulk_not_sure"));
+    if (o == OK) {
+        page_go(&p, "/failed?done=queued_again");
+    } else if (page_mendable(o)) {
+        page_bad(&p, p.err.msg);
+        show(&p, page_status(o));
+    } else {
+        page_fail(&p);
+    }
+}
