@@ -72,7 +72,8 @@ static inline struct conf *testdb_conf(const char *dir, const char *name)
                        .db_owner_user = user[3],
                        .db_owner_password_file = file[3],
                        .db_tls_ca = "",
-                       .db_timeout_s = 5};
+                       .db_timeout_s = 5,
+                       .command_approval = "never"};
     return c;
 }
 
