@@ -64,6 +64,8 @@ js wanted_json(const struct wanted_row *x, bool of_item)
     if (x->installed_version != 0)
         js_set_int(o, "installed_version", x->installed_version);
     api_set_text(o, "reason", x->reason);
+    if (x->waits_user)
+        js_set_str(o, "waits_for", "user");
     api_set_text(o, "command_uuid", x->command_uuid);
     if (x->attempts != 0)
         js_set_int(o, "attempts", x->attempts);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/wanted_wait.h"
 
 #define TURN_US (SECOND_US / 10)
 #define TURN_ITEMS 200
@@ -128,7 +129,7 @@ enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
                                int64_t counts[WANTED__MAX], struct err *err)
 {
     struct item_count c;
-    int64_t all = 0;
+    int64_t all = 0, waits = 0;
     enum outcome o = item_counts(db, &id, 1, a, &c, err);
 
     for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++)
@@ -136,5 +137,7 @@ enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
     if (o != OK || all <= ITEM_COUNT_NOW)
         return o == OK ? wanted_counts(db, id, a, counts, err) : o;
     memcpy(counts, c.devices, sizeof c.devices);
-    return OK;
+    o = wanted_waits_count(db, id, a, &waits, err);
+    counts[WANTED_PENDING] += waits;
+    return o;
 }

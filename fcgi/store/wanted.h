@@ -252,6 +252,7 @@ struct wanted_row {
     int kind;
     const char *identifier, *name; /* of the item */
     bool wanted;
+    bool waits_user; /* it is for users, and nobody has logged in on the device (wanted_wait.h) */
     int version, installed_version, state, attempts;
     int64_t due_at, changed_at, installed_at;
     const char *reason, *command_uuid; /* "" */

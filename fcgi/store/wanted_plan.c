@@ -6,6 +6,7 @@
 #include "store/group.h"
 #include "store/idset.h"
 #include "store/wanted_channel.h"
+#include "store/wanted_wait.h"
 
 #define CHUNK 512
 #define PURGE 5000
@@ -277,6 +278,18 @@ static enum outcome single_step(struct db *db, struct wanted_walk *w, size_t max
     return OK;
 }
 
+/* After all items: what can go to no channel yet. */
+static enum outcome waits_step(struct db *db, struct wanted_walk *w, size_t max, bool *more,
+                               struct err *err)
+{
+    size_t n;
+    enum outcome o = wanted_waits_plan(db, w->only, w->now, max, &n, err);
+
+    *more = o == OK && n >= max;
+    w->done = o == OK && !*more;
+    return o;
+}
+
 /* Goes on where the walk stands; false in *more: the assignment (or item) is done. */
 static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
                          bool *more, struct err *err)
@@ -294,10 +307,10 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
         w->device = 0;
         return single_step(db, w, max, a, more, err);
     }
-    if (o != OK || at.n == 0) {
-        w->done = o == OK;
+    if (o == OK && at.n == 0)
+        return waits_step(db, w, max, more, err);
+    if (o != OK)
         return o;
-    }
     item = row_at(&at, 0, w->items ? 0 : 2)->i;
     users = row_at(&at, 0, w->items ? 1 : 4)->i != 0;
     if ((w->items ? w->item : w->assignment) != row_at(&at, 0, 0)->i)

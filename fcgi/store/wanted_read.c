@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/itemcount.h"
+#include "store/wanted_wait.h"
 
 #define COLUMNS                                                                                    \
     "SELECT d.item_id, d.enrollment_id, e.ident, h.serial, h.device_name, i.kind, i.identifier, "  \
@@ -13,15 +14,20 @@
     "e.user_long_name) FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id JOIN "       \
     "enrollment h ON h.id = e.device_id JOIN library_item i ON i.id = d.item_id LEFT JOIN "        \
     "command c ON c.id = d.command_id "
+/* What was removed from the device's own channel and waits for a user is told as what waits. */
+#define NO_WAIT                                                                                    \
+    "(d.state <> 6 OR NOT EXISTS (SELECT 1 FROM device_item_wait w WHERE w.item_id = d.item_id "   \
+    "AND w.device_id = d.enrollment_id)) "
 static const struct sql OF_ITEM = {"wanted_of_item",
                                    COLUMNS "WHERE d.item_id = ? AND %SCOPE e.device_id% AND (? = 0 "
-                                           "OR d.state = ?) AND d.enrollment_id > ? "
+                                           "OR d.state = ?) AND d.enrollment_id > ? AND " NO_WAIT
                                            "ORDER BY d.enrollment_id LIMIT ?",
                                    0};
 static const struct sql OF_DEVICE = {
     "wanted_of_device",
     COLUMNS "WHERE e.device_id = (SELECT o.device_id FROM enrollment o WHERE o.ident = ?) AND ? IN "
-            "(e.ident, h.ident) AND %SCOPE e.device_id% ORDER BY i.name, i.id, e.id LIMIT ?",
+            "(e.ident, h.ident) AND %SCOPE e.device_id% AND " NO_WAIT
+            "ORDER BY i.name, i.id, e.id LIMIT ?",
     0};
 static const struct sql EXISTS = {
     "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
@@ -73,23 +79,61 @@ static enum outcome rows_read(const struct rows *r, struct arena *a, struct want
     return OK;
 }
 
+static bool by_item(const struct wanted_row *x, const struct wanted_row *y)
+{
+    int c = strcmp(x->name, y->name);
+
+    return c != 0                     ? c < 0
+           : x->item_id != y->item_id ? x->item_id < y->item_id
+                                      : x->enrollment_id <= y->enrollment_id;
+}
+
+static bool by_channel(const struct wanted_row *x, const struct wanted_row *y)
+{
+    return x->enrollment_id <= y->enrollment_id;
+}
+
+/* Two lists in the same order as one, of at most max. */
+static enum outcome merged(struct wanted_row *x, size_t nx, const struct wanted_row *y, size_t ny,
+                           bool (*before)(const struct wanted_row *, const struct wanted_row *),
+                           size_t max, struct arena *a, struct wanted_row **out, size_t *n,
+                           struct err *err)
+{
+    struct wanted_row *all = ny > 0 ? arena_array(a, nx + ny, sizeof *all) : x;
+
+    if (all == NULL)
+        return err_set(err, ERROR, "out of memory");
+    *n = ny > 0 ? 0 : nx;
+    for (size_t i = 0, k = 0; ny > 0 && *n < max && i + k < nx + ny; ++*n)
+        all[*n] = k == ny || (i < nx && before(&x[i], &y[k])) ? x[i++] : y[k++];
+    *out = all;
+    return OK;
+}
+
 enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t after, size_t max,
                             struct arena *a, struct wanted_row **out, size_t *n, struct err *err)
 {
+    struct wanted_row *rows = NULL, *waits = NULL;
+    size_t limit = max < LIM_PAGE ? max : LIM_PAGE, nrows = 0, nwaits = 0;
     struct rows r;
-    enum outcome o =
-        db_select(db, &OF_ITEM,
-                  (struct val[]){val_int(item_id), val_int(state), val_int(state), val_int(after),
-                                 val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                  5, a, &r, err);
+    enum outcome o = db_select(db, &OF_ITEM,
+                               (struct val[]){val_int(item_id), val_int(state), val_int(state),
+                                              val_int(after), val_int((int64_t)limit)},
+                               5, a, &r, err);
 
     *n = 0;
-    return o == OK ? rows_read(&r, a, out, n, err) : o;
+    if (o == OK)
+        o = rows_read(&r, a, &rows, &nrows, err);
+    if (o == OK && (state == 0 || state == WANTED_PENDING))
+        o = wanted_waits(db, NULL, item_id, after, limit, a, &waits, &nwaits, err);
+    return o == OK ? merged(rows, nrows, waits, nwaits, by_channel, limit, a, out, n, err) : o;
 }
 
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err)
 {
+    struct wanted_row *rows = NULL, *waits = NULL;
+    size_t nrows = 0, nwaits = 0;
     struct rows r;
     enum outcome o = db_select(db, &EXISTS, (struct val[]){val_str(ident)}, 1, a, &r, err);
 
@@ -100,7 +144,11 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
         o = db_select(db, &OF_DEVICE,
                       (struct val[]){val_str(ident), val_str(ident), val_int(LIM_PAGE)}, 3, a, &r,
                       err);
-    return o == OK ? rows_read(&r, a, out, n, err) : o;
+    if (o == OK)
+        o = rows_read(&r, a, &rows, &nrows, err);
+    if (o == OK)
+        o = wanted_waits(db, ident, 0, 0, LIM_PAGE, a, &waits, &nwaits, err);
+    return o == OK ? merged(rows, nrows, waits, nwaits, by_item, LIM_PAGE, a, out, n, err) : o;
 }
 
 /* ---- roll-outs ---- */
@@ -146,7 +194,14 @@ static enum outcome count_states(struct db *db, const struct sql *sql, const str
 enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
                            int64_t counts[WANTED__MAX], struct err *err)
 {
-    return count_states(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, counts, err);
+    int64_t waits;
+    enum outcome o = count_states(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, counts, err);
+
+    if (o == OK)
+        o = wanted_waits_count(db, item_id, a, &waits, err);
+    if (o == OK)
+        counts[WANTED_PENDING] += waits;
+    return o;
 }
 
 const char *rollout_state(const struct rollout_row *r)

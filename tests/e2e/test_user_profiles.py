@@ -10,6 +10,7 @@ import unittest
 import uuid
 
 import drover
+from test_api_orders import Person
 from test_enrol import Sim
 from test_library import TestLibrary
 from test_profiles import profile
@@ -102,6 +103,31 @@ class TestUserProfiles(unittest.TestCase):
             self.assertEqual(c["Command"], {"RequestType": "RemoveProfile", "Identifier": name})
             u.report(c["CommandUUID"])
         self.wait_states(item, {(d.ident, "anna"): "removed", (d.ident, "ben"): "removed"})
+
+    def test_a_mac_on_which_nobody_has_logged_in(self):
+        d = self.mac()
+        name = "org.example." + uuid.uuid4().hex
+        item, _, _ = self.assigned(for_users(name), [d])
+        self.wait_states(item, {(d.ident, None): "pending"})
+        why = "waits until a user logs in"
+        got = self.call("GET", "/api/v1/profiles/%s/devices?state=pending" % item)["devices"]
+        self.assertEqual([(x["device"], x["reason"], x["waits_for"]) for x in got],
+                         [(d.ident, why, "user")])
+        got = self.call("GET", "/api/v1/device-items/" + d.ident)["items"]
+        self.assertEqual([(x["state"], x["reason"]) for x in got], [("pending", why)])
+        for argv in (("device", d.ident), ("item", name)):
+            rows = json.loads(self.s.ctl("wanted", *argv, "--json"))
+            self.assertEqual([(r["state"], r["reason"]) for r in rows], [("pending", why)])
+        who = Person(self.s, "w" + uuid.uuid4().hex[:6])
+        self.assertIn(why, who.get("/profile?id=%s&tab=devices" % item)[1])
+        self.assertIn(why, who.get("/device?id=%s&part=items" % d.ident)[1])
+        self.assertEqual(d.idle().body, b"")
+        anna = d.user(short="anna")
+        self.assertEqual(anna.token_update().status, 200)
+        self.assertNotIn(why, [x.get("reason") for x in
+                               self.call("GET", "/api/v1/device-items/" + d.ident)["items"]])
+        anna.report(self.offered(anna)["CommandUUID"])
+        self.wait_states(item, {(d.ident, "anna"): "installed"})
 
     def test_values_and_identity_of_the_device(self):
         """What is the device's is filled in and encrypted for on its users' channels too."""

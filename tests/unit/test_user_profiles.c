@@ -26,6 +26,38 @@ static int64_t scoped_item(const char *identifier, const char *types, int scope)
     number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id WHERE "             \
            "c.request_type = '" type "' AND q.enrollment_id " where)
 
+/* D3 is to have it, and says what it waits for: of the device, and of the item in its place among
+ * the others, page by page. */
+static void nobody_has_logged_in(int64_t i)
+{
+    struct wanted_row *x;
+    int64_t counts[WANTED__MAX], after = 0, seen[8];
+    size_t n, k = 0;
+    assert_ok(wanted_of_device(db, "D3", arena, &x, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(x[0].state, WANTED_PENDING);
+    assert_true(x[0].waits_user);
+    assert_string_equal(x[0].reason, "waits until a user logs in");
+    assert_ok(wanted_counts(db, i, arena, counts, &err), err);
+    assert_int_equal(counts[WANTED_QUEUED], 3);
+    assert_int_equal(counts[WANTED_PENDING], 1);
+    for (n = 1; n == 1; after = n ? x[0].enrollment_id : 0) {
+        assert_ok(wanted_of_item(db, i, 0, after, 1, arena, &x, &n, &err), err);
+        if (n)
+            seen[k++] = x[0].enrollment_id;
+    }
+    assert_int_equal(k, 4);
+    assert_int_equal(seen[0], 3);
+    assert_int_equal(seen[3], 201);
+    assert_ok(wanted_of_item(db, i, WANTED_PENDING, 0, 9, arena, &x, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_ok(wanted_of_item(db, i, WANTED_FAILED, 0, 9, arena, &x, &n, &err), err);
+    assert_int_equal(n, 0);
+    /* nothing is sent for it, and no device waits in Setup Assistant for it */
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id = 3"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item WHERE enrollment_id = 3"), 0);
+}
+
 static void a_profile_of_users(void **state)
 {
     int64_t i = scoped_item("org.example.u", "com.apple.dock", LIBRARY_SCOPE_USER);
@@ -43,6 +75,7 @@ static void a_profile_of_users(void **state)
     /* three users get it, no device, nor one on which nobody has logged in yet */
     assert_int_equal(OPEN_FOR("InstallProfile", "IN (101, 102, 201)"), 3);
     assert_int_equal(number("SELECT COUNT(*) FROM device_item"), 3);
+    nobody_has_logged_in(i);
     report(4, "enrollment_id <> 102");
     report(5, "enrollment_id = 102");
     turn();
@@ -63,6 +96,9 @@ static void a_profile_of_users(void **state)
     assert_ok(converge_turn(engine, now, &err), err);
     assert_int_equal(OPEN_FOR("InstallProfile", "= 301"), 1);
     assert_int_equal(OPEN_FOR("UserConfigured", "= 301"), 0);
+    assert_ok(wanted_of_device(db, "D3", arena, &x, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(x[0].user, "u301");
     report(4, "1");
     turn();
     turn();
@@ -96,6 +132,34 @@ static void a_profile_of_users(void **state)
     report(4, "1");
     turn();
     assert_int_equal(STATES(i, WANTED_REMOVED), 4);
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait"), 0);
+}
+
+/* The last user is gone, the profile is for users no more, a single device has it and then not. */
+static void what_waits_comes_and_goes(void **state)
+{
+    int64_t i = scoped_item("org.example.u", "com.apple.dock", LIBRARY_SCOPE_USER), a, n;
+    (void)state;
+    devices(1, 1, "Mac14,2", "14.0");
+    devices(2, 2, "iPhone14,2", "17.0");
+    users(1, 1);
+    assert_ok(assignment_add_device(db, "D1", i, "t", now, &a, &err), err);
+    assert_ok(assignment_add_device(db, "D2", i, "t", now, &n, &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait"), 0);
+    sql("UPDATE enrollment SET state = 3 WHERE id = 101");
+    assert_ok(assignment_delete(db, n, "t", "x", &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait WHERE device_id = 1"), 1);
+    channel_of(i, 1, OK); /* for devices */
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait"), 0);
+    channel_of(i, 2, OK);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait"), 1);
+    assert_ok(assignment_delete(db, a, "t", "x", &err), err);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM device_item_wait"), 0);
 }
 
 static void a_profile_changes_its_channel(void **state)
@@ -240,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_profile_of_users, each_setup),
+        cmocka_unit_test_setup(what_waits_comes_and_goes, each_setup),
         cmocka_unit_test_setup(a_profile_changes_its_channel, each_setup),
         cmocka_unit_test_setup(users_of_other_devices, each_setup),
         cmocka_unit_test_setup(an_item_of_users_waits, each_setup),
