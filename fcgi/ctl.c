@@ -165,7 +165,7 @@ static const struct verb verbs[] = {
      "apps of the library: of the App Store, by a manifest, or by a file of your own (.ipa, .pkg)",
      ctl_app},
     {"group",
-     "list [--json]\nadd NAME [--filter JSON|@FILE] [--note TEXT]\n"
+     "list [--json]\nfacts [--json]\nadd NAME [--filter JSON|@FILE] [--note TEXT]\n"
      "set GROUP [--filter JSON|@FILE] [--note TEXT]\ndevices GROUP [--json]\nput GROUP ID...\n"
      "take GROUP ID...\nassign GROUP ITEM\nunassign GROUP ITEM --why TEXT\n"
      "offer GROUP ITEM\nwithdraw GROUP ITEM --why TEXT\nremove GROUP --why TEXT",

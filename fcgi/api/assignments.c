@@ -71,6 +71,10 @@ static js set_json(const struct preview_set *s)
     js o = js_object(), list = js_array();
 
     js_set_int(o, "devices", (int64_t)s->n);
+    if (s->for_users) {
+        js_set_int(o, "users", (int64_t)s->users);
+        js_set_int(o, "waiting_for_user", (int64_t)s->waiting);
+    }
     for (size_t i = 0; i < s->nsample; i++)
         js_append(list, js_new_str(s->sample[i]));
     js_set(o, "some", list);
@@ -119,17 +123,25 @@ static bool items_read(struct req *req, struct resp *resp, js body, struct previ
 
 void api_preview(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    static const char *const known[] = {"group", "filter", "items"};
+    static const char *const known[] = {"group", "filter", "items", "device"};
     struct preview p = {0};
     struct filter filter;
     const char *text;
     struct err err = {0};
     struct db *db = NULL;
-    js body = api_body(req, resp, known, 3);
+    js body = api_body(req, resp, known, 4);
 
     (void)caller;
     if (body == NULL)
         return;
+    p.device = js_get_str(body, "device");
+    if (js_get(body, "device") != NULL &&
+        (p.device == NULL || js_get(body, "group") != NULL || js_get(body, "filter") != NULL)) {
+        resp_json_error(resp, 400,
+                        "\"device\" is the id or serial number of one, without \"group\" and "
+                        "\"filter\"");
+        goto out;
+    }
     if (js_get(body, "group") != NULL && !library_id_body(resp, body, "group", &p.group_id))
         goto out;
     if (js_get(body, "filter") != NULL) {

@@ -333,11 +333,15 @@ void api_tags_edit(struct app *app, struct req *req, const struct caller *caller
 void api_filter_facts(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    js root = js_object(), list = js_array();
+    js root = js_object(), list = js_array(), types = js_object();
 
     (void)app, (void)req, (void)caller;
-    for (size_t i = 0; filter_fact_name(i) != NULL; i++)
+    for (size_t i = 0; filter_fact_name(i) != NULL; i++) {
         js_append(list, js_new_str(filter_fact_name(i)));
+        js_set_str(types, filter_fact_name(i),
+                   filter_type_name(filter_fact_type(filter_fact_name(i))));
+    }
     js_set(root, "facts", list);
+    js_set(root, "types", types);
     api_json(resp, 200, &root);
 }

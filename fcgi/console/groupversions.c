@@ -19,6 +19,10 @@ static void set_show(struct page *p, struct value *v, const char *key, const str
 {
     struct value *d = value_set_dict(v, key);
     value_set_int(d, "n", (int64_t)s->n);
+    if (s->for_users && s->n > 0)
+        value_set_text(d, "users",
+                       words_fill(p->w, p->a, "reach_users", arena_fmt(p->a, "%zu", s->users),
+                                  arena_fmt(p->a, "%zu", s->waiting)));
     struct value *list = value_set_list(d, "some");
     for (size_t i = 0; i < s->nsample; i++)
         value_append(list, value_text(p->a, s->sample[i]));

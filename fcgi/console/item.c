@@ -245,6 +245,10 @@ void item_reach(struct page *p, const struct preview_set *s)
     }
     value_set_int(v, "count", (int64_t)s->n);
     value_set_bool(v, "nobody", s->n == 0);
+    if (s->for_users && s->n > 0)
+        value_set_text(v, "users",
+                       words_fill(p->w, p->a, "reach_users", arena_fmt(p->a, "%zu", s->users),
+                                  arena_fmt(p->a, "%zu", s->waiting)));
     value_set_bool(v, "more_devices", s->n > s->nsample);
 }
 

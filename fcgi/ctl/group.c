@@ -204,16 +204,35 @@ static int one(struct ctl *c, struct db *db, const char *verb, int n, const char
     return CTL_OK;
 }
 
+/* What a filter can name, and what its values are. */
+static int facts(struct ctl *c, bool json)
+{
+    static const struct ctl_column cols[] = {{"fact", CTL_TEXT}, {"type", CTL_TEXT}};
+    struct val *cells;
+    size_t n = 0;
+
+    while (filter_fact_name(n) != NULL)
+        n++;
+    cells = arena_array(c->arena, n * 2 + 1, sizeof *cells);
+    for (size_t i = 0; cells != NULL && i < n; i++) {
+        const char *name = filter_fact_name(i);
+
+        cells[i * 2] = val_str(name);
+        cells[i * 2 + 1] = val_str(filter_type_name(filter_fact_type(name)));
+    }
+    return cells != NULL ? ctl_list(c, json, cols, 2, cells, n) : CTL_FAILED;
+}
+
 int ctl_group(struct ctl *c, int argc, char **argv)
 {
     static const struct {
         const char *name;
         int min, max;
         bool why;
-    } verbs[] = {{"list", 1, 1, false},    {"add", 2, 2, false},       {"set", 2, 2, false},
-                 {"devices", 2, 2, false}, {"put", 3, IDS_MAX, false}, {"take", 3, IDS_MAX, false},
-                 {"assign", 3, 3, false},  {"unassign", 3, 3, true},   {"offer", 3, 3, false},
-                 {"withdraw", 3, 3, true}, {"remove", 2, 2, true}};
+    } verbs[] = {{"list", 1, 1, false},       {"facts", 1, 1, false},   {"add", 2, 2, false},
+                 {"set", 2, 2, false},        {"devices", 2, 2, false}, {"put", 3, IDS_MAX, false},
+                 {"take", 3, IDS_MAX, false}, {"assign", 3, 3, false},  {"unassign", 3, 3, true},
+                 {"offer", 3, 3, false},      {"withdraw", 3, 3, true}, {"remove", 2, 2, true}};
     static const char *rest[IDS_MAX];
     struct args x = {0};
     const struct ctl_option options[] = {{.name = "filter", .value = &x.filter},
@@ -236,6 +255,8 @@ int ctl_group(struct ctl *c, int argc, char **argv)
     if (verbs[v].why != (x.why != NULL))
         return ctl_wrong("group %s: %s", rest[0],
                          verbs[v].why ? "--why TEXT is missing" : "takes no --why");
+    if (strcmp(rest[0], "facts") == 0)
+        return facts(c, x.json);
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     return n == 1 ? list(c, db, &x) : one(c, db, rest[0], n, rest, &x);

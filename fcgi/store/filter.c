@@ -85,6 +85,13 @@ static bool inventory_fact(struct compile *c, const char *name, struct fact *out
     return out->sql != NULL;
 }
 
+const char *filter_type_name(enum filter_type type)
+{
+    static const char *const names[] = {"?", "text", "number", "boolean", "platform", "version"};
+
+    return names[type >= FILTER_NONE && type <= FILTER_VERSION ? type : FILTER_NONE];
+}
+
 enum filter_type filter_fact_type(const char *name)
 {
     const struct inv_column *col;

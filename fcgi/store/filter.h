@@ -59,5 +59,7 @@ enum filter_type {
     FILTER_VERSION
 };
 enum filter_type filter_fact_type(const char *name);
+/* "text", "number", "boolean", "platform", "version"; "?" otherwise. */
+const char *filter_type_name(enum filter_type type);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/idset.h"
+#include "store/wanted_channel.h"
 
 #include <stdlib.h>
 
@@ -32,10 +33,12 @@ static const struct sql ONE_DEVICE = {
 static const struct sql IDENTS = {
     "preview_idents",
     "SELECT ident, device_name, serial FROM enrollment WHERE id IN (%IN%) ORDER BY id", 1};
+/* Devices of which all channels that are to have it have it in that version. */
 static const struct sql AT_VERSION = {
     "preview_at_version",
-    "SELECT enrollment_id FROM device_item WHERE item_id = ? AND installed_version = ? AND "
-    "wanted = 1 AND %SCOPE enrollment_id% ORDER BY enrollment_id",
+    "SELECT e.device_id FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id WHERE "
+    "d.item_id = ? AND d.wanted = 1 AND %SCOPE e.device_id% GROUP BY e.device_id HAVING "
+    "SUM(d.installed_version <> ?) = 0 ORDER BY e.device_id",
     0};
 static const struct sql HAD_ORDER = {
     "preview_had_order",
@@ -44,10 +47,41 @@ static const struct sql HAD_ORDER = {
     0};
 static const struct sql HAVING_IT = {
     "preview_having",
-    "SELECT d.enrollment_id FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id AND "
-    "e.state = 2 WHERE d.item_id = ? AND d.wanted = 1 AND d.installed_version > 0 AND "
-    "%SCOPE d.enrollment_id% ORDER BY d.enrollment_id",
+    "SELECT DISTINCT e.device_id FROM device_item d JOIN enrollment e ON e.id = d.enrollment_id "
+    "AND e.state = 2 WHERE d.item_id = ? AND d.wanted = 1 AND d.installed_version > 0 AND "
+    "%SCOPE e.device_id% ORDER BY e.device_id",
     0};
+/* One device, and what it has by itself; which of groups give it an item too. */
+static const struct sql DEVICE = {
+    "preview_one",
+    "SELECT e.id FROM enrollment e WHERE (e.ident = ? OR (e.serial = ? AND NOT EXISTS (SELECT 1 "
+    "FROM enrollment o WHERE o.ident = ?))) AND e.kind IN (1, 4) AND e.state = 2 AND %SCOPE "
+    "e.device_id% LIMIT 2",
+    0};
+static const struct sql OWN_ITEMS = {
+    "preview_own_items",
+    "SELECT item_id FROM assignment WHERE device_id = ? ORDER BY item_id LIMIT ?", 0};
+static const struct sql BY_GROUPS = {
+    "preview_by_groups",
+    "SELECT DISTINCT m.device_id FROM assignment a JOIN group_member m ON m.group_id = a.group_id "
+    "WHERE a.item_id = ? AND m.device_id = ?",
+    0};
+static const struct sql FOR_USERS = {
+    "preview_for_users",
+    "SELECT " CHANNEL_FOR_USERS " FROM library_item i JOIN library_version v ON v.item_id = i.id "
+    "AND v.number = i.version WHERE i.id = ?",
+    0};
+/* Of devices that have users: how many users there are that have not got it in that version, and
+ * how many of the devices have nobody. */
+static const struct sql USERS = {
+    "preview_users",
+    "SELECT COALESCE(SUM(u.n), 0), COALESCE(SUM(u.all_of_them = 0), 0) FROM (SELECT (SELECT "
+    "COUNT(*) FROM enrollment c WHERE c.device_id = e.id AND c.id <> c.device_id AND c.state = 2 "
+    "AND NOT EXISTS (SELECT 1 FROM device_item x WHERE x.enrollment_id = c.id AND x.item_id = ? "
+    "AND x.wanted = 1 AND x.installed_version = ?)) AS n, (SELECT COUNT(*) FROM enrollment c WHERE "
+    "c.device_id = e.id AND c.id <> c.device_id AND c.state = 2) AS all_of_them FROM enrollment e "
+    "WHERE " CHANNEL_HAS_USERS("e") " AND e.id IN (%IN%)) u",
+    1};
 static const struct sql NAME = {"preview_name",
                                 "SELECT name FROM library_item WHERE id = ? AND deleted_at = 0", 0};
 
@@ -71,6 +105,29 @@ static enum outcome ids_read(struct db *db, const struct sql *sql, const struct 
     for (; out->n < r.n; out->n++)
         out->v[out->n] = row_at(&r, out->n, 0)->i;
     return OK;
+}
+
+#define CHUNK 512
+#define NO_VERSION (-1)
+
+/* Of an item that is for users: whom of the devices it is about. */
+static enum outcome users_of(struct db *db, int64_t item, int version, const struct ids *ids,
+                             struct arena *a, struct preview_set *out, struct err *err)
+{
+    struct val of[] = {val_int(item), val_int(version)}, list[CHUNK];
+    struct rows r;
+    enum outcome o = db_select(db, &FOR_USERS, of, 1, a, &r, err);
+
+    out->for_users = o == OK && r.n > 0 && row_at(&r, 0, 0)->i != 0;
+    for (size_t from = 0, k; o == OK && out->for_users && from < ids->n; from += k) {
+        k = ids->n - from < CHUNK ? ids->n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = val_int(ids->v[from + i]);
+        o = db_select_in(db, &USERS, of, 2, list, k, NULL, 0, a, &r, err);
+        out->users += o == OK ? (size_t)row_at(&r, 0, 0)->i : 0;
+        out->waiting += o == OK ? (size_t)row_at(&r, 0, 1)->i : 0;
+    }
+    return o;
 }
 
 static enum outcome set_of(struct db *db, const struct ids *ids, struct arena *a,
@@ -109,6 +166,20 @@ static enum outcome difference(struct db *db, const struct ids *x, const struct 
     return set_of(db, &d, a, out, err);
 }
 
+/* The same of an item, with its users. */
+static enum outcome item_difference(struct db *db, int64_t item, int version, const struct ids *x,
+                                    const struct ids *y, struct arena *a, struct preview_set *out,
+                                    struct err *err)
+{
+    struct ids d = {arena_array(a, x->n + 1, sizeof *d.v), 0};
+    enum outcome o = difference(db, x, y, a, out, err);
+
+    if (d.v == NULL)
+        return err_set(err, ERROR, "out of memory");
+    d.n = idset_without(x->v, x->n, y->v, y->n, d.v);
+    return o == OK ? users_of(db, item, version, &d, a, out, err) : o;
+}
+
 static bool has(const struct ids *list, int64_t id)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -138,7 +209,10 @@ static enum outcome item_run(struct db *db, struct preview *p, int64_t item,
 
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "the library has nothing with the id %lld", (long long)item);
-    if (o == OK)
+    if (o == OK && p->device != NULL)
+        o = ids_read(db, &BY_GROUPS, (struct val[]){val_int(item), val_int(p->group_id)}, 2, a,
+                     &others, err);
+    else if (o == OK)
         o = ids_read(db, &BY_OTHERS,
                      (struct val[]){val_int(item), val_int(p->group_id), val_int(item)}, 3, a,
                      &others, err);
@@ -149,9 +223,9 @@ static enum outcome item_run(struct db *db, struct preview *p, int64_t item,
     if (was.v == NULL || will.v == NULL)
         return err_set(err, ERROR, "out of memory");
     *x = (struct preview_item){.item_id = item, .name = row_at(&r, 0, 0)->s};
-    o = difference(db, &will, &was, a, &x->install, err);
+    o = item_difference(db, item, NO_VERSION, &will, &was, a, &x->install, err);
     if (o == OK)
-        o = difference(db, &was, &will, a, &x->remove, err);
+        o = item_difference(db, item, NO_VERSION, &was, &will, a, &x->remove, err);
     p->nchanges++;
     return o;
 }
@@ -179,19 +253,39 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Whom it is about, and what these have now by the group, or the device by itself. */
+static enum outcome begin(struct db *db, struct preview *p, struct arena *a, struct ids *was,
+                          struct ids *had, struct err *err)
+{
+    struct val device = val_str(p->device), group;
+    enum outcome o = OK;
+
+    if (p->device != NULL) {
+        o = ids_read(db, &DEVICE, (struct val[]){device, device, device}, 3, a, was, err);
+        if (o == OK && was->n == 0)
+            return err_set(err, NOT_FOUND, "there is no enrolled device %s", p->device);
+        if (o == OK && was->n > 1)
+            return err_set(err, CONFLICT, "several devices say that they are %s: name it by its id",
+                           p->device);
+        p->group_id = o == OK ? was->v[0] : 0;
+    }
+    group = val_int(p->group_id);
+    if (o == OK && p->device == NULL)
+        o = ids_read(db, &MEMBERS, &group, 1, a, was, err);
+    return o == OK ? ids_read(db, p->device != NULL ? &OWN_ITEMS : &ITEMS,
+                              (struct val[]){group, val_int(PREVIEW_ITEMS + 1)}, 2, a, had, err)
+                   : o;
+}
+
 enum outcome preview_run(struct db *db, struct preview *p, struct arena *a, struct err *err)
 {
     static const struct ids nobody = {0};
-    struct val group = val_int(p->group_id);
     struct ids was, will, had, has_then, all;
-    enum outcome o = ids_read(db, &MEMBERS, &group, 1, a, &was, err);
+    enum outcome o = begin(db, p, a, &was, &had, err);
 
     will = was;
     if (o == OK && p->filter != NULL)
         o = filter_devices(db, p->filter, 0, a, &will.v, &will.n, err);
-    if (o == OK)
-        o = ids_read(db, &ITEMS, (struct val[]){group, val_int(PREVIEW_ITEMS + 1)}, 2, a, &had,
-                     err);
     if (o != OK)
         return o;
     has_then = had;
@@ -234,7 +328,8 @@ enum outcome preview_version(struct db *db, struct preview_version *p, struct ar
     if (o == OK && p->number != 0)
         o = ids_read(db, &AT_VERSION, (struct val[]){item, val_int(p->number)}, 2, a, &have, err);
     if (o == OK)
-        o = difference(db, &all, &have, a, &p->change, err);
+        o = item_difference(db, p->item_id, p->number != 0 ? p->number : NO_VERSION, &all, &have, a,
+                            &p->change, err);
     p->same = o == OK ? all.n - p->change.n : 0;
     return o;
 }
@@ -249,7 +344,7 @@ enum outcome preview_assignment(struct db *db, int64_t item_id, int64_t group_id
     if (o == OK)
         o = ids_read(db, &BY_OTHERS, (struct val[]){val_int(item_id), group, val_int(item_id)}, 3,
                      a, &others, err);
-    return o == OK ? difference(db, &members, &others, a, out, err) : o;
+    return o == OK ? item_difference(db, item_id, NO_VERSION, &members, &others, a, out, err) : o;
 }
 
 enum outcome preview_device(struct db *db, int64_t item_id, const char *device, struct arena *a,
@@ -260,7 +355,9 @@ enum outcome preview_device(struct db *db, int64_t item_id, const char *device, 
                               (struct val[]){val_str(device), val_str(device), val_int(item_id)}, 3,
                               a, &one, err);
 
-    return o == OK ? set_of(db, &one, a, out, err) : o;
+    if (o == OK)
+        o = set_of(db, &one, a, out, err);
+    return o == OK ? users_of(db, item_id, NO_VERSION, &one, a, out, err) : o;
 }
 
 enum outcome preview_having(struct db *db, int64_t item_id, struct arena *a,

@@ -11,6 +11,9 @@
 /* Devices, and some of them by enrollment id. */
 struct preview_set {
     size_t n, nsample;
+    bool for_users; /* it goes to the users of Macs and Shared iPads among them: */
+    size_t users;   /* so many, */
+    size_t waiting; /* and on so many of the devices nobody has logged in yet */
     const char *sample[PREVIEW_SAMPLE];
     const char *name[PREVIEW_SAMPLE]; /* what people call them: DeviceName, or the serial number */
 };
@@ -32,6 +35,8 @@ struct preview_order {
 
 struct preview {
     /* in */
+    const char *device;          /* instead of a group: what one device has by itself, by its
+                                  * enrollment id or serial number; NULL: a group */
     int64_t group_id;            /* 0: a group that is not there yet */
     const struct filter *filter; /* NULL: the devices it has */
     const int64_t *items;        /* what would be assigned to it */
@@ -46,7 +51,8 @@ struct preview {
     size_t nchanges;
 };
 
-/* Changes nothing. INVALID: more than PREVIEW_ITEMS items. */
+/* Changes nothing. INVALID: more than PREVIEW_ITEMS items; NOT_FOUND: no such device or item;
+ * CONFLICT: that serial number is of several devices. */
 enum outcome preview_run(struct db *db, struct preview *p, struct arena *a,
                          struct err *err) MUST_USE;
 

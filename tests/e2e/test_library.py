@@ -111,6 +111,14 @@ class TestLibrary(unittest.TestCase):
             self.assertEqual([(x["id"], x["device"], "group" in x) for x in got],
                              [(a, d.ident, False)])
         self.assertEqual(self.call("GET", at + "?item=" + item)["assignments"], [])
+        ask = "/api/v1/preview"
+        seen = self.call("POST", ask, {"device": d.ident, "items": []})
+        self.assertEqual((seen["devices"], seen["items"][0]["remove"]["some"]), (1, [d.ident]))
+        seen = self.call("POST", ask, {"device": other.ident, "items": [item]})
+        self.assertEqual(seen["items"][0]["install"], {"devices": 1, "some": [other.ident]})
+        self.call("POST", ask, {"device": "nobody", "items": []}, 404)
+        self.call("POST", ask, {"device": d.ident, "group": "1"}, 400)
+        self.call("POST", ask, {"device": 1}, 400)
         self.call("DELETE", at + "/%s?why=test" % a, status=204)
         c = self.offered(d)
         self.assertEqual(c["Command"], {"RequestType": "RemoveProfile", "Identifier": name})
@@ -194,7 +202,12 @@ class TestLibrary(unittest.TestCase):
         self.call("POST", "/api/v1/groups", {"name": "x" + tag, "filter": {"fact": "no"}}, 400)
         self.call("POST", "/api/v1/groups", {"name": tag}, 409)
         self.call("POST", "/api/v1/groups/%s/devices" % g["id"], {"add": [d.ident]}, 400)
-        self.assertIn("IsSupervised", self.call("GET", "/api/v1/filter-facts")["facts"])
+        facts = self.call("GET", "/api/v1/filter-facts")
+        self.assertIn("IsSupervised", facts["facts"])
+        self.assertEqual((facts["types"]["IsSupervised"], facts["types"]["os_version"]),
+                         ("boolean", "version"))
+        self.assertEqual({f["fact"]: f["type"] for f in json.loads(self.s.ctl(
+            "group", "facts", "--json"))}, facts["types"])
         self.assertIn(d.ident, self.s.ctl("group", "devices", tag))
         self.s.ctl("group", "remove", tag, "--why", "test")
 

@@ -93,7 +93,26 @@ static void an_item_of_one_device(void **state)
     assert_int_equal(reach.n, 1);
     assert_ok(preview_device(db, i, "S1", arena, &reach, &err), err);
     assert_int_equal(reach.n, 1);
+    struct preview p = {.device = "S1"}; /* rid of all that it has by itself */
+    assert_ok(preview_run(db, &p, arena, &err), err);
+    assert_int_equal(p.devices, 1);
+    assert_int_equal(p.nchanges, 1);
+    assert_int_equal(p.changes[0].remove.n, 1);
+    assert_false(p.changes[0].remove.for_users);
+    p = (struct preview){.device = "D2", .items = &i, .nitems = 1};
+    assert_ok(preview_run(db, &p, arena, &err), err);
+    assert_int_equal(p.changes[0].install.n, 1);
+    p = (struct preview){.device = "D1", .keep_items = true};
+    assert_ok(preview_run(db, &p, arena, &err), err);
+    assert_int_equal(p.changes[0].install.n + p.changes[0].remove.n, 0);
+    p = (struct preview){.device = "TWICE"};
+    assert_outcome(preview_run(db, &p, arena, &err), CONFLICT, err);
+    p = (struct preview){.device = "D9"};
+    assert_outcome(preview_run(db, &p, arena, &err), NOT_FOUND, err);
     assign(g, i);
+    p = (struct preview){.device = "S1"}; /* it stays, by the group */
+    assert_ok(preview_run(db, &p, arena, &err), err);
+    assert_int_equal(p.changes[0].remove.n, 0);
     assert_ok(preview_device(db, i, "S1", arena, &reach, &err), err);
     assert_int_equal(reach.n, 0);
     turn();

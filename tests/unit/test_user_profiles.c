@@ -5,6 +5,7 @@
 #define CONVERGENCE_DB "drover_user_profiles"
 #include "convergence.h"
 
+#include "store/preview.h"
 #include "store/wanted.h"
 
 static void channel_of(int64_t id, int channel, enum outcome want)
@@ -25,6 +26,31 @@ static int64_t scoped_item(const char *identifier, const char *types, int scope)
 #define OPEN_FOR(type, where)                                                                      \
     number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id WHERE "             \
            "c.request_type = '" type "' AND q.enrollment_id " where)
+
+/* Devices and users that would get it, and devices without one. */
+static void previewed(int64_t g, int64_t i, size_t n, size_t users, size_t waiting)
+{
+    struct preview_set s;
+    struct preview p = {.group_id = g, .items = &i, .nitems = 1};
+    assert_ok(preview_assignment(db, i, g, arena, &s, &err), err);
+    assert_true(s.for_users);
+    assert_int_equal(s.n, n);
+    assert_int_equal(s.users, users);
+    assert_int_equal(s.waiting, waiting);
+    assert_ok(preview_run(db, &p, arena, &err), err);
+    assert_int_equal(p.changes[0].install.n, n);
+    assert_int_equal(p.changes[0].install.users, users);
+}
+
+/* Devices and users that a version would change. */
+static void previewed_version(int64_t i, int number, size_t n, size_t users, size_t same)
+{
+    struct preview_version v = {.item_id = i, .number = number};
+    assert_ok(preview_version(db, &v, arena, &err), err);
+    assert_int_equal(v.change.n, n);
+    assert_int_equal(v.change.users, users);
+    assert_int_equal(v.same, same);
+}
 
 /* D3 is to have it, and says what it waits for: of the device, and of the item in its place among
  * the others, page by page. */
@@ -70,6 +96,7 @@ static void a_profile_of_users(void **state)
     users(1, 2);
     users(2, 1);
     put_into(g, 1, 3, false);
+    previewed(g, i, 3, 3, 1);
     a = assign(g, i);
     turn();
     /* three users get it, no device, nor one on which nobody has logged in yet */
@@ -89,7 +116,15 @@ static void a_profile_of_users(void **state)
     assert_int_equal(x[1].state, WANTED_FAILED);
     assert_ok(wanted_of_device(db, "D1:u101", arena, &x, &n, &err), err);
     assert_int_equal(n, 1);
+    /* of D1 one user has it, D2 has it, D3 has nobody */
+    previewed_version(i, 1, 2, 1, 1);
+    previewed_version(i, 0, 3, 3, 0);
+    struct preview_set have;
+    assert_ok(preview_having(db, i, arena, &have, &err), err);
+    assert_int_equal(have.n, 2);
+    assert_string_equal(have.sample[0], "D1");
     sql("UPDATE device_item SET state = 3, installed_version = 1");
+    previewed_version(i, 1, 1, 0, 2);
     /* a new user gets it by the TokenUpdate; a new version goes to all */
     users(3, 1);
     sql("INSERT INTO newcomer (device_id, at, awaiting) VALUES (301, %lld, 1)", (long long)now);
