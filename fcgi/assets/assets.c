@@ -227,6 +227,31 @@ enum outcome asset_publish(const struct conf *conf, struct arena *a, const char 
     return OK;
 }
 
+enum outcome asset_check(const struct conf *conf, struct arena *a, const char *name, int64_t size,
+                         const uint8_t sha256[32], int64_t hash_max, struct err *err)
+{
+    const char *path = asset_path(conf, a, name);
+    int fd = path != NULL ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    enum outcome o = OK;
+    struct filehash h;
+    struct stat st;
+
+    if (fd < 0)
+        return err_set(err, CONFLICT, "its file is not on this server any more");
+    if (fstat(fd, &st) != 0)
+        o = err_set(err, ERROR, "%s: %m", path);
+    else if (st.st_size != size)
+        o = err_set(err, CONFLICT,
+                    "its file on this server has %lld octets, and had %lld when it was uploaded",
+                    (long long)st.st_size, (long long)size);
+    else if (size <= hash_max)
+        o = filehash_read(a, fd, ASSET_PART, &h, err);
+    if (o == OK && size <= hash_max && memcmp(h.sha256, sha256, sizeof h.sha256) != 0)
+        o = err_set(err, CONFLICT, "its file on this server was changed after it was uploaded");
+    close(fd);
+    return o;
+}
+
 /* The files of a folder, then the folder: there is nothing below it. */
 static enum outcome folder_remove(const char *path, struct err *err)
 {

@@ -41,6 +41,10 @@ struct asset_made {
 enum outcome asset_publish(const struct conf *conf, struct arena *a, const char *name,
                            const struct asset_app *app, struct asset_made *out,
                            struct err *err) MUST_USE;
+/* Is the published file still what it was? CONFLICT, with words: it is not there, or of another
+ * size or SHA-256. A file past `hash_max` octets is judged by its size alone. */
+enum outcome asset_check(const struct conf *conf, struct arena *a, const char *name, int64_t size,
+                         const uint8_t sha256[32], int64_t hash_max, struct err *err) MUST_USE;
 /* Takes it away; OK also when it is not there. */
 enum outcome asset_remove(const struct conf *conf, struct arena *a, const char *name,
                           struct err *err) MUST_USE;

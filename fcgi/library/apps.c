@@ -45,16 +45,18 @@ enum outcome app_keys(const char *identifier, const char *settings, const char *
     return o;
 }
 
-bool app_not_managed(const char *settings)
+bool app_is_managed(const char *settings, enum platform platform)
 {
     struct err ignored;
-    bool not_managed = false;
+    bool not_managed = false, as_managed = false;
     js s = NULL;
 
-    if (settings[0] != '\0' && js_parse(bytes_str(settings), &s, &ignored) == OK)
+    if (settings[0] != '\0' && js_parse(bytes_str(settings), &s, &ignored) == OK) {
         js_get_bool(js_get(s, "Options"), "NotManaged", &not_managed);
+        js_get_bool(s, "InstallAsManaged", &as_managed);
+    }
     js_free(&s);
-    return not_managed;
+    return platform == PLATFORM_MACOS ? as_managed : !not_managed;
 }
 
 /* A setting of the list, with what the app's settings hold under key. */

@@ -47,9 +47,10 @@ enum outcome app_settings_check(struct arena *a, js settings, struct findings *o
 enum outcome app_keys(const char *identifier, const char *settings, const char *details, js *out,
                       struct err *err) MUST_USE;
 
-/* Is it installed without being managed (Options.NotManaged)? Then it has no settings, and nobody
- * tells what becomes of it. */
-bool app_not_managed(const char *settings);
+/* Is it managed on devices of that kind? On a Mac it is when InstallAsManaged says so, elsewhere
+ * unless Options.NotManaged does. What is not managed has no settings, nobody tells what becomes of
+ * it, and it cannot be removed. */
+bool app_is_managed(const char *settings, enum platform platform);
 
 /* The keys of the Settings command that gives an app that is there its Configuration, its
  * Attributes, or both; what the settings lack is taken away from it. The caller frees them. */

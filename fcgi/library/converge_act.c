@@ -227,11 +227,13 @@ static enum outcome batch_run(struct converge *c, struct batch_of *b, int64_t no
 /* A Mac has no attributes of apps, and an app that is not managed has no settings. */
 static void tell_less(struct wanted_due *d)
 {
+    enum platform platform = platform_of(d->product_name);
+
     if (d->tell == 0)
         return;
-    if (platform_of(d->product_name) == PLATFORM_MACOS)
+    if (platform == PLATFORM_MACOS)
         d->tell &= ~WANTED_TELL_ATTRIBUTES;
-    if (d->tell == 0 || app_not_managed(d->settings))
+    if (d->tell == 0 || !app_is_managed(d->settings, platform))
         d->tell = WANTED_TELL_NOTHING;
 }
 

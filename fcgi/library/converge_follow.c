@@ -12,7 +12,12 @@
 #define BACKOFF_US (5 * MINUTE_US)
 #define CHECK_US (10 * MINUTE_US)
 #define OVERLAP_US (30 * SECOND_US) /* a transaction may commit so long after its time */
-#define NOT_MANAGED 12013           /* MCMDMErrorDomain: the profile is not there, or not ours */
+
+/* MCMDMErrorDomain: what is to go is not there, or not ours: a profile, and an app (two codes). */
+static bool is_not_managed(int64_t code)
+{
+    return code == 12013 || code == 12029 || code == 12038;
+}
 
 int64_t converge_backoff(int attempts)
 {
@@ -62,8 +67,13 @@ static const char *error_text(struct arena *a, pl root, int64_t *code)
     if (text == NULL)
         text = pl_get_str(first, "LocalizedDescription");
     rejected = pl_get_str(root, "RejectionReason");
-    if (rejected != NULL)
+    if (rejected != NULL && rejection_words(rejected)[0] != '\0')
         return arena_fmt(a, "rejected: %.64s%s", rejected, rejection_words(rejected));
+    if (rejected != NULL && text != NULL) /* all that a Mac says is "Other" */
+        return arena_fmt(a, "rejected: %.64s: %.300s (%.60s %lld)", rejected, text,
+                         domain != NULL ? domain : "no domain", (long long)*code);
+    if (rejected != NULL)
+        return arena_fmt(a, "rejected: %.64s", rejected);
     if (domain == NULL && text == NULL)
         return "the device reported an error without a reason";
     return arena_fmt(a, "%.300s (%.60s %lld)", text != NULL ? text : "an error",
@@ -119,7 +129,7 @@ static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now
         return;
     }
     pl_free(&root);
-    if (!x->wanted && (code == NOT_MANAGED || (x->kind == LIBRARY_PROFILE && !x->listed))) {
+    if (!x->wanted && (is_not_managed(code) || (x->kind == LIBRARY_PROFILE && !x->listed))) {
         x->next = WANTED_REMOVED; /* what is to go is not there */
         x->due_at = now;
         return;
@@ -130,7 +140,7 @@ static void judge_error(struct converge *c, struct wanted_closed *x, int64_t now
 /* A managed app is there when the device says so; the command only begins it. */
 static bool app_is_followed(const struct wanted_closed *x)
 {
-    return x->kind == LIBRARY_APP && !app_not_managed(x->settings);
+    return x->kind == LIBRARY_APP && app_is_managed(x->settings, platform_of(x->product_name));
 }
 
 /* A device that takes Settings tells of each whether it did. */

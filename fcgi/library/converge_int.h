@@ -25,6 +25,11 @@ struct converge {
     struct wanted_walk walk; /* of the plan under way */
     struct standing_walk orders;
     bool planning;
+    struct { /* the file of an app that was looked at last, and what is wrong with it */
+        int64_t item_id, at;
+        int version;
+        char words[400];
+    } file;
     size_t did; /* what this turn did: 0, nothing */
 };
 

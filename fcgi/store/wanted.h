@@ -161,6 +161,7 @@ struct wanted_closed {
     struct bytes report;  /* of an error, of Settings, and of an app known by its number alone */
     bool listed;          /* the inventory has it */
     const char *settings; /* of an app; "" */
+    const char *product_name; /* of an app's device; "" */
     /* to be set by the caller */
     int next; /* enum wanted_state */
     int64_t due_at;

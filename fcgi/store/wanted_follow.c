@@ -14,11 +14,14 @@
     "d.enrollment_id, d.item_id, d.command_id, d.wanted, d.version, d.attempts, i.kind, "          \
     "i.identifier, r.state, r.closed_why, IF(r.state IN (5, 6) OR c.request_type = 'Settings' OR " \
     "(i.kind = 3 AND i.identifier REGEXP '^[0-9]+$'), r.report, NULL), "                           \
-    "p.identifier IS NOT NULL, i.settings, c.request_type, d.installed_version = d.version "
+    "p.identifier IS NOT NULL, i.settings, c.request_type, d.installed_version = d.version, "      \
+    "IF(i.kind = 3, COALESCE(v.product_name, e.product_name), NULL) "
 #define CLOSED_JOINS                                                                               \
     "JOIN library_item i ON i.id = d.item_id LEFT JOIN command c ON c.id = d.command_id "          \
     "LEFT JOIN inv_profile p ON p.enrollment_id = "                                                \
-    "d.enrollment_id AND p.identifier = i.identifier "
+    "d.enrollment_id AND p.identifier = i.identifier LEFT JOIN enrollment e ON e.id = "            \
+    "d.enrollment_id LEFT JOIN inv_device v ON v.enrollment_id = d.enrollment_id "
+#define CLOSED_OPEN 16 /* the column after them */
 static const struct sql CLOSED = {
     "wanted_closed",
     "SELECT " CLOSED_COLUMNS "FROM result r FORCE INDEX (digest) JOIN device_item d ON "
@@ -70,15 +73,17 @@ static const struct sql DRIFT = {
     "?, "
     "changed_at = ? WHERE enrollment_id = ? AND item_id = ? AND state = 3",
     0};
+/* On a Mac an app is managed when it is asked for, elsewhere unless it is declined. */
+#define IS_SAID(key) "COALESCE(JSON_VALUE(i.settings, '$." key "'), '0') IN ('1', 'true')"
 static const struct sql APPS_DRIFTED = {
     "wanted_apps_drifted",
     "SELECT d.enrollment_id, d.item_id, d.attempts, d.installed_at FROM library_item i JOIN "
     "device_item d ON d.item_id = i.id AND d.wanted = 1 AND d.version = i.version AND d.state = 3 "
     "JOIN inv_area a ON a.enrollment_id = d.enrollment_id AND a.area = 8 AND a.reported_at > "
     "d.installed_at LEFT JOIN inv_managed_app p ON p.enrollment_id = d.enrollment_id AND "
-    "p.identifier = i.identifier WHERE i.kind = 3 AND i.deleted_at = 0 AND p.identifier IS NULL "
-    "AND COALESCE(JSON_VALUE(i.settings, '$.Options.NotManaged'), '0') NOT IN ('1', 'true') LIMIT "
-    "?",
+    "p.identifier = i.identifier LEFT JOIN inv_device v ON v.enrollment_id = d.enrollment_id WHERE "
+    "i.kind = 3 AND i.deleted_at = 0 AND p.identifier IS NULL AND IF(v.platform = 2, " IS_SAID(
+        "InstallAsManaged") ", NOT " IS_SAID("Options.NotManaged") ") LIMIT ?",
     0};
 /* An app that we have a version of is on the device, and no copy of it is that new or on its way.
  * Of an uploaded file the build counts too; trailing zeros do not. */
@@ -159,7 +164,8 @@ static void closed_from_row(const struct val *v, struct wanted_closed *c)
                                 .listed = v[11].i != 0,
                                 .settings = val_text(&v[12]),
                                 .request_type = val_text(&v[13]),
-                                .there = v[14].i != 0};
+                                .there = v[14].i != 0,
+                                .product_name = val_text(&v[15])};
 }
 
 /* Those that are still open are looked at again later. */
@@ -171,7 +177,7 @@ static enum outcome look_later(struct db *db, const struct rows *r, int64_t chec
     enum outcome o = OK;
 
     for (size_t i = 0; o == OK && i <= r->n; i++) {
-        if (i < r->n && row_at(r, i, 15)->i != 0) {
+        if (i < r->n && row_at(r, i, CLOSED_OPEN)->i != 0) {
             list[k * 2] = *row_at(r, i, 0);
             list[k++ * 2 + 1] = *row_at(r, i, 1);
         }
@@ -201,7 +207,7 @@ enum outcome wanted_closed(struct db *db, int64_t since, int64_t now, int64_t ch
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < r.n; i++)
-        if (since != 0 || row_at(&r, i, 15)->i == 0)
+        if (since != 0 || row_at(&r, i, CLOSED_OPEN)->i == 0)
             closed_from_row(row_at(&r, i, 0), &(*out)[(*n)++]);
     return OK;
 }

@@ -457,8 +457,9 @@ static void an_unused_code_comes_back(void **state)
 
 static void changed_settings_reach_devices(void **state)
 {
-    int64_t i = app_new("org.example.mail", "{\"Configuration\":{\"server\":\"a\",\"who\":"
-                                            "\"%SerialNumber%\"},\"ManagementFlags\":1}");
+    int64_t i = app_new("org.example.mail",
+                        "{\"Configuration\":{\"server\":\"a\",\"who\":"
+                        "\"%SerialNumber%\"},\"InstallAsManaged\":true,\"ManagementFlags\":1}");
     const char *got;
     (void)state;
     assign(i);
@@ -476,12 +477,12 @@ static void changed_settings_reach_devices(void **state)
     assert_sql("0", "SELECT COUNT(*) FROM queue");
     /* what counts for new devices alone disturbs nobody; neither does the same once more */
     edit(i, "{\"settings\":{\"Configuration\":{\"server\":\"a\",\"who\":\"%SerialNumber%\"},"
-            "\"ManagementFlags\":1,\"Options\":{\"PurchaseMethod\":1}}}");
+            "\"InstallAsManaged\":true,\"ManagementFlags\":1,\"Options\":{\"PurchaseMethod\":1}}}");
     turns(2);
     assert_sql("0", "SELECT COUNT(*) FROM queue");
     /* the configuration: Settings, one command for all, filled in for each */
     edit(i, "{\"settings\":{\"Configuration\":{\"server\":\"b\",\"who\":\"%SerialNumber%\"},"
-            "\"ManagementFlags\":1}}");
+            "\"InstallAsManaged\":true,\"ManagementFlags\":1}}");
     turns(2);
     assert_sql("Settings 3",
                "SELECT CONCAT(c.request_type, ' ', COUNT(*)) FROM queue q JOIN command "
@@ -500,7 +501,8 @@ static void changed_settings_reach_devices(void **state)
     assert_string_equal(state_of(2, i), "4 it did not take the app's settings: "
                                         "ApplicationConfiguration: no (MCMDMErrorDomain 12040)");
     /* a further change while one command is still open; a failure is tried again with it */
-    edit(i, "{\"settings\":{\"Attributes\":{\"Removable\":false},\"ManagementFlags\":1}}");
+    edit(i, "{\"settings\":{\"Attributes\":{\"Removable\":false},\"InstallAsManaged\":true,"
+            "\"ManagementFlags\":1}}");
     turns(2);
     got = delivered(2, "Settings");
     assert_non_null(strstr(got, "ApplicationAttributes"));
@@ -513,7 +515,8 @@ static void changed_settings_reach_devices(void **state)
     turns(2);
     assert_sql("0", "SELECT COUNT(*) FROM queue");
     /* the flags take the whole command; that it is there already is no failure */
-    edit(i, "{\"settings\":{\"Attributes\":{\"Removable\":false},\"ManagementFlags\":5}}");
+    edit(i, "{\"settings\":{\"Attributes\":{\"Removable\":false},\"InstallAsManaged\":true,"
+            "\"ManagementFlags\":5}}");
     turns(2);
     assert_sql("InstallApplication 3",
                "SELECT CONCAT(c.request_type, ' ', COUNT(*)) FROM queue q JOIN command c ON c.id = "
@@ -541,6 +544,57 @@ static void rejections_are_told_in_words(void **state)
     assert_non_null(
         strstr(state_of(2, app), "4 rejected: NotAnApp (the number in the store is of"));
     assert_string_equal(state_of(3, app), "4 rejected: Strange");
+    /* all that a Mac says is "Other": the chain of errors says why */
+    now += DAY_US;
+    turn();
+    assert_true(answer(3, "InstallApplication", 5, S("RejectionReason", "Other") ERROR_OF(12033)));
+    turn();
+    assert_string_equal(state_of(3, app), "4 rejected: Other: no (MCMDMErrorDomain 12033)");
+}
+
+/* A Mac manages an app when it is told so; of another it says nothing but that it has it. */
+static void a_mac_manages_what_it_is_told_to(void **state)
+{
+    int64_t managed = app_new("org.example.managed", "{\"InstallAsManaged\":true}");
+    (void)state;
+    sql("INSERT INTO inv_device (enrollment_id, platform, product_name) VALUES (3, 2, "
+        "'MacBookPro18,1')");
+    assign(app);
+    assign(managed);
+    turn();
+    sql("UPDATE queue q JOIN command c ON c.id = q.command_id SET q.enrollment_id = 30 WHERE "
+        "q.enrollment_id = 3 AND c.body LIKE '%%org.example.managed%%'");
+    assert_true(answer(3, "InstallApplication", 4, S("Identifier", APP) S("State", "Installing")));
+    sql("UPDATE queue SET enrollment_id = 3 WHERE enrollment_id = 30");
+    assert_true(answer(3, "InstallApplication", 4,
+                       S("Identifier", "org.example.managed") S("State", "Installing")));
+    turn();
+    assert_string_equal(state_of(3, app), "3 ");
+    assert_string_equal(state_of(3, managed), "7 ");
+    assert_true(
+        answer(3, "ManagedApplicationList", 4, MANAGED("org.example.managed", "Managed", "")));
+    turns(2);
+    assert_string_equal(state_of(3, app), "3 "); /* not "lost" */
+    assert_string_equal(state_of(3, managed), "3 ");
+    assert_sql("0", "SELECT COUNT(*) FROM queue WHERE enrollment_id = 3");
+    /* the other is lost, and comes again */
+    sql("DELETE FROM inv_managed_app");
+    sql("UPDATE inv_area SET reported_at = %lld WHERE area = 8", (long long)(now + 1));
+    turn();
+    assert_string_equal(state_of(3, app), "3 ");
+    assert_non_null(strstr(delivered(3, "InstallApplication"), "org.example.managed"));
+    /* what is not managed cannot be removed: that is the end of it */
+    sql("DELETE FROM assignment");
+    sql("UPDATE queue SET state = 1");
+    sql("DELETE FROM queue");
+    assert_sql("1", "SELECT COUNT(*) FROM library_item WHERE id = %lld", (long long)app);
+    sql("UPDATE device_item SET wanted = 0, state = 1, due_at = 0 WHERE enrollment_id = 3 AND "
+        "item_id = %lld",
+        (long long)app);
+    turn();
+    assert_true(answer(3, "RemoveApplication", 5, ERROR_OF(12029)));
+    turn();
+    assert_string_equal(state_of(3, app), "6 ");
 }
 
 /* ---- questions ---- */
@@ -802,6 +856,23 @@ static void files_of_deleted_apps_go(void **state)
     (void)state;
     assert_ok(part(&u, 0, app_file, "ann"), err);
     const char *path = asset_path(site.conf, site.a, u.asset);
+    struct library_item i;
+    assert_ok(library_get(console, u.done_item, site.a, &i, &err), err);
+    assert_ok(
+        asset_check(site.conf, site.a, u.asset, i.current.size, i.current.sha256, LIM_MB, &err),
+        err);
+    testdb_shell("printf X | dd of=%s bs=1 seek=50 conv=notrunc status=none", path);
+    assert_outcome(
+        asset_check(site.conf, site.a, u.asset, i.current.size, i.current.sha256, LIM_MB, &err),
+        CONFLICT, err);
+    assert_ok(asset_check(site.conf, site.a, u.asset, i.current.size, i.current.sha256, 10, &err),
+              err); /* too long to be read */
+    testdb_shell("truncate -s 40 %s", path);
+    assert_outcome(
+        asset_check(site.conf, site.a, u.asset, i.current.size, i.current.sha256, 10, &err),
+        CONFLICT, err);
+    assert_outcome(asset_check(site.conf, site.a, stranger, 1, i.current.sha256, 10, &err),
+                   CONFLICT, err);
     testdb_shell("mkdir %s/assets/%s && touch %s/assets/%s/app.ipa", site.conf->assets_dir,
                  stranger, site.conf->assets_dir, stranger);
     app_sweep(console, site.conf, clock_now());
@@ -849,6 +920,7 @@ int main(void)
         TEST(an_unused_code_comes_back),
         TEST(changed_settings_reach_devices),
         TEST(rejections_are_told_in_words),
+        TEST(a_mac_manages_what_it_is_told_to),
         TEST(feedback_is_asked_for),
         TEST(the_store_is_asked_for_updates),
         TEST(an_older_build_is_replaced),
