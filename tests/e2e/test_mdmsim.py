@@ -138,6 +138,7 @@ def ident_of(m):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out as one: in two pieces it waits for an acknowledgement
 
     def log_message(self, *args):
         pass
@@ -251,7 +252,9 @@ class Sim:
             raise AssertionError(f"mdmsim ended with {status}")
 
 
-class MdmsimTest(unittest.TestCase):
+class Site(unittest.TestCase):
+    """A server, and simulated devices that enrol with it."""
+
     @classmethod
     def setUpClass(cls):
         cls.ca_folder = tempfile.mkdtemp()
@@ -292,6 +295,8 @@ class MdmsimTest(unittest.TestCase):
         self.assertEqual(len(reports), 1)
         return reports[0]
 
+
+class MdmsimTest(Site):
     def test_enrolment_messages(self):
         sim = self.sim("--devices", "10", "--kind", "mix", "--users", "2")
         serials = set()
@@ -608,9 +613,10 @@ class MdmsimTest(unittest.TestCase):
         self.assertEqual(report["Status"], "Acknowledged")
 
     def test_state_is_kept(self):
-        state = ("--state", os.path.join(self.folder, "state"))
+        state = ("--state", os.path.join(self.folder, "state"), "--seed", "2")
         sim, device = self.one("mac", "--users", "1", *state)
-        self.run_command(sim, device, "InstallApplication", Identifier="com.example.app")
+        self.run_command(sim, device, "InstallApplication", Identifier="com.example.app",
+                         InstallAsManaged=True)
         self.sims.pop().end()
         count = len(self.server.seen)
         sim, again = self.one("mac", "--users", "1", *state)

@@ -49,9 +49,16 @@ FIRST = [
     ("DeviceLocation", {}),
     ("PlayLostModeSound", {}),
     ("DisableLostMode", {}),
+    ("ScheduleOSUpdate", {"Updates": [{"ProductKey": "OS-22A3354", "InstallAction": "Default"}]}),
+    ("OSUpdateStatus", {}),
+    ("UnlockUserAccount", {"UserName": "user1"}),
 ]
+# What the simulated devices refuse all the same, with the reference's code: a Mac with Apple silicon
+# has no firmware password; an iPad that is not shared has no users.
+REFUSED = {("mac", "SetFirmwarePassword"): 12021, ("iphone", "DeleteUser"): 12008,
+           ("ipad", "DeleteUser"): 12008, ("iphone", "InstallMedia"): 12008}
 # They end the enrolment, change what the others need, or belong to another test.
-LAST = ["ShutDownDevice", "RestartDevice", "EraseDevice"]
+LAST = ["DeleteUser", "ShutDownDevice", "RestartDevice", "EraseDevice"]
 PARTS = {"ProfileList": "profiles", "ProvisioningProfileList": "provisioning-profiles",
          "CertificateList": "certificates", "InstalledApplicationList": "apps",
          "ManagedApplicationList": "managed-apps", "Restrictions": "restrictions",
@@ -110,7 +117,8 @@ class Requests(unittest.TestCase):
     def enrol(self, kind):
         since = self.s.count("SELECT COALESCE(MAX(id), 0) FROM enrollment")
         sim = Sim(self.s, "requests-" + kind, 1, "--kind", kind, "--trace",
-                  os.path.join(self.s.state, "trace-" + kind))
+                  os.path.join(self.s.state, "trace-" + kind),
+                  *(("--users", "1", "--seed", "8") if kind == "mac" else ()))
         self.addCleanup(sim.stop)
         query = ("SELECT ident FROM enrollment WHERE id > %d AND state = 2 AND device_id = id "
                  "AND product_name LIKE '%s%%'" % (since, {"iphone": "iPhone", "ipad": "iPad",
@@ -157,7 +165,10 @@ class Requests(unittest.TestCase):
         for name, keys in self.plan(platform):
             row = self.catalogue[name]
             if name == "InstallApplication" and platform != "iOS":
-                keys = {"Identifier": keys["Identifier"]}
+                keys = {"Identifier": keys["Identifier"],
+                        **({"InstallAsManaged": True} if platform == "macOS" else {})}
+            if name == "DeleteUser":
+                keys = {"UserName": "user1"}
             keys = as_json(keys) if keys is not None else {
                 k["name"]: sample(k, platform) for k in row.get("keys", [])
                 if k.get("required") and on(k, platform)}
@@ -207,6 +218,10 @@ class Requests(unittest.TestCase):
                     self.assertEqual(as_json(json.loads(json.dumps(as_json(command), default=str)))
                                      .keys(), keys.keys())
                     self.compare(self.catalogue[name], command, keys)
+                if (kind, name) in REFUSED:
+                    self.assertEqual((results[uuid]["state"], results[uuid]["errors"][0]["code"]),
+                                     ("error", REFUSED[kind, name]))
+                    continue
                 self.assertEqual(results[uuid]["state"], "acknowledged", results[uuid])
                 if PARTS.get(name) == "app-data" and platform != "iOS":
                     pass  # there no app was given anything

@@ -165,8 +165,6 @@ static enum answer clear_passcode(struct simdev *d, unsigned channel, pl command
     struct bytes token;
     uint8_t own[UNLOCK_TOKEN_LEN];
     (void)channel;
-    if (d->hw.kind == HW_MAC)
-        return refuse(report, 12021, "ClearPasscode is not known to a Mac.");
     if (!pl_get_data(command, "UnlockToken", &token))
         return ANS_FORMAT_ERROR;
     simdev_unlock_token(d, own);
@@ -192,8 +190,7 @@ static enum answer restart(struct simdev *d, unsigned channel, pl command, pl re
 static enum answer lost_mode(struct simdev *d, unsigned channel, pl command, pl report)
 {
     (void)channel;
-    if (!d->hw.supervised)
-        return refuse(report, 12078, "Lost mode wants a supervised device.");
+    (void)report;
     if (!pl_get_str(command, "Message") && !pl_get_str(command, "PhoneNumber"))
         return ANS_FORMAT_ERROR;
     d->lost_mode = true;
@@ -216,61 +213,22 @@ static enum answer location(struct simdev *d, unsigned channel, pl command, pl r
     (void)command;
     if (!d->lost_mode)
         return refuse(report, 12067, "The device is not in lost mode.");
+    answer_plausibly(d, catalogue_find("DeviceLocation"), report);
     pl_set(report, "Latitude", pl_new_real(52.52));
     pl_set(report, "Longitude", pl_new_real(13.405));
     pl_set(report, "HorizontalAccuracy", pl_new_real(65));
     return ANS_ACKNOWLEDGED;
 }
 
-/* ------------------------------------------------------------------ settings */
-
-/* 0, or the code of what is wrong with a setting. */
-static int64_t apply_setting(struct simdev *d, const char *item, pl one, const char **domain)
+static enum answer lost_sound(struct simdev *d, unsigned channel, pl command, pl report)
 {
-    const char *name = pl_get_str(one, "DeviceName");
-    struct bytes image;
-
-    *domain = "MCSettingsErrorDomain";
-    if (!setting_known(d, item))
-        return 28000;
-    if (strcmp(item, "Wallpaper") == 0 && (!pl_get_data(one, "Image", &image) || image.n == 0))
-        return 28001;
-    if (strcmp(item, "DeviceName") == 0 && name) {
-        free(d->device_name);
-        d->device_name = strdup(name);
-    }
-    *domain = "MCMDMErrorDomain";
-    if (strncmp(item, "Application", 11) == 0 && !app_set(d, one))
-        return 12029;
-    return 0;
-}
-
-static enum answer settings(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    pl list = pl_get(command, "Settings"), results = pl_new_array();
     (void)channel;
-    if (pl_type_of(list) != PL_ARRAY) {
-        pl_free(&results);
-        return ANS_FORMAT_ERROR;
-    }
-    for (size_t i = 0; i < pl_size(list); i++) {
-        pl one = pl_at(list, i), result = pl_new_dict();
-        const char *item = pl_get_str(one, "Item"), *domain;
-        int64_t code = item ? apply_setting(d, item, one, &domain) : 0;
-        pl_set_str(result, "Item", item ? item : "");
-        if (pl_get_str(one, "Identifier"))
-            pl_set_str(result, "Identifier", pl_get_str(one, "Identifier"));
-        if (code != 0)
-            answer_error(result, domain, code, "The setting cannot be applied.");
-        pl_set_str(result, "Status",
-                   !item       ? "CommandFormatError"
-                   : code != 0 ? "Error"
-                               : "Acknowledged");
-        pl_append(results, result);
-    }
-    pl_set(report, "Settings", results);
-    return ANS_ACKNOWLEDGED;
+    (void)command;
+    return d->lost_mode ? ANS_ACKNOWLEDGED
+                        : refuse(report, 12067, "The device is not in lost mode.");
 }
+
+/* ------------------------------------------------------------------ the rest */
 
 static enum answer configured(struct simdev *d, unsigned channel, pl command, pl report)
 {
@@ -278,15 +236,6 @@ static enum answer configured(struct simdev *d, unsigned channel, pl command, pl
     (void)command;
     (void)report;
     d->awaiting = false;
-    return ANS_ACKNOWLEDGED;
-}
-
-static enum answer yes(struct simdev *d, unsigned channel, pl command, pl report)
-{
-    (void)d;
-    (void)channel;
-    (void)command;
-    (void)report;
     return ANS_ACKNOWLEDGED;
 }
 
@@ -300,73 +249,118 @@ static enum answer unlock_token(struct simdev *d, unsigned channel, pl command, 
     return ANS_ACKNOWLEDGED;
 }
 
+static enum answer erase(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *pin = pl_get_str(command, "PIN");
+    (void)channel;
+    return d->hw.kind == HW_MAC && pin && strlen(pin) != 6
+               ? refuse(report, 12008, "The PIN must have six digits.")
+               : ANS_ACKNOWLEDGED;
+}
+
+static enum answer invite(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *program = pl_get_str(command, "ProgramID");
+    const char *url = pl_get_str(command, "InvitationURL");
+    (void)d;
+    (void)channel;
+    pl_set_str(report, "InvitationResult",
+               strcmp(program, "com.apple.cloudvpp") != 0 ? "InvalidProgramID"
+               : strncmp(url, "https:", 6) != 0           ? "InvalidInvitationURL"
+                                                          : "Acknowledged");
+    return ANS_ACKNOWLEDGED;
+}
+
 /* ------------------------------------------------------------------ the table */
 
-#define PHONE (1 << HW_IPHONE)
-#define PAD (1 << HW_IPAD)
-#define MAC (1 << HW_MAC)
-#define TV (1 << HW_APPLETV)
-#define IOS (PHONE | PAD)
-#define ALL (IOS | MAC | TV)
-
+/* Commands that do something, or tell of what was done. The others are answered plausibly. */
 static const struct known {
     const char *type;
-    int64_t rights; /* all of these bits of AccessRights */
-    unsigned kinds;
     answer_fn *fn;
 } known[] = {
-    {"CertificateList", 1, ALL, query_certificate_list},
-    {"ClearPasscode", 4, ALL, clear_passcode},
-    {"DeviceConfigured", 0, ALL, configured},
-    {"DeviceInformation", 0, ALL, query_device_information},
-    {"DeviceLocation", 0, IOS, location},
-    {"DeviceLock", 4, IOS | MAC, device_lock},
-    {"DisableLostMode", 0, IOS, lost_mode_off},
-    {"EnableLostMode", 0, IOS, lost_mode},
-    {"EraseDevice", 8, ALL, yes},
-    {"ApplyRedemptionCode", 4096, IOS, app_redeem},
-    {"InstallApplication", 4096, IOS | TV, app_install},
-    {"InstallApplication", 0, MAC, app_install},
-    {"InstallProfile", 2, ALL, install_profile},
-    {"InstallProvisioningProfile", 128, ALL, provisioning_install},
-    {"InstalledApplicationList", 256, ALL, query_installed_apps},
-    {"ManagedApplicationAttributes", 4096, IOS | TV, app_attributes},
-    {"ManagedApplicationConfiguration", 4096, IOS | TV, app_configuration},
-    {"ManagedApplicationFeedback", 4096, IOS | TV, app_feedback},
-    {"ManagedApplicationList", 0, ALL, app_list_managed},
-    {"ProfileList", 1, ALL, query_profile_list},
-    {"ProvisioningProfileList", 64, ALL, provisioning_list},
-    {"RemoveApplication", 0, ALL, app_remove},
-    {"RemoveProfile", 2, ALL, remove_profile},
-    {"RemoveProvisioningProfile", 128, ALL, provisioning_remove},
-    {"RequestUnlockToken", 4, IOS, unlock_token},
-    {"RestartDevice", 4, ALL, restart},
-    {"Restrictions", 512, IOS | TV, query_restrictions},
-    {"SecurityInfo", 1024, ALL, query_security_info},
-    {"Settings", 2048, IOS | TV, settings},
-    {"Settings", 0, MAC, settings},
-    {"ShutDownDevice", 4, IOS | MAC, restart},
-    {"UserConfigured", 0, PAD, yes},
-    {"UserList", 0, PAD | MAC, query_users},
+    {"ApplyRedemptionCode", app_redeem},
+    {"CertificateList", query_certificate_list},
+    {"ClearPasscode", clear_passcode},
+    {"DeleteUser", user_delete},
+    {"DeviceConfigured", configured},
+    {"DeviceInformation", query_device_information},
+    {"DeviceLocation", location},
+    {"DeviceLock", device_lock},
+    {"DisableLostMode", lost_mode_off},
+    {"DisableRemoteDesktop", remote_desktop_off},
+    {"EnableLostMode", lost_mode},
+    {"EnableRemoteDesktop", remote_desktop_on},
+    {"EraseDevice", erase},
+    {"InstallApplication", app_install},
+    {"InstallEnterpriseApplication", app_install_enterprise},
+    {"InstallMedia", media_install},
+    {"InstallProfile", install_profile},
+    {"InstallProvisioningProfile", provisioning_install},
+    {"InstalledApplicationList", query_installed_apps},
+    {"InviteToProgram", invite},
+    {"ManagedApplicationAttributes", app_attributes},
+    {"ManagedApplicationConfiguration", app_configuration},
+    {"ManagedApplicationFeedback", app_feedback},
+    {"ManagedApplicationList", app_list_managed},
+    {"ManagedMediaList", media_list},
+    {"OSUpdateStatus", update_status},
+    {"PlayLostModeSound", lost_sound},
+    {"ProfileList", query_profile_list},
+    {"ProvisioningProfileList", provisioning_list},
+    {"RemoveApplication", app_remove},
+    {"RemoveMedia", media_remove},
+    {"RemoveProfile", remove_profile},
+    {"RemoveProvisioningProfile", provisioning_remove},
+    {"RequestUnlockToken", unlock_token},
+    {"RestartDevice", restart},
+    {"Restrictions", query_restrictions},
+    {"ScheduleOSUpdate", update_schedule},
+    {"SecurityInfo", query_security_info},
+    {"SetFirmwarePassword", firmware_password_set},
+    {"SetRecoveryLock", recovery_lock_set},
+    {"Settings", settings_apply},
+    {"ShutDownDevice", restart},
+    {"UnlockUserAccount", user_unlock},
+    {"UserList", query_users},
+    {"VerifyFirmwarePassword", firmware_password_verify},
+    {"VerifyRecoveryLock", recovery_lock_verify},
 };
+
+static answer_fn *function_of(const char *type)
+{
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].type, type) == 0)
+            return known[i].fn;
+    return NULL;
+}
+
+static enum answer take(struct simdev *d, unsigned channel, cat row, pl command, pl report)
+{
+    const char *domain;
+    int64_t code = command_objection(d, row, channel, &domain);
+    if (code != 0) {
+        answer_error(report, domain, code, "The device does not take this command.");
+        return ANS_ERROR;
+    }
+    if (!command_made(d, row, command))
+        return ANS_FORMAT_ERROR;
+    answer_fn *fn = function_of(catalogue_name(row));
+    if (fn)
+        return fn(d, channel, command, report);
+    answer_plausibly(d, row, report);
+    return ANS_ACKNOWLEDGED;
+}
 
 enum answer answer_command(struct simdev *d, unsigned channel, const char *type, pl command,
                            pl report, enum aftermath *after)
 {
-    const struct known *k = NULL;
-    *after = AFTER_NOTHING;
-    for (size_t i = 0; !k && i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(known[i].type, type) == 0 && (known[i].kinds & (1u << d->hw.kind)))
-            k = &known[i];
-    if (k && (d->mdm->access_rights & k->rights) != k->rights)
-        return refuse(report, 12007, "The access rights do not allow this command.");
-    if (d->hw.kind == HW_MAC)
-        pl_set_str(report, "RequestType", type); /* as Macs do */
     const char *identifier = pl_get_str(command, "Identifier");
     bool own = strcmp(type, "RemoveProfile") == 0 && identifier &&
                strcmp(identifier, d->mdm->profile_identifier) == 0;
-    enum answer a = k ? k->fn(d, channel, command, report)
-                      : answer_plausibly(d, channel, type, command, report);
+    *after = AFTER_NOTHING;
+    if (d->hw.kind == HW_MAC)
+        pl_set_str(report, "RequestType", type); /* as Macs do */
+    enum answer a = take(d, channel, catalogue_find(type), command, report);
     if (a == ANS_ACKNOWLEDGED && own)
         *after = AFTER_LEFT;
     if (a == ANS_ACKNOWLEDGED && strcmp(type, "EraseDevice") == 0)

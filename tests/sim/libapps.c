@@ -44,6 +44,10 @@ void app_free(struct app **a)
     free((*a)->identifier);
     free((*a)->config.p);
     free((*a)->attributes.p);
+    free((*a)->version);
+    free((*a)->short_version);
+    free((*a)->name);
+    free((*a)->manifest_url);
     free(*a);
     *a = NULL;
 }
@@ -70,10 +74,35 @@ static struct app *app_make(struct simdev *d, const char *identifier)
     return *place;
 }
 
-static enum answer reject(pl report, const char *reason, int64_t code, const char *text)
+/* A Mac says no more than "Other". */
+static enum answer reject(const struct simdev *d, pl report, const char *reason, int64_t code,
+                          const char *text)
 {
-    pl_set_str(report, "RejectionReason", reason);
+    pl_set_str(report, "RejectionReason", d->hw.kind == HW_MAC ? "Other" : reason);
     return refuse(report, code, text);
+}
+
+enum answer app_reject(const struct simdev *d, pl report, int64_t code, const char *text)
+{
+    if (d->hw.kind == HW_MAC)
+        pl_set_str(report, "RejectionReason", "Other");
+    return refuse(report, code, text);
+}
+
+const struct own_app *app_own(size_t i)
+{
+    static const struct own_app own[] = {{"com.example.notes", "Notes"},
+                                         {"com.example.weather", "Weather"},
+                                         {"org.example.reader", "Reader"}};
+    return i < sizeof own / sizeof own[0] ? &own[i] : NULL;
+}
+
+static bool is_own(const char *identifier)
+{
+    for (size_t i = 0; app_own(i); i++)
+        if (strcmp(app_own(i)->identifier, identifier) == 0)
+            return true;
+    return false;
 }
 
 /* Paid apps wait for a code; the simulated store has one such family. */
@@ -93,19 +122,108 @@ static bool is_bought(const char *identifier)
     return strncmp(identifier, "com.example.paid.bought", 23) == 0;
 }
 
-/* The command comes for an app that is there: a newer one is installed, else it is refused. */
-static bool install_again(struct app *a, pl command, pl report, enum answer *out)
+static char *copy(const char *s)
 {
-    if (!a || !a->managed)
-        return false;
-    *out = ANS_ERROR;
-    if (a->waits)
-        *out = reject(report, "AppAlreadyQueued", 12026, "It waits already.");
-    else if (!a->updates && !pl_get_str(command, "ManifestURL"))
-        *out = reject(report, "AppAlreadyInstalled", 12025, "The app is already installed.");
+    char *d = strdup(s);
+    if (!d)
+        abort();
+    return d;
+}
+
+static void replace(char **at, const char *s)
+{
+    free(*at);
+    *at = s ? copy(s) : NULL;
+}
+
+void app_is_there(struct app *a, const char *version, const char *short_version, const char *name,
+                  int64_t size)
+{
+    a->there = true;
+    a->state[0] = '\0';
+    a->size = size;
+    replace(&a->version, version);
+    replace(&a->short_version, short_version);
+    replace(&a->name, name);
+    replace(&a->manifest_url, NULL);
+}
+
+static void app_drop(struct app **place)
+{
+    struct app *gone = *place;
+    *place = gone->next;
+    app_free(&gone);
+}
+
+void app_failed(struct simdev *d, const char *identifier)
+{
+    struct app **place = app_place(d, identifier), *a = *place;
+    if (!a)
+        return;
+    replace(&a->manifest_url, NULL);
+    if (!a->managed && !a->there)
+        app_drop(place);
     else
-        return false;
-    return true;
+        snprintf(a->state, sizeof a->state, "Failed");
+}
+
+/* 0, or the refusal of a command for an app that is there: only a newer one is installed. */
+static enum answer install_again(const struct simdev *d, const char *identifier,
+                                 const struct app *a, pl command, pl report, bool manifest)
+{
+    const char *change = pl_get_str(command, "ChangeManagementState");
+    if ((a && a->waits) || install_under_way(d, identifier))
+        return reject(d, report, "AppAlreadyQueued", 12026, "It waits already.");
+    if (a && a->managed && !a->updates && !manifest)
+        return reject(d, report, "AppAlreadyInstalled", 12025, "The app is already installed.");
+    if (!a && is_own(identifier) && d->hw.kind != HW_MAC && !change)
+        return reject(d, report, "AppAlreadyInstalled", 12025, "The user has installed the app.");
+    return ANS_ACKNOWLEDGED;
+}
+
+/* On a Mac it is to be asked for, elsewhere to be declined. */
+static bool is_to_be_managed(const struct simdev *d, pl command)
+{
+    cat row = catalogue_path(catalogue_find("InstallApplication"), "InstallAsManaged");
+    bool yes = false, no = false;
+    if (simdev_has(d, row))
+        pl_get_bool(command, "InstallAsManaged", &yes);
+    pl_get_bool(pl_get(command, "Options"), "NotManaged", &no);
+    return d->hw.kind == HW_MAC ? yes : !no;
+}
+
+static const char *state_now(const struct simdev *d, const struct app *a)
+{
+    if (a->waits)
+        return "NeedsRedemption";
+    if (a->there && a->manifest_url)
+        return d->hw.supervised ? "Updating" : "PromptingForUpdate";
+    return d->hw.supervised ? "Installing" : "Prompting";
+}
+
+enum answer app_accept(struct simdev *d, const char *identifier, pl command, pl report,
+                       const char *manifest_url)
+{
+    struct app *a = *app_place(d, identifier);
+    enum answer refused = install_again(d, identifier, a, command, report, manifest_url != NULL);
+    if (refused != ANS_ACKNOWLEDGED)
+        return refused;
+    a = app_make(d, identifier);
+    a->updates = !a->managed && has_update(identifier);
+    a->waits = !a->managed && is_paid(identifier);
+    a->managed = is_to_be_managed(d, command);
+    a->flags = 0;
+    pl_get_int(command, "ManagementFlags", &a->flags);
+    keep(&a->config, pl_get(command, "Configuration"));
+    keep(&a->attributes, pl_get(command, "Attributes"));
+    replace(&a->manifest_url, manifest_url);
+    pl_set_str(report, "Identifier", identifier);
+    pl_set_str(report, "State", state_now(d, a));
+    if (manifest_url)
+        snprintf(a->state, sizeof a->state, "%s", a->there ? "Updating" : "Installing");
+    else if (!a->waits)
+        a->there = true;
+    return ANS_ACKNOWLEDGED;
 }
 
 enum answer app_install(struct simdev *d, unsigned channel, pl command, pl report)
@@ -119,29 +237,23 @@ enum answer app_install(struct simdev *d, unsigned channel, pl command, pl repor
     if ((identifier != NULL) + (manifest != NULL) + by_id != 1)
         return ANS_FORMAT_ERROR;
     if (manifest && strncmp(manifest, "https:", 6) != 0)
-        return refuse(report, 12034, "The manifest's URL is not https.");
-    if (!identifier) {
-        snprintf(made_up, sizeof made_up, by_id ? "com.example.store%lld" : "com.example.inhouse",
-                 (long long)store_id);
-        identifier = made_up;
-    }
-    enum answer refused;
-    if (install_again(*app_place(d, identifier), command, report, &refused))
-        return refused;
-    struct app *a = app_make(d, identifier);
-    a->updates = !a->managed && has_update(identifier);
-    a->waits = !a->managed && is_paid(identifier);
-    a->managed = true;
-    a->flags = 0;
-    pl_get_int(command, "ManagementFlags", &a->flags);
-    keep(&a->config, pl_get(command, "Configuration"));
-    keep(&a->attributes, pl_get(command, "Attributes"));
-    pl_set_str(report, "Identifier", identifier);
-    pl_set_str(report, "State",
-               a->waits           ? "NeedsRedemption"
-               : d->hw.supervised ? "Installing"
-                                  : "Prompting");
-    return ANS_ACKNOWLEDGED;
+        return app_reject(d, report, 12034, "The manifest's URL is not https.");
+    if (manifest)
+        return install_begin(d, command, report, d->cut_download);
+    snprintf(made_up, sizeof made_up, "com.example.store%lld", (long long)store_id);
+    return app_accept(d, identifier ? identifier : made_up, command, report, NULL);
+}
+
+/* A manifest in the command itself is judged as one that was fetched. */
+enum answer app_install_enterprise(struct simdev *d, unsigned channel, pl command, pl report)
+{
+    const char *url = pl_get_str(command, "ManifestURL");
+    (void)channel;
+    if (!url && !pl_get(command, "Manifest"))
+        return ANS_FORMAT_ERROR;
+    if (url && strncmp(url, "https:", 6) != 0)
+        return app_reject(d, report, 12034, "The manifest's URL is not https.");
+    return install_begin(d, command, report, d->cut_download);
 }
 
 enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report)
@@ -157,6 +269,7 @@ enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report
     if (strlen(code) < 4 || strncmp(code, "BAD", 3) == 0)
         return refuse(report, 12037, "The code is not valid.");
     a->waits = false;
+    a->there = true;
     if (is_bought(identifier))
         snprintf(a->unused, sizeof a->unused, "%s", code);
     return ANS_ACKNOWLEDGED;
@@ -171,13 +284,24 @@ enum answer app_remove(struct simdev *d, unsigned channel, pl command, pl report
     struct app **place = app_place(d, identifier), *gone = *place;
     if (!gone || !gone->managed)
         return refuse(report, 12029, "The app is not managed.");
-    *place = gone->next;
-    app_free(&gone);
+    install_abandon(d, identifier);
+    app_drop(place);
     pl_set_str(report, "Identifier", identifier);
     return ANS_ACKNOWLEDGED;
 }
 
 /* ------------------------------------------------------------------ what apps have */
+
+/* What is told once only is over when it was told. */
+static void told(struct simdev *d, const char *identifier)
+{
+    struct app **place = app_place(d, identifier);
+    if (strcmp((*place)->state, "Failed") != 0)
+        return;
+    (*place)->state[0] = '\0';
+    if (!(*place)->there)
+        app_drop(place);
+}
 
 static bool asked(pl command, const char *identifier)
 {
@@ -194,11 +318,15 @@ enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl 
 {
     pl all = pl_new_dict();
     (void)channel;
-    for (struct app *a = d->apps; a; a = a->next) {
+    for (struct app *a = d->apps, *next; a; a = next) {
+        next = a->next;
         if (!a->managed || !asked(command, a->identifier))
             continue;
         pl one = pl_new_dict();
-        pl_set_str(one, "Status", a->waits ? "NeedsRedemption" : "Managed");
+        pl_set_str(one, "Status",
+                   a->waits      ? "NeedsRedemption"
+                   : a->state[0] ? a->state
+                                 : "Managed");
         pl_set_int(one, "ManagementFlags", a->flags);
         if (a->unused[0])
             pl_set_str(one, "UnusedRedemptionCode", a->unused);
@@ -206,6 +334,7 @@ enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl 
         pl_set_bool(one, "HasConfiguration", a->config.p != NULL);
         pl_set_bool(one, "HasFeedback", a->config.p != NULL && !a->told_feedback);
         pl_set(all, a->identifier, one);
+        told(d, a->identifier);
     }
     pl_set(report, "ManagedApplicationList", all);
     return ANS_ACKNOWLEDGED;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 static void send_report(struct simdev *d);
+static void end_exchange(struct simdev *d);
 
 void exchange_forget(struct channel *c)
 {
@@ -83,73 +84,107 @@ static void count_delivered(struct simdev *d, struct channel *c)
 
 /* ------------------------------------------------------------------ a command came */
 
-/* Performs the command of the script's behaviour; false when the exchange ends here. */
-static bool perform(struct simdev *d, const char *uuid, const char *type, pl command)
+/* What comes of a command is to be reported; false when the exchange ends here. */
+static bool conclude(struct simdev *d, const char *uuid, const struct behaviour *b, enum answer a,
+                     enum aftermath after, pl report)
 {
-    struct job *j = d->jobs;
-    struct channel *c = &d->channel[j->channel];
-    struct heard *h = heard_of(d, uuid, type, j->channel);
-    struct behaviour b;
-    enum aftermath after = AFTER_NOTHING;
-    h->received++;
-    d->fleet->stats.commands++;
-    script_find(d->fleet->script, d->index, type, uuid, h->received, &b);
-    if (b.action == ACT_NEVER)
-        return false;
-    pl report = pl_new_dict();
-    if (b.action == ACT_NOTNOW) {
-        set_report(d, j->channel, uuid, "NotNow", report);
-    } else if (b.action == ACT_ERROR) {
-        answer_error(report, b.domain, b.n, b.text);
-        set_report(d, j->channel, uuid, "Error", report);
-    } else if (b.action == ACT_FORMAT_ERROR) {
-        set_report(d, j->channel, uuid, "CommandFormatError", report);
-    } else {
-        enum answer a = answer_command(d, j->channel, type, command, report, &after);
-        set_report(d, j->channel, uuid, answer_status[a], report);
-    }
-    pl_free(&report);
-    c->twice = b.action == ACT_TWICE;
+    unsigned channel = d->jobs->channel;
+    struct channel *c = &d->channel[channel];
+    set_report(d, channel, uuid, b->action == ACT_NOTNOW ? "NotNow" : answer_status[a], report);
+    c->twice = b->action == ACT_TWICE;
     c->after = after;
-    c->breaking = b.action == ACT_CUT_DURING  ? HTTPC_CUT_BODY
-                  : b.action == ACT_CUT_AFTER ? HTTPC_CUT_ANSWER
-                                              : HTTPC_WHOLE;
+    c->breaking = b->action == ACT_CUT_DURING  ? HTTPC_CUT_BODY
+                  : b->action == ACT_CUT_AFTER ? HTTPC_CUT_ANSWER
+                                               : HTTPC_WHOLE;
     keep_save(d);
-    if (b.action == ACT_LATE || b.action == ACT_CUT_BEFORE) {
+    if (b->action == ACT_LATE || b->action == ACT_CUT_BEFORE) {
         /* Busy: what wakes it meanwhile finds a poll among the jobs already. */
         snprintf(d->doing_uuid, sizeof d->doing_uuid, "%s", uuid);
-        c->late_us = b.action == ACT_LATE ? b.n : d->fleet->opt.backoff_us;
+        c->late_us = b->action == ACT_LATE ? b->n : d->fleet->opt.backoff_us;
         return false;
     }
     return true;
 }
 
-/* Reads the server's answer; false when the exchange ends here. */
-static bool take_command(struct simdev *d, struct bytes body)
+void exchange_unanswered(struct simdev *d)
+{
+    pl_free(&d->unanswered.report);
+}
+
+void exchange_answered(struct simdev *d, enum answer a)
+{
+    pl report = d->unanswered.report;
+    d->unanswered.report = NULL;
+    bool on = conclude(d, d->unanswered.uuid, &d->unanswered.behaviour, a, AFTER_NOTHING, report);
+    pl_free(&report);
+    if (on)
+        send_report(d);
+    else
+        end_exchange(d);
+}
+
+enum next { END, REPORT, WAIT };
+
+/* Performs the command of the script's behaviour. */
+static enum next perform(struct simdev *d, const char *uuid, const char *type, pl command)
+{
+    unsigned channel = d->jobs->channel;
+    struct heard *h = heard_of(d, uuid, type, channel);
+    struct behaviour b;
+    enum aftermath after = AFTER_NOTHING;
+    enum answer a = ANS_ACKNOWLEDGED;
+    h->received++;
+    d->fleet->stats.commands++;
+    script_find(d->fleet->script, d->index, type, uuid, h->received, &b);
+    if (b.action == ACT_NEVER)
+        return END;
+    pl report = pl_new_dict();
+    d->cut_download = b.action == ACT_CUT_DOWNLOAD;
+    if (b.action == ACT_ERROR) {
+        answer_error(report, b.domain, b.n, b.text);
+        a = ANS_ERROR;
+    } else if (b.action == ACT_FORMAT_ERROR) {
+        a = ANS_FORMAT_ERROR;
+    } else if (b.action != ACT_NOTNOW) {
+        a = answer_command(d, channel, type, command, report, &after);
+    }
+    if (a == ANS_LATER) {
+        d->unanswered.report = report;
+        d->unanswered.behaviour = b;
+        snprintf(d->unanswered.uuid, sizeof d->unanswered.uuid, "%s", uuid);
+        return WAIT;
+    }
+    bool on = conclude(d, uuid, &b, a, after, report);
+    pl_free(&report);
+    return on ? REPORT : END;
+}
+
+/* Reads the server's answer. */
+static enum next take_command(struct simdev *d, struct bytes body)
 {
     struct err err = {0};
     pl root = NULL;
     struct job *j = d->jobs;
-    bool on = false;
+    enum next next;
     if (pl_parse(body, &root, &err) != OK) {
         simdev_error(d, "the command is no property list: %s", err.msg);
-        return false;
+        return END;
     }
     const char *uuid = pl_get_str(root, "CommandUUID");
     pl command = pl_get(root, "Command");
     const char *type = pl_get_str(command, "RequestType");
     if (uuid && type) {
-        on = perform(d, uuid, type, command);
+        next = perform(d, uuid, type, command);
     } else {
         pl report = pl_new_dict();
         if (uuid)
             heard_of(d, uuid, type ? type : "", j->channel)->received++;
         set_report(d, j->channel, uuid, "CommandFormatError", report);
         pl_free(&report);
-        on = true;
+        next = REPORT;
     }
     pl_free(&root);
-    return on;
+    return next;
 }
 
 /* ------------------------------------------------------------------ the exchange */
@@ -271,9 +306,10 @@ static void on_answer(void *arg, const struct httpc_result *r)
         end_exchange(d);
         return;
     }
-    if (take_command(d, r->body))
+    enum next next = take_command(d, r->body);
+    if (next == REPORT)
         send_report(d);
-    else
+    else if (next == END)
         end_exchange(d);
 }
 

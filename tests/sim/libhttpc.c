@@ -46,10 +46,12 @@ struct httpc_conn {
     bool chunked, close_after;
     size_t chunk_pos;  /* in `in`: where the next chunk's size line begins */
     struct buf answer; /* de-chunked body */
-    char content_type[128], location[2048], authenticate[1024], cookie[512];
+    int64_t taken;     /* octets of the body that were given to `take` */
+    char range[96], content_type[128], location[2048], authenticate[1024], cookie[512];
     int retry_after;
 
     httpc_fn *fn;
+    bool (*take)(void *arg, const struct httpc_piece *piece);
     void *arg;
 };
 
@@ -217,6 +219,7 @@ void httpc_send(struct httpc *h, struct httpc_conn **cp, const struct httpc_requ
     c->timeout_us = r->timeout_us;
     c->breaking = r->breaking;
     c->redirects = 0;
+    c->take = r->take;
     c->fn = fn;
     c->arg = arg;
     loop_timer_set(h->loop, &c->timer, c->timeout_us);
@@ -297,9 +300,10 @@ static void begin(struct httpc_conn *c)
     c->sent = c->head_len = c->chunk_pos = 0;
     c->status = 0;
     c->length = -1;
+    c->taken = 0;
     c->chunked = c->close_after = false;
     c->retry_after = -1;
-    c->content_type[0] = c->location[0] = c->authenticate[0] = c->cookie[0] = '\0';
+    c->range[0] = c->content_type[0] = c->location[0] = c->authenticate[0] = c->cookie[0] = '\0';
     buf_free(&c->in);
     buf_free(&c->answer);
     c->in = BUF_INIT(HEAD_MAX + LIM_RESPONSE);
@@ -349,6 +353,8 @@ static void header_line(struct httpc_conn *c, const char *line, size_t n)
         c->chunked = nv >= 7 && strncasecmp(end - 7, "chunked", 7) == 0;
     else if (IS("Connection"))
         c->close_after = nv == 5 && strncasecmp(v, "close", 5) == 0;
+    else if (IS("Content-Range"))
+        snprintf(c->range, sizeof c->range, "%.*s", nv, v);
     else if (IS("Content-Type"))
         snprintf(c->content_type, sizeof c->content_type, "%.*s", nv, v);
     else if (IS("Location"))
@@ -392,7 +398,7 @@ static bool read_head(struct httpc_conn *c)
     return true;
 }
 
-enum progress { MORE, DONE, BAD };
+enum progress { MORE, DONE, BAD, STOPPED };
 
 static enum progress read_chunks(struct httpc_conn *c)
 {
@@ -419,6 +425,34 @@ static enum progress read_chunks(struct httpc_conn *c)
     }
 }
 
+static bool takes_pieces(const struct httpc_conn *c)
+{
+    return c->take && c->head_len && (c->status == 200 || c->status == 206);
+}
+
+static bool give(struct httpc_conn *c, struct bytes octets)
+{
+    struct httpc_piece piece = {
+        .status = c->status, .length = c->length, .range = c->range, .octets = octets};
+    loop_timer_set(c->h->loop, &c->timer, c->timeout_us);
+    return octets.n == 0 || c->take(c->arg, &piece);
+}
+
+/* Gives away what has come of the body, so that it need not be kept. False: no more is wanted. */
+static bool give_body(struct httpc_conn *c)
+{
+    if (!takes_pieces(c) || c->chunked)
+        return true;
+    size_t n = c->in.len - c->head_len;
+    if (c->length >= 0 && (int64_t)n > c->length - c->taken)
+        n = (size_t)(c->length - c->taken);
+    struct bytes octets = bytes_of(c->in.data + c->head_len, n);
+    c->taken += (int64_t)n;
+    bool on = give(c, octets);
+    c->in.len = c->head_len;
+    return on;
+}
+
 static enum progress progress_of(struct httpc_conn *c, bool ended)
 {
     if (!c->head_len && !read_head(c))
@@ -433,13 +467,15 @@ static enum progress progress_of(struct httpc_conn *c, bool ended)
         enum progress p = read_chunks(c);
         return p == MORE && ended ? BAD : p;
     }
-    size_t have = c->in.len - c->head_len;
+    if (!give_body(c))
+        return STOPPED;
+    size_t have = c->in.len - c->head_len, want = (size_t)(c->length - c->taken);
     if (c->length < 0) {
         c->close_after = true;
         return ended ? DONE : MORE;
     }
-    if (have >= (size_t)c->length) {
-        c->in.len = c->head_len + (size_t)c->length;
+    if (have >= want) {
+        c->in.len = c->head_len + want;
         return DONE;
     }
     return ended ? BAD : MORE;
@@ -521,7 +557,13 @@ static void drive_read(struct httpc_conn *c)
         enum progress p = progress_of(c, n == 0);
         if (p == MORE)
             continue;
-        if (p == BAD)
+        if (p == DONE && takes_pieces(c) && c->chunked) {
+            p = give(c, buf_bytes(&c->answer)) ? DONE : STOPPED;
+            c->answer.len = 0;
+        }
+        if (p == STOPPED)
+            finish(c, UNAVAILABLE, "broken off on purpose");
+        else if (p == BAD)
             finish(c, INVALID, "the answer is not HTTP, or is cut short");
         else if (!redirected(c))
             finish(c, OK, NULL);

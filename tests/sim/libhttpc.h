@@ -27,6 +27,14 @@ enum httpc_break {
     HTTPC_CUT_ANSWER, /* close when the whole request was sent, without reading the answer */
 };
 
+/* A piece of a body as it comes. */
+struct httpc_piece {
+    int status;
+    int64_t length;    /* Content-Length; -1 when absent */
+    const char *range; /* Content-Range, "" when absent */
+    struct bytes octets;
+};
+
 struct httpc_request {
     const char *method, *url;
     const char *headers; /* complete lines, each ended by CR LF; "" for none */
@@ -34,6 +42,10 @@ struct httpc_request {
     struct bytes cert, key; /* DER: client certificate and private key; empty for none */
     int64_t timeout_us;     /* for connection, handshake and answer together */
     enum httpc_break breaking;
+    /* Or NULL. Gets the body of a 200 or 206 piece by piece, and the result holds none; each piece
+     * begins timeout_us anew. False: no more is wanted, the request ends UNAVAILABLE. It must not
+     * send or close. */
+    bool (*take)(void *arg, const struct httpc_piece *piece);
 };
 
 struct httpc_result {

@@ -60,6 +60,31 @@ static pl channel_to_plist(const struct channel *c)
     return d;
 }
 
+static void set_text(pl dict, const char *key, const char *s)
+{
+    if (s)
+        pl_set_str(dict, key, s);
+}
+
+static pl app_to_plist(const struct app *a)
+{
+    pl d = pl_new_dict();
+    pl_set_str(d, "Identifier", a->identifier);
+    pl_set_bool(d, "Managed", a->managed);
+    pl_set_bool(d, "There", a->there);
+    pl_set_bool(d, "Waits", a->waits);
+    pl_set_str(d, "State", a->state);
+    pl_set_int(d, "Flags", a->flags);
+    pl_set_int(d, "Size", a->size);
+    set_text(d, "Version", a->version);
+    set_text(d, "ShortVersion", a->short_version);
+    set_text(d, "Name", a->name);
+    set_text(d, "ManifestURL", a->manifest_url);
+    set_octets(d, "Configuration", a->config.p, a->config.n);
+    set_octets(d, "Attributes", a->attributes.p, a->attributes.n);
+    return d;
+}
+
 static pl device_to_plist(const struct simdev *d)
 {
     pl root = pl_new_dict(), channels = pl_new_array(), profiles = pl_new_array(),
@@ -68,8 +93,12 @@ static pl device_to_plist(const struct simdev *d)
     pl_set_int(root, "Life", d->life);
     pl_set_str(root, "UDID", d->hw.udid);
     pl_set_bool(root, "Passcode", d->passcode);
-    if (d->device_name)
-        pl_set_str(root, "DeviceName", d->device_name);
+    set_text(root, "DeviceName", d->device_name);
+    set_text(root, "FirmwarePassword", d->firmware_password);
+    set_text(root, "RecoveryLock", d->recovery_lock);
+    set_octets(root, "Settings", d->settings.p, d->settings.n);
+    pl_set_bool(root, "RemoteDesktop", d->remote_desktop);
+    pl_set_bool(root, "LostMode", d->lost_mode);
     set_octets(root, "Certificate", d->id.cert, d->id.ncert);
     set_octets(root, "Key", d->id.key, d->id.nkey);
     if (d->mdm)
@@ -83,8 +112,7 @@ static pl device_to_plist(const struct simdev *d)
         pl_append(of, pl_new_int(p->channel));
     }
     for (struct app *a = d->apps; a; a = a->next)
-        if (a->managed)
-            pl_append(apps, pl_new_str(a->identifier));
+        pl_append(apps, app_to_plist(a));
     pl_set(root, "Channels", channels);
     pl_set(root, "Profiles", profiles);
     pl_set(root, "ProfileChannels", of);
@@ -206,6 +234,33 @@ static void profile_from_plist(struct simdev *d, pl data, pl channel)
     pl_free(&summary);
 }
 
+static void app_from_plist(struct simdev *d, pl one)
+{
+    const char *state = pl_get_str(one, "State");
+    struct app *a = calloc(1, sizeof *a);
+    if (!a)
+        abort();
+    a->identifier = get_text(one, "Identifier");
+    pl_get_bool(one, "Managed", &a->managed);
+    pl_get_bool(one, "There", &a->there);
+    pl_get_bool(one, "Waits", &a->waits);
+    snprintf(a->state, sizeof a->state, "%s", state ? state : "");
+    pl_get_int(one, "Flags", &a->flags);
+    pl_get_int(one, "Size", &a->size);
+    a->version = get_text(one, "Version");
+    a->short_version = get_text(one, "ShortVersion");
+    a->name = get_text(one, "Name");
+    a->manifest_url = get_text(one, "ManifestURL");
+    a->config.p = get_octets(one, "Configuration", &a->config.n);
+    a->attributes.p = get_octets(one, "Attributes", &a->attributes.n);
+    if (!a->identifier) {
+        app_free(&a);
+        return;
+    }
+    a->next = d->apps;
+    d->apps = a;
+}
+
 static void device_from_plist(struct simdev *d, pl root)
 {
     pl list = pl_get(root, "Channels");
@@ -213,6 +268,11 @@ static void device_from_plist(struct simdev *d, pl root)
     d->life = get_count(root, "Life");
     pl_get_bool(root, "Passcode", &d->passcode);
     d->device_name = get_text(root, "DeviceName");
+    d->firmware_password = get_text(root, "FirmwarePassword");
+    d->recovery_lock = get_text(root, "RecoveryLock");
+    d->settings.p = get_octets(root, "Settings", &d->settings.n);
+    pl_get_bool(root, "RemoteDesktop", &d->remote_desktop);
+    pl_get_bool(root, "LostMode", &d->lost_mode);
     d->id.cert = get_octets(root, "Certificate", &d->id.ncert);
     d->id.key = get_octets(root, "Key", &d->id.nkey);
     if (pl_get(root, "MDM"))
@@ -227,15 +287,8 @@ static void device_from_plist(struct simdev *d, pl root)
     for (size_t i = pl_size(list); i-- > 0;)
         profile_from_plist(d, pl_at(list, i), pl_at(pl_get(root, "ProfileChannels"), i));
     list = pl_get(root, "Apps");
-    for (size_t i = 0; i < pl_size(list); i++) {
-        struct app *a = calloc(1, sizeof *a);
-        if (!a)
-            abort();
-        a->identifier = strdup(pl_str(pl_at(list, i)) ? pl_str(pl_at(list, i)) : "");
-        a->managed = true;
-        a->next = d->apps;
-        d->apps = a;
-    }
+    for (size_t i = 0; i < pl_size(list); i++)
+        app_from_plist(d, pl_at(list, i));
     if (d->state == SIMDEV_ENROLLING || !d->mdm)
         d->state =
             d->state == SIMDEV_ENROLLED || d->state == SIMDEV_ENROLLING ? SIMDEV_NEW : d->state;

@@ -1,7 +1,7 @@
 /*
- * libplausible.c: the commands that need no state of their own. The catalogue says whether this
- * device knows the command, which keys it must have, and what its answer looks like; the values are
- * made up, but of the right type and range.
+ * libplausible.c: what the catalogue says of a command: whether this device knows it, whether its
+ * profile and its kind of management allow it, which keys it must have, and what its answer looks
+ * like. Of the commands that need no state the values are made up, of the right type and range.
  */
 #include "libsimdev.h"
 
@@ -11,16 +11,16 @@
 
 #define DEEP 6 /* dictionaries inside dictionaries */
 
-static enum platform platform(const struct simdev *d)
+enum platform simdev_platform(const struct simdev *d)
 {
     return d->hw.kind == HW_MAC       ? PLATFORM_MACOS
            : d->hw.kind == HW_APPLETV ? PLATFORM_TVOS
                                       : PLATFORM_IOS;
 }
 
-static bool exists(const struct simdev *d, cat row)
+bool simdev_has(const struct simdev *d, cat row)
 {
-    struct catalogue_support s = catalogue_support(row, platform(d));
+    struct catalogue_support s = catalogue_support(row, simdev_platform(d));
     uint16_t version = version_read(d->hw.os);
 
     return s.introduced != VERSION_NEVER && version >= s.introduced &&
@@ -45,6 +45,20 @@ static const struct {
     {"FullName", "Alice Example"},
     {"DeviceName", "device"},
     {"ActivationLockBypassCode", "0A1B2-C3D4E-F5G6H-I7J8K-L9M0N-P1Q2R"},
+    {"MirroringResult", "Prompting"},
+    {"InvitationResult", "Acknowledged"},
+    {"ProductVersion", "18.0"},
+    {"HumanReadableNameLocale", "en"},
+    {"MetadataURL", "https://updates.example.com/22A3354"},
+    {"ExtensionPoint", "com.apple.share-services"},
+    {"DisplayName", "Reader"},
+    {"SoftwareUpdateDeviceID", "J316sAP"},
+    {"EACSPreflight", "success"},
+    {"iTunesStoreAccountHash", "SGFzaCBvZiBhIHN0b3JlIGFjY291bnQ="},
+    {"CarrierSettingsVersion", "56.0"},
+    {"SupplementalBuildVersion", "22A3354"},
+    {"SupplementalOSVersionExtra", "(a)"},
+    {"EthernetMAC", "3c:07:54:00:00:01"},
 };
 
 static pl text_value(cat row)
@@ -79,7 +93,7 @@ static pl dictionary(const struct simdev *d, cat row, unsigned depth)
     for (cat key = catalogue_first(row); key != NULL; key = catalogue_next(key)) {
         bool any = catalogue_is(key, CATALOGUE_ANY_NAME);
 
-        if (catalogue_kind(key) == CATALOGUE_KEY && exists(d, key) &&
+        if (catalogue_kind(key) == CATALOGUE_KEY && simdev_has(d, key) &&
             !catalogue_is(key, CATALOGUE_LEGACY))
             pl_set(dict, any ? "com.example.reader" : catalogue_name(key),
                    made_up(d, key, depth + 1));
@@ -129,32 +143,55 @@ static bool has_type(pl node, enum catalogue_type t)
            (t == CATALOGUE_DATA && is == PL_DATA);
 }
 
-static bool well_made(const struct simdev *d, cat row, pl command)
+static bool value_made(const struct simdev *d, cat row, pl node);
+
+/* Every key that must be there is, and every key that is known has its type. */
+static bool keys_made(const struct simdev *d, cat row, pl dict)
 {
     for (cat key = catalogue_first(row); key != NULL; key = catalogue_next(key)) {
         pl node;
 
-        if (catalogue_kind(key) != CATALOGUE_KEY || !exists(d, key))
+        if (catalogue_kind(key) != CATALOGUE_KEY || !simdev_has(d, key) ||
+            catalogue_is(key, CATALOGUE_ANY_NAME))
             continue;
-        node = pl_get(command, catalogue_name(key));
-        if (node == NULL ? catalogue_is(key, CATALOGUE_REQUIRED)
-                         : !has_type(node, catalogue_type(key)))
+        node = pl_get(dict, catalogue_name(key));
+        if (node == NULL ? catalogue_is(key, CATALOGUE_REQUIRED) : !value_made(d, key, node))
             return false;
     }
     return true;
 }
 
-/* 0: the device takes the command; otherwise the code and its domain. */
-static int64_t objection(const struct simdev *d, cat row, unsigned channel, const char **domain)
+static bool value_made(const struct simdev *d, cat row, pl node)
 {
-    struct catalogue_support s = catalogue_support(row, platform(d));
-    unsigned rights = (unsigned)d->mdm->access_rights;
+    if (!has_type(node, catalogue_type(row)))
+        return false;
+    if (catalogue_type(row) == CATALOGUE_DICTIONARY)
+        return keys_made(d, row, node);
+    cat item = catalogue_type(row) == CATALOGUE_ARRAY ? catalogue_first(row) : NULL;
+    if (item == NULL || catalogue_name(item)[0] != '\0')
+        return true; /* several shapes: each entry has an outcome of its own */
+    for (size_t i = 0; i < pl_size(node); i++)
+        if (!value_made(d, item, pl_at(node, i)))
+            return false;
+    return true;
+}
+
+bool command_made(const struct simdev *d, cat row, pl dict)
+{
+    return keys_made(d, row, dict);
+}
+
+int64_t command_objection(const struct simdev *d, cat row, unsigned channel, const char **domain)
+{
+    struct catalogue_support s = row != NULL ? catalogue_support(row, simdev_platform(d))
+                                             : (struct catalogue_support){.device = false};
+    bool user = d->hw.kind == HW_MAC ? s.user : s.shared_user;
 
     *domain = "MCMDMErrorDomain";
-    if (!exists(d, row) || (channel == 0 ? !s.device : !(s.user || s.shared_user)) ||
+    if (row == NULL || !simdev_has(d, row) || (channel == 0 ? !s.device : !user) ||
         (d->user_enrollment && s.user_enrolment == MODE_FORBIDDEN))
         return 12021;
-    if (!right_held(rights, s.right))
+    if (!right_held((unsigned)d->mdm->access_rights, s.right))
         return 12007;
     if (s.supervised && !d->hw.supervised) {
         *domain = "MCChaperoneErrorDomain";
@@ -163,29 +200,14 @@ static int64_t objection(const struct simdev *d, cat row, unsigned channel, cons
     return 0;
 }
 
-enum answer answer_plausibly(struct simdev *d, unsigned channel, const char *type, pl command,
-                             pl report)
+pl answer_made_up(const struct simdev *d, cat row)
 {
-    cat row = catalogue_find(type);
-    const char *domain = "MCMDMErrorDomain";
-    int64_t code = row != NULL ? objection(d, row, channel, &domain) : 12021;
-
-    if (code != 0) {
-        answer_error(report, domain, code, "The device does not take this command.");
-        return ANS_ERROR;
-    }
-    if (!well_made(d, row, command))
-        return ANS_FORMAT_ERROR;
-    for (cat key = catalogue_first(row); key != NULL; key = catalogue_next(key))
-        if (catalogue_kind(key) == CATALOGUE_ANSWER && exists(d, key))
-            pl_set(report, catalogue_name(key), made_up(d, key, 0));
-    return ANS_ACKNOWLEDGED;
+    return made_up(d, row, 0);
 }
 
-bool setting_known(const struct simdev *d, const char *item)
+void answer_plausibly(const struct simdev *d, cat row, pl report)
 {
-    cat list = catalogue_path(catalogue_find("Settings"), "Settings"), row;
-
-    row = item != NULL ? catalogue_item(list, item) : NULL;
-    return row != NULL && exists(d, row);
+    for (cat key = catalogue_first(row); key != NULL; key = catalogue_next(key))
+        if (catalogue_kind(key) == CATALOGUE_ANSWER && simdev_has(d, key))
+            pl_set(report, catalogue_name(key), made_up(d, key, 0));
 }

@@ -7,62 +7,6 @@
 
 /* ------------------------------------------------------------------ DeviceInformation */
 
-/* What a device can be asked, and who may ask it. */
-static const struct question {
-    const char *key;
-    int64_t right;
-    unsigned kinds; /* 0: all */
-} questions[] = {
-    {"UDID", 0, 0},
-    {"Languages", 0, 1 << HW_APPLETV},
-    {"Locales", 0, 1 << HW_APPLETV},
-    {"DeviceID", 0, 1 << HW_APPLETV},
-    {"LastCloudBackupDate", 0, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"AwaitingConfiguration", 0, 0},
-    {"MDMOptions", 0, 0},
-    {"iTunesStoreAccountIsActive", 4096, 0},
-    {"DeviceName", 16, 0},
-    {"OSVersion", 16, 0},
-    {"BuildVersion", 16, 0},
-    {"ModelName", 16, 0},
-    {"Model", 16, 0},
-    {"ModelNumber", 16, 0},
-    {"ProductName", 16, 0},
-    {"SerialNumber", 16, 0},
-    {"DeviceCapacity", 16, 0},
-    {"AvailableDeviceCapacity", 16, 0},
-    {"BatteryLevel", 16, 0},
-    {"CellularTechnology", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"IMEI", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"MEID", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"ModemFirmwareVersion", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"IsSupervised", 16, 0},
-    {"IsMultiUser", 16, 0},
-    {"IsDeviceLocatorServiceEnabled", 16, 0},
-    {"IsActivationLockEnabled", 16, 0},
-    {"IsDoNotDisturbInEffect", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"IsMDMLostModeEnabled", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"IsCloudBackupEnabled", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"EASDeviceIdentifier", 16, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"HostName", 16, 1 << HW_MAC},
-    {"LocalHostName", 16, 1 << HW_MAC},
-    {"IsAppleSilicon", 16, 1 << HW_MAC},
-    {"SystemIntegrityProtectionEnabled", 16, 1 << HW_MAC},
-    {"TimeZone", 16, 1 << HW_IPHONE | 1 << HW_IPAD | 1 << HW_APPLETV},
-    {"ICCID", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"BluetoothMAC", 32, 0},
-    {"WiFiMAC", 32, 0},
-    {"EthernetMACs", 32, 1 << HW_MAC | 1 << HW_APPLETV},
-    {"CurrentCarrierNetwork", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"PhoneNumber", 32, 1 << HW_IPHONE},
-    {"DataRoamingEnabled", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"VoiceRoamingEnabled", 32, 1 << HW_IPHONE},
-    {"PersonalHotspotEnabled", 32, 1 << HW_IPHONE},
-    {"IsRoaming", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"SubscriberMCC", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-    {"SubscriberMNC", 32, 1 << HW_IPHONE | 1 << HW_IPAD},
-};
-
 static pl texts(const char *one)
 {
     pl a = pl_new_array();
@@ -70,7 +14,8 @@ static pl texts(const char *one)
     return a;
 }
 
-static pl text_fact(const struct simdev *d, const char *key)
+/* False: it is none of these. *out NULL: the device has no such thing. */
+static bool text_fact(const struct simdev *d, const char *key, pl *out)
 {
     const struct hardware *h = &d->hw;
     const struct {
@@ -102,9 +47,11 @@ static pl text_fact(const struct simdev *d, const char *key)
         {"SubscriberMNC", h->cellular ? "01" : ""},
     };
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
-        if (strcmp(facts[i].key, key) == 0)
-            return facts[i].value[0] ? pl_new_str(facts[i].value) : NULL;
-    return NULL;
+        if (strcmp(facts[i].key, key) == 0) {
+            *out = facts[i].value[0] ? pl_new_str(facts[i].value) : NULL;
+            return true;
+        }
+    return false;
 }
 
 static pl truth_fact(const struct simdev *d, const char *key)
@@ -128,6 +75,15 @@ static pl truth_fact(const struct simdev *d, const char *key)
         {"VoiceRoamingEnabled", false},
         {"PersonalHotspotEnabled", false},
         {"IsRoaming", false},
+        {"IsNetworkTethered", false},
+        {"HasBattery", strstr(d->hw.product, "Book") != NULL},
+        {"IsActivationLockSupported", true},
+        {"SupportsLOMDevice", false},
+        {"PINRequiredForEraseDevice", strncmp(d->hw.product, "iMac", 4) == 0},
+        {"PINRequiredForDeviceLock", true},
+        {"DiagnosticSubmissionEnabled", false},
+        {"AppAnalyticsEnabled", false},
+        {"TemporarySessionOnly", false},
     };
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         if (strcmp(facts[i].key, key) == 0)
@@ -158,24 +114,41 @@ static pl other_fact(const struct simdev *d, const char *key)
     return NULL;
 }
 
+/* Whether the device knows the question and the server may ask it. */
+static bool may_be_asked(const struct simdev *d, cat row)
+{
+    struct catalogue_support s = catalogue_support(row, simdev_platform(d));
+    return simdev_has(d, row) && right_held((unsigned)d->mdm->access_rights, s.right) &&
+           !(s.supervised && !d->hw.supervised) &&
+           !(s.shared == MODE_REQUIRED && !d->fleet->opt.shared_ipad) &&
+           !(d->user_enrollment && s.user_enrolment == MODE_FORBIDDEN);
+}
+
 static pl fact(const struct simdev *d, const char *key)
 {
-    static const char *const personal[] = {"UDID",  "SerialNumber", "IMEI",         "MEID",
-                                           "ICCID", "WiFiMAC",      "BluetoothMAC", "PhoneNumber"};
-    const struct question *q = NULL;
-    for (size_t i = 0; !q && i < sizeof questions / sizeof questions[0]; i++)
-        if (strcmp(questions[i].key, key) == 0)
-            q = &questions[i];
-    if (!q || (d->mdm->access_rights & q->right) != q->right ||
-        (q->kinds && !(q->kinds & (1u << d->hw.kind))))
+    /* The device has no such thing, or tells it only together with something else. */
+    static const char *const nothing[] = {"DevicePropertiesAttestation",
+                                          "PushToken",
+                                          "OrganizationInfo",
+                                          "SupplementalBuildVersion",
+                                          "SupplementalOSVersionExtra",
+                                          "ActiveManagedUsers",
+                                          "AutoSetupAdminAccounts",
+                                          "ServiceSubscriptions"};
+    cat command = catalogue_find("DeviceInformation");
+    cat row = catalogue_value(catalogue_item(catalogue_path(command, "Queries"), NULL), key);
+    cat answer =
+        catalogue_key(catalogue_path(command, "answer:QueryResponses"), CATALOGUE_KEY, key);
+    pl v = NULL;
+    if (!row || !may_be_asked(d, row))
         return NULL;
-    for (size_t i = 0; d->user_enrollment && i < sizeof personal / sizeof personal[0]; i++)
-        if (strcmp(personal[i], key) == 0)
+    if ((v = setting_fact(d, key)) || text_fact(d, key, &v) || (v = truth_fact(d, key)) ||
+        (v = other_fact(d, key)))
+        return v;
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
+        if (strcmp(nothing[i], key) == 0)
             return NULL;
-    pl v = text_fact(d, key);
-    if (!v)
-        v = truth_fact(d, key);
-    return v ? v : other_fact(d, key);
+    return answer ? answer_made_up(d, answer) : NULL;
 }
 
 /* What is not known, not of this device or not allowed is left out. */
@@ -209,7 +182,13 @@ enum answer query_security_info(struct simdev *d, unsigned channel, pl command, 
         pl_set_bool(s, "FDE_HasPersonalRecoveryKey", true);
         pl_set_bool(s, "FDE_HasInstitutionalRecoveryKey", false);
         pl_set_bool(s, "SystemIntegrityProtectionEnabled", true);
-        pl_set_bool(s, "RemoteDesktopEnabled", false);
+        pl_set_bool(s, "RemoteDesktopEnabled", d->remote_desktop);
+        pl_set_bool(s, "IsRecoveryLockEnabled", d->recovery_lock != NULL);
+        pl firmware = pl_new_dict();
+        pl_set_bool(firmware, "PasswordExists", d->firmware_password != NULL);
+        pl_set_bool(firmware, "ChangePending", false);
+        pl_set_bool(firmware, "AllowOroms", false);
+        pl_set(s, "FirmwarePasswordStatus", firmware);
         pl_set_bool(firewall, "FirewallEnabled", true);
         pl_set_bool(firewall, "BlockAllIncoming", false);
         pl_set_bool(firewall, "StealthMode", false);
@@ -219,7 +198,8 @@ enum answer query_security_info(struct simdev *d, unsigned channel, pl command, 
         pl_set_bool(s, "PasscodePresent", d->passcode);
         pl_set_bool(s, "PasscodeCompliant", true);
         pl_set_bool(s, "PasscodeCompliantWithProfiles", true);
-        pl_set_int(s, "PasscodeLockGracePeriod", 0);
+        pl grace = setting_kept(d, "PasscodeLockGracePeriod", "PasscodeLockGracePeriod");
+        pl_set(s, "PasscodeLockGracePeriod", grace ? grace : pl_new_int(0));
         pl_set_int(s, "PasscodeLockGracePeriodEnforced", 0);
     }
     pl_set_bool(m, "EnrolledViaDEP", false);
@@ -282,7 +262,7 @@ static bool wanted(pl command, const char *identifier)
     return list == NULL;
 }
 
-static void add_app(pl list, const char *identifier, const char *name, bool updates)
+static pl app_entry(const char *identifier, const char *name)
 {
     pl a = pl_new_dict();
     pl_set_str(a, "Identifier", identifier);
@@ -291,25 +271,40 @@ static void add_app(pl list, const char *identifier, const char *name, bool upda
     pl_set_str(a, "ShortVersion", "12.4");
     pl_set_int(a, "BundleSize", 48234496);
     pl_set_int(a, "DynamicSize", 1052672);
-    pl_set_bool(a, "HasUpdateAvailable", updates);
-    pl_append(list, a);
+    pl_set_bool(a, "HasUpdateAvailable", false);
+    return a;
+}
+
+static pl app_of(const struct app *a)
+{
+    pl one = app_entry(a->identifier, a->name && a->name[0] ? a->name : a->identifier);
+    if (a->version) {
+        pl_set_str(one, "Version", a->version);
+        pl_set_str(one, "ShortVersion", a->short_version ? a->short_version : "");
+        pl_set_int(one, "BundleSize", a->size);
+    } else if (!a->there) {
+        pl_remove(one, "Version");
+        pl_remove(one, "ShortVersion");
+    }
+    pl_set_bool(one, "HasUpdateAvailable", a->updates);
+    pl_set_bool(one, "Installing", a->manifest_url != NULL);
+    return one;
 }
 
 enum answer query_installed_apps(struct simdev *d, unsigned channel, pl command, pl report)
 {
-    static const char *const own[][2] = {{"com.example.notes", "Notes"},
-                                         {"com.example.weather", "Weather"},
-                                         {"org.example.reader", "Reader"}};
     pl list = pl_new_array();
     bool managed_only = false;
+    const struct own_app *own;
     (void)channel;
     pl_get_bool(command, "ManagedAppsOnly", &managed_only);
-    for (size_t i = 0; !managed_only && i < sizeof own / sizeof own[0]; i++)
-        if (wanted(command, own[i][0]))
-            add_app(list, own[i][0], own[i][1], false);
+    for (size_t i = 0; !managed_only && (own = app_own(i)); i++)
+        if (wanted(command, own->identifier) && !*app_place(d, own->identifier))
+            pl_append(list, app_entry(own->identifier, own->name));
     for (struct app *a = d->apps; a; a = a->next)
-        if (wanted(command, a->identifier))
-            add_app(list, a->identifier, a->identifier, a->updates);
+        if (wanted(command, a->identifier) && (a->managed || !managed_only) &&
+            (a->there || a->manifest_url))
+            pl_append(list, app_of(a));
     pl_set(report, "InstalledApplicationList", list);
     return ANS_ACKNOWLEDGED;
 }
@@ -366,6 +361,8 @@ enum answer query_users(struct simdev *d, unsigned channel, pl command, pl repor
     (void)channel;
     (void)command;
     for (unsigned c = 1; c < d->nchannels; c++) {
+        if (d->channel[c].deleted)
+            continue;
         pl u = pl_new_dict();
         pl_set_str(u, "UserName", d->channel[c].short_name);
         pl_set_bool(u, "HasDataToSync", false);

@@ -146,6 +146,10 @@ js report_fleet(const struct fleet *f)
     js_set_int(o, "error", (int64_t)s->error);
     js_set_int(o, "format_error", (int64_t)s->format_error);
     js_set_int(o, "not_now", (int64_t)s->not_now);
+    js_set_int(o, "manifests", (int64_t)s->manifests);
+    js_set_int(o, "packages", (int64_t)s->packages);
+    js_set_int(o, "packages_continued", (int64_t)s->packages_continued);
+    js_set_int(o, "packages_refused", (int64_t)s->packages_refused);
     js_set_int(o, "bytes_out", (int64_t)s->bytes_out);
     js_set_int(o, "bytes_in", (int64_t)s->bytes_in);
     return o;

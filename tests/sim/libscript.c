@@ -59,8 +59,10 @@ static enum outcome read_cut(const char *when, struct behaviour *b, struct err *
         b->action = ACT_CUT_DURING;
     else if (when && strcmp(when, "after") == 0)
         b->action = ACT_CUT_AFTER;
+    else if (when && strcmp(when, "download") == 0)
+        b->action = ACT_CUT_DOWNLOAD;
     else
-        return err_set(err, INVALID, "disconnect wants before, during or after");
+        return err_set(err, INVALID, "disconnect wants before, during, after or download");
     return OK;
 }
 

@@ -15,6 +15,8 @@
  *   disconnect before        breaks the connection when the command came; reports later
  *   disconnect during        breaks it half way through the report; reports again later
  *   disconnect after         breaks it when the report was sent, before the answer; reports again
+ *   disconnect download      of InstallApplication with a ManifestURL: breaks the connection once,
+ *                            when half of the package is there
  */
 #ifndef DROVER_SIM_LIBSCRIPT_H
 #define DROVER_SIM_LIBSCRIPT_H
@@ -33,6 +35,7 @@ enum action {
     ACT_CUT_BEFORE,
     ACT_CUT_DURING,
     ACT_CUT_AFTER,
+    ACT_CUT_DOWNLOAD,
 };
 
 struct behaviour {

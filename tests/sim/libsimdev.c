@@ -104,7 +104,7 @@ static struct simdev *simdev_new(struct fleet *f, unsigned index)
     d->passcode = true;
     d->nchannels = 1;
     hw_make(f->opt.seed, index, f->opt.kind, &d->hw);
-    if (d->user_enrollment)
+    if (d->user_enrollment || f->opt.unsupervised)
         d->hw.supervised = false;
     d->backoff.fn = on_backoff;
     d->backoff.arg = d;
@@ -145,6 +145,7 @@ static void drop_jobs(struct simdev *d)
 {
     loop_timer_end(d->fleet->loop, &d->backoff);
     enrol_abandon(d);
+    exchange_unanswered(d);
     while (d->jobs) {
         struct job *j = d->jobs;
         d->jobs = j->next;
@@ -159,6 +160,7 @@ static void drop_jobs(struct simdev *d)
 
 static void forget_installed(struct simdev *d)
 {
+    install_abandon(d, NULL);
     while (d->profiles) {
         struct installed *p = d->profiles;
         d->profiles = p->next;
@@ -178,6 +180,23 @@ static void forget_installed(struct simdev *d)
         d->apps = a->next;
         app_free(&a);
     }
+    while (d->books) {
+        struct book *b = d->books;
+        d->books = b->next;
+        book_free(&b);
+    }
+}
+
+/* What outlives the enrolment, and does not outlive an erasure. */
+static void forget_settings(struct simdev *d)
+{
+    free(d->device_name);
+    free(d->settings.p);
+    free(d->firmware_password);
+    free(d->recovery_lock);
+    d->device_name = d->firmware_password = d->recovery_lock = NULL;
+    d->settings = (struct plist_octets){NULL, 0};
+    d->remote_desktop = d->updating = false;
 }
 
 static void simdev_free(struct simdev *d)
@@ -195,13 +214,14 @@ static void simdev_free(struct simdev *d)
         free(d->heard[i].type);
     }
     free(d->heard);
-    free(d->device_name);
+    forget_settings(d);
     free(d->last_body);
     free(d);
 }
 
 void fleet_free(struct fleet *f)
 {
+    f->opt.concurrency = 0; /* nothing begins any more */
     for (unsigned i = 0; i < f->n; i++)
         simdev_free(f->dev[i]);
     free(f->dev);
@@ -323,7 +343,7 @@ static void pop_job(struct simdev *d)
 
 bool simdev_idle(const struct simdev *d)
 {
-    if (d->jobs || d->running)
+    if (d->jobs || d->running || d->installs)
         return false;
     for (unsigned c = 0; c < d->nchannels; c++)
         if (d->channel[c].report)
@@ -406,8 +426,9 @@ void simdev_wipe(struct simdev *d)
     d->life++;
     for (unsigned c = 0; c < d->nchannels; c++)
         d->channel[c].token_count = 0, d->channel[c].auth_token[0] = '\0';
-    free(d->device_name);
-    d->device_name = NULL;
+    forget_settings(d);
+    for (unsigned c = 1; c < d->nchannels; c++)
+        d->channel[c].deleted = false;
     d->locked = d->lost_mode = d->awaiting = false;
     d->passcode = true;
     simdev_leave(d, SIMDEV_NEW);

@@ -9,6 +9,11 @@
  *   libexchange.c  from Idle to the empty answer
  *   libanswer.c    what a command does and what is reported
  *   libquery.c     the answers to questions (DeviceInformation and the like)
+ *   libapps.c      apps of the store, what apps are given, provisioning profiles
+ *   libinhouse.c   in-house apps: manifest and package
+ *   libsettings.c  Settings, and what they change
+ *   libmac.c       users, passwords of a Mac's firmware, books, system updates
+ *   libplausible.c what the catalogue of commands says; made-up answers
  *   libscript.c    misbehaviour on demand
  *   libkeep.c      the state folder
  *   libapnsc.c     the simulated push service wakes a device
@@ -19,6 +24,7 @@
 #define DROVER_SIM_LIBSIMDEV_H
 
 #include "base/uuid.h"
+#include "command/catalogue.h"
 #include "libhardware.h"
 #include "libhttpc.h"
 #include "libkeys.h"
@@ -55,6 +61,7 @@ struct channel {      /* the device's own, or a user's */
     char short_name[64], long_name[80];
     char auth_token[160]; /* of a network user who logged in; "" */
     char digest[768];     /* DigestResponse of the next UserAuthenticate; "" */
+    bool deleted;         /* the account, by DeleteUser */
     unsigned token_count; /* how often the token changed; token and magic follow from it */
     bool enrolled;        /* its TokenUpdate was accepted */
     bool awake;           /* a poll is among the jobs */
@@ -87,6 +94,11 @@ struct plist_octets { /* a value of a property list, as a binary list; p NULL: n
 struct app {
     char *identifier;
     bool managed;
+    bool there;                             /* installed; else on its way */
+    char state[24];                         /* what ManagedApplicationList says; "": Managed */
+    char *version, *short_version, *name;   /* NULL: made up */
+    char *manifest_url;                     /* of what is on its way; NULL: nothing */
+    int64_t size;                           /* of its package; 0: made up */
     bool waits;                             /* for a redemption code */
     bool updates;                           /* the store has a newer one */
     bool told_feedback;                     /* and the server had it deleted */
@@ -94,6 +106,12 @@ struct app {
     int64_t flags;                          /* ManagementFlags */
     struct plist_octets config, attributes; /* what Settings gave it */
     struct app *next;
+};
+
+struct book {
+    int64_t store_id; /* 0: by its PersistentID */
+    char *persistent, *title, *version;
+    struct book *next;
 };
 
 struct heard { /* a command that came, and what was made of it */
@@ -131,6 +149,7 @@ struct job {
 };
 
 struct enrolment; /* libenrol.c */
+struct install;   /* libinhouse.c */
 struct exchange;  /* libexchange.c */
 
 /* Account-driven enrolment by OAuth 2: where tokens come from, and those in force. */
@@ -156,6 +175,10 @@ struct simdev {
     struct installed *profiles;
     struct installed *provisioning; /* by UUID, which is the identifier here */
     struct app *apps;
+    struct book *books;
+    struct plist_octets settings;            /* by Item, as they came */
+    char *firmware_password, *recovery_lock; /* of a Mac; NULL: none */
+    bool remote_desktop, updating;
     bool passcode, locked, lost_mode, awaiting;
     unsigned passcode_cleared, restarts;
     char *device_name; /* set by Settings; NULL: the hardware's */
@@ -168,6 +191,13 @@ struct simdev {
     struct enrolment *enrolment;
 
     char doing_uuid[160]; /* a command that takes its time */
+    struct {              /* a command whose answer waits for a manifest; report NULL: none */
+        pl report;
+        char uuid[160];
+        struct behaviour behaviour;
+    } unanswered;
+    struct install *installs;
+    bool cut_download; /* of the command that is being answered: a rule wants it */
     struct heard *heard;
     unsigned nheard;
     unsigned pushes, stale_pushes, exchanges;
@@ -190,6 +220,7 @@ struct fleet_options {
     uint64_t seed;
     unsigned binary_percent; /* messages sent as binary property lists */
     bool sign, proxy_header, user_enrollment, user_authenticate, shared_ipad, scep_get, verbose;
+    bool unsupervised;
     bool sign_sha1;
     int64_t poll_us, backoff_us, backoff_max_us, notnow_us, timeout_us;
     unsigned tries; /* of an enrolment and of a check-in message */
@@ -198,7 +229,8 @@ struct fleet_options {
 struct fleet_stats {
     uint64_t requests, failures, polls, commands, bytes_in, bytes_out;
     uint64_t acknowledged, error, format_error, not_now, idle;
-    uint64_t status[600]; /* HTTP */
+    uint64_t manifests, packages, packages_continued, packages_refused; /* of in-house apps */
+    uint64_t status[600];                                               /* HTTP */
 };
 
 struct apnsc;
@@ -218,6 +250,8 @@ struct fleet {
     unsigned n, cap;
     struct simdev *ready, **ready_tail;
     unsigned active;
+    struct install *waiting; /* for their turn to load a package */
+    unsigned loading;
     struct fleet_stats stats;
 };
 
@@ -301,14 +335,20 @@ void enrol_run(struct simdev *d);
 void enrol_abandon(struct simdev *d);
 
 /* ---------------------------------------------------------------- libexchange.c */
+enum answer { ANS_ACKNOWLEDGED, ANS_ERROR, ANS_FORMAT_ERROR, ANS_LATER };
 void exchange_run(struct simdev *d);
 /* Forgets a report that waits. */
 void exchange_forget(struct channel *c);
 struct heard *heard_of(struct simdev *d, const char *uuid, const char *type, unsigned channel);
 
+/* What an answer of ANS_LATER has become; its report is whole. */
+void exchange_answered(struct simdev *d, enum answer a);
+/* Forgets the command that was not answered yet. */
+void exchange_unanswered(struct simdev *d);
+
 /* ---------------------------------------------------------------- libanswer.c */
-enum answer { ANS_ACKNOWLEDGED, ANS_ERROR, ANS_FORMAT_ERROR };
-/* Performs a command and adds its result's keys to report. */
+/* Performs a command and adds its result's keys to report. ANS_LATER: that is not done yet, the
+ * report stays in use, and exchange_answered() will be called. */
 enum answer answer_command(struct simdev *d, unsigned channel, const char *type, pl command,
                            pl report, enum aftermath *after);
 void answer_error(pl report, const char *domain, int64_t code, const char *text);
@@ -327,6 +367,7 @@ enum answer query_users(struct simdev *d, unsigned channel, pl command, pl repor
 
 /* libapps.c: called through that table too. */
 enum answer app_install(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer app_install_enterprise(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer app_redeem(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer app_remove(struct simdev *d, unsigned channel, pl command, pl report);
 enum answer app_list_managed(struct simdev *d, unsigned channel, pl command, pl report);
@@ -341,13 +382,68 @@ bool app_set(struct simdev *d, pl setting);
 /* Where the app of that identifier is, or is to be. */
 struct app **app_place(struct simdev *d, const char *identifier);
 void app_free(struct app **a);
+/* InstallApplication of an app whose identifier is known by now; manifest_url NULL: of the store.
+ */
+enum answer app_accept(struct simdev *d, const char *identifier, pl command, pl report,
+                       const char *manifest_url);
+/* InstallApplication is refused, with that code of MCMDMErrorDomain. */
+enum answer app_reject(const struct simdev *d, pl report, int64_t code, const char *text);
+/* What was on its way has come, or will not. */
+void app_is_there(struct app *a, const char *version, const char *short_version, const char *name,
+                  int64_t size);
+void app_failed(struct simdev *d, const char *identifier);
+/* One of those that come with the device, or that its user installed; NULL: i is too large. */
+struct own_app {
+    const char *identifier, *name;
+};
+const struct own_app *app_own(size_t i);
 
-/* libplausible.c: every other command of the catalogue: refused where this device does not know it
- * or the rights are missing, otherwise answered with made-up values. */
-enum answer answer_plausibly(struct simdev *d, unsigned channel, const char *type, pl command,
-                             pl report);
-/* Whether this device has such a setting. */
-bool setting_known(const struct simdev *d, const char *item);
+/* ---------------------------------------------------------------- libinhouse.c */
+/* A command with a ManifestURL, or with the manifest: ANS_LATER. cut: the download breaks off once.
+ */
+enum answer install_begin(struct simdev *d, pl command, pl report, bool cut);
+/* Goes on with what was on its way when the simulator ended. */
+void install_resume(struct simdev *d);
+/* The app's package is on its way. */
+bool install_under_way(const struct simdev *d, const char *identifier);
+/* Ends that of an app, or (NULL) all. */
+void install_abandon(struct simdev *d, const char *identifier);
+
+/* libmac.c: called through that table too. */
+enum answer firmware_password_set(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer firmware_password_verify(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer recovery_lock_set(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer recovery_lock_verify(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer remote_desktop_on(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer remote_desktop_off(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer user_delete(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer user_unlock(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer media_install(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer media_list(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer media_remove(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer update_schedule(struct simdev *d, unsigned channel, pl command, pl report);
+enum answer update_status(struct simdev *d, unsigned channel, pl command, pl report);
+void book_free(struct book **b);
+
+/* libsettings.c: the same. */
+enum answer settings_apply(struct simdev *d, unsigned channel, pl command, pl report);
+/* A key of a setting that was set; NULL: it was not. The caller frees it. */
+pl setting_kept(const struct simdev *d, const char *item, const char *key);
+/* What a query of DeviceInformation tells of what was set; NULL: nothing was. */
+pl setting_fact(const struct simdev *d, const char *query);
+
+/* ---------------------------------------------------------------- libplausible.c */
+/* Whether a row of the catalogue is of this device's kind and system. */
+bool simdev_has(const struct simdev *d, cat row);
+/* Why the device does not take a command or a setting (row NULL: an unknown one): 0 or a code, and
+ * its domain. */
+int64_t command_objection(const struct simdev *d, cat row, unsigned channel, const char **domain);
+/* Whether a dictionary has the keys and types that its row says. */
+bool command_made(const struct simdev *d, cat row, pl dict);
+/* Made-up values for every key of an answer, or for one row. */
+void answer_plausibly(const struct simdev *d, cat row, pl report);
+pl answer_made_up(const struct simdev *d, cat row);
+enum platform simdev_platform(const struct simdev *d);
 
 /* ---------------------------------------------------------------- libkeep.c */
 /* Writes the device's file, when there is a state folder. */

@@ -4,8 +4,9 @@
  * They enrol by profile as real ones do: fetch the .mobileconfig (signed or not) from --enroll-url,
  * install its certificates, make a key pair and get an identity by SCEP, send Authenticate and
  * TokenUpdate (and SetBootstrapToken, and the users' TokenUpdates); then they wait for pushes,
- * poll, perform the commands they get and report. A 401 makes a device drop its MDM profile; a 503
- * makes it come back later.
+ * poll, perform the commands they get and report. In-house apps are fetched: the manifest, which is
+ * judged before the command is answered, and the package, whose digests are checked as it comes. A
+ * 401 makes a device drop its MDM profile; a 503 makes it come back later.
  *
  *   mdmsim --enroll-url URL [--devices N] [options]
  *
@@ -14,6 +15,7 @@
  *   --kind KIND          iphone, ipad, mac, appletv or mix (mix)
  *   --users N            user channels of each Mac, at most 8 (0)
  *   --shared-ipad        iPads are shared: --users are theirs too
+ *   --unsupervised       devices are not supervised
  *   --user-enrollment    EnrollmentID and EnrollmentUserID instead of UDID and UserID
  *   --user-authenticate  Mac users send UserAuthenticate before their TokenUpdate
  *   --user-password TEXT with which they answer a Digest challenge
@@ -107,6 +109,7 @@ enum option_id {
     O_KIND,
     O_USERS,
     O_SHARED,
+    O_UNSUPERVISED,
     O_UE,
     O_UA,
     O_PASSWORD,
@@ -147,6 +150,7 @@ static const struct option options[] = {
     {"kind", 1, 0, O_KIND},
     {"users", 1, 0, O_USERS},
     {"shared-ipad", 0, 0, O_SHARED},
+    {"unsupervised", 0, 0, O_UNSUPERVISED},
     {"user-enrollment", 0, 0, O_UE},
     {"user-authenticate", 0, 0, O_UA},
     {"user-password", 1, 0, O_PASSWORD},
@@ -187,7 +191,8 @@ static void usage(FILE *to)
 {
     fprintf(to,
             "usage: mdmsim --enroll-url URL [--devices N] [--kind iphone|ipad|mac|appletv|mix]\n"
-            "  [--users N] [--shared-ipad] [--user-enrollment] [--user-authenticate]\n"
+            "  [--users N] [--shared-ipad] [--unsupervised] [--user-enrollment]\n"
+            "  [--user-authenticate]\n"
             "  [--user-password TEXT] [--seed N] [--ade [--web]] [--account NAME@DOMAIN]\n"
             "  [--user-name NAME] [--apple-ca FILE]\n"
             "  [--state DIR] [--sign] [--sign-sha1] [--proxy-header] [--server URL]\n"
@@ -241,6 +246,9 @@ static void set_option(int id, const char *v, struct arguments *a)
         break;
     case O_SHARED:
         o->shared_ipad = true;
+        break;
+    case O_UNSUPERVISED:
+        o->unsupervised = true;
         break;
     case O_UE:
         o->user_enrollment = true;
@@ -430,6 +438,7 @@ static void start_devices(void)
             simdev_do(d, job_new(JOB_ENROL, 0));
         if (d->state != SIMDEV_ENROLLED)
             continue;
+        install_resume(d);
         for (unsigned c = 0; c < d->nchannels; c++) {
             if (!d->channel[c].enrolled)
                 continue;
