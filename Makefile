@@ -87,7 +87,8 @@ $(B)/obj/fcgi/api/openapi.o: fcgi/api/openapi.json
 $(B)/obj/fcgi/library/payloads.o: fcgi/library/payloads.txt
 $(B)/obj/fcgi/library/forms.o: fcgi/library/forms.txt
 
-units: $(UNIT_BIN)
+# The tests of pushes prepare their site with the latter.
+units: $(UNIT_BIN) $(B)/bench/pushprep
 
 lint:
 	scripts/lint

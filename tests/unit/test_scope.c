@@ -146,7 +146,8 @@ static const char *crowd_in(const char *text)
 
 static void look(const char *what, bool limited)
 {
-    bool tells = memmem(resp.body.data, resp.body.len, SECRET, strlen(SECRET)) != NULL;
+    bool tells =
+        resp.body.len > 0 && memmem(resp.body.data, resp.body.len, SECRET, strlen(SECRET)) != NULL;
     const char *number = crowd_in(buf_cstr(&resp.body));
     told += tells;
     counted += number != NULL;
