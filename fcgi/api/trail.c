@@ -1,8 +1,11 @@
-/* trail.c: GET /api/v1/audit, who did what, and GET /api/v1/errors, what devices' errors mean. */
+/* trail.c: /api/v1/audit, who did what, and whether that was changed since; GET /api/v1/errors,
+ * what devices' errors mean. */
 #include "api/fleet.h"
 
 #include "command/error_codes.h"
 #include "store/audit.h"
+#include "store/audit_chain.h"
+#include "store/checkrun.h"
 
 void api_audit(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
@@ -40,6 +43,74 @@ void api_audit(struct app *app, struct req *req, const struct caller *caller, st
     if (n == limit)
         api_set_cursor(root, e[n - 1].id);
     api_json(resp, 200, &root);
+}
+
+/* What the agent found when it went through the log last; nothing where it never did. */
+static enum outcome found_set(js root, const struct checkrun *run, struct req *req, struct err *err)
+{
+    char hex[SHA256_HEX_LEN + 1];
+    struct audit_check c;
+    enum outcome o = OK;
+
+    if (run->findings.n > 0)
+        o = audit_check_read(run->findings, req->arena, &c, err);
+    if (o != OK || run->findings.n == 0)
+        return o;
+    hex_encode(bytes_of(c.head.digest, SHA256_LEN), hex);
+    js_set_bool(root, "intact", c.bad_seq == 0);
+    js_set_int(root, "links", c.links);
+    js_set_int(root, "unlinked", c.unlinked);
+    if (c.head.seq != 0)
+        api_set_text(root, "newest_link",
+                     arena_fmt(req->arena, "%lld:%s", (long long)c.head.seq, hex));
+    if (c.bad_seq != 0) {
+        js_set_int(root, "bad_link", c.bad_seq);
+        api_set_text(root, "reason", c.bad);
+    }
+    return OK;
+}
+
+static void verification(struct app *app, struct req *req, struct resp *resp, const char *asks)
+{
+    struct checkrun run;
+    struct err err = {0};
+    struct db *db = NULL;
+    js root = js_object();
+
+    if (!api_db(app, resp, &db)) {
+        js_free(&root);
+        return;
+    }
+    enum outcome o = asks != NULL ? checkrun_ask(db, CHECKRUN_AUDIT, asks, req->now, &err) : OK;
+    if (o == OK)
+        o = checkrun_get(db, CHECKRUN_AUDIT, req->now, req->arena, &run, &err);
+    if (o == OK)
+        o = found_set(root, &run, req, &err);
+    db_pool_give(app->pool, &db);
+    if (o != OK) {
+        js_free(&root);
+        api_fail(resp, &err);
+        return;
+    }
+    js_set_bool(root, "waits", run.waits);
+    if (run.waits)
+        api_set_text(root, "asked_by", run.asked_by);
+    api_set_time(root, "verified_at", run.done_at);
+    api_json(resp, asks != NULL ? 202 : 200, &root);
+}
+
+void api_audit_verification(struct app *app, struct req *req, const struct caller *caller,
+                            struct resp *resp)
+{
+    (void)caller;
+    verification(app, req, resp, NULL);
+}
+
+/* The agent goes through it; the answer is fetched later. */
+void api_audit_verify(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp)
+{
+    verification(app, req, resp, api_actor(req, caller));
 }
 
 void api_errors(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -46,6 +46,7 @@ struct caller {
     const char *key_name;
     int64_t key_id;
     const char *scopes;
+    int64_t key_expires_at; /* 0: never */
     /* both that follow */
     int64_t scope; /* store/scope.h; 0: it reaches everything */
     /* GATE_CONSOLE */

@@ -24,6 +24,7 @@ struct key_entry {
     uint8_t sha256[SHA256_LEN];
     int64_t id;
     int64_t scope;
+    int64_t expires_at;
     char name[ACCOUNT_NAME_MAX + 1];
     char scopes[APIKEY_SCOPES_MAX + 1];
     int64_t checked; /* clock_mono(); 0: empty */
@@ -125,6 +126,7 @@ static bool look_up(struct app *app, struct req *req, const char *key, struct ke
     switch (o) {
     case OK:
         e->id = found.id;
+        e->expires_at = found.expires_at;
         e->scope = found.limited ? scope_number(SCOPE_KEY, found.id) : 0;
         snprintf(e->name, sizeof e->name, "%s", found.name);
         snprintf(e->scopes, sizeof e->scopes, "%s", found.scopes);
@@ -196,5 +198,6 @@ bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
     caller->scope = e->scope;
     caller->key_name = e->name;
     caller->scopes = e->scopes;
+    caller->key_expires_at = e->expires_at;
     return true;
 }

@@ -19,6 +19,8 @@ static const struct sql APIKEY_SET = {
             "created_by = ? WHERE name = ?"};
 static const struct sql APIKEY_FIND = {
     .name = "apikey_find", .text = "SELECT " APIKEY_COLUMNS " FROM apikey WHERE sha256 = ?"};
+static const struct sql APIKEY_GET = {
+    .name = "apikey_get", .text = "SELECT " APIKEY_COLUMNS " FROM apikey WHERE name = ?"};
 static const struct sql APIKEY_LIST = {
     .name = "apikey_list", .text = "SELECT " APIKEY_COLUMNS " FROM apikey ORDER BY name"};
 static const struct sql APIKEY_USED = {.name = "apikey_used",
@@ -55,8 +57,7 @@ static bool scopes_valid(const char *s)
     return word;
 }
 
-static enum outcome apikey_check(const char *name, const char *scopes, int64_t expires_at,
-                                 struct err *err)
+enum outcome apikey_check(const char *name, const char *scopes, int64_t expires_at, struct err *err)
 {
     enum outcome o = account_name_check(name, err);
     if (o != OK)
@@ -70,8 +71,10 @@ static enum outcome apikey_check(const char *name, const char *scopes, int64_t e
     return OK;
 }
 
-/* Adds the key of this digest. */
-static enum outcome apikey_insert(struct db *db, const char *name, const char *key,
+typedef enum outcome change_fn(struct db *db, const struct change *c, struct err *err);
+
+/* Adds the key's digest. */
+static enum outcome apikey_insert(struct db *db, change_fn *run, const char *name, const char *key,
                                   const char *scopes, int64_t expires_at, const char *by,
                                   struct err *err)
 {
@@ -86,7 +89,13 @@ static enum outcome apikey_insert(struct db *db, const char *name, const char *k
                              .action = "apikey.add",
                              .name = name,
                              .detail = scopes};
-    return change_run(db, &c, err);
+    return run(db, &c, err);
+}
+
+enum outcome apikey_add_do(struct db *db, const char *name, const char *key, const char *scopes,
+                           int64_t expires_at, const char *by, struct err *err)
+{
+    return apikey_insert(db, change_do, name, key, scopes, expires_at, by, err);
 }
 
 enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
@@ -97,7 +106,7 @@ enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int
     if (o != OK)
         return o;
     secret_new(APIKEY_LEN / 2, key);
-    o = apikey_insert(db, name, key, scopes, expires_at, by, err);
+    o = apikey_insert(db, change_run, name, key, scopes, expires_at, by, err);
     if (o != OK)
         secret_wipe(key, APIKEY_LEN);
     return o;
@@ -128,7 +137,8 @@ enum outcome apikey_set(struct db *db, const char *name, const char *key, const 
                              .name = name,
                              .detail = scopes};
     o = change_run(db, &c, err);
-    return o == NOT_FOUND ? apikey_insert(db, name, key, scopes, expires_at, by, err) : o;
+    return o == NOT_FOUND ? apikey_insert(db, change_run, name, key, scopes, expires_at, by, err)
+                          : o;
 }
 
 static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)
@@ -167,10 +177,22 @@ enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct
     return db_exec(db, &APIKEY_USED, (struct val[]){val_int(now), val_int(out->id)}, 2, NULL, err);
 }
 
+enum outcome apikey_get(struct db *db, const char *name, struct arena *a, struct apikey *out,
+                        struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &APIKEY_GET, (struct val[]){val_str(name)}, 1, a, &r, err);
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no API key \"%s\"", name);
+    if (o == OK)
+        apikey_from_row(&r, 0, out);
+    return o;
+}
+
 const char *const apikey_scopes[] = {"read",     "command",  "sensitive", "approve", "push",
                                      "reveal",   "audit",    "library",   "enroll",  "users",
                                      "identity", "pushcert", "decide",    "migrate", "webhook",
-                                     "settings", NULL};
+                                     "settings", "accounts", NULL};
 
 bool apikey_allows(const struct apikey *k, const char *scope)
 {
@@ -201,13 +223,24 @@ enum outcome apikey_list(struct db *db, struct arena *a, struct apikey **out, si
     return OK;
 }
 
+static struct change revocation(const char *name, const char *by)
+{
+    return (struct change){.sql = &APIKEY_REVOKE,
+                           .args = {val_int(clock_now()), val_str(name)},
+                           .nargs = 2,
+                           .by = by,
+                           .action = "apikey.revoke",
+                           .name = name};
+}
+
+enum outcome apikey_revoke_do(struct db *db, const char *name, const char *by, struct err *err)
+{
+    const struct change c = revocation(name, by);
+    return change_do(db, &c, err);
+}
+
 enum outcome apikey_revoke(struct db *db, const char *name, const char *by, struct err *err)
 {
-    const struct change c = {.sql = &APIKEY_REVOKE,
-                             .args = {val_int(clock_now()), val_str(name)},
-                             .nargs = 2,
-                             .by = by,
-                             .action = "apikey.revoke",
-                             .name = name};
+    const struct change c = revocation(name, by);
     return change_run(db, &c, err);
 }

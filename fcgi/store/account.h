@@ -30,6 +30,15 @@ enum outcome account_name_check(const char *name, struct err *err) MUST_USE;
  * spaces, or "*". expires_at: 0 is never. CONFLICT: the name is taken. */
 enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
                         const char *by, char key[APIKEY_LEN + 1], struct err *err) MUST_USE;
+/* Is it a name, are these scopes, is it a time to come? INVALID, with words. */
+enum outcome apikey_check(const char *name, const char *scopes, int64_t expires_at,
+                          struct err *err) MUST_USE;
+/* In the caller's unit of work: the key itself, which was made and checked before; and
+ * apikey_revoke(). */
+enum outcome apikey_add_do(struct db *db, const char *name, const char *key, const char *scopes,
+                           int64_t expires_at, const char *by, struct err *err) MUST_USE;
+enum outcome apikey_revoke_do(struct db *db, const char *name, const char *by,
+                              struct err *err) MUST_USE;
 /* Stores a key that was made elsewhere (APIKEY_GIVEN_MIN to APIKEY_GIVEN_MAX printable octets),
  * in place of the one of this name if there is one; a revoked name works again. */
 enum outcome apikey_set(struct db *db, const char *name, const char *key, const char *scopes,
@@ -38,6 +47,9 @@ enum outcome apikey_set(struct db *db, const char *name, const char *key, const 
  * DENIED: revoked or expired. */
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,
                          struct err *err) MUST_USE;
+/* By its name. NOT_FOUND: there is none. */
+enum outcome apikey_get(struct db *db, const char *name, struct arena *a, struct apikey *out,
+                        struct err *err) MUST_USE;
 /* The words that rows of the route table ask for; NULL ends them. */
 extern const char *const apikey_scopes[];
 /* Do the scopes hold the word, or "*"? */

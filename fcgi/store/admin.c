@@ -60,26 +60,52 @@ static enum outcome hash_checked(const char *password, char hash[PASSWORD_HASH_M
     return password_hash(password, hash, err);
 }
 
+static enum outcome name_and_role(const char *name, const char *role, struct err *err)
+{
+    enum outcome o = account_name_check(name, err);
+    return o == OK && !role_known(role) ? err_set(err, INVALID, "there is no role \"%s\"", role)
+                                        : o;
+}
+
+/* The hash must outlive it. */
+static struct change addition(const char *name, const char *role, const char *hash, bool due,
+                              const char *by)
+{
+    return (struct change){.sql = &ADD,
+                           .args = {val_str(name), val_secret(bytes_str(hash)), val_str(role),
+                                    val_int(clock_now()), val_str(by), val_int(due)},
+                           .nargs = 6,
+                           .by = by,
+                           .action = "admin.add",
+                           .name = name,
+                           .detail = role};
+}
+
 static enum outcome add(struct db *db, const char *name, const char *role, const char *password,
                         bool due, const char *by, struct err *err)
 {
     char hash[PASSWORD_HASH_MAX];
-    enum outcome o = account_name_check(name, err);
-    if (o == OK && !role_known(role))
-        o = err_set(err, INVALID, "there is no role \"%s\"", role);
+    enum outcome o = name_and_role(name, role, err);
     if (o == OK)
         o = hash_checked(password, hash, err);
     if (o != OK)
         return o;
-    const struct change c = {.sql = &ADD,
-                             .args = {val_str(name), val_secret(bytes_str(hash)), val_str(role),
-                                      val_int(clock_now()), val_str(by), val_int(due)},
-                             .nargs = 6,
-                             .by = by,
-                             .action = "admin.add",
-                             .name = name,
-                             .detail = role};
+    const struct change c = addition(name, role, hash, due, by);
     return change_run(db, &c, err);
+}
+
+enum outcome admin_secret_make(struct admin_secret *out, struct err *err)
+{
+    secret_new(ADMIN_GIVEN_LEN / 2, out->password);
+    return hash_checked(out->password, out->hash, err);
+}
+
+enum outcome admin_add_do(struct db *db, const char *name, const char *role,
+                          const struct admin_secret *secret, const char *by, struct err *err)
+{
+    enum outcome o = name_and_role(name, role, err);
+    const struct change c = addition(name, role, secret->hash, true, by);
+    return o == OK ? change_do(db, &c, err) : o;
 }
 
 enum outcome admin_add(struct db *db, const char *name, const char *role, const char *password,
@@ -114,32 +140,46 @@ enum outcome admin_password_set(struct db *db, const char *name, const char *pas
     return change_run(db, &c, err);
 }
 
+struct reset {
+    const char *name, *by;
+    const struct admin_secret *secret;
+};
+
 static enum outcome reset_unit(struct db *db, void *arg, struct err *err)
 {
-    const struct change *c = arg;
-    const struct val name = val_str(c->name);
-    enum outcome o = change_do(db, c, err);
+    const struct reset *r = arg;
+    const struct val name = val_str(r->name);
+    const struct change c = {.sql = &RESET,
+                             .args = {val_secret(bytes_str(r->secret->hash)), name},
+                             .nargs = 2,
+                             .by = r->by,
+                             .action = "admin.reset",
+                             .name = r->name};
+    enum outcome o = change_do(db, &c, err);
     if (o == OK)
         o = db_exec(db, &RESET_CODES, &name, 1, NULL, err);
     return o == OK ? db_exec(db, &END_SESSIONS, &name, 1, NULL, err) : o;
 }
 
+enum outcome admin_reset_do(struct db *db, const char *name, const struct admin_secret *secret,
+                            const char *by, struct err *err)
+{
+    struct reset r = {name, by, secret};
+    return reset_unit(db, &r, err);
+}
+
 enum outcome admin_reset(struct db *db, const char *name, const char *by,
                          char password[ADMIN_GIVEN_LEN + 1], struct err *err)
 {
-    char hash[PASSWORD_HASH_MAX];
-    secret_new(ADMIN_GIVEN_LEN / 2, password);
-    enum outcome o = hash_checked(password, hash, err);
-    struct change c = {.sql = &RESET,
-                       .args = {val_secret(bytes_str(hash)), val_str(name)},
-                       .nargs = 2,
-                       .by = by,
-                       .action = "admin.reset",
-                       .name = name};
+    struct admin_secret secret;
+    struct reset r = {name, by, &secret};
+    enum outcome o = admin_secret_make(&secret, err);
     if (o == OK)
-        o = db_unit(db, reset_unit, &c, err);
-    if (o != OK)
-        secret_wipe(password, ADMIN_GIVEN_LEN + 1);
+        o = db_unit(db, reset_unit, &r, err);
+    password[0] = '\0';
+    if (o == OK)
+        memcpy(password, secret.password, sizeof secret.password);
+    secret_wipe(&secret, sizeof secret);
     return o;
 }
 
@@ -172,29 +212,57 @@ static enum outcome taking_run(struct db *db, struct taking *t, struct err *err)
     return o;
 }
 
+static struct taking disabling(const char *name, bool disable, const char *by)
+{
+    return (struct taking){.c = {.sql = &DISABLE,
+                                 .args = {val_int(disable), val_int(clock_now()), val_str(name)},
+                                 .nargs = 3,
+                                 .by = by,
+                                 .action = disable ? "admin.disable" : "admin.enable",
+                                 .name = name},
+                           .ends_sessions = disable};
+}
+
+enum outcome admin_disable_do(struct db *db, const char *name, bool disable, const char *by,
+                              struct arena *a, struct err *err)
+{
+    struct taking t = disabling(name, disable, by);
+    t.a = a;
+    return disable ? taking_unit(db, &t, err) : change_do(db, &t.c, err);
+}
+
 enum outcome admin_disable(struct db *db, const char *name, bool disable, const char *by,
                            struct err *err)
 {
-    struct taking t = {.c = {.sql = &DISABLE,
-                             .args = {val_int(disable), val_int(clock_now()), val_str(name)},
-                             .nargs = 3,
-                             .by = by,
-                             .action = disable ? "admin.disable" : "admin.enable",
-                             .name = name},
-                       .ends_sessions = disable};
+    struct taking t = disabling(name, disable, by);
     return disable ? taking_run(db, &t, err) : change_run(db, &t.c, err);
+}
+
+static struct taking role_change(const char *name, const char *role, const char *by)
+{
+    return (struct taking){.c = {.sql = &ROLE,
+                                 .args = {val_str(role), val_str(name)},
+                                 .nargs = 2,
+                                 .by = by,
+                                 .action = "admin.role",
+                                 .name = name,
+                                 .detail = role}};
+}
+
+enum outcome admin_role_do(struct db *db, const char *name, const char *role, const char *by,
+                           struct arena *a, struct err *err)
+{
+    struct taking t = role_change(name, role, by);
+    t.a = a;
+    if (!role_known(role))
+        return err_set(err, INVALID, "there is no role \"%s\"", role);
+    return strcmp(role, "administrator") == 0 ? change_do(db, &t.c, err) : taking_unit(db, &t, err);
 }
 
 enum outcome admin_role_set(struct db *db, const char *name, const char *role, const char *by,
                             struct err *err)
 {
-    struct taking t = {.c = {.sql = &ROLE,
-                             .args = {val_str(role), val_str(name)},
-                             .nargs = 2,
-                             .by = by,
-                             .action = "admin.role",
-                             .name = name,
-                             .detail = role}};
+    struct taking t = role_change(name, role, by);
     if (!role_known(role))
         return err_set(err, INVALID, "there is no role \"%s\"", role);
     return strcmp(role, "administrator") == 0 ? change_run(db, &t.c, err) : taking_run(db, &t, err);

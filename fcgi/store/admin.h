@@ -8,6 +8,7 @@
 
 #include "store/db.h"
 #include "store/role.h"
+#include "wire/encode.h"
 
 #define ADMIN_PASSWORD_MIN 10
 #define ADMIN_PASSWORD_MAX 1024
@@ -48,6 +49,21 @@ enum outcome admin_disable(struct db *db, const char *name, bool disable, const 
 /* Gives another role. INVALID: there is none of that name; otherwise as admin_disable(). */
 enum outcome admin_role_set(struct db *db, const char *name, const char *role, const char *by,
                             struct err *err) MUST_USE;
+/* A password that is made here, and its hash, which takes a while. Wipe it after use. */
+struct admin_secret {
+    char password[ADMIN_GIVEN_LEN + 1], hash[PASSWORD_HASH_MAX];
+};
+enum outcome admin_secret_make(struct admin_secret *out, struct err *err) MUST_USE;
+/* The changes above in the caller's unit of work, with such a password where one is made. */
+enum outcome admin_add_do(struct db *db, const char *name, const char *role,
+                          const struct admin_secret *secret, const char *by,
+                          struct err *err) MUST_USE;
+enum outcome admin_reset_do(struct db *db, const char *name, const struct admin_secret *secret,
+                            const char *by, struct err *err) MUST_USE;
+enum outcome admin_disable_do(struct db *db, const char *name, bool disable, const char *by,
+                              struct arena *a, struct err *err) MUST_USE;
+enum outcome admin_role_do(struct db *db, const char *name, const char *role, const char *by,
+                           struct arena *a, struct err *err) MUST_USE;
 /* Somebody whom the web server has authenticated signs in: the account is made at the first time.
  * role: what the configuration says about the person, or NULL, and the role stays what it is, or is
  * `otherwise` in the beginning. DENIED: no role, disabled, or the name is one with a password here;

@@ -79,19 +79,28 @@ static const char *name_of(const char *actor)
 }
 
 #define ROOT "droverctl:root" /* of whom nothing tells who that is */
+#define MAKERS_MAX 100        /* keys that made keys that made keys */
 
-/* The person behind an actor: of an API key, who made it, in the console or at the shell. *nobody:
- * it is a key of which nothing tells that. */
+/* The person behind an actor: of an API key, who made it, in the console or at the shell; of one
+ * that another key made, whoever is behind that. *nobody: it is a key of which nothing tells that.
+ */
 static enum outcome person_of(struct db *db, const char *actor, struct arena *a, const char **out,
                               bool *nobody, struct err *err)
 {
-    struct rows r = {0};
     enum outcome o = OK;
 
-    if (strncmp(actor, "api:", 4) == 0)
+    const char *maker = NULL;
+
+    for (int i = 0; o == OK && strncmp(actor, "api:", 4) == 0 && i < MAKERS_MAX; i++) {
+        struct rows r = {0};
+
         o = db_select(db, &MAKER, (struct val[]){val_str(actor + 4)}, 1, a, &r, err);
-    *nobody = r.n > 0 && strcmp(row_at(&r, 0, 0)->s, ROOT) == 0;
-    *out = r.n > 0 ? name_of(row_at(&r, 0, 0)->s) : name_of(actor);
+        if (o != OK || r.n == 0)
+            break;
+        actor = maker = row_at(&r, 0, 0)->s;
+    }
+    *nobody = maker != NULL && (strcmp(maker, ROOT) == 0 || strncmp(maker, "api:", 4) == 0);
+    *out = name_of(actor);
     return o;
 }
 

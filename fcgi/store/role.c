@@ -16,6 +16,16 @@ static const unsigned ALLOWED[] = {
     /* administrator */ 1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5,
 };
 
+/* In the order of role_names. Some pages of a role have no scope to themselves: the next larger one
+ * counts. */
+static const char *const SCOPES[] = {
+    "read",
+    "read audit",
+    "read push command sensitive",
+    "read push command sensitive approve reveal library enroll users identity decide",
+    "*",
+};
+
 static int place(const char *const *list, const char *word)
 {
     for (int i = 0; word && list[i]; i++)
@@ -27,6 +37,12 @@ static int place(const char *const *list, const char *word)
 bool role_known(const char *role)
 {
     return place(role_names, role) >= 0;
+}
+
+const char *role_scopes(const char *role)
+{
+    int r = place(role_names, role);
+    return r >= 0 ? SCOPES[r] : NULL;
 }
 
 bool role_allows(const char *role, const char *permission)

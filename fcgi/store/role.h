@@ -21,6 +21,9 @@ extern const char *const role_names[];
 bool role_known(const char *role);
 /* An unknown role, or a permission that nobody has, is false. */
 bool role_allows(const char *role, const char *permission);
+/* The scopes of an API key that does what the role may (store/account.h); "*": everything. NULL:
+ * there is no such role. */
+const char *role_scopes(const char *role);
 /* Every permission, ended by NULL. */
 extern const char *const role_permissions[];
 

@@ -117,18 +117,32 @@ static enum outcome set_unit(struct db *db, void *arg, struct err *err)
                      detail, err);
 }
 
+static enum outcome groups_few(const struct scope *scope, struct err *err)
+{
+    return scope->n <= SCOPE_GROUPS
+               ? OK
+               : err_set(err, INVALID, "an account or key is limited to at most %u groups",
+                         SCOPE_GROUPS);
+}
+
+enum outcome scope_set_do(struct db *db, enum scope_kind kind, const char *name,
+                          const struct scope *scope, const char *by, struct arena *a,
+                          struct err *err)
+{
+    struct setting x = {kind, name, by, scope, a};
+    enum outcome o = groups_few(scope, err);
+
+    return o == OK ? set_unit(db, &x, err) : o;
+}
+
 enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
                        const struct scope *scope, const char *by, struct err *err)
 {
     struct setting x = {kind, name, by, scope, arena_new(LIM_MB)};
-    enum outcome o;
+    enum outcome o = x.a != NULL ? groups_few(scope, err) : err_set(err, ERROR, "out of memory");
 
-    if (scope->n > SCOPE_GROUPS) {
-        arena_free(&x.a);
-        return err_set(err, INVALID, "an account or key is limited to at most %u groups",
-                       SCOPE_GROUPS);
-    }
-    o = x.a != NULL ? db_unit(db, set_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    if (o == OK)
+        o = db_unit(db, set_unit, &x, err);
     arena_free(&x.a);
     return o;
 }

@@ -666,6 +666,18 @@ static void nobody_agrees_with_an_own_key(void **state)
     ask_for(db, &x, "api:roots", idents, 1);
     assert_outcome(agree(db, x.id, "api:roots"), DENIED, err);
     assert_outcome(agree(db, x.id, "root"), DENIED, err);
+    /* a key that a key made is whose that is, however often */
+    assert_ok(apikey_new(owner, "child", "*", 0, "api:bosses", text, &err), err);
+    assert_ok(apikey_new(owner, "grandchild", "*", 0, "api:child", text, &err), err);
+    assert_ok(apikey_new(owner, "of roots", "*", 0, "api:roots", text, &err), err);
+    ask_for(db, &x, "api:grandchild", idents, 1);
+    for (size_t i = 0; i < 4; i++)
+        assert_outcome(
+            agree(db, x.id, (const char *[]){"boss", "api:bosses", "api:child", "api:of roots"}[i]),
+            DENIED, err);
+    assert_ok(agree(db, x.id, "api:anns"), err);
+    ask_for(db, &x, "boss", idents, 1);
+    assert_outcome(agree(db, x.id, "api:grandchild"), DENIED, err);
     db_pool_give(app.pool, &db);
 }
 
