@@ -87,9 +87,8 @@ static const char *name_of(const char *actor)
 static enum outcome person_of(struct db *db, const char *actor, struct arena *a, const char **out,
                               bool *nobody, struct err *err)
 {
-    enum outcome o = OK;
-
     const char *maker = NULL;
+    enum outcome o = OK;
 
     for (int i = 0; o == OK && strncmp(actor, "api:", 4) == 0 && i < MAKERS_MAX; i++) {
         struct rows r = {0};
