@@ -1,6 +1,7 @@
 /* account.c: a person's own password, language and sessions. */
 #include "console/factor.h"
 #include "console/proof.h"
+#include "console/signins.h"
 #include "wire/encode.h"
 
 static void show(struct page *p, int status)
@@ -8,33 +9,20 @@ static void show(struct page *p, int status)
     static const char *const codes[] = {"en", "de"};
     static const char *const names[] = {"English", "Deutsch"};
     const struct session *own = p->caller->session;
-    char hex[SHA256_HEX_LEN + 1];
-    struct session *s;
     size_t n;
-    if (!factor_show(p) ||
-        session_list(p->db, own->admin, p->req->now, p->a, &s, &n, &p->err) != OK) {
+    if (!factor_show(p) || signins_of(p, own->admin) != OK ||
+        signins_sessions(p, own->admin, &n) != OK) {
         page_fail(p);
         return;
     }
-    struct value *list = value_set_list(p->root, "sessions");
-    for (size_t i = 0; i < n; i++) {
-        struct value *v = value_append_dict(list);
-        value_set_bool(v, "this_one",
-                       memcmp(s[i].token_sha256, own->token_sha256, SHA256_LEN) == 0);
-        hex_encode(bytes_of(s[i].token_sha256, SHA256_LEN), hex);
-        value_set_text(v, "sum", arena_strdup(p->a, hex));
-        value_set_text(v, "agent", s[i].user_agent);
-        value_set_text(v, "address", s[i].address);
-        page_time(p, v, "created", s[i].created_at);
-        page_time(p, v, "seen", s[i].seen_at);
-    }
+    value_set_text(p->root, "action", "/account");
     value_set_bool(p->root, "others", n > 1);
     value_set_bool(p->root, "remote", own->remote);
     value_set_bool(p->root, "due", own->password_due);
     value_set_bool(p->root, "totp_due", !own->password_due && console_factor_due(p->app, own));
     const char *role = arena_fmt(p->a, "role_%s", own->role);
     value_set_text(p->root, "role", role ? page_text(p, role) : NULL);
-    list = value_set_list(p->root, "languages");
+    struct value *list = value_set_list(p->root, "languages");
     for (size_t i = 0; i < 2; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "code", codes[i]);

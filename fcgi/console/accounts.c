@@ -1,7 +1,7 @@
 /* accounts.c: who may sign in, and what each of them may. */
 #include "store/account.h"
 
-#include "console/page.h"
+#include "console/signins.h"
 #include "store/admin.h"
 #include "wire/encode.h"
 
@@ -28,6 +28,8 @@ static void row(struct page *p, struct value *list, const struct admin *a)
     value_set_bool(v, "remote", a->remote);
     value_set_bool(v, "limited", a->limited);
     value_set_text(v, "scope_link", page_link(p, "/scope?kind=admin", "name", a->name));
+    value_set_text(v, "signins_link", page_link(p, "/signins", "name", a->name));
+    value_set_int(v, "sessions", a->sessions);
     value_set_bool(v, "disabled", a->disabled_at != 0);
     value_set_bool(v, "totp", a->has_totp);
     roles(p, value_set_list(v, "roles"), a->role);
@@ -39,11 +41,15 @@ static void row(struct page *p, struct value *list, const struct admin *a)
 static void show(struct page *p, int status)
 {
     struct admin *a;
-    size_t n;
-    if (admin_list(p->db, p->a, &a, &n, &p->err) != OK) {
+    struct throttled *t;
+    size_t n, held;
+    if (admin_list(p->db, p->a, &a, &n, &p->err) != OK ||
+        throttle_held(p->db, p->req->now, p->a, &t, &held, &p->err) != OK) {
         page_fail(p);
         return;
     }
+    signins_throttles(p, t, held);
+    value_set_bool(p->root, "clearable", true);
     struct value *list = value_set_list(p->root, "accounts");
     for (size_t i = 0; i < n; i++)
         row(p, list, &a[i]);

@@ -1,16 +1,17 @@
 /* apikeys.c: keys of the HTTP API. */
 #include "base/clock.h"
 #include "base/buf.h"
-#include "console/page.h"
+#include "console/scope.h"
 #include "store/account.h"
 
 #define DAYS_MAX 3650
 
-static void show(struct page *p, int status)
+/* ticked: in the form for a new key. */
+static void show(struct page *p, const struct scope *ticked, int status)
 {
     struct apikey *k;
     size_t n;
-    if (apikey_list(p->db, p->a, &k, &n, &p->err) != OK) {
+    if (apikey_list(p->db, p->a, &k, &n, &p->err) != OK || scope_boxes(p, ticked) != OK) {
         page_fail(p);
         return;
     }
@@ -22,7 +23,7 @@ static void show(struct page *p, int status)
         value_set_text(v, "scopes",
                        strcmp(k[i].scopes, "*") == 0 ? page_text(p, "scope_all") : k[i].scopes);
         value_set_text(v, "by", k[i].created_by);
-        value_set_bool(v, "limited", k[i].limited);
+        value_set_bool(v, "some_groups", k[i].limited);
         value_set_text(v, "scope_link", page_link(p, "/scope?kind=key", "name", k[i].name));
         value_set_bool(v, "works", !k[i].revoked_at && !over);
         page_state(p, v, "key", k[i].revoked_at ? "revoked" : over ? "expired" : "active");
@@ -37,6 +38,7 @@ static void show(struct page *p, int status)
         const char *key = arena_fmt(p->a, "scope_%s", apikey_scopes[i]);
         value_set_text(v, "name", apikey_scopes[i]);
         value_set_text(v, "text", key ? page_text(p, key) : NULL);
+        value_set_bool(v, "chosen", key && *page_field(p, key));
     }
     page_show(p, status, "apikeys");
 }
@@ -46,7 +48,7 @@ void console_apikeys(struct app *app, struct req *req, const struct caller *call
 {
     struct page p;
     if (page_open(&p, app, req, caller, resp, "apikeys"))
-        show(&p, 200);
+        show(&p, &(struct scope){0}, 200);
 }
 
 /* The boxes that are ticked, as the store wants them. */
@@ -63,15 +65,17 @@ static const char *scopes_of_form(struct page *p)
     return copy ? copy : "";
 }
 
-static enum outcome make(struct page *p)
+static enum outcome make(struct page *p, struct scope *limit)
 {
     char key[APIKEY_LEN + 1];
     const char *name = page_field(p, "name"), *scopes = scopes_of_form(p);
     int64_t days = page_number(page_field(p, "days"));
     if (!*scopes || days > DAYS_MAX)
         return err_set(&p->err, INVALID, "%s", page_text(p, "apikey_scopes_wrong"));
-    enum outcome o = apikey_new(p->db, name, scopes, days ? p->req->now + days * DAY_US : 0,
-                                p->caller->admin, key, &p->err);
+    enum outcome o = scope_of_form(p, limit);
+    if (o == OK)
+        o = apikey_new_limited(p->db, name, scopes, days ? p->req->now + days * DAY_US : 0, limit,
+                               p->caller->admin, key, &p->err);
     if (o != OK)
         return o;
     value_set_text(p->root, "made", arena_strdup(p->a, key));
@@ -87,16 +91,17 @@ void console_apikeys_post(struct app *app, struct req *req, const struct caller 
     if (!page_open(&p, app, req, caller, resp, "apikeys"))
         return;
     bool revoke = *page_field(&p, "revoke") != '\0';
-    enum outcome o =
-        revoke ? apikey_revoke(p.db, page_field(&p, "revoke"), caller->admin, &p.err) : make(&p);
+    struct scope limit = {0};
+    enum outcome o = revoke ? apikey_revoke(p.db, page_field(&p, "revoke"), caller->admin, &p.err)
+                            : make(&p, &limit);
     if (o == OK && revoke) {
         page_go(&p, "/apikeys?done=revoked");
     } else if (o == OK) {
-        show(&p, 200);
+        show(&p, &(struct scope){0}, 200);
     } else if (page_mendable(o)) {
         value_set_text(p.root, "name", page_field(&p, "name"));
         page_bad(&p, p.err.msg);
-        show(&p, page_status(o));
+        show(&p, &limit, page_status(o));
     } else {
         page_fail(&p);
     }

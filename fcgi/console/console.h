@@ -98,6 +98,7 @@ handler_fn console_setup;                             /* setup.c */
 handler_fn console_setup_post, console_setup_request; /* setup_post.c */
 handler_fn console_settings, console_settings_post;   /* settings.c */
 handler_fn console_account, console_account_post;     /* account.c */
+handler_fn console_signins, console_signins_post;     /* signins.c */
 handler_fn console_accounts, console_accounts_post;   /* accounts.c */
 
 /* --- for the gate --- */

@@ -4,7 +4,9 @@
 #include <ctype.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "store/change.h"
+#include "store/scope.h"
 #include "wire/encode.h"
 
 #define APIKEY_COLUMNS                                                                             \
@@ -98,18 +100,59 @@ enum outcome apikey_add_do(struct db *db, const char *name, const char *key, con
     return apikey_insert(db, change_do, name, key, scopes, expires_at, by, err);
 }
 
-enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
-                        const char *by, char key[APIKEY_LEN + 1], struct err *err)
+struct birth {
+    const char *name, *key, *scopes, *by;
+    int64_t expires_at;
+    const struct scope *limit;
+    struct arena *a;
+};
+
+static enum outcome birth_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct birth *b = arg;
+    enum outcome o = apikey_add_do(db, b->name, b->key, b->scopes, b->expires_at, b->by, err);
+    arena_reset(b->a);
+    return o == OK ? scope_put(db, SCOPE_KEY, b->name, b->limit, b->by, b->a, err) : o;
+}
+
+/* It is never there without its limit. */
+static enum outcome apikey_insert_limited(struct db *db, struct birth *b, struct err *err)
+{
+    b->a = arena_new(LIM_MB);
+    enum outcome o = b->a ? db_unit(db, birth_unit, b, err) : err_set(err, ERROR, "out of memory");
+    arena_free(&b->a);
+    return o;
+}
+
+enum outcome apikey_new_limited(struct db *db, const char *name, const char *scopes,
+                                int64_t expires_at, const struct scope *limit, const char *by,
+                                char key[APIKEY_LEN + 1], struct err *err)
 {
     key[0] = '\0';
     enum outcome o = apikey_check(name, scopes, expires_at, err);
     if (o != OK)
         return o;
     secret_new(APIKEY_LEN / 2, key);
-    o = apikey_insert(db, change_run, name, key, scopes, expires_at, by, err);
+    if (limit)
+        o = apikey_insert_limited(db,
+                                  &(struct birth){.name = name,
+                                                  .key = key,
+                                                  .scopes = scopes,
+                                                  .by = by,
+                                                  .expires_at = expires_at,
+                                                  .limit = limit},
+                                  err);
+    else
+        o = apikey_insert(db, change_run, name, key, scopes, expires_at, by, err);
     if (o != OK)
         secret_wipe(key, APIKEY_LEN);
     return o;
+}
+
+enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
+                        const char *by, char key[APIKEY_LEN + 1], struct err *err)
+{
+    return apikey_new_limited(db, name, scopes, expires_at, NULL, by, key, err);
 }
 
 enum outcome apikey_set(struct db *db, const char *name, const char *key, const char *scopes,

@@ -39,6 +39,12 @@ enum outcome apikey_add_do(struct db *db, const char *name, const char *key, con
                            int64_t expires_at, const char *by, struct err *err) MUST_USE;
 enum outcome apikey_revoke_do(struct db *db, const char *name, const char *by,
                               struct err *err) MUST_USE;
+struct scope;
+/* The same, limited to groups (store/scope.h) from its first moment: it is never there unlimited.
+ * NOT_FOUND: no such group; INVALID: too many of them. */
+enum outcome apikey_new_limited(struct db *db, const char *name, const char *scopes,
+                                int64_t expires_at, const struct scope *limit, const char *by,
+                                char key[APIKEY_LEN + 1], struct err *err) MUST_USE;
 /* Stores a key that was made elsewhere (APIKEY_GIVEN_MIN to APIKEY_GIVEN_MAX printable octets),
  * in place of the one of this name if there is one; a revoked name works again. */
 enum outcome apikey_set(struct db *db, const char *name, const char *key, const char *scopes,

@@ -6,6 +6,7 @@
 #include "store/account.h"
 #include "store/audit.h"
 #include "store/change.h"
+#include "store/throttle.h"
 #include "wire/encode.h"
 
 static const struct sql ADD = {
@@ -34,14 +35,20 @@ static const struct sql ROLE = {"admin_role", "UPDATE admin SET role = ? WHERE n
 static const struct sql KEEPERS = {
     "admin_keepers",
     "SELECT name FROM admin WHERE role = 'administrator' AND disabled_at IS NULL AND "
-    "origin = 'local' ORDER BY id LIMIT ? FOR UPDATE",
+    "origin = 'local' AND limited = 0 ORDER BY id LIMIT ? FOR UPDATE",
     0};
 #define COLUMNS                                                                                    \
     "role, created_at, disabled_at, created_by, signed_in_at, origin = 'remote', password_due, "   \
-    "totp_secret IS NOT NULL, limited FROM admin "
-static const struct sql FIND = {"admin_find",
-                                "SELECT id, name, password_hash, " COLUMNS "WHERE name = ?", 0};
-static const struct sql LIST = {"admin_list", "SELECT id, name, '', " COLUMNS "ORDER BY name", 0};
+    "totp_secret IS NOT NULL, limited"
+static const struct sql FIND = {
+    "admin_find", "SELECT id, name, password_hash, " COLUMNS ", 0 FROM admin WHERE name = ?", 0};
+static const struct sql LIST = {
+    "admin_list",
+    "SELECT id, name, '', " COLUMNS
+    ", COALESCE(s.n, 0) FROM admin LEFT JOIN (SELECT admin, COUNT(*) AS n FROM session WHERE "
+    "pending = 0 AND idle_until > ? AND ends_at > ? GROUP BY admin) s ON s.admin = name ORDER BY "
+    "name",
+    0};
 static const struct sql REMOTE_ADD = {
     "admin_remote_add",
     "INSERT INTO admin (name, password_hash, role, created_at, created_by, origin) "
@@ -158,6 +165,8 @@ static enum outcome reset_unit(struct db *db, void *arg, struct err *err)
     enum outcome o = change_do(db, &c, err);
     if (o == OK)
         o = db_exec(db, &RESET_CODES, &name, 1, NULL, err);
+    if (o == OK)
+        o = throttle_forget(db, THROTTLE_ADMINS, c->name, err);
     return o == OK ? db_exec(db, &END_SESSIONS, &name, 1, NULL, err) : o;
 }
 
@@ -281,7 +290,8 @@ static void from_row(const struct val *v, struct admin *out)
                           .remote = v[8].i != 0,
                           .password_due = v[9].i != 0,
                           .has_totp = v[10].i != 0,
-                          .limited = v[11].i != 0};
+                          .limited = v[11].i != 0,
+                          .sessions = v[12].i};
 }
 
 enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
@@ -327,7 +337,8 @@ enum outcome admin_list(struct db *db, struct arena *a, struct admin **out, size
                         struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST, NULL, 0, a, &r, err);
+    struct val now = val_int(clock_now());
+    enum outcome o = db_select(db, &LIST, (struct val[]){now, now}, 2, a, &r, err);
     *n = 0;
     if (o != OK)
         return o;

@@ -1,7 +1,7 @@
 /*
  * admin.h: administrators: people who sign in to the console, with a password of which the scrypt
  * hash is stored, or by the word of the web server (REMOTE_USER). What one may is a role
- * (store/role.h). There is always one enabled administrator by password.
+ * (store/role.h). There is always one enabled administrator by password who reaches everything.
  */
 #ifndef DROVER_STORE_ADMIN_H
 #define DROVER_STORE_ADMIN_H
@@ -24,7 +24,8 @@ struct admin {
     int64_t disabled_at;    /* 0: not disabled */
     int64_t signed_in_at;   /* 0: never */
     bool remote, password_due, has_totp;
-    bool limited; /* to groups: store/scope.h */
+    bool limited;     /* to groups: store/scope.h */
+    int64_t sessions; /* that are not over; of a list alone */
 };
 
 /* Adds an administrator. by: who does it, for the audit log. CONFLICT: the name is taken.
@@ -39,7 +40,7 @@ enum outcome admin_invite(struct db *db, const char *name, const char *role, con
 enum outcome admin_password_set(struct db *db, const char *name, const char *password,
                                 const char *by, struct err *err) MUST_USE;
 /* For somebody who has lost password or second factor: a password as of admin_invite(), no second
- * factor, no session. NOT_FOUND as above. */
+ * factor, no session, and wrong passwords that count no longer. NOT_FOUND as above. */
 enum outcome admin_reset(struct db *db, const char *name, const char *by,
                          char password[ADMIN_GIVEN_LEN + 1], struct err *err) MUST_USE;
 /* Disables an account, which ends its sessions, or enables it again. NOT_FOUND: no such

@@ -101,7 +101,7 @@ static enum outcome admin_unit(struct db *db, void *arg, struct err *err)
     else if (o == OK && e->role != NULL)
         o = admin_role_do(db, w->name, e->role, by, w->arena, err);
     if (o == OK && e->scope != NULL)
-        o = scope_set_do(db, SCOPE_ADMIN, w->name, e->scope, by, w->arena, err);
+        o = scope_put(db, SCOPE_ADMIN, w->name, e->scope, by, w->arena, err);
     if (o == OK && e->reset)
         o = admin_reset_do(db, w->name, w->secret, by, err);
     if (o == OK && (e->disable || e->enable))
@@ -149,7 +149,7 @@ static enum outcome key_add_unit(struct db *db, void *arg, struct err *err)
 
     arena_reset(w->arena);
     return o == OK && w->scope != NULL
-               ? scope_set_do(db, SCOPE_KEY, w->name, w->scope, w->a->by, w->arena, err)
+               ? scope_put(db, SCOPE_KEY, w->name, w->scope, w->a->by, w->arena, err)
                : o;
 }
 
@@ -190,9 +190,8 @@ static enum outcome key_change_unit(struct db *db, void *arg, struct err *err)
         o = may(w->a, w->name, scopes, err);
     if (o != OK)
         return o;
-    return w->scope != NULL
-               ? scope_set_do(db, SCOPE_KEY, w->name, w->scope, w->a->by, w->arena, err)
-               : apikey_revoke_do(db, w->name, w->a->by, err);
+    return w->scope != NULL ? scope_put(db, SCOPE_KEY, w->name, w->scope, w->a->by, w->arena, err)
+                            : apikey_revoke_do(db, w->name, w->a->by, err);
 }
 
 enum outcome authority_key_change(struct db *db, const struct authority *a, const char *name,

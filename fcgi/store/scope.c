@@ -83,66 +83,58 @@ static enum outcome groups_put(struct db *db, const struct setting *x, int64_t o
     return o;
 }
 
-static enum outcome set_unit(struct db *db, void *arg, struct err *err)
+enum outcome scope_put(struct db *db, enum scope_kind kind, const char *name,
+                       const struct scope *scope, const char *by, struct arena *a, struct err *err)
 {
-    const struct setting *x = arg;
+    const struct setting x = {kind, name, by, scope, a};
     char detail[64];
     struct rows r, others;
     int64_t id;
     enum outcome o;
 
-    arena_reset(x->a);
-    o = db_select(db, &FIND[x->kind], (struct val[]){val_str(x->name)}, 1, x->a, &r, err);
+    if (scope->n > SCOPE_GROUPS)
+        return err_set(err, INVALID, "an account or key is limited to at most %u groups",
+                       SCOPE_GROUPS);
+    o = db_select(db, &FIND[kind], (struct val[]){val_str(name)}, 1, a, &r, err);
     if (o == OK && r.n == 0)
-        return err_set(err, NOT_FOUND, "there is no %.100s", x->name);
+        return err_set(err, NOT_FOUND, "there is no %.100s", name);
     if (o != OK)
         return o;
     id = row_at(&r, 0, 0)->i;
-    if (x->kind == SCOPE_ADMIN && x->scope->limited) {
-        o = db_select(db, &OTHERS, (struct val[]){val_int(id)}, 1, x->a, &others, err);
+    if (kind == SCOPE_ADMIN && scope->limited) {
+        o = db_select(db, &OTHERS, (struct val[]){val_int(id)}, 1, a, &others, err);
         if (o == OK && row_at(&others, 0, 0)->i == 0)
             return err_set(err, CONFLICT,
                            "nobody would be left who reaches everything and has a password here");
     }
     if (o == OK)
-        o = db_exec(db, &LIMIT[x->kind], (struct val[]){val_int(x->scope->limited), val_int(id)}, 2,
-                    NULL, err);
+        o = db_exec(db, &LIMIT[kind], (struct val[]){val_int(scope->limited), val_int(id)}, 2, NULL,
+                    err);
     if (o == OK)
-        o = groups_put(db, x, scope_number(x->kind, id), err);
+        o = groups_put(db, &x, scope_number(kind, id), err);
     if (o != OK)
         return o;
-    snprintf(detail, sizeof detail, "limited=%d groups=%zu", x->scope->limited,
-             x->scope->limited ? x->scope->n : 0);
-    return audit_add(db, x->by, x->kind == SCOPE_ADMIN ? "admin.scope" : "apikey.scope", x->name,
-                     detail, err);
+    snprintf(detail, sizeof detail, "limited=%d groups=%zu", scope->limited,
+             scope->limited ? scope->n : 0);
+    return audit_add(db, by, kind == SCOPE_ADMIN ? "admin.scope" : "apikey.scope", name, detail,
+                     err);
 }
 
-static enum outcome groups_few(const struct scope *scope, struct err *err)
+static enum outcome set_unit(struct db *db, void *arg, struct err *err)
 {
-    return scope->n <= SCOPE_GROUPS
-               ? OK
-               : err_set(err, INVALID, "an account or key is limited to at most %u groups",
-                         SCOPE_GROUPS);
-}
+    const struct setting *x = arg;
 
-enum outcome scope_set_do(struct db *db, enum scope_kind kind, const char *name,
-                          const struct scope *scope, const char *by, struct arena *a,
-                          struct err *err)
-{
-    struct setting x = {kind, name, by, scope, a};
-    enum outcome o = groups_few(scope, err);
-
-    return o == OK ? set_unit(db, &x, err) : o;
+    arena_reset(x->a);
+    return scope_put(db, x->kind, x->name, x->scope, x->by, x->a, err);
 }
 
 enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
                        const struct scope *scope, const char *by, struct err *err)
 {
     struct setting x = {kind, name, by, scope, arena_new(LIM_MB)};
-    enum outcome o = x.a != NULL ? groups_few(scope, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o =
+        x.a != NULL ? db_unit(db, set_unit, &x, err) : err_set(err, ERROR, "out of memory");
 
-    if (o == OK)
-        o = db_unit(db, set_unit, &x, err);
     arena_free(&x.a);
     return o;
 }

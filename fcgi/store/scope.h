@@ -33,9 +33,9 @@ enum outcome scope_get(struct db *db, enum scope_kind kind, const char *name, st
  * with a password cannot be limited. */
 enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
                        const struct scope *scope, const char *by, struct err *err) MUST_USE;
-/* The same in the caller's unit of work; a is emptied. */
-enum outcome scope_set_do(struct db *db, enum scope_kind kind, const char *name,
-                          const struct scope *scope, const char *by, struct arena *a,
-                          struct err *err) MUST_USE;
+/* The same in the caller's unit of work; what is read is put into a. */
+enum outcome scope_put(struct db *db, enum scope_kind kind, const char *name,
+                       const struct scope *scope, const char *by, struct arena *a,
+                       struct err *err) MUST_USE;
 
 #endif

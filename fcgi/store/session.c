@@ -184,31 +184,45 @@ enum outcome session_end_one(struct db *db, const char *admin, struct bytes toke
     return db_unit(db, one_unit, &x, err);
 }
 
-struct others {
-    const struct session *s;
+struct all {
+    const char *admin, *by;
+    const uint8_t *except;
     uint64_t n;
 };
 
-static enum outcome others_unit(struct db *db, void *arg, struct err *err)
+static enum outcome all_unit(struct db *db, void *arg, struct err *err)
 {
-    struct others *x = arg;
+    static const uint8_t none[SHA256_LEN];
+    struct all *x = arg;
     char detail[48];
-    enum outcome o =
-        db_exec(db, &DROP_OTHERS, (struct val[]){val_str(x->s->admin), key_of(x->s->token_sha256)},
-                2, &x->n, err);
+    enum outcome o = db_exec(
+        db, &DROP_OTHERS, (struct val[]){val_str(x->admin), key_of(x->except ? x->except : none)},
+        2, &x->n, err);
     if (o != OK || x->n == 0)
         return o;
     snprintf(detail, sizeof detail, "sessions=%llu", (unsigned long long)x->n);
-    return audit_add(db, x->s->admin, "admin.signout_others", x->s->admin, detail, err);
+    return audit_add(db, x->by, x->except ? "admin.signout_others" : "admin.session_end", x->admin,
+                     detail, err);
+}
+
+static enum outcome all_end(struct db *db, struct all *x, uint64_t *n, struct err *err)
+{
+    enum outcome o = db_unit(db, all_unit, x, err);
+    *n = o == OK ? x->n : 0;
+    return o;
 }
 
 enum outcome session_end_others(struct db *db, const struct session *s, uint64_t *n,
                                 struct err *err)
 {
-    struct others x = {.s = s};
-    enum outcome o = db_unit(db, others_unit, &x, err);
-    *n = o == OK ? x.n : 0;
-    return o;
+    return all_end(db, &(struct all){.admin = s->admin, .by = s->admin, .except = s->token_sha256},
+                   n, err);
+}
+
+enum outcome session_end_all(struct db *db, const char *admin, const char *by, uint64_t *n,
+                             struct err *err)
+{
+    return all_end(db, &(struct all){.admin = admin, .by = by}, n, err);
 }
 
 enum outcome session_list(struct db *db, const char *admin, int64_t now, struct arena *a,

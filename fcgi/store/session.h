@@ -58,6 +58,10 @@ enum outcome session_end_one(struct db *db, const char *admin, struct bytes toke
 /* Ends all other sessions of the administrator of s; *n counts them. */
 enum outcome session_end_others(struct db *db, const struct session *s, uint64_t *n,
                                 struct err *err) MUST_USE;
+/* Ends all sessions of an administrator, those that wait for a second factor too; audited with who
+ * did it. */
+enum outcome session_end_all(struct db *db, const char *admin, const char *by, uint64_t *n,
+                             struct err *err) MUST_USE;
 /* The sessions of an administrator that are not over, the latest first; at most LIM_PAGE. */
 enum outcome session_list(struct db *db, const char *admin, int64_t now, struct arena *a,
                           struct session **out, size_t *n, struct err *err) MUST_USE;

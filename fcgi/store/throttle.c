@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
 
@@ -12,8 +13,11 @@
 
 static const struct sql MAKE = {
     .name = "throttle_make",
-    .text = "INSERT INTO login_throttle (subject, failures, last_at, free_at) VALUES (?, 0, ?, 0) "
-            "ON DUPLICATE KEY UPDATE failures = IF(last_at < ?, 0, failures)"};
+    .text =
+        "INSERT INTO login_throttle (subject, failures, first_at, last_at, free_at) VALUES (?, 0, "
+        "?, ?, 0) "
+        "ON DUPLICATE KEY UPDATE first_at = IF(last_at < ? OR failures = 0, VALUES(first_at), "
+        "first_at), failures = IF(last_at < ?, 0, failures)"};
 static const struct sql READ = {
     .name = "throttle_read",
     .text = "SELECT failures, free_at FROM login_throttle WHERE subject = ? FOR UPDATE"};
@@ -26,12 +30,22 @@ static const struct sql RIGHT_WIDE = {
     .name = "throttle_right_wide",
     .text = "UPDATE login_throttle SET failures = GREATEST(failures - 1, 0), free_at = 0 "
             "WHERE subject IN (?, ?)"};
-/* An address has no "@": what follows the name is one, and not the rest of a longer name. */
-static const struct sql FORGET = {
-    .name = "throttle_forget",
-    .text =
-        "DELETE FROM login_throttle WHERE subject = ? OR (LEFT(subject, CHAR_LENGTH(?)) = ? AND "
-        "SUBSTRING(subject, CHAR_LENGTH(?) + 1) REGEXP '^[0-9A-Fa-f.:]+$')"};
+/* Those of an account: the account alone, and it and an "@" with an address behind, which has no
+ * "@" itself, so that it is not the rest of a longer name. Takes the first once, the second trice.
+ */
+#define OF_ACCOUNT                                                                                 \
+    "(subject = ? OR (LEFT(subject, CHAR_LENGTH(?)) = ? AND SUBSTRING(subject, CHAR_LENGTH(?) + "  \
+    "1) REGEXP '^[0-9A-Fa-f.:]+$'))"
+static const struct sql FORGET = {.name = "throttle_forget",
+                                  .text = "DELETE FROM login_throttle WHERE " OF_ACCOUNT};
+#define COLUMNS "SELECT subject, failures, first_at, last_at, free_at FROM login_throttle WHERE "
+static const struct sql ACCOUNT = {.name = "throttle_account",
+                                   .text = COLUMNS "last_at >= ? AND failures > 0 AND " OF_ACCOUNT
+                                                   " ORDER BY free_at DESC, subject LIMIT ?"};
+static const struct sql HELD = {
+    .name = "throttle_held", .text = COLUMNS "free_at > ? ORDER BY free_at DESC, subject LIMIT ?"};
+static const struct sql CLEAR = {.name = "throttle_clear",
+                                 .text = "DELETE FROM login_throttle WHERE subject = ?"};
 
 #define COUNTS 3 /* the account from the address, the address, the account */
 
@@ -74,9 +88,10 @@ static enum outcome enter_one(struct db *db, struct attempt *t, const struct ent
 {
     struct val subject = val_str(e->subject), now = val_int(t->now);
     struct rows r;
-    enum outcome o =
-        db_exec(db, &MAKE, (struct val[]){subject, now, val_int(t->now - THROTTLE_FORGET_US)}, 3,
-                NULL, err);
+    enum outcome o = db_exec(db, &MAKE,
+                             (struct val[]){subject, now, now, val_int(t->now - THROTTLE_FORGET_US),
+                                            val_int(t->now - THROTTLE_FORGET_US)},
+                             5, NULL, err);
     if (o == OK)
         o = db_select(db, &READ, &subject, 1, t->a, &r, err);
     if (o != OK)
@@ -141,4 +156,64 @@ enum outcome throttle_forget(struct db *db, enum throttle_realm realm, const cha
     entries(e, &(struct throttle){.realm = realm, .account = account, .address = ""});
     struct val at = val_str(e[0].subject); /* that ends in "@" */
     return db_exec(db, &FORGET, (struct val[]){val_str(e[2].subject), at, at, at}, 4, NULL, err);
+}
+
+static enum outcome list_from(const struct rows *r, struct arena *a, struct throttled **out,
+                              size_t *n, struct err *err)
+{
+    *out = arena_array(a, r->n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    for (*n = 0; *n < r->n; ++*n) {
+        const struct val *v = row_at(r, *n, 0);
+        (*out)[*n] = (struct throttled){.subject = v[0].s,
+                                        .failures = v[1].i,
+                                        .first_at = v[2].i ? v[2].i : v[3].i,
+                                        .last_at = v[3].i,
+                                        .free_at = v[4].i};
+    }
+    return OK;
+}
+
+enum outcome throttle_of(struct db *db, enum throttle_realm realm, const char *account, int64_t now,
+                         struct arena *a, struct throttled **out, size_t *n, struct err *err)
+{
+    struct entry e[COUNTS];
+    struct rows r;
+    *n = 0;
+    entries(e, &(struct throttle){.realm = realm, .account = account, .address = ""});
+    struct val at = val_str(e[0].subject);
+    enum outcome o = db_select(db, &ACCOUNT,
+                               (struct val[]){val_int(now - THROTTLE_FORGET_US),
+                                              val_str(e[2].subject), at, at, at, val_int(LIM_PAGE)},
+                               6, a, &r, err);
+    return o == OK ? list_from(&r, a, out, n, err) : o;
+}
+
+enum outcome throttle_held(struct db *db, int64_t now, struct arena *a, struct throttled **out,
+                           size_t *n, struct err *err)
+{
+    struct rows r;
+    *n = 0;
+    enum outcome o =
+        db_select(db, &HELD, (struct val[]){val_int(now), val_int(LIM_PAGE)}, 2, a, &r, err);
+    return o == OK ? list_from(&r, a, out, n, err) : o;
+}
+
+struct clearing {
+    const char *subject, *by;
+};
+
+static enum outcome clear_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct clearing *x = arg;
+    uint64_t rows;
+    enum outcome o = db_exec(db, &CLEAR, (struct val[]){val_str(x->subject)}, 1, &rows, err);
+    return o == OK && rows ? audit_add(db, x->by, "login.release", x->subject, NULL, err) : o;
+}
+
+enum outcome throttle_clear(struct db *db, const char *subject, const char *by, struct err *err)
+{
+    struct clearing x = {subject, by};
+    return db_unit(db, clear_unit, &x, err);
 }

@@ -42,4 +42,24 @@ enum outcome throttle_right(struct db *db, const struct throttle *who, struct er
 enum outcome throttle_forget(struct db *db, enum throttle_realm realm, const char *account,
                              struct err *err) MUST_USE;
 
+/* A count of wrong passwords. subject: "account:NAME" or "admin:NAME", with "@ADDRESS" behind it
+ * when it is of one address, or "address:ADDRESS". */
+struct throttled {
+    const char *subject;
+    int64_t failures;
+    int64_t first_at, last_at; /* of these failures */
+    int64_t free_at;           /* nothing is judged before */
+};
+/* The counts of an account that are not forgotten yet, whether they slow anything or not, the one
+ * that slows longest first; at most LIM_PAGE. */
+enum outcome throttle_of(struct db *db, enum throttle_realm realm, const char *account, int64_t now,
+                         struct arena *a, struct throttled **out, size_t *n,
+                         struct err *err) MUST_USE;
+/* All counts, of whomever, that slow something at this moment, in the same order. */
+enum outcome throttle_held(struct db *db, int64_t now, struct arena *a, struct throttled **out,
+                           size_t *n, struct err *err) MUST_USE;
+/* Takes one away, by its subject; audited (login.release). One that is not there is away. */
+enum outcome throttle_clear(struct db *db, const char *subject, const char *by,
+                            struct err *err) MUST_USE;
+
 #endif

@@ -110,6 +110,11 @@ export function fill() {
     VALUES (165, REPEAT('a', 32), ${quoted(EVIL)}, 160, 100, 40, 1, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now});
   REPLACE INTO enroll_user (id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, created_by, password_at, managed_account)
     VALUES (79, ${quoted(EVIL.slice(0, 100))}, ${quoted(EVIL)}, 'x', 'x', 'x', ${now}, ${quoted(EVIL.slice(0, 100))}, ${now}, ${quoted(EVIL.slice(0, 200))});
+  REPLACE INTO login_throttle (subject, failures, first_at, last_at, free_at) VALUES
+    (${quoted("admin:" + EVIL.slice(0, 100))}, 60, ${now - 6e8}, ${now}, ${now + 9e8}), (${quoted("account:<b>@2001:db8::1")}, 12, ${now - 6e8}, ${now}, ${now + 9e8}),
+    ('admin:admin@192.0.2.66', 5, ${now - 6e8}, ${now}, ${now + 9e8});
+  REPLACE INTO session (token_sha256, admin, csrf, created_at, seen_at, idle_until, ends_at, user_agent, address) VALUES
+    (REPEAT('s', 32), 'admin', REPEAT('c', 32), ${now}, ${now}, ${now + 9e8}, ${now + 9e9}, ${quoted(EVIL.slice(0, 200))}, ${quoted(EVIL.slice(0, 60))});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
 }
@@ -131,7 +136,7 @@ export const PAGES = {
   group_versions: "/group/versions?id=500", group_order: "/group/order?id=502", rollouts: "/rollouts", rollout: "/rollout?id=501",
   app_list: "/apps", app_new: "/app/new", app: "/app?id=160", app_devices: "/app?id=160&tab=devices",
   app_versions: "/app?id=160&tab=versions", app_codes: "/app?id=160&tab=codes", app_feedback: "/app?id=160&tab=feedback",
-  failed: "/failed", failed_retry: "/failed/retry?type=DeviceLock", pushes: "/pushes?which=dead", pushes_late: "/pushes", approvals: "/approvals", approval: "/approval?id=506", approval_group: "/approval?id=507", accounts: "/accounts", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
+  failed: "/failed", failed_retry: "/failed/retry?type=DeviceLock", pushes: "/pushes?which=dead", pushes_late: "/pushes", approvals: "/approvals", approval: "/approval?id=506", approval_group: "/approval?id=507", accounts: "/accounts", signins: "/signins?name=admin", account: "/account", settings_page: "/settings", setup: "/setup", setup_push: "/setup?step=push", setup_device: "/setup?step=device",
   "enrollment-profiles": "/enrollment-profiles", "enrollment-profile": "/enrollment-profile?name=evil-one",
   "enrollment-profile-versions": "/enrollment-profile?name=evil-one&tab=versions&from=1&to=2",
   "enrollment-profile-preview": "/enrollment-profile?name=default&tab=preview",
@@ -147,7 +152,7 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/apps", { upload: "165" }], ["/app/new", { what: "store", number: "5" }], ["/app/upload", { what: "begin", filename: "a.ipa", size: "9" }],
   ["/app", { id: "160", what: "delete", sure: "yes", why: "x" }],
   ["/approvals", { id: "1", decision: "approve", why: "x" }], ["/bulk", { type: "RestartDevice", sure: "yes" }], ["/bulk/stop", { id: "1" }],
-  ["/scope", { kind: "admin", name: "admin", limited: "1" }], ["/groups", { name: "evil" }], ["/group/devices", { id: "500", what: "add", ids: ID }], ["/group/delete", { id: "500", why: "x" }],
+  ["/scope", { kind: "admin", name: "admin", limited: "1" }], ["/signins", { what: "all", name: "admin" }], ["/groups", { name: "evil" }], ["/group/devices", { id: "500", what: "add", ids: ID }], ["/group/delete", { id: "500", why: "x" }],
   ["/group/filter", { name: "evil", do: "save", r_kind: "all" }], ["/group/contents", { id: "500", what: "drop" }],
   ["/group/command", { id: "500", type: "SecurityInfo", policy: "join", go: "1" }], ["/group/preview", { id: "500", base: "2" }],
   ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/audit", {}], ["/offers", { group: "500", item: "60", what: "offer" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],

@@ -3,18 +3,10 @@
  * every role through route_run(), against what is written down here. The console is the real one,
  * with the real database.
  */
-#include "testdb.h"
+#include "pagesite.h"
 
-#include "base/clock.h"
-#include "base/conf_keys.h"
-#include "base/limits.h"
 #include "console/remote.h"
-#include "html/form.h"
-#include "route/gate.h"
-#include "route/route.h"
 #include "store/admin.h"
-#include "store/migrate.h"
-#include "store/session.h"
 
 /* Who passes, by the first letters of the roles: viewer, Auditor, helpdesk, operator, administrator
  * (V A H O !). A row of the table that is missing here fails the test, and so does one too many. */
@@ -128,6 +120,8 @@ static const struct {
     {METHOD_POST, "/scope", "!"},
     {METHOD_GET, "/accounts", "!"},
     {METHOD_POST, "/accounts", "!"},
+    {METHOD_GET, "/signins", "!"},
+    {METHOD_POST, "/signins", "!"},
     {METHOD_GET, "/account", "VAHO!"},
     {METHOD_POST, "/account", "VAHO!"},
 };
@@ -135,64 +129,10 @@ static const struct {
 static const char LETTERS[] = "VAHO!"; /* in the order of role_names */
 #define PASSWORD "correct horse battery"
 
-static struct arena *arena;
-static struct conf conf;
-static struct app app;
-static struct db *owner;
-static struct err err;
-static struct resp resp;
-static char token[SESSION_TOKEN_LEN + 1];
-
-static size_t nothing(void *from, void *p, size_t n, bool *cut)
-{
-    struct bytes *f = from;
-    size_t m = n < f->n ? n : f->n;
-    memcpy(p, f->p, m);
-    f->p += m;
-    f->n -= m;
-    *cut = false;
-    return m;
-}
-
 /* The status that the signed-in person gets; body: of the form. */
 static int ask(int method, const char *path, const char *body)
 {
-    struct bytes feed = bytes_str(body);
-    struct req *req;
-    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", path),
-                    method == METHOD_POST ? "REQUEST_METHOD=POST" : "REQUEST_METHOD=GET",
-                    arena_fmt(arena, "CONTENT_LENGTH=%zu", feed.n),
-                    "CONTENT_TYPE=application/x-www-form-urlencoded",
-                    "REMOTE_ADDR=192.0.2.1",
-                    arena_fmt(arena, "HTTP_COOKIE=" CONSOLE_COOKIE "=%s", token),
-                    NULL};
-    resp_free(&resp);
-    resp_init(&resp);
-    assert_ok(req_new(arena, vars, (struct req_source){nothing, &feed}, &req, &err), err);
-    route_run(&app, PROGRAM_CONSOLE, req, &resp);
-    return resp.status;
-}
-
-/* The token of the session's forms, as a field. */
-static const char *csrf(void)
-{
-    char out[FORM_TOKEN_LEN + 1];
-    struct session s;
-    struct db *db = NULL;
-    assert_ok(db_pool_take(app.pool, &db, &err), err);
-    assert_ok(session_find(db, token, clock_now(), arena, &s, &err), err);
-    db_pool_give(app.pool, &db);
-    form_token(bytes_of(s.csrf, sizeof s.csrf), out);
-    return arena_fmt(arena, "csrf=%s", out);
-}
-
-static void sign_in(const char *name)
-{
-    struct db *db = NULL;
-    const struct session_start s = {.admin = name, .address = "192.0.2.1", .now = clock_now()};
-    assert_ok(db_pool_take(app.pool, &db, &err), err);
-    assert_ok(session_new(db, &s, token, &err), err);
-    db_pool_give(app.pool, &db);
+    return pagesite_ask(method == METHOD_POST ? "POST" : "GET", path, body, PAGESITE_FORM, NULL);
 }
 
 static void every_row_is_in_the_matrix(void **state)
@@ -218,7 +158,7 @@ static void every_role_gets_what_the_matrix_says(void **state)
 {
     (void)state;
     for (int r = 0; role_names[r]; r++) {
-        sign_in(role_names[r]);
+        pagesite_sign_in(role_names[r]);
         for (size_t k = 0; k < ROWS; k++) {
             /* A form without its token does nothing, but is refused for another reason. */
             bool may = strchr(MATRIX[k].who, LETTERS[r]) != NULL;
@@ -237,7 +177,7 @@ static void an_unknown_role_may_nothing(void **state)
 {
     (void)state;
     assert_ok(db_run(owner, "r", "UPDATE admin SET role = 'king' WHERE name = 'odd'", &err), err);
-    sign_in("odd");
+    pagesite_sign_in("odd");
     for (size_t k = 0; k < ROWS; k++)
         assert_int_equal(ask(MATRIX[k].method, MATRIX[k].path, ""), 403);
 }
@@ -245,7 +185,7 @@ static void an_unknown_role_may_nothing(void **state)
 static void a_given_password_opens_the_account_page_only(void **state)
 {
     (void)state;
-    sign_in("new");
+    pagesite_sign_in("new");
     for (size_t k = 0; k < ROWS; k++) {
         int status = ask(MATRIX[k].method, MATRIX[k].path, "");
         if (strcmp(MATRIX[k].path, "/account") == 0 && MATRIX[k].method == METHOD_GET)
@@ -261,7 +201,7 @@ static void a_second_factor_that_is_required(void **state)
 {
     (void)state;
     conf.console_second_factor = "required";
-    sign_in("administrator");
+    pagesite_sign_in("administrator");
     assert_int_equal(ask(METHOD_GET, "/devices", ""), 303);
     assert_int_equal(ask(METHOD_GET, "/account", ""), 200);
     assert_ok(
@@ -276,20 +216,10 @@ static const char *remote, *groups;
 
 static int ask_remote(const char *path)
 {
-    struct bytes feed = bytes_str("");
-    struct req *req;
-    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", path),
-                    "REQUEST_METHOD=GET",
-                    "REMOTE_ADDR=192.0.2.1",
-                    arena_fmt(arena, "HTTP_COOKIE=" CONSOLE_COOKIE "=%s", token),
-                    arena_fmt(arena, "REMOTE_USER=%s", remote),
-                    arena_fmt(arena, "OIDC_CLAIM_groups=%s", groups),
-                    "HTTP_REMOTE_USER=boss",
-                    NULL};
-    resp_free(&resp);
-    resp_init(&resp);
-    assert_ok(req_new(arena, vars, (struct req_source){nothing, &feed}, &req, &err), err);
-    route_run(&app, PROGRAM_CONSOLE, req, &resp);
+    const char *const more[] = {arena_fmt(arena, "REMOTE_USER=%s", remote),
+                                arena_fmt(arena, "OIDC_CLAIM_groups=%s", groups),
+                                "HTTP_REMOTE_USER=boss", NULL};
+    pagesite_ask("GET", path, "", "", more);
     const char *set = strstr(buf_cstr(&resp.headers), CONSOLE_COOKIE "=");
     if (set)
         snprintf(token, sizeof token, "%s", set + strlen(CONSOLE_COOKIE "="));
@@ -354,9 +284,9 @@ static void remote_roles_that_are_refused(void **state)
 static void what_administers_wants_a_proof(void **state)
 {
     (void)state;
-    sign_in("administrator");
+    pagesite_sign_in("administrator");
     assert_ok(db_run(owner, "r", "UPDATE session SET fresh_at = 1", &err), err);
-    const char *form = arena_fmt(arena, "%s&what=add&name=x%%3Cy&role=viewer", csrf());
+    const char *form = arena_fmt(arena, "%s&what=add&name=x%%3Cy&role=viewer", pagesite_csrf());
     assert_int_equal(ask(METHOD_POST, "/accounts", form), 403);
     assert_non_null(strstr(buf_cstr(&resp.body), "name=\"proof\""));
     assert_non_null(strstr(buf_cstr(&resp.body), "name=\"name\" value=\"x&lt;y\""));
@@ -368,9 +298,10 @@ static void what_administers_wants_a_proof(void **state)
         ask(METHOD_POST, "/accounts", arena_fmt(arena, "%s&proof=correct+horse+battery", form)),
         200);
     /* and it holds for a while */
-    assert_int_equal(ask(METHOD_POST, "/accounts",
-                         arena_fmt(arena, "%s&what=role&name=x%%3Cy&role=helpdesk", csrf())),
-                     303);
+    assert_int_equal(
+        ask(METHOD_POST, "/accounts",
+            arena_fmt(arena, "%s&what=role&name=x%%3Cy&role=helpdesk", pagesite_csrf())),
+        303);
     struct admin a;
     assert_ok(admin_find(owner, "x<y", arena, &a, &err), err);
     assert_string_equal(a.role, "helpdesk");
@@ -379,7 +310,7 @@ static void what_administers_wants_a_proof(void **state)
 static void what_is_too_long_is_told_on_a_page(void **state)
 {
     (void)state;
-    sign_in("viewer");
+    pagesite_sign_in("viewer");
     char *body = arena_alloc(arena, LIM_BODY_FORM + 2);
     memset(body, 'x', LIM_BODY_FORM + 1);
     assert_int_equal(ask(METHOD_POST, "/account", body), 413);
@@ -390,45 +321,13 @@ static void what_is_too_long_is_told_on_a_page(void **state)
 static int setup(void **state)
 {
     (void)state;
-    int applied;
-    arena = arena_new(16 * LIM_MB);
-    conf = *testdb_conf(TESTDB_DIR, "drover_test_roles");
-    conf.path = "test";
-    for (size_t i = 0; i < conf_keys_n; i++) { /* what the database of the tests does not say */
-        const char **text = (const char **)((char *)&conf + conf_keys[i].offset);
-        if (conf_keys[i].type <= MODE && !*text)
-            *text = "";
-    }
-    conf.share_dir = ".";
-    conf.organization = "Example";
-    conf.console_second_factor = "optional";
+    char given[ADMIN_GIVEN_LEN + 1];
+    pagesite_up("drover_test_roles");
     conf.console_remote_groups = "OIDC_CLAIM_groups";
-    conf.console_remote_roles = "";
-    conf.console_remote_role = "none";
-    app.conf = &conf;
-    assert_ok(db_new(&conf, DB_OWNER, &owner, &err), err);
-    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
-    assert_ok(migrate_grants(owner, "sql/grants.sql", &conf, &err), err);
-    assert_ok(gate_new(&conf, &app.gate, &err), err);
-    assert_ok(db_pool_new(&conf, DB_CONSOLE, 2, &app.pool, &err), err);
-    assert_ok(console_new(&conf, &app.console, &err), err);
     for (int r = 0; role_names[r]; r++)
         assert_ok(admin_add(owner, role_names[r], role_names[r], PASSWORD, "test", &err), err);
-    char given[ADMIN_GIVEN_LEN + 1];
     assert_ok(admin_add(owner, "odd", "viewer", PASSWORD, "test", &err), err);
     assert_ok(admin_invite(owner, "new", "administrator", "test", given, &err), err);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    resp_free(&resp);
-    console_free(&app.console);
-    gate_free(&app.gate);
-    db_pool_free(&app.pool);
-    db_free(&owner);
-    arena_free(&arena);
     return 0;
 }
 
@@ -445,5 +344,5 @@ int main(void)
         cmocka_unit_test(what_administers_wants_a_proof),
         cmocka_unit_test(what_is_too_long_is_told_on_a_page),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, pagesite_down);
 }

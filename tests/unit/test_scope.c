@@ -3,54 +3,27 @@
  * asked by a limited caller about a device outside, through route_run() with the real console and
  * the real database. No answer tells of that device, and nothing about it changes.
  */
-#include "testdb.h"
+#include "pagesite.h"
 
-#include "base/clock.h"
-#include "base/limits.h"
-#include "console/console.h"
-#include "html/form.h"
-#include "route/gate.h"
-#include "route/route.h"
 #include "store/account.h"
 #include "store/admin.h"
 #include "store/approval.h"
 #include "store/bulk.h"
 #include "store/group.h"
 #include "store/id.h"
-#include "store/migrate.h"
 #include "store/scope.h"
-#include "store/session.h"
 #include "store/wanted.h"
-#include "wire/encode.h"
 
 #include <stdio.h>
 
 #define SECRET "OUTSIDER" /* in every text of the device outside, but not in what names it */
 #define CROWD 4860 /* devices outside that have nothing but a number: what counts them tells */
 
-static struct arena *arena;
-static struct conf conf;
-static struct app app;
-static struct db *owner;
-static struct err err;
-static struct resp resp;
-static char token[SESSION_TOKEN_LEN + 1];
 static char key[APIKEY_LEN + 1], whole_key[APIKEY_LEN + 1];
 static int64_t inside, outside; /* groups */
 static int64_t key_scope;       /* of the limited key */
 
 #define RUN(text) assert_ok(db_run(owner, "t", (text), &err), err)
-
-static size_t feed(void *from, void *p, size_t n, bool *cut)
-{
-    struct bytes *f = from;
-    size_t m = n < f->n ? n : f->n;
-    memcpy(p, f->p, m);
-    f->p += m;
-    f->n -= m;
-    *cut = false;
-    return m;
-}
 
 static const char *basic(const char *password)
 {
@@ -65,42 +38,8 @@ static const char *basic(const char *password)
 static int ask(const char *method, const char *uri, const char *body, const char *type,
                const char *secret)
 {
-    struct bytes text = bytes_str(body);
-    struct req *req;
-    char *vars[] = {arena_fmt(arena, "REQUEST_URI=%s", uri),
-                    arena_fmt(arena, "REQUEST_METHOD=%s", method),
-                    arena_fmt(arena, "CONTENT_LENGTH=%zu", text.n),
-                    arena_fmt(arena, "CONTENT_TYPE=%s", type),
-                    "REMOTE_ADDR=192.0.2.1",
-                    secret ? (char *)(uintptr_t)basic(secret)
-                           : arena_fmt(arena, "HTTP_COOKIE=__Host-drover=%s", token),
-                    NULL};
-    resp_free(&resp);
-    resp_init(&resp);
-    assert_ok(req_new(arena, vars, (struct req_source){feed, &text}, &req, &err), err);
-    route_run(&app, PROGRAM_CONSOLE, req, &resp);
-    return resp.status;
-}
-
-static void sign_in(const char *name)
-{
-    struct db *db = NULL;
-    const struct session_start s = {.admin = name, .address = "192.0.2.1", .now = clock_now()};
-    assert_ok(db_pool_take(app.pool, &db, &err), err);
-    assert_ok(session_new(db, &s, token, &err), err);
-    db_pool_give(app.pool, &db);
-}
-
-static const char *csrf(void)
-{
-    char out[FORM_TOKEN_LEN + 1];
-    struct session s;
-    struct db *db = NULL;
-    assert_ok(db_pool_take(app.pool, &db, &err), err);
-    assert_ok(session_find(db, token, clock_now(), arena, &s, &err), err);
-    db_pool_give(app.pool, &db);
-    form_token(bytes_of(s.csrf, sizeof s.csrf), out);
-    return arena_fmt(arena, "csrf=%s", out);
+    const char *const more[] = {secret ? basic(secret) : NULL, NULL};
+    return pagesite_ask(method, uri, body, type, more);
 }
 
 /* A digest of everything that hangs on the device outside and its group. */
@@ -210,11 +149,11 @@ static void no_page_tells_of_a_device_outside(void **state)
 {
     (void)state;
     told = counted = 0;
-    sign_in("boss");
+    pagesite_sign_in("boss");
     console_asked(false);
     assert_true(told > 60); /* or this test would look at nothing */
     assert_true(counted > 10);
-    sign_in("limited");
+    pagesite_sign_in("limited");
     console_asked(true);
     assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 200);
     assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 404);
@@ -233,7 +172,7 @@ static void no_form_acts_on_a_device_outside(void **state)
     static const char form[] = "application/x-www-form-urlencoded";
     int64_t before = digest();
     (void)state;
-    sign_in("limited");
+    pagesite_sign_in("limited");
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_POST) ||
@@ -276,8 +215,8 @@ static void no_form_acts_on_a_device_outside(void **state)
             "name=feed",
             "q=OUTSID&type=SecurityInfo&sure=yes&filtered=yes&tag=t&what=add"};
         for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
-            int status =
-                ask("POST", row->path, arena_fmt(arena, "%s&%s", csrf(), bodies[k]), form, NULL);
+            int status = ask("POST", row->path,
+                             arena_fmt(arena, "%s&%s", pagesite_csrf(), bodies[k]), form, NULL);
             look(row->path, true);
             if (row->reach != REACH_SCOPED && status != 403)
                 fail_msg("%s is not closed: %d", row->path, status);
@@ -287,7 +226,8 @@ static void no_form_acts_on_a_device_outside(void **state)
     }
     /* the same form, about a device inside, does something */
     assert_int_equal(ask("POST", "/device/tag",
-                         arena_fmt(arena, "%s&device=D1&tag=t&what=add", csrf()), form, NULL),
+                         arena_fmt(arena, "%s&device=D1&tag=t&what=add", pagesite_csrf()), form,
+                         NULL),
                      303);
     RUN("DELETE FROM device_tag WHERE tag = 't'");
 }
@@ -429,7 +369,7 @@ static void has(const char *method, const char *uri, const char *secret, const c
 static void what_is_inside_is_seen(void **state)
 {
     (void)state;
-    sign_in("limited");
+    pagesite_sign_in("limited");
     has("GET", "/failed", NULL, "INSIDER");
     has("GET", "/rollouts", NULL, "shared profile");
     has("GET", "/rollout?id=901", NULL, "INSIDER why");
@@ -514,7 +454,7 @@ static void what_is_inside_is_done(void **state)
 /* What is offered is told and changed on the page of the group, the profile and the app. */
 static int offer_form(const char *fields)
 {
-    return ask("POST", "/offers", arena_fmt(arena, "%s&%s", csrf(), fields),
+    return ask("POST", "/offers", arena_fmt(arena, "%s&%s", pagesite_csrf(), fields),
                "application/x-www-form-urlencoded", NULL);
 }
 
@@ -525,7 +465,7 @@ static void offers_are_changed_on_the_pages(void **state)
     const char *pair = arena_fmt(arena, "group=%lld&item=902", (long long)inside);
     (void)state;
     RUN("DELETE FROM offer WHERE id NOT IN (931)");
-    sign_in("limited");
+    pagesite_sign_in("limited");
     assert_int_equal(offer_form(arena_fmt(arena, "%s&what=offer&from=group", pair)), 303);
     has("GET", group, NULL, "value=\"withdraw\"");
     has("GET", application, NULL, "value=\"withdraw\"");
@@ -698,7 +638,7 @@ static void a_job_of_a_limited_person_stays_inside(void **state)
     assert_ok(scope_get(owner, SCOPE_ADMIN, "limited", arena, &s, &err), err);
     assert_true(s.limited);
     assert_int_equal(s.n, 1);
-    sign_in("limited");
+    pagesite_sign_in("limited");
     struct session session;
     assert_ok(db_pool_take(app.pool, &db, &err), err);
     assert_ok(session_find(db, token, clock_now(), arena, &session, &err), err);
@@ -731,7 +671,7 @@ static void limits_are_kept(void **state)
     /* without a group nothing is reached; a group that is deleted gives nothing away */
     assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &(struct scope){.limited = true}, "t", &err),
               err);
-    sign_in("limited");
+    pagesite_sign_in("limited");
     assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 404);
     assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &all, "t", &err), err);
     assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 200); /* at once */
@@ -746,7 +686,7 @@ static void a_list_of_many_stays_quick(void **state)
     (void)state;
     RUN("INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
         "SELECT seq, CONCAT('M', seq), 1, seq, 2, 1, seq FROM seq_1000_to_100999");
-    sign_in("limited");
+    pagesite_sign_in("limited");
     ask("GET", "/devices", "", "", NULL);
     int64_t start = clock_mono();
     assert_int_equal(ask("GET", "/devices", "", "", NULL), 200);
@@ -913,37 +853,9 @@ static void fill(void)
 
 static int set_up(void **state)
 {
-    int applied;
     (void)state;
-    arena = arena_new(256 * LIM_MB);
-    struct conf *defaults, *db = testdb_conf(TESTDB_DIR, "drover_scope");
-    assert_ok(conf_load("scripts/etc/drover.conf.example", &defaults, &err), err);
-    conf = *defaults; /* the check of the set-up reads nearly all of it */
-    conf.db_socket = db->db_socket;
-    conf.db_name = db->db_name;
-    conf.db_mdm_user = db->db_mdm_user;
-    conf.db_mdm_password_file = db->db_mdm_password_file;
-    conf.db_console_user = db->db_console_user;
-    conf.db_console_password_file = db->db_console_password_file;
-    conf.db_agent_user = db->db_agent_user;
-    conf.db_agent_password_file = db->db_agent_password_file;
-    conf.db_owner_user = db->db_owner_user;
-    conf.db_owner_password_file = db->db_owner_password_file;
-    conf.path = "test";
-    conf.share_dir = ".";
-    conf.organization = "Example";
-    conf.console_second_factor = "optional";
-    conf.console_remote_groups = conf.console_remote_roles = "";
-    conf.console_remote_role = "none";
-    conf.command_approval = "none";
-    app.conf = &conf;
-    assert_ok(db_new(&conf, DB_OWNER, &owner, &err), err);
-    assert_ok(migrate_run(owner, "sql/schema", false, &applied, &err), err);
+    pagesite_up("drover_scope");
     const struct scope s = {.limited = true, .groups = &inside, .n = 1};
-    assert_ok(migrate_grants(owner, "sql/grants.sql", &conf, &err), err);
-    assert_ok(gate_new(&conf, &app.gate, &err), err);
-    assert_ok(db_pool_new(&conf, DB_CONSOLE, 2, &app.pool, &err), err);
-    assert_ok(console_new(&conf, &app.console, &err), err);
     fill();
     assert_ok(admin_add(owner, "boss", "administrator", "correct horse battery", "t", &err), err);
     assert_ok(admin_add(owner, "limited", "administrator", "correct horse battery", "t", &err),
@@ -955,18 +867,6 @@ static int set_up(void **state)
     struct apikey found;
     assert_ok(apikey_find(owner, key, arena, &found, &err), err);
     key_scope = scope_number(SCOPE_KEY, found.id);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    resp_free(&resp);
-    console_free(&app.console);
-    gate_free(&app.gate);
-    db_pool_free(&app.pool);
-    db_free(&owner);
-    arena_free(&arena);
     return 0;
 }
 
@@ -987,5 +887,5 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_list_of_many_stays_quick),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, pagesite_down);
 }
