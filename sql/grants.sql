@@ -85,7 +85,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.session TO @console@;
 REVOKE ALL PRIVILEGES ON @db@.signin_throttle FROM @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.login_throttle TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.enroll_user TO @console@;
-GRANT SELECT (account), UPDATE (token_sha256) ON @db@.user_auth TO @console@;
+GRANT SELECT (account, device_id), UPDATE (token_sha256) ON @db@.user_auth TO @console@;
 GRANT SELECT ON @db@.renewal TO @console@;
 GRANT SELECT, INSERT, DELETE ON @db@.leaving TO @console@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON @db@.enroll_profile TO @console@;

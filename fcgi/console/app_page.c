@@ -23,16 +23,16 @@ static void tabs(const struct item_page *x, const char *chosen)
     struct page *p = x->p;
     struct value *list = value_set_list(p->root, "tabs");
     for (size_t k = 0; k < NTABS; k++) {
-        if (p->caller->scope != 0 && strcmp(TABS[k], "codes") == 0)
-            continue; /* they are of all groups */
+        bool closed = p->caller->scope != 0 && strcmp(TABS[k], "codes") == 0;
         struct value *v = value_append_dict(list);
         const char *key = arena_fmt(p->a, "app_tab_%s", TABS[k]);
         bool here = strcmp(TABS[k], chosen) == 0;
         value_set_text(v, "link", item_link(x, TABS[k]));
         value_set_text(v, "text", key ? page_text(p, key) : NULL);
         value_set_bool(v, "chosen", here);
-        if (here)
-            value_set_bool(p->root, arena_fmt(p->a, "tab_%s", chosen), true);
+        if (here) /* what is of all groups is explained */
+            value_set_bool(p->root, closed ? "tab_closed" : arena_fmt(p->a, "tab_%s", chosen),
+                           true);
     }
 }
 
@@ -220,7 +220,8 @@ void app_show(struct page *p, struct library_item *i, const char *tab, int statu
             o = app_uploads(p, i->id);
         value_set_text(p->root, "most", page_size(p, LIM_BODY_API));
     } else if (strcmp(tab, "codes") == 0) {
-        o = codes_tab(&x);
+        if (p->caller->scope == 0)
+            o = codes_tab(&x);
     } else if (strcmp(tab, "feedback") == 0) {
         o = feedback_tab(&x);
     } else {

@@ -22,6 +22,8 @@ static const char *const TABS[] = {"identities", "requests", "ca"};
 static size_t tab_of(struct page *p)
 {
     const char *asked = req_query(p->req, "tab");
+    if (p->caller->scope != 0) /* requests and CAs are nobody's device */
+        return 0;
     for (size_t i = 0; asked && i < TABS_N; i++)
         if (strcmp(asked, TABS[i]) == 0)
             return i;
@@ -31,7 +33,7 @@ static size_t tab_of(struct page *p)
 static void set_tabs(struct page *p, size_t chosen)
 {
     struct value *list = value_set_list(p->root, "tabs");
-    for (size_t i = 0; i < TABS_N; i++) {
+    for (size_t i = 0; i < (p->caller->scope != 0 ? 1 : TABS_N); i++) {
         struct value *v = value_append_dict(list);
         const char *key = arena_fmt(p->a, "certs_tab_%s", TABS[i]);
         value_set_text(v, "link", page_link(p, "/certificates", "tab", TABS[i]));

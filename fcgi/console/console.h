@@ -107,9 +107,11 @@ handler_fn console_accounts, console_accounts_post;   /* accounts.c */
  * the second factor, which lead back to what was asked for; a form that was sent without a session
  * gets 403. */
 void console_turn_away(struct app *app, struct req *req, bool pending, struct resp *resp);
-/* 403: the role of the person does not go so far; or to the page where the password that somebody
- * else gave is changed. */
-void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp);
+/* 403: the role of the person does not go so far, or (limited) the address concerns more than the
+ * groups that the person is limited to; or to the page where the password that somebody else gave
+ * is changed. */
+void console_deny(struct app *app, struct req *req, const struct caller *caller, bool limited,
+                  struct resp *resp);
 /* Is a session of somebody whom the web server authenticated still of the same person? */
 bool console_remote_same(struct app *app, struct req *req, const struct session *s);
 /* Must the person set up a second factor before anything else ([console] second_factor)? */

@@ -55,8 +55,15 @@ static void show(struct page *p, const struct filterform *f, int status)
 static bool begin(struct page *p, struct device_group *g)
 {
     const char *id = p->req->method == METHOD_POST ? page_field(p, "id") : req_query(p->req, "id");
+    if (id && *id && !group_begin(p, g, "filter"))
+        return false;
+    if (id && *id && !group_changes(p->db, g->owner)) {
+        err_set(&p->err, DENIED, "%s", page_text(p, "group_decides"));
+        page_fail(p);
+        return false;
+    }
     if (id && *id)
-        return group_begin(p, g, "filter");
+        return true;
     *g = (struct device_group){.name = "", .note = "", .filter = ""};
     value_set_bool(p->root, "is_new", true);
     value_set_text(p->root, "title", page_text(p, "group_new_filter"));

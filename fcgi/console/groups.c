@@ -28,7 +28,7 @@ static void tabs(struct page *p, const struct device_group *g, const char *part)
                {"versions", "/group/versions", "group_versions"},
                {"filter", "/group/filter", "group_filter"}};
     struct value *list = value_set_list(p->root, "tabs");
-    size_t n = sizeof all / sizeof *all - (p->caller->scope != 0); /* not the filter */
+    size_t n = sizeof all / sizeof *all - !group_changes(p->db, g->owner); /* not the filter */
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "link", group_link(p, all[i].path, g->id));
@@ -53,6 +53,9 @@ bool group_begin(struct page *p, struct device_group *g, const char *part)
     value_set_text(p->root, "note", g->note);
     value_set_int(p->root, "members", g->members);
     value_set_bool(p->root, "filtered", g->filter[0] != '\0');
+    value_set_bool(p->root, "changes", group_changes(p->db, g->owner) && page_may(p, "operate"));
+    value_set_bool(p->root, "decides", !group_changes(p->db, g->owner));
+    value_set_bool(p->root, "bounded", g->owner != 0);
     tabs(p, g, part);
     return true;
 }
@@ -79,6 +82,7 @@ static void list_show(struct page *p, int status)
         value_set_text(v, "link", group_link(p, "/group", g[i].id));
         value_set_text(v, "kind",
                        page_text(p, g[i].filter[0] ? "group_by_filter" : "group_by_hand"));
+        value_set_bool(v, "bounded", g[i].owner != 0);
         value_set_int(v, "members", g[i].members);
         value_set_int(v, "items", (int64_t)b.nitems);
         value_set_int(v, "orders", (int64_t)b.norders);

@@ -148,8 +148,10 @@ static bool charts(struct page *p, int64_t *failed_day)
     struct value *list = value_set_list(p->root, "charts");
     if (activity_list(p->db, p->req->now, x, HOURS, p->a, &p->err) != OK)
         return false;
-    chart(p, list, "chart_seen", x, seen_of);
-    chart(p, list, "chart_polls", x, polls_of);
+    if (p->caller->scope == 0) { /* counted of all alone */
+        chart(p, list, "chart_seen", x, seen_of);
+        chart(p, list, "chart_polls", x, polls_of);
+    }
     chart(p, list, "chart_answered", x, answered_of);
     chart(p, list, "chart_failed", x, failed_of);
     chart(p, list, "chart_enrolled", x, enrolled_of);
@@ -271,15 +273,11 @@ static bool waiting(struct page *p, struct value *list)
     return true;
 }
 
-/* fresh: no device was ever managed. */
-static bool attention(struct page *p, int64_t unseen, bool fresh)
+/* What concerns everybody, whatever the groups; fresh: no device was ever managed. */
+static bool site(struct page *p, struct value *list, const struct checkup_numbers *x, bool fresh)
 {
-    struct checkup_numbers x;
-    struct value *list = value_set_list(p->root, "attention");
     const char *holder;
-    int64_t left = 0, failed = 0;
-    if (!charts(p, &failed) || checkup_numbers(p->db, p->a, &x, &p->err) != OK)
-        return false;
+    int64_t left = 0;
     enum outcome o = checkup_agent(p->db, p->a, &holder, &left, &p->err);
     if (o != OK && o != NOT_FOUND)
         return false;
@@ -291,8 +289,18 @@ static bool attention(struct page *p, int64_t unseen, bool fresh)
         return false;
     if (fresh && page_may(p, "administer"))
         attend(p, list, "attend_setup", NULL, NULL, "/setup");
-    attend_number(p, list, "attend_unknown", x.unknown_open, "/unknown");
-    if (!waiting(p, list))
+    attend_number(p, list, "attend_unknown", x->unknown_open, "/unknown");
+    return waiting(p, list);
+}
+
+static bool attention(struct page *p, int64_t unseen, bool fresh)
+{
+    struct checkup_numbers x;
+    struct value *list = value_set_list(p->root, "attention");
+    int64_t failed = 0;
+    if (!charts(p, &failed) || checkup_numbers(p->db, p->a, &x, &p->err) != OK)
+        return false;
+    if (p->caller->scope == 0 && !site(p, list, &x, fresh))
         return false;
     attend_number(p, list, "attend_push_late", x.pushes_late, "/pushes?which=late");
     attend_number(p, list, "attend_push_failed", x.pushes_failed, "/pushes?which=failed");
@@ -314,10 +322,6 @@ void console_overview(struct app *app, struct req *req, const struct caller *cal
     bool fresh = false;
     if (!page_open(&p, app, req, caller, resp, "overview"))
         return;
-    if (caller->scope != 0) { /* it tells of the whole fleet */
-        page_go(&p, "/devices");
-        return;
-    }
     if (fleet(&p, &unseen, &fresh) && attention(&p, unseen, fresh))
         page_show(&p, 200, "overview");
     else

@@ -300,7 +300,36 @@ void console_turn_away(struct app *app, struct req *req, bool pending, struct re
     page_go(&p, plain ? to : page_link(&p, to, "next", asked));
 }
 
-void console_deny(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
+/* Why an address is closed to who is limited, as "closed_ADDRESS" of the catalogue says. */
+static const char *closed_why(const struct page *p)
+{
+    static const struct {
+        const char *path, *key;
+    } all[] = {{"/unknown", "closed_unknown"},
+               {"/invitations", "closed_invitations"},
+               {"/people", "closed_people"},
+               {"/enrollment-profile", "closed_enrolment"},
+               {"/certificates", "closed_requests"},
+               {"/pushcerts", "closed_site"},
+               {"/apikeys", "closed_accounts"},
+               {"/accounts", "closed_accounts"},
+               {"/signins", "closed_accounts"},
+               {"/scope", "closed_accounts"},
+               {"/set", "closed_site"},
+               {"/webhook", "closed_webhooks"},
+               {"/calendar", "closed_calendar"},
+               {"/audit", "closed_audit"},
+               {"/profile", "closed_library"},
+               {"/draft", "closed_library"},
+               {"/app", "closed_library"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strncmp(p->req->path, all[i].path, strlen(all[i].path)) == 0)
+            return page_text(p, all[i].key);
+    return "";
+}
+
+void console_deny(struct app *app, struct req *req, const struct caller *caller, bool limited,
+                  struct resp *resp)
 {
     struct page p;
     const struct session *s = caller->session;
@@ -310,8 +339,8 @@ void console_deny(struct app *app, struct req *req, const struct caller *caller,
         page_go(&p, "/account");
         return;
     }
-    if (!own_first && s->scope != 0) {
-        err_set(&p.err, DENIED, "%s", page_text(&p, "error_scope"));
+    if (!own_first && limited) {
+        err_set(&p.err, DENIED, "%s %s", page_text(&p, "error_scope"), closed_why(&p));
         page_fail(&p);
         return;
     }

@@ -30,12 +30,14 @@ enum outcome scope_boxes(struct page *p, const struct scope *s)
     while (o == OK && n == LIM_PAGE) {
         o = group_list(p->db, after, LIM_PAGE, p->a, &g, &n, &p->err);
         for (size_t i = 0; o == OK && i < n; i++) {
+            after = g[i].id;
+            if (g[i].owner != 0)
+                continue;
             struct value *v = value_append_dict(list);
             value_set_text(v, "id", arena_fmt(p->a, "%lld", (long long)g[i].id));
             value_set_text(v, "name", g[i].name);
             value_set_int(v, "members", g[i].members);
             value_set_bool(v, "chosen", chosen(s, g[i].id));
-            after = g[i].id;
         }
     }
     return o;
@@ -47,7 +49,7 @@ static void show(struct page *p, enum scope_kind kind, const char *name, const s
     struct scope s;
     enum outcome o = scope_get(p->db, kind, name, p->a, &s, &p->err);
     if (o == OK)
-        o = scope_boxes(p, ticked ? ticked : &s);
+        o = scope_boxes(p, ticked ? ticked : s.limited ? &s : &(struct scope){0});
     if (o != OK) {
         page_fail(p);
         return;

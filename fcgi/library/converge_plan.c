@@ -28,8 +28,11 @@ static enum outcome evaluate(struct converge *c, const struct device_group *g, i
     *changes = 0;
     if (o == OK)
         o = filter_compile(e, c->a, &f, err);
-    if (o == OK)
+    if (o == OK) {
+        db_scope(c->db, g->owner); /* of a limited account: among the devices it reaches */
         o = filter_devices(c->db, &f, only, c->a, &ids, &n, err);
+        db_scope(c->db, 0);
+    }
     if (o == OK)
         o = wanted_members(c->db, g->id, ids, n, only, clock_mono() - began, changes, err);
     js_free(&e);
@@ -48,26 +51,26 @@ static bool due(const struct device_group *g, int64_t now, bool all)
     return g->filter[0] != '\0' && (all || g->evaluated_at == 0 || g->evaluated_at + every <= now);
 }
 
-/* The groups of a page at a time: a page is small, what a filter finds is not. */
-enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct err *err)
+/* One after the other, or those that limited accounts made: what these may hold is found first. A
+ * page at a time, as a page is small, and what a filter finds is not. False in *done: the time is
+ * over, the others come in the next turn. */
+static enum outcome groups_pass(struct converge *c, bool owned, int64_t now, bool all, int64_t end,
+                                struct arena *page, bool *done, struct err *err)
 {
-    struct arena *page = arena_new(LIM_ARENA_REQUEST);
     struct device_group *g;
     size_t n = LIM_PAGE, changes;
-    int64_t after = 0, end = clock_mono() + BUDGET_US;
-    enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
+    int64_t after = 0;
+    enum outcome o = OK;
 
-    c->next_groups = now + GROUPS_US;
-    while (o == OK && n == LIM_PAGE) {
+    while (o == OK && *done && n == LIM_PAGE) {
         arena_reset(page);
         o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
         for (size_t i = 0; o == OK && i < n; i++) {
             after = g[i].id;
-            if (!due(&g[i], now, all))
+            if ((g[i].owner != 0) != owned || !due(&g[i], now, all))
                 continue;
-            if (!all && clock_mono() >= end) { /* the others in the next turn */
-                c->next_groups = now;
-                n = 0;
+            if (!all && clock_mono() >= end) {
+                *done = false;
                 break;
             }
             arena_reset(c->a);
@@ -77,6 +80,23 @@ enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct e
                         g[i].name, changes);
         }
     }
+    return o;
+}
+
+enum outcome converge_groups(struct converge *c, int64_t now, bool all, struct err *err)
+{
+    struct arena *page = arena_new(LIM_ARENA_REQUEST);
+    int64_t end = clock_mono() + BUDGET_US;
+    bool done = true;
+    enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
+
+    if (o == OK)
+        o = groups_pass(c, false, now, all, end, page, &done, err);
+    if (o == OK)
+        o = group_trim(c->db, err); /* what is not reached any more */
+    if (o == OK)
+        o = groups_pass(c, true, now, all, end, page, &done, err);
+    c->next_groups = done ? now + GROUPS_US : now;
     arena_free(&page);
     return o;
 }
@@ -105,22 +125,25 @@ enum outcome converge_plan(struct converge *c, int64_t now, struct err *err)
 
 /* ---- newcomers ---- */
 
-/* The filters are asked about this device alone. */
+/* The filters are asked about this device alone; those of limited accounts last, as above. */
 static enum outcome newcomer_groups(struct converge *c, int64_t device_id, struct err *err)
 {
     struct arena *page = arena_new(LIM_ARENA_REQUEST);
     struct device_group *g;
-    size_t n = LIM_PAGE, changes;
-    int64_t after = 0;
+    size_t changes;
     enum outcome o = page != NULL ? OK : err_set(err, ERROR, "out of memory");
 
-    while (o == OK && n == LIM_PAGE) {
-        arena_reset(page);
-        o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
-        for (size_t i = 0; o == OK && i < n; i++) {
-            after = g[i].id;
-            if (g[i].filter[0] != '\0')
-                o = evaluate(c, &g[i], device_id, &changes, err);
+    for (int owned = 0; owned < 2; owned++) {
+        int64_t after = 0;
+
+        for (size_t n = LIM_PAGE; o == OK && n == LIM_PAGE;) {
+            arena_reset(page);
+            o = group_list(c->db, after, LIM_PAGE, page, &g, &n, err);
+            for (size_t i = 0; o == OK && i < n; i++) {
+                after = g[i].id;
+                if (g[i].filter[0] != '\0' && (g[i].owner != 0) == owned)
+                    o = evaluate(c, &g[i], device_id, &changes, err);
+            }
         }
     }
     arena_free(&page);

@@ -36,9 +36,10 @@ bool gate_console_enter(struct app *app, const struct route *row, struct req *re
         caller->session = s;
         caller->admin = s->admin;
         caller->scope = s->scope;
-        if (permitted(app, s, row) && (s->scope == 0 || row->reach == REACH_SCOPED))
+        bool may = permitted(app, s, row);
+        if (may && (s->scope == 0 || row->reach == REACH_SCOPED))
             return true;
-        console_deny(app, req, caller, resp);
+        console_deny(app, req, caller, may, resp);
         return false;
     }
     if (o == NOT_FOUND || o == OK)

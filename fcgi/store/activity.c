@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 /* Index ranges all of them, and no row is read. A device that is seen again in the next hour is not
  * found in this one any more: the largest number counts. */
@@ -23,6 +24,19 @@ static const struct sql LIST = {"activity_list",
                                 "SELECT hour, seen, answered, failed, enrolled, polls FROM "
                                 "activity WHERE hour > ? AND hour <= ?",
                                 0};
+/* Of the devices of a scope: what the tables say of them. */
+static const struct sql OWN_RESULTS = {
+    "activity_own_results",
+    "SELECT r.closed_at - r.closed_at % 3600000000 AS h, COUNT(*), SUM(r.digest = 3) FROM result r "
+    "JOIN enrollment e ON e.id = r.enrollment_id WHERE %SCOPE e.device_id% AND r.digest IN (0, 1, "
+    "2, 3) AND r.closed_at >= ? AND r.closed_at < ? GROUP BY h",
+    0};
+static const struct sql OWN_ENROLLED = {
+    "activity_own_enrolled",
+    "SELECT e.enrolled_at - e.enrolled_at % 3600000000 AS h, COUNT(*) FROM enrollment e WHERE "
+    "%SCOPE e.device_id% AND e.kind IN (1, 4) AND e.enrolled_at >= ? AND e.enrolled_at < ? GROUP "
+    "BY h",
+    0};
 
 static const struct sql POLLS = {"activity_polls",
                                  "INSERT INTO activity (hour, polls) VALUES (?,?) ON DUPLICATE KEY "
@@ -70,15 +84,41 @@ enum outcome activity_note(struct db *db, int64_t now, struct err *err)
     return o;
 }
 
+/* A SUM() is a decimal, which comes as text. */
+static int64_t number_of(const struct val *v)
+{
+    return v->type == VAL_INT ? v->i : val_is_null(v) ? 0 : strtoll(v->s, NULL, 10);
+}
+
+static enum outcome own_list(struct db *db, int64_t first, struct activity *out, size_t n,
+                             struct arena *a, struct err *err)
+{
+    struct val args[] = {val_int(first), val_int(first + (int64_t)n * HOUR_US)};
+    struct rows r, e;
+    enum outcome o = db_select(db, &OWN_RESULTS, args, 2, a, &r, err);
+    if (o == OK)
+        o = db_select(db, &OWN_ENROLLED, args, 2, a, &e, err);
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        struct activity *x = &out[(number_of(row_at(&r, i, 0)) - first) / HOUR_US];
+        x->answered = row_at(&r, i, 1)->i;
+        x->failed = number_of(row_at(&r, i, 2));
+    }
+    for (size_t i = 0; o == OK && i < e.n; i++)
+        out[(number_of(row_at(&e, i, 0)) - first) / HOUR_US].enrolled = row_at(&e, i, 1)->i;
+    return o;
+}
+
 enum outcome activity_list(struct db *db, int64_t now, struct activity *out, size_t n,
                            struct arena *a, struct err *err)
 {
     int64_t last = hour_of(now), first = last - (int64_t)(n - 1) * HOUR_US;
     struct rows r;
-    enum outcome o =
-        db_select(db, &LIST, (struct val[]){val_int(first - 1), val_int(last)}, 2, a, &r, err);
     for (size_t i = 0; i < n; i++)
         out[i] = (struct activity){.hour = first + (int64_t)i * HOUR_US};
+    if (db_scoped(db))
+        return own_list(db, first, out, n, a, err);
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(first - 1), val_int(last)}, 2, a, &r, err);
     for (size_t i = 0; o == OK && i < r.n; i++) {
         const struct val *v = row_at(&r, i, 0);
         size_t at = (size_t)((v[0].i - first) / HOUR_US);

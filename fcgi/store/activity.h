@@ -18,7 +18,9 @@ enum outcome activity_flush(struct db *db, int64_t now, bool at_once, struct err
 
 /* Counts the hour of now and, so that its end is in, the one before. For the agent. */
 enum outcome activity_note(struct db *db, int64_t now, struct err *err) MUST_USE;
-/* The last n hours up to now's, the oldest first; those without a row are zeros. out has room. */
+/* The last n hours up to now's, the oldest first; those without a row are zeros. out has room. Who
+ * is limited (store/scope.h) is told what the own devices answered and which enrolled; how many
+ * were seen and how often they polled is counted of all alone. */
 enum outcome activity_list(struct db *db, int64_t now, struct activity *out, size_t n,
                            struct arena *a, struct err *err) MUST_USE;
 

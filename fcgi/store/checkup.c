@@ -31,6 +31,36 @@ static const struct sql NUMBERS = {
     "(SELECT COUNT(*) FROM push WHERE state = 4), (SELECT COUNT(*) FROM push WHERE state = 5), "
     "(SELECT COUNT(*) FROM unknown_device WHERE decision = 0)",
     0};
+/* The same of the devices of a scope and their users. */
+#define OWN_OF(table, more)                                                                        \
+    " FROM " table " x JOIN enrollment e ON e.id = x.enrollment_id WHERE %SCOPE "                  \
+    "e.device_id% " more
+#define OWN_COUNT(table, more) "(SELECT COUNT(*)" OWN_OF(table, more) ")"
+static const struct sql OWN_NUMBERS = {
+    "checkup_own_numbers",
+    "SELECT " OWN_COUNT("queue", "") ", " OWN_COUNT(
+        "queue",
+        "AND x.state = 2") ", (SELECT "
+                           "MIN(x.queued_at)" OWN_OF("queue", "") "), " OWN_COUNT(
+                               "push",
+                               "AND "
+                               "x."
+                               "stat"
+                               "e "
+                               "IN "
+                               "(1, "
+                               "2)") ", " OWN_COUNT("push",
+                                                    "AND x.state = 1 AND x.due_at < " NOW_US
+                                                    " - 60000000") ", " OWN_COUNT("push",
+                                                                                  "AND x.state = "
+                                                                                  "4") ","
+                                                                                       " " OWN_COUNT(
+                                                                                           "push",
+                                                                                           "AND "
+                                                                                           "x."
+                                                                                           "state "
+                                                                                           "= 5") ", 0",
+    0};
 static const struct sql WAITING = {
     "checkup_waiting",
     "SELECT (SELECT COUNT(*) FROM approval WHERE state = 1 AND expires_at > " NOW_US "), "
@@ -175,7 +205,7 @@ enum outcome checkup_numbers(struct db *db, struct arena *a, struct checkup_numb
                              struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &NUMBERS, NULL, 0, a, &r, err);
+    enum outcome o = db_select(db, db_scoped(db) ? &OWN_NUMBERS : &NUMBERS, NULL, 0, a, &r, err);
 
     if (o != OK)
         return o;

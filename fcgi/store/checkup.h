@@ -25,6 +25,7 @@ struct checkup_numbers {
     int64_t pushes_failed, pushes_dead;
     int64_t unknown_open;
 };
+/* Who is limited (store/scope.h) counts the own devices; unknown ones are nobody's. */
 enum outcome checkup_numbers(struct db *db, struct arena *a, struct checkup_numbers *out,
                              struct err *err) MUST_USE;
 

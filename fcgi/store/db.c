@@ -452,6 +452,11 @@ void db_scope(struct db *db, int64_t scope)
     db->scope = scope;
 }
 
+int64_t db_scope_of(const struct db *db)
+{
+    return db->scope;
+}
+
 bool db_scoped(const struct db *db)
 {
     return db->scope != 0;

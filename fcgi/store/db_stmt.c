@@ -98,15 +98,19 @@ static void list_build(const struct sql *sql, size_t in, struct buf *b)
     }
 }
 
-/* What stands for "%WORD column%" in a statement that is prepared for a scope. */
+/* What stands for "%WORD column%" in a statement that is prepared for a scope: its number between
+ * the parts. The groups that it made are its own, but give no device: its reach would be what it
+ * says itself. */
 static const struct {
-    const char *word, *before, *after;
+    const char *word, *part[3];
 } SCOPES[] = {{"%SCOPE ",
-               " IN (SELECT scm.device_id FROM scope_group scg JOIN group_member scm ON "
-               "scm.group_id = scg.group_id WHERE scg.owner = ",
-               ")"},
-              {"%GROUP ", " IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = ", ")"},
-              {"%OWN ", " = ", ""}};
+               {" IN (SELECT scm.device_id FROM scope_group scg JOIN group_member scm ON "
+                "scm.group_id = scg.group_id WHERE scg.owner = ",
+                ")"}},
+              {"%GROUP ",
+               {" IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = ",
+                " UNION SELECT sco.id FROM device_group sco WHERE sco.owner = ", ")"}},
+              {"%OWN ", {" = ", ""}}};
 #define NSCOPES (sizeof SCOPES / sizeof *SCOPES)
 
 static bool is_scoped(const struct sql *sql)
@@ -138,7 +142,9 @@ static enum outcome scopes_build(const char *at, int64_t scope, struct buf *b, s
             continue;
         }
         buf_add(b, column, (size_t)(end - column));
-        buf_fmt(b, "%s%lld%s", SCOPES[i].before, (long long)scope, SCOPES[i].after);
+        buf_str(b, SCOPES[i].part[0]);
+        for (size_t k = 1; k < 3 && SCOPES[i].part[k]; k++)
+            buf_fmt(b, "%lld%s", (long long)scope, SCOPES[i].part[k]);
     }
     buf_str(b, at);
     return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;

@@ -15,7 +15,7 @@ static const struct sql GROUPS = {
     "SELECT e.state, " PLATFORM "AS platform, "
     "COALESCE(e.os_version, '') AS os, COUNT(*) AS n, SUM(e.last_seen_at >= ?), "
     "SUM(e.last_seen_at >= ?) FROM enrollment e WHERE " IS_DEVICE
-    "GROUP BY e.state, platform, os ORDER BY n DESC LIMIT ?",
+    "AND %SCOPE e.device_id% GROUP BY e.state, platform, os ORDER BY n DESC LIMIT ?",
     0};
 #define SHARES_FRESH (5 * MINUTE_US)
 static const struct sql SHARES = {
@@ -59,10 +59,12 @@ static int64_t sum_of(const struct val *v)
 enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct device_share **out,
                            size_t *n, struct err *err)
 {
-    struct rows r;
+    struct rows r = {0};
+    enum outcome o = OK;
     *n = 0;
-    enum outcome o = db_select(
-        db, &SHARES, (struct val[]){val_int(now - SHARES_FRESH), val_int(LIM_PAGE)}, 2, a, &r, err);
+    if (!db_scoped(db)) /* what the agent counted is of all */
+        o = db_select(db, &SHARES, (struct val[]){val_int(now - SHARES_FRESH), val_int(LIM_PAGE)},
+                      2, a, &r, err);
     if (o == OK && r.n == 0)
         o = db_select(
             db, &GROUPS,

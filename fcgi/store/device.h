@@ -62,7 +62,7 @@ struct device_share {
     int64_t devices, seen_day, seen_week; /* of these, seen within a day, and a week */
 };
 /* All device channels in groups, at most LIM_PAGE of the largest, as the agent counted them within
- * five minutes, or as they are; in a. */
+ * five minutes, or as they are; in a. Who is limited (store/scope.h) counts the own ones. */
 enum outcome device_groups(struct db *db, int64_t now, struct arena *a, struct device_share **out,
                            size_t *n, struct err *err) MUST_USE;
 

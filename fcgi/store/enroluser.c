@@ -31,19 +31,29 @@ static const struct sql MANAGED = {.name = "enroluser_managed",
 static const struct sql VOID_TOKENS = {
     .name = "enroluser_void_tokens",
     .text = "UPDATE user_auth SET token_sha256 = NULL WHERE account = ?"};
-static const struct sql FIND = {
-    .name = "enroluser_find",
-    .text = "SELECT id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, "
-            "password_at, disabled_at, managed_account FROM enroll_user WHERE name = ?"};
+#define FIND_TEXT                                                                                  \
+    "SELECT id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, password_at, "    \
+    "disabled_at, managed_account FROM enroll_user WHERE name = ?"
+static const struct sql FIND = {.name = "enroluser_find", .text = FIND_TEXT};
+/* Whose a device is, by the profile it enrolled with, or who has logged in on it. */
+#define HAS_DEVICE                                                                                 \
+    " AND (name IN (SELECT h.account FROM handout h JOIN life l ON l.handout_id = h.id JOIN "      \
+    "enrollment e ON e.life_id = l.id AND e.state = 2 WHERE h.account_kind = 1 AND %SCOPE "        \
+    "e.device_id%) OR name IN (SELECT u.account FROM user_auth u WHERE u.account IS NOT NULL AND " \
+    "%SCOPE u.device_id%)) "
+static const struct sql FIND_OWN = {.name = "enroluser_find_own", .text = FIND_TEXT HAS_DEVICE};
 static const struct sql FULL_NAME = {.name = "enroluser_full_name",
                                      .text = "UPDATE enroll_user SET full_name = ? WHERE name = ?"};
 static const struct sql REMOVE = {.name = "enroluser_remove",
                                   .text = "DELETE FROM enroll_user WHERE name = ?"};
-static const struct sql LIST = {
-    .name = "enroluser_list",
-    .text = "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at, "
-            "managed_account FROM enroll_user WHERE name > ? AND (? = '' OR INSTR(LOWER(CONCAT_WS("
-            "' ', name, full_name, managed_account)), LOWER(?)) > 0) ORDER BY name LIMIT ?"};
+#define LIST_TEXT                                                                                  \
+    "SELECT id, name, full_name, '', '', '', created_at, password_at, disabled_at, "               \
+    "managed_account FROM enroll_user WHERE name > ? AND (? = '' OR INSTR(LOWER(CONCAT_WS(' ', "   \
+    "name, full_name, managed_account)), LOWER(?)) > 0) "
+#define LIST_ORDER "ORDER BY name LIMIT ?"
+static const struct sql LIST = {.name = "enroluser_list", .text = LIST_TEXT LIST_ORDER};
+static const struct sql LIST_OWN = {.name = "enroluser_list_own",
+                                    .text = LIST_TEXT HAS_DEVICE LIST_ORDER};
 
 static enum outcome name_check(const char *name, struct err *err)
 {
@@ -282,7 +292,8 @@ enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, st
                             struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &FIND, (struct val[]){val_str(name)}, 1, a, &r, err);
+    enum outcome o = db_select(db, db_scoped(db) ? &FIND_OWN : &FIND, (struct val[]){val_str(name)},
+                               1, a, &r, err);
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "there is no user of this name");
     if (o == OK)
@@ -294,7 +305,7 @@ enum outcome enroluser_list(struct db *db, const char *search, const char *after
                             struct arena *a, struct enroluser **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST,
+    enum outcome o = db_select(db, db_scoped(db) ? &LIST_OWN : &LIST,
                                (struct val[]){val_str(after), val_str(search), val_str(search),
                                               val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
                                4, a, &r, err);

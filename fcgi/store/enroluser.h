@@ -49,7 +49,8 @@ enum outcome enroluser_change(struct db *db, const char *signer_dir, const char 
  * such user. */
 enum outcome enroluser_remove(struct db *db, const char *name, const char *by,
                               struct err *err) MUST_USE;
-/* By name. NOT_FOUND: no such user. */
+/* By name. NOT_FOUND: no such user. Who is limited (store/scope.h) finds those who have a device in
+ * reach, or have logged in on one, here and below. */
 enum outcome enroluser_find(struct db *db, const char *name, struct arena *a, struct enroluser *out,
                             struct err *err) MUST_USE;
 /* By name, those after that name ("": from the start), at most max (LIM_PAGE); search: part of the

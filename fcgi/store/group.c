@@ -6,10 +6,11 @@
 #include "store/id.h"
 
 #define ACTOR_CHARS 128
+#define RULED "enrolment:" /* such a group gets what an enrolment profile lists: enrolgroup.c */
 
 #define COLUMNS                                                                                    \
     "id, name, filter, note, created_at, changed_at, created_by, changed_by, evaluated_at, "       \
-    "evaluated_us, members"
+    "evaluated_us, members, owner"
 static const struct sql LIST = {
     "group_list",
     "SELECT " COLUMNS " FROM device_group WHERE id > ? AND %GROUP id% ORDER BY id LIMIT ?", 0};
@@ -26,18 +27,18 @@ static const struct sql OF_DEVICE = {
 static const struct sql ADD = {
     "group_add",
     "INSERT INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "
-    "changed_by) VALUES (?,?,?,?,?,?,?,?)",
+    "changed_by, owner) VALUES (?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql CHANGE = {
     "group_change",
     "UPDATE device_group SET name = ?, filter = ?, note = ?, changed_at = ?, changed_by = ?, "
     "evaluated_at = 0 WHERE id = ?",
     0};
-static const struct sql LOCK = {
-    "group_lock",
-    "SELECT name, filter IS NOT NULL FROM device_group WHERE id = ? AND %GROUP id% FOR UPDATE", 0};
-static const struct sql DELETE = {"group_delete",
-                                  "DELETE FROM device_group WHERE id = ? AND %GROUP id%", 0};
+static const struct sql LOCK = {"group_lock",
+                                "SELECT name, filter IS NOT NULL, owner FROM device_group WHERE id "
+                                "= ? AND %GROUP id% FOR UPDATE",
+                                0};
+static const struct sql DELETE = {"group_delete", "DELETE FROM device_group WHERE id = ?", 0};
 static const struct sql DELETE_BLUEPRINTS = {"group_delete_blueprints",
                                              "DELETE FROM group_blueprint WHERE group_id = ?", 0};
 static const struct sql END_SCOPES = {"group_end_scopes",
@@ -52,6 +53,17 @@ static const struct sql VOID_APPROVALS = {
     "UPDATE approval SET expires_at = ? WHERE group_id = ? AND state = 1 AND expires_at > ?", 0};
 static const struct sql DELETE_OFFERS = {"group_delete_offers",
                                          "DELETE FROM offer WHERE group_id = ?", 0};
+static const struct sql TRIM = {
+    "group_trim",
+    "DELETE m FROM device_group g JOIN group_member m ON m.group_id = g.id LEFT JOIN (scope_group "
+    "sg JOIN group_member sm ON sm.group_id = sg.group_id) ON sg.owner = g.owner AND sm.device_id "
+    "= m.device_id WHERE g.owner <> 0 AND sm.device_id IS NULL",
+    0};
+static const struct sql TRIM_COUNT = {
+    "group_trim_count",
+    "UPDATE device_group g SET members = (SELECT COUNT(*) FROM group_member m WHERE m.group_id = "
+    "g.id) WHERE owner <> 0",
+    0};
 static const struct sql TOUCH = {"wanted_touch",
                                  "UPDATE site SET version = version + 1 WHERE name = 'wanted'", 0};
 
@@ -62,8 +74,8 @@ enum outcome wanted_touch(struct db *db, struct err *err)
 
 static void from_row(const struct val *v, struct device_group *g)
 {
-    *g = (struct device_group){v[0].i, v[1].s, val_text(&v[2]), v[3].s, v[4].i, v[5].i,
-                               v[6].s, v[7].s, v[8].i,          v[9].i, v[10].i};
+    *g = (struct device_group){v[0].i, v[1].s, val_text(&v[2]), v[3].s, v[4].i,  v[5].i,
+                               v[6].s, v[7].s, v[8].i,          v[9].i, v[10].i, v[11].i};
 }
 
 static struct val page(size_t max)
@@ -151,8 +163,13 @@ static enum outcome run(struct db *db, db_unit_fn *fn, struct change *x, struct 
     return o;
 }
 
-enum outcome group_lock(struct db *db, int64_t id, struct arena *a, const char **name,
-                        bool *filtered, struct err *err)
+bool group_changes(const struct db *db, int64_t owner)
+{
+    return !db_scoped(db) || owner == db_scope_of(db);
+}
+
+static enum outcome lock(struct db *db, int64_t id, struct arena *a, const char **name,
+                         bool *filtered, int64_t *owner, struct err *err)
 {
     struct rows r;
     enum outcome o = db_select(db, &LOCK, (struct val[]){val_int(id)}, 1, a, &r, err);
@@ -163,7 +180,39 @@ enum outcome group_lock(struct db *db, int64_t id, struct arena *a, const char *
         return o;
     *name = row_at(&r, 0, 0)->s;
     *filtered = row_at(&r, 0, 1)->i != 0;
+    *owner = row_at(&r, 0, 2)->i;
     return OK;
+}
+
+enum outcome group_lock(struct db *db, int64_t id, struct arena *a, const char **name,
+                        bool *filtered, struct err *err)
+{
+    int64_t owner;
+
+    return lock(db, id, a, name, filtered, &owner, err);
+}
+
+enum outcome group_lock_own(struct db *db, int64_t id, struct arena *a, const char **name,
+                            bool *filtered, int64_t *owner, struct err *err)
+{
+    enum outcome o = lock(db, id, a, name, filtered, owner, err);
+
+    return o == OK && !group_changes(db, *owner)
+               ? err_set(err, DENIED,
+                         "who is limited to groups changes none but those of the own making: this "
+                         "one says who reaches what")
+               : o;
+}
+
+enum outcome group_trim(struct db *db, struct err *err)
+{
+    uint64_t gone = 0;
+    enum outcome o = db_exec(db, &TRIM, NULL, 0, &gone, err);
+
+    if (o != OK || gone == 0)
+        return o;
+    o = db_exec(db, &TRIM_COUNT, NULL, 0, NULL, err);
+    return o == OK ? wanted_touch(db, err) : o;
 }
 
 static enum outcome save_unit(struct db *db, void *arg, struct err *err)
@@ -172,24 +221,27 @@ static enum outcome save_unit(struct db *db, void *arg, struct err *err)
     struct device_group *g = x->g;
     struct val filter = g->filter[0] ? val_str(g->filter) : val_null(), now = val_int(x->now);
     struct val by = val_cut(x->actor, ACTOR_CHARS);
-    int64_t id = g->id != 0 ? g->id : id_new();
+    int64_t id = g->id != 0 ? g->id : id_new(), owner = 0;
     bool filtered = false;
     const char *old;
     enum outcome o = OK;
 
     arena_reset(x->a);
-    if (g->id != 0 && (o = group_lock(db, g->id, x->a, &old, &filtered, err)) != OK)
+    if (g->id != 0 && (o = group_lock_own(db, g->id, x->a, &old, &filtered, &owner, err)) != OK)
         return o;
+    if (db_scoped(db) && strncmp(g->name, RULED, sizeof RULED - 1) == 0)
+        return err_set(err, INVALID, "names that begin with \"" RULED "\" are the agent's");
     if (g->id != 0 && filtered != (g->filter[0] != '\0'))
         return err_set(err, INVALID, "a group with a filter keeps one, and one without has none");
-    o = g->id == 0 ? db_exec(db, &ADD,
-                             (struct val[]){val_int(id), val_str(g->name), filter,
-                                            val_cut(g->note, 255), now, by, now, by},
-                             8, NULL, err)
-                   : db_exec(db, &CHANGE,
-                             (struct val[]){val_str(g->name), filter, val_cut(g->note, 255), now,
-                                            by, val_int(id)},
-                             6, NULL, err);
+    o = g->id == 0
+            ? db_exec(db, &ADD,
+                      (struct val[]){val_int(id), val_str(g->name), filter, val_cut(g->note, 255),
+                                     now, by, now, by, val_int(db_scope_of(db))},
+                      9, NULL, err)
+            : db_exec(db, &CHANGE,
+                      (struct val[]){val_str(g->name), filter, val_cut(g->note, 255), now, by,
+                                     val_int(id)},
+                      6, NULL, err);
     if (o == CONFLICT)
         return err_set(err, CONFLICT, "there is a group %.100s already", g->name);
     if (o == OK)
@@ -206,10 +258,8 @@ enum outcome group_save(struct db *db, struct device_group *g, const char *actor
                         struct err *err)
 {
     struct change x = {.g = g, .actor = actor, .now = now};
-    enum outcome o = db_whole(db, err);
+    enum outcome o = run(db, save_unit, &x, err);
 
-    if (o == OK)
-        o = run(db, save_unit, &x, err);
     if (o == OK)
         g->id = x.now;
     return o;
@@ -220,11 +270,12 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
     struct change *x = arg;
     struct val id = val_int(x->g->id);
     const char *name;
+    int64_t owner;
     bool filtered;
     enum outcome o;
 
     arena_reset(x->a);
-    if ((o = group_lock(db, x->g->id, x->a, &name, &filtered, err)) != OK ||
+    if ((o = group_lock_own(db, x->g->id, x->a, &name, &filtered, &owner, err)) != OK ||
         (o = db_exec(db, &DELETE_ASSIGNMENTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &END_ORDERS, (struct val[]){val_int(x->now), id}, 2, NULL, err)) != OK ||
         (o = db_exec(db, &VOID_APPROVALS, (struct val[]){val_int(x->now), id, val_int(x->now)}, 3,
@@ -232,7 +283,8 @@ static enum outcome delete_unit(struct db *db, void *arg, struct err *err)
         (o = db_exec(db, &END_SCOPES, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_BLUEPRINTS, &id, 1, NULL, err)) != OK ||
         (o = db_exec(db, &DELETE_OFFERS, &id, 1, NULL, err)) != OK ||
-        (o = db_exec(db, &DELETE, &id, 1, NULL, err)) != OK || (o = wanted_touch(db, err)) != OK)
+        (o = db_exec(db, &DELETE, &id, 1, NULL, err)) != OK || (o = group_trim(db, err)) != OK ||
+        (o = wanted_touch(db, err)) != OK)
         return o;
     return audit_add(db, x->actor, "group.delete", name, x->why, err);
 }
@@ -242,7 +294,6 @@ enum outcome group_delete(struct db *db, int64_t id, const char *actor, const ch
 {
     struct device_group g = {.id = id};
     struct change x = {.g = &g, .actor = actor, .why = why, .now = now};
-    enum outcome o = db_whole(db, err);
 
-    return o == OK ? run(db, delete_unit, &x, err) : o;
+    return run(db, delete_unit, &x, err);
 }

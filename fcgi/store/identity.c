@@ -32,8 +32,8 @@ enum {
  * then, and the optimizer finds that out. */
 static const struct sql LIST = {
     "identity_list",
-    "SELECT " COLUMNS FROM
-    "WHERE (c.not_after > ? OR (c.not_after = ? AND c.sha256 > ?)) AND c.not_after < ? "
+    "SELECT " COLUMNS FROM "WHERE %SCOPE e.device_id% AND (c.not_after > ? OR (c.not_after = ? AND "
+    "c.sha256 > ?)) AND c.not_after < ? "
     "AND (? = 0 OR (? = 3 AND c.revoked_at IS NOT NULL) OR (c.revoked_at IS NULL AND "
     "? = IF(c.not_after > ? OR c.not_after = 0, 1, 2))) "
     "AND (? = 0 OR c.issued_at IS NOT NULL) AND (? IS NULL OR e.ident = ?) "
@@ -43,7 +43,9 @@ static const struct sql LIST = {
     0};
 static const struct sql GET = {
     "identity_get",
-    "SELECT " COLUMNS ", c.der" FROM "WHERE c.sha256 BETWEEN ? AND ? ORDER BY c.sha256 LIMIT 2", 0};
+    "SELECT " COLUMNS ", c.der" FROM
+    "WHERE c.sha256 BETWEEN ? AND ? AND %SCOPE e.device_id% ORDER BY c.sha256 LIMIT 2",
+    0};
 
 static const char *const states[IDENTITY_STATE__MAX] = {"", "valid", "expired", "revoked"};
 

@@ -40,7 +40,8 @@ struct identity_filter {
 };
 /* At most max, by their end and digest, after the position (ends, sha256); (-1, zeros) is the
  * start.
- * Those whose end is not known (0) come first. INVALID: the text is too long. */
+ * Those whose end is not known (0) come first. Who is limited (store/scope.h) sees those of the own
+ * devices. INVALID: the text is too long. */
 enum outcome identity_list(struct db *db, const struct identity_filter *f, int64_t ends,
                            const uint8_t sha256[SHA256_LEN], int64_t now, size_t max,
                            struct arena *a, struct identity **out, size_t *n,

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/group.h"
+#include "wire/json.h"
 
 #include <stdio.h>
 
@@ -13,9 +14,8 @@
 static const struct sql MEMBERS = {
     "group_members",
     "SELECT e.id, e.ident, e.serial, e.device_name, m.since FROM group_member m JOIN enrollment e "
-    "ON e.id = m.device_id WHERE m.group_id = ? AND %GROUP m.group_id% AND m.device_id > ? ORDER "
-    "BY "
-    "m.device_id LIMIT ?",
+    "ON e.id = m.device_id WHERE m.group_id = ? AND %GROUP m.group_id% AND %SCOPE m.device_id% AND "
+    "m.device_id > ? ORDER BY m.device_id LIMIT ?",
     0};
 static const struct sql DEVICES = {
     "group_devices",
@@ -34,6 +34,11 @@ static const struct sql DROP_MEMBER = {
     "DELETE m FROM group_member m JOIN enrollment e ON e.id = m.device_id WHERE m.group_id = ? AND "
     "(e.ident IN (%IN%) OR e.serial IN (%IN%)) AND %SCOPE e.device_id%",
     1};
+static const struct sql DECIDING = {
+    "tag_deciding",
+    "SELECT filter FROM device_group WHERE filter IS NOT NULL AND id IN (SELECT group_id FROM "
+    "scope_group)",
+    0};
 static const struct sql COUNT = {
     "group_count",
     "UPDATE device_group SET members = (SELECT COUNT(*) FROM group_member WHERE group_id = ?) "
@@ -174,24 +179,82 @@ static enum outcome drop_devices(struct db *db, struct change *x, struct err *er
     return o;
 }
 
+/* Does the filter ask for the tag? */
+static bool asks_for(js e, const char *tag)
+{
+    static const char *const lists[] = {"all", "any"};
+    const char *own = js_get_str(e, "tag");
+
+    if (own != NULL)
+        return strcmp(own, tag) == 0;
+    for (size_t i = 0; i < 2; i++) {
+        js list = js_get(e, lists[i]);
+
+        for (size_t k = 0; list != NULL && k < js_size(list); k++)
+            if (asks_for(js_at(list, k), tag))
+                return true;
+    }
+    return js_get(e, "not") != NULL && asks_for(js_get(e, "not"), tag);
+}
+
+/* Who is limited would keep devices, or get others', by a tag that says who reaches what. */
+static enum outcome tag_decides(struct db *db, const struct change *x, struct err *err)
+{
+    struct rows r;
+    bool decides = false;
+    enum outcome o = db_select(db, &DECIDING, NULL, 0, x->a, &r, err);
+
+    for (size_t i = 0; o == OK && !decides && i < r.n; i++) {
+        struct err bad = {0};
+        js e = NULL;
+
+        decides = js_parse(bytes_str(row_at(&r, i, 0)->s), &e, &bad) == OK && asks_for(e, x->tag);
+        js_free(&e);
+    }
+    return o == OK && decides
+               ? err_set(
+                     err, DENIED,
+                     "this tag says who reaches which devices: who is limited to groups neither "
+                     "gives nor takes it")
+               : o;
+}
+
+/* The devices of a limited account's group are its own, whoever puts them there. */
+static enum outcome add_reached(struct db *db, struct change *x, int64_t owner, struct err *err)
+{
+    int64_t scope = db_scope_of(db);
+    enum outcome o;
+
+    if (owner != 0)
+        db_scope(db, owner);
+    o = add_devices(db, x, err);
+    db_scope(db, scope);
+    return o;
+}
+
 static enum outcome edit_unit(struct db *db, void *arg, struct err *err)
 {
     struct change *x = arg;
     const char *name = x->tag;
     bool filtered = false;
+    int64_t owner = 0;
     char detail[96];
     enum outcome o = OK;
 
     arena_reset(x->a);
     x->edit->unknown = 0;
     if (x->tag == NULL)
-        o = group_lock(db, x->group_id, x->a, &name, &filtered, err);
+        o = group_lock_own(db, x->group_id, x->a, &name, &filtered, &owner, err);
+    else if (db_scoped(db))
+        o = tag_decides(db, x, err);
     if (o == OK && filtered)
         return err_set(err, INVALID, "the devices of this group are found by its filter");
     if (o == OK)
-        o = add_devices(db, x, err);
+        o = add_reached(db, x, owner, err);
     if (o == OK)
         o = drop_devices(db, x, err);
+    if (o == OK && x->tag == NULL && owner == 0)
+        o = group_trim(db, err);
     if (o == OK && x->tag == NULL)
         o = db_exec(db, &COUNT, (struct val[]){val_int(x->group_id), val_int(x->group_id)}, 2, NULL,
                     err);

@@ -16,7 +16,8 @@ struct group_device {
 enum outcome group_members(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
                            struct group_device **out, size_t *n, struct err *err) MUST_USE;
 /* Puts devices into a static group and takes others out, by enrollment ids or serial numbers.
- * INVALID: the group has a filter; NOT_FOUND: no such group. Ids of no enrolled device are counted
+ * INVALID: the group has a filter; NOT_FOUND: no such group; DENIED: who is limited changes the
+ * groups of the own making alone (store/group.h). Ids of no enrolled device are counted
  * in *unknown. */
 struct group_edit {
     const char *const *add, *const *remove;
@@ -28,7 +29,8 @@ struct group_edit {
 enum outcome group_edit(struct db *db, int64_t id, struct group_edit *e, const char *actor,
                         int64_t now, struct err *err) MUST_USE;
 
-/* Gives a tag to devices and takes it from others. */
+/* Gives a tag to devices and takes it from others. DENIED: who is limited, with a tag by which a
+ * group that limits somebody finds its devices. */
 enum outcome tag_edit(struct db *db, const char *tag, struct group_edit *e, const char *actor,
                       int64_t now, struct err *err) MUST_USE;
 /* The tags of a device, by its enrollment id: words; in a. */

@@ -12,7 +12,7 @@
     "-1), "                                                                                        \
     "COALESCE(p.last_reason, '') FROM push p JOIN enrollment e ON e.id = p.enrollment_id LEFT "    \
     "JOIN inv_device d ON d.enrollment_id = e.id WHERE " condition                                 \
-    " AND (p.due_at > ? OR (p.due_at = ? AND p.enrollment_id > ?)) "                               \
+    " AND %SCOPE e.device_id% AND (p.due_at > ? OR (p.due_at = ? AND p.enrollment_id > ?)) "       \
     "ORDER BY p.due_at, p.enrollment_id LIMIT ?"
 static const struct sql LISTS[PUSH_TROUBLES] = {
     [PUSH_LATE] = {"push_late", LIST("p.state = 1 AND p.due_at < " NOW_US " - 60000000"), 0},

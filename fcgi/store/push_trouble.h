@@ -1,4 +1,5 @@
-/* push_trouble.h: pushes that did not reach their devices, for people. The outbox: store/push.h. */
+/* push_trouble.h: pushes that did not reach their devices, for people; who is limited
+ * (store/scope.h) sees those of the own devices. The outbox: store/push.h. */
 #ifndef DROVER_STORE_PUSH_TROUBLE_H
 #define DROVER_STORE_PUSH_TROUBLE_H
 

@@ -12,14 +12,17 @@
 #define COLUMNS "LOWER(HEX(i.sha256)), i.subject, i.serial, i.revoked_at, i.sha256"
 enum { C_HEX, C_SUBJECT, C_SERIAL, C_REVOKED, C_SHA };
 
+/* Of whom it is, is what it is bound to; what it renews is only where it came from. */
+#define REACHED "AND %SCOPE COALESCE(i.device_id, i.renews_device_id)% "
 static const struct sql OF_DEVICE = {
     "identity_of_device",
     "SELECT " COLUMNS " FROM identity_cert i JOIN enrollment e ON i.device_id = e.id OR "
-    "i.renews_device_id = e.id WHERE e.ident=? AND e.device_id=e.id FOR UPDATE",
+    "i.renews_device_id = e.id WHERE e.ident=? AND e.device_id=e.id " REACHED "FOR UPDATE",
     0};
 static const struct sql OF_DIGITS = {
     "identity_of_digits",
-    "SELECT " COLUMNS " FROM identity_cert i WHERE HEX(i.sha256) LIKE CONCAT(UPPER(?), '%') "
+    "SELECT " COLUMNS
+    " FROM identity_cert i WHERE HEX(i.sha256) LIKE CONCAT(UPPER(?), '%') " REACHED
     "LIMIT 2 FOR UPDATE",
     0};
 static const struct sql REVOKE = {

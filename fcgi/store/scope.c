@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/group.h"
 
 #include <stdio.h>
 
@@ -20,7 +21,9 @@ static const struct sql GROUPS = {
 static const struct sql DROP = {"scope_drop", "DELETE FROM scope_group WHERE owner = ?", 0};
 static const struct sql ADD = {
     "scope_add",
-    "INSERT INTO scope_group (owner, group_id) SELECT ?, id FROM device_group WHERE id = ?", 0};
+    "INSERT INTO scope_group (owner, group_id) SELECT ?, id FROM device_group WHERE id = ? AND "
+    "owner = 0",
+    0};
 static const struct sql OTHERS = {
     "scope_others",
     "SELECT COUNT(*) FROM admin WHERE role = 'administrator' AND disabled_at IS NULL AND origin = "
@@ -67,20 +70,25 @@ struct setting {
 static enum outcome groups_put(struct db *db, const struct setting *x, int64_t owner,
                                struct err *err)
 {
-    enum outcome o = db_exec(db, &DROP, (struct val[]){val_int(owner)}, 1, NULL, err);
+    enum outcome o = OK;
 
-    for (size_t i = 0; o == OK && x->scope->limited && i < x->scope->n; i++) {
+    if (!x->scope->limited) /* the groups it made stay what they were */
+        return OK;
+    o = db_exec(db, &DROP, (struct val[]){val_int(owner)}, 1, NULL, err);
+    for (size_t i = 0; o == OK && i < x->scope->n; i++) {
         uint64_t n = 0;
 
         o = db_exec(db, &ADD, (struct val[]){val_int(owner), val_int(x->scope->groups[i])}, 2, &n,
                     err);
         if (o == OK && n == 0)
-            return err_set(err, NOT_FOUND, "there is no group %lld",
+            return err_set(err, NOT_FOUND, "there is no group %lld that somebody can be limited to",
                            (long long)x->scope->groups[i]);
         if (o == CONFLICT) /* named twice */
             o = OK;
     }
-    return o;
+    if (o == OK)
+        o = group_trim(db, err);
+    return o == OK ? wanted_touch(db, err) : o;
 }
 
 enum outcome scope_put(struct db *db, enum scope_kind kind, const char *name,

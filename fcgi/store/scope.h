@@ -7,6 +7,12 @@
  * "%SCOPE column%", which becomes a condition for whoever is limited, and 1 for all others. What is
  * outside does not exist: it is not found, rather than refused. A row of the route table that does
  * not say REACH_SCOPED is closed to limited callers.
+ *
+ * Nobody widens the own reach: who is in a group that limits somebody is decided by those who are
+ * not limited. Who is limited may make groups (device_group.owner) of devices that are reached,
+ * which give no reach to anybody; a device that is not reached any more leaves them in the unit of
+ * work that took it away, or when the agent looks next (group_trim()). Tags by which a group that
+ * limits somebody finds its devices are closed to who is limited.
  */
 #ifndef DROVER_STORE_SCOPE_H
 #define DROVER_STORE_SCOPE_H
@@ -22,15 +28,15 @@ int64_t scope_number(enum scope_kind kind, int64_t id);
 
 struct scope {
     bool limited;
-    const int64_t *groups; /* ids; ascending */
+    const int64_t *groups; /* ids; ascending; if not limited, those of the last time it was */
     size_t n;
 };
 /* What an account or key is limited to. NOT_FOUND: none of that name. */
 enum outcome scope_get(struct db *db, enum scope_kind kind, const char *name, struct arena *a,
                        struct scope *out, struct err *err) MUST_USE;
 /* Limits it to groups, or (not limited) lets it reach all; audited. NOT_FOUND: no account or key of
- * that name, or no such group. INVALID: more than SCOPE_GROUPS. CONFLICT: the last administrator
- * with a password cannot be limited. */
+ * that name, or no such group, or one that a limited account made. INVALID: more than SCOPE_GROUPS.
+ * CONFLICT: the last administrator with a password cannot be limited. */
 enum outcome scope_set(struct db *db, enum scope_kind kind, const char *name,
                        const struct scope *scope, const char *by, struct err *err) MUST_USE;
 /* The same in the caller's unit of work; what is read is put into a. */

@@ -9,19 +9,24 @@
 #include "store/admin.h"
 #include "store/approval.h"
 #include "store/bulk.h"
+#include "library/converge.h"
 #include "store/group.h"
 #include "store/id.h"
+#include "store/member.h"
 #include "store/scope.h"
 #include "store/wanted.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SECRET "OUTSIDER" /* in every text of the device outside, but not in what names it */
 #define CROWD 4860 /* devices outside that have nothing but a number: what counts them tells */
 
 static char key[APIKEY_LEN + 1], whole_key[APIKEY_LEN + 1];
-static int64_t inside, outside; /* groups */
-static int64_t key_scope;       /* of the limited key */
+static int64_t inside, outside;        /* groups */
+static int64_t foreign;                /* a group that another limited account has made */
+static char cert_out[65], cert_in[65]; /* identities of D2 and D1 */
+static int64_t key_scope;              /* of the limited key */
 
 #define RUN(text) assert_ok(db_run(owner, "t", (text), &err), err)
 
@@ -54,15 +59,20 @@ static int64_t digest(void)
         "WHERE enrollment_id IN (2, 3)), 0) + (SELECT COUNT(*) FROM device_tag WHERE device_id IN "
         "(2, 3)) * 13 + (SELECT COUNT(*) FROM bulk_target WHERE enrollment_id IN (2, 3)) * 17 + "
         "(SELECT COUNT(*) FROM group_member WHERE device_id IN (2, 3)) * 19 + (SELECT COUNT(*) "
-        "FROM inv_secret WHERE enrollment_id IN (2, 3)) * 23 + (SELECT COUNT(*) FROM device_group) "
-        "* 29 + (SELECT COUNT(*) FROM group_blueprint) * 31 + COALESCE((SELECT "
+        "FROM inv_secret WHERE enrollment_id IN (2, 3)) * 23 + (SELECT COUNT(*) FROM device_group "
+        "WHERE owner = 0 OR id = 5000) * 29 + (SELECT COUNT(*) FROM group_blueprint) * 31 + "
+        "COALESCE((SELECT "
         "SUM(CRC32(CONCAT_WS('|', id, state, group_id))) FROM standing_order), 0) + (SELECT "
         "COUNT(*) FROM assignment) * 37 + (SELECT COUNT(*) FROM offer) * 41 + (SELECT "
         "SUM(CRC32(CONCAT_WS('|', id, state))) FROM approval WHERE id <> 9) + (SELECT "
         "SUM(CRC32(CONCAT_WS('|', id, name, version, changed_at, deleted_at, wave_first))) FROM "
         "library_item) + (SELECT SUM(CRC32(CONCAT_WS('|', halted_at, released))) FROM rollout) + "
         "(SELECT COUNT(*) FROM device_item WHERE enrollment_id <> 1 AND state = 4) * 43 + (SELECT "
-        "COUNT(*) FROM library_version) * 47 + (SELECT COUNT(*) FROM calendar_feed) * 53",
+        "COUNT(*) FROM library_version) * 47 + (SELECT COUNT(*) FROM calendar_feed) * 53 + "
+        "(SELECT COUNT(*) FROM identity_cert WHERE revoked_at IS NULL) * 59 + (SELECT COUNT(*) "
+        "FROM scep_request WHERE state = 1) * 61 + COALESCE((SELECT SUM(CRC32(CONCAT_WS('|', id, "
+        "name, filter, note))) FROM device_group WHERE owner = 0 OR id = 5000), 0) + (SELECT "
+        "SUM(CRC32(CONCAT_WS('|', name, full_name, disabled_at, password_hash))) FROM enroll_user)",
         0};
     struct rows r;
     assert_ok(db_select(owner, &sum, NULL, 0, arena, &r, &err), err);
@@ -102,40 +112,50 @@ static void look(const char *what, bool limited)
 
 static void console_asked(bool limited)
 {
-    static const char *const queries[] = {"",
-                                          "?id=D2",
-                                          "?id=D3",
-                                          "?id=D2&part=facts",
-                                          "?id=D2&type=SecurityInfo",
-                                          "?id=D2&uuid=C-80",
-                                          "?q=OUTSID",
-                                          "?pick=D2&pick=D3",
-                                          "?id=%lld",
-                                          "?id=502",
-                                          "?id=901",
-                                          "?id=901&tab=devices",
-                                          "?id=901&tab=versions",
-                                          "?id=902",
-                                          "?id=902&tab=devices",
-                                          "?id=902&tab=codes",
-                                          "?id=902&tab=feedback",
-                                          "?id=901&state=failed",
-                                          "?id=901&state=pending",
-                                          "?subject=D2",
-                                          "?actor=boss",
-                                          "?action=approval",
-                                          "?id=7",
-                                          "?id=8",
-                                          "?kind=all&f=" SECRET};
+    const char *const queries[] = {"",
+                                   "?id=D2",
+                                   "?id=D3",
+                                   "?id=D2&part=facts",
+                                   "?id=D2&type=SecurityInfo",
+                                   "?id=D2&uuid=C-80",
+                                   "?q=OUTSID",
+                                   "?pick=D2&pick=D3",
+                                   "?id=%lld",
+                                   "?id=502",
+                                   "?id=901",
+                                   "?id=901&tab=devices",
+                                   "?id=901&tab=versions",
+                                   "?id=902",
+                                   "?id=902&tab=devices",
+                                   "?id=902&tab=codes",
+                                   "?id=902&tab=feedback",
+                                   "?id=901&state=failed",
+                                   "?id=901&state=pending",
+                                   "?subject=D2",
+                                   "?actor=boss",
+                                   "?action=approval",
+                                   "?id=7",
+                                   "?id=8",
+                                   "?kind=all&f=" SECRET,
+                                   "?which=dead",
+                                   "?which=failed",
+                                   "?tab=requests&all=1",
+                                   "?tab=ca",
+                                   "?id=5000",
+                                   "?name=outer-person",
+                                   "?sha256=",
+                                   "?sha256=bbbbbbbb"};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_GET))
             continue;
         for (size_t k = 0; k < sizeof queries / sizeof *queries; k++) {
-            char query[64];
+            char query[96];
             snprintf(query, sizeof query, "%s", queries[k]);
             if (strstr(queries[k], "%lld"))
                 snprintf(query, sizeof query, "?id=%lld", (long long)outside);
+            if (strcmp(queries[k], "?sha256=") == 0)
+                strcat(query, cert_out);
             int status = ask("GET", arena_fmt(arena, "%s%s", row->path, query), "", "", NULL);
             look(row->path, limited);
             if (limited && row->reach != REACH_SCOPED && status != 403)
@@ -158,7 +178,7 @@ static void no_page_tells_of_a_device_outside(void **state)
     assert_int_equal(ask("GET", "/device?id=D1", "", "", NULL), 200);
     assert_int_equal(ask("GET", "/device?id=D2", "", "", NULL), 404);
     assert_int_equal(ask("GET", "/device?id=D3", "", "", NULL), 404); /* a user on it */
-    assert_int_equal(ask("GET", "/", "", "", NULL), 303);
+    assert_int_equal(ask("GET", "/", "", "", NULL), 200);
     assert_int_equal(ask("GET", "/devices.csv", "", "", NULL), 200);
     assert_non_null(strstr(buf_cstr(&resp.body), "INSIDER"));
     assert_int_equal(
@@ -213,6 +233,15 @@ static void no_form_acts_on_a_device_outside(void **state)
             arena_fmt(arena, "group=%lld&item=901&what=offer", (long long)outside),
             arena_fmt(arena, "group=%lld&item=902&what=withdraw&why=x", (long long)outside),
             "name=feed",
+            arena_fmt(arena, "sha256=%s&why=x", cert_out),
+            "id=71&decision=approve&why=x",
+            arena_fmt(arena, "id=%lld&name=mine&note=x&do=save&r_kind=all", (long long)outside),
+            arena_fmt(arena, "id=%lld&name=mine&note=x&do=save&r_kind=all", (long long)inside),
+            arena_fmt(arena, "id=%lld&what=remove&pick=D1&ids=D1&why=x", (long long)inside),
+            "id=5000&name=mine&note=x&do=save&r_kind=all&what=add&ids=D1&why=x",
+            "name=outer-person&what=disable&sure=yes",
+            "name=outer-person&what=change&full_name=x",
+            "name=outer-person&what=reset",
             "q=OUTSID&type=SecurityInfo&sure=yes&filtered=yes&tag=t&what=add"};
         for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
             int status = ask("POST", row->path,
@@ -252,15 +281,21 @@ static void api_asked(bool limited, const char *secret)
                                  "901/versions",
                                  "902/codes",
                                  "902/feedback",
+                                 "5000",
+                                 "5000/devices",
+                                 "outer-person",
+                                 cert_out,
+                                 arena_fmt(arena, "%.9s", cert_out),
                                  arena_fmt(arena, "%lld", (long long)outside),
                                  arena_fmt(arena, "%lld/devices", (long long)outside),
                                  arena_fmt(arena, "%lld/blueprint", (long long)outside),
                                  arena_fmt(arena, "%lld/versions", (long long)outside),
                                  arena_fmt(arena, "%lld/commands", (long long)outside)};
     const char *const queries[] = {
-        "",          "?search=OUTSID", "?serial=" SECRET "-SERIAL",
-        "?ids=D2",   "?id=D2",         arena_fmt(arena, "?group=%lld", (long long)outside),
-        "?item=901", "?subject=D2",    "?actor=boss"};
+        "",          "?search=OUTSID",   "?serial=" SECRET "-SERIAL",
+        "?ids=D2",   "?id=D2",           arena_fmt(arena, "?group=%lld", (long long)outside),
+        "?item=901", "?subject=D2",      "?actor=boss",
+        "?q=OUTSID", "?enrollment_id=D2"};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         size_t n = strlen(row->path);
@@ -301,7 +336,7 @@ static void no_read_of_the_api_tells_of_a_device_outside(void **state)
 
 static void no_write_of_the_api_acts_outside(void **state)
 {
-    static const struct {
+    const struct {
         const char *method, *path, *body, *type;
     } writes[] = {
         {"POST", "/api/v1/commands", "{\"request_type\":\"SecurityInfo\",\"ids\":[\"D2\",\"D3\"]}",
@@ -322,6 +357,16 @@ static void no_write_of_the_api_acts_outside(void **state)
          "application/json"},
         {"POST", "/api/v1/tags", "{\"tag\":\"" SECRET "\",\"remove\":[\"D2\"]}",
          "application/json"},
+        {"POST", "/api/v1/revocations", "{\"enrollment_id\":\"D2\",\"why\":\"x\"}",
+         "application/json"},
+        {"POST", "/api/v1/revocations",
+         arena_fmt(arena, "{\"certificate\":\"%s\",\"why\":\"x\"}", cert_out), "application/json"},
+        {"PATCH", arena_fmt(arena, "/api/v1/groups/%lld", (long long)outside), "{\"name\":\"x\"}",
+         "application/json"},
+        {"DELETE", arena_fmt(arena, "/api/v1/groups/%lld?why=x", (long long)outside), "", ""},
+        {"PATCH", "/api/v1/groups/5000", "{\"name\":\"x\"}", "application/json"},
+        {"DELETE", "/api/v1/groups/5000?why=x", "", ""},
+        {"POST", "/api/v1/groups/5000/devices", "{\"add\":[\"D1\"]}", "application/json"},
         {"POST", "/api/v1/secrets", "{\"id\":\"D2\",\"kind\":\"DeviceLock.PIN\",\"reason\":\"x\"}",
          "application/json"}};
     int64_t before = digest();
@@ -370,6 +415,20 @@ static void what_is_inside_is_seen(void **state)
 {
     (void)state;
     pagesite_sign_in("limited");
+    has("GET", "/", NULL, "figures of their devices");
+    has("GET", "/", NULL, "<b>1</b><span>Enrolled");
+    has("GET", "/pushes?which=dead", NULL, "INSIDER said");
+    has("GET", "/pushes?which=dead", NULL, "(1)");
+    has("GET", "/certificates", NULL, "INSIDER cert");
+    has("GET", arena_fmt(arena, "/certificate?sha256=%s", cert_in), NULL, "INSIDER cert");
+    has("GET", "/people", NULL, "inner-person");
+    has("GET", "/people", NULL, "INSIDER-login");
+    has("GET", "/api/v1/certificates", key, "INSIDER cert");
+    has("GET", "/api/v1/users", key, "inner-person");
+    has("GET", "/api/v1/users/inner-person", key, "inner-person");
+    has("GET", "/api/v1/failed", key, "INSIDER");
+    has("GET", "/api/v1/rollouts", key, "shared profile");
+    has("GET", "/app?id=902&tab=codes", NULL, "belong to the whole organisation");
     has("GET", "/failed", NULL, "INSIDER");
     has("GET", "/rollouts", NULL, "shared profile");
     has("GET", "/rollout?id=901", NULL, "INSIDER why");
@@ -437,9 +496,9 @@ static void what_is_inside_is_done(void **state)
                  arena_fmt(arena, "{\"group\":\"%lld\",\"items\":[\"902\"]}", (long long)outside)),
         200);
     look("preview of a group", true);
-    /* nobody comes into the own group, and so into reach, who was not there */
-    assert_int_equal(json_ask("POST", members, "{\"add\":[\"D2\",\"C200001\"]}"), 200);
-    assert_non_null(strstr(buf_cstr(&resp.body), "\"unknown\": 2"));
+    /* who is in the group that gives reach, and so what is reached, is not for them to say */
+    assert_int_equal(json_ask("POST", members, "{\"add\":[\"D2\",\"C200001\"]}"), 403);
+    assert_int_equal(json_ask("POST", members, "{\"remove\":[\"D1\"]}"), 403);
     assert_int_equal(ask("GET", "/api/v1/devices/D2", "", "", key), 404);
     /* approvals */
     assert_int_equal(
@@ -449,6 +508,215 @@ static void what_is_inside_is_done(void **state)
     assert_int_equal(
         json_ask("POST", "/api/v1/approvals/9", "{\"decision\":\"refuse\",\"reason\":\"x\"}"), 200);
     has("GET", "/api/v1/audit?action=approval.refuse", key, "approval:9"); /* an own act */
+}
+
+/* ---- groups of one's own ---- */
+
+static int64_t made; /* by the key, by hand */
+
+static int64_t id_of_answer(void)
+{
+    const char *at = strstr(buf_cstr(&resp.body), "\"id\": \"");
+    assert_non_null(at);
+    return strtoll(at + 7, NULL, 10);
+}
+
+static int64_t members_of(int64_t group)
+{
+    return pagesite_number(arena_fmt(
+        arena, "SELECT COUNT(*) FROM group_member WHERE group_id = %lld", (long long)group));
+}
+
+static const char *path_of(int64_t group, const char *tail)
+{
+    return arena_fmt(arena, "/api/v1/groups/%lld%s", (long long)group, tail);
+}
+
+static void edit_inside(const char *add, const char *remove)
+{
+    struct group_edit e = {
+        .add = &add, .nadd = add != NULL, .remove = &remove, .nremove = remove != NULL};
+    assert_ok(group_edit(owner, inside, &e, "boss", clock_now(), &err), err);
+}
+
+static void turns(int n)
+{
+    struct converge *engine = NULL;
+    struct db *agent = NULL;
+    assert_ok(db_new(&conf, DB_AGENT, &agent, &err), err);
+    assert_ok(converge_new(&conf, agent, &engine, &err), err);
+    for (int i = 0; i < n; i++)
+        assert_ok(converge_turn(engine, clock_now(), &err), err);
+    converge_free(&engine);
+    db_free(&agent);
+}
+
+static void groups_of_the_own_devices_are_made(void **state)
+{
+    (void)state;
+    assert_int_equal(json_ask("POST", "/api/v1/groups", "{\"name\":\"by hand\"}"), 201);
+    made = id_of_answer();
+    assert_int_equal(json_ask("POST", path_of(made, "/devices"),
+                              "{\"add\":[\"D1\",\"D2\",\"" SECRET "-SERIAL\"]}"),
+                     200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "\"unknown\": 2"));
+    assert_int_equal(members_of(made), 1);
+    /* it is one's own: seen, changed, given items, and not another's */
+    has("GET", path_of(made, ""), key, "by hand");
+    has("GET", path_of(made, "/devices"), key, "INSIDER");
+    assert_int_equal(json_ask("PATCH", path_of(made, ""), "{\"note\":\"mine\"}"), 200);
+    assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(made, 901)), 201);
+    assert_int_equal(json_ask("GET", path_of(foreign, ""), ""), 404);
+    assert_int_equal(json_ask("POST", "/api/v1/assignments", pair_of(foreign, 901)), 404);
+    /* nobody who reaches all puts another device in, and none of the agent's names are taken */
+    assert_int_equal(
+        ask("POST", path_of(made, "/devices"), "{\"add\":[\"D2\"]}", "application/json", whole_key),
+        200);
+    assert_int_equal(members_of(made), 1);
+    assert_int_equal(json_ask("POST", "/api/v1/groups", "{\"name\":\"enrolment:default\"}"), 400);
+    /* on the pages too */
+    pagesite_sign_in("limited");
+    assert_int_equal(pagesite_post("/groups", "name=from+the+page&note="), 303);
+    has("GET", "/groups", NULL, "from the page");
+    has("GET", "/group/filter", NULL, "r_kind");
+    assert_int_equal(
+        ask("GET", arena_fmt(arena, "/group/filter?id=%lld", (long long)inside), "", "", NULL),
+        403);
+    has("GET", arena_fmt(arena, "/group?id=%lld", (long long)inside), NULL,
+        "says which devices somebody reaches");
+    assert_int_equal(pagesite_post("/group/devices",
+                                   arena_fmt(arena, "id=%lld&what=add&ids=D1", (long long)inside)),
+                     403);
+}
+
+static void a_filter_of_the_own_making_finds_the_own_devices(void **state)
+{
+    int64_t group;
+    (void)state;
+    assert_int_equal(
+        json_ask("POST", "/api/v1/groups",
+                 "{\"name\":\"all of them\",\"filter\":{\"fact\":\"udid\",\"known\":true}}"),
+        201);
+    group = id_of_answer();
+    turns(1); /* what is found too much would be taken out in the next one */
+    assert_int_equal(members_of(group), 1);
+    assert_int_equal(pagesite_number(arena_fmt(arena,
+                                               "SELECT device_id FROM group_member WHERE "
+                                               "group_id = %lld",
+                                               (long long)group)),
+                     1);
+    has("GET", path_of(group, ""), key, "\"devices\": 1");
+    look("own filter", true);
+    assert_int_equal(json_ask("DELETE", path_of(group, "?why=x"), ""), 204);
+}
+
+/* Whatever a limited caller does to groups, it reaches what it reached. */
+static void no_group_widens_the_own_reach(void **state)
+{
+    const struct scope by_made = {.limited = true, .groups = &made, .n = 1};
+    struct device_group tagged = {
+        .name = "tagged", .filter = "{\"any\":[{\"not\":{\"tag\":\"north\"}}]}", .note = ""};
+    (void)state;
+    /* a group that one made gives reach to nobody */
+    assert_outcome(scope_set(owner, SCOPE_KEY, "limited", &by_made, "t", &err), NOT_FOUND, err);
+    pagesite_sign_in("boss");
+    assert_int_equal(ask("GET", "/scope?kind=key&name=limited", "", "", NULL), 200);
+    assert_null(strstr(buf_cstr(&resp.body), "by hand"));
+    /* forged rows: a device outside stands in the own group */
+    assert_ok(db_run(owner, "forge",
+                     arena_fmt(arena,
+                               "INSERT INTO group_member (group_id, device_id, since) VALUES "
+                               "(%lld, 2, 1)",
+                               (long long)made),
+                     &err),
+              err);
+    assert_int_equal(ask("GET", "/api/v1/devices/D2", "", "", key), 404);
+    assert_int_equal(json_ask("GET", path_of(made, "/devices"), ""), 200);
+    look("own group", true);
+    turns(3);
+    assert_int_equal(members_of(made), 1);
+    /* a tag by which a group that limits somebody finds devices is neither given nor taken */
+    assert_ok(group_save(owner, &tagged, "boss", 1, &err), err);
+    assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"north\",\"add\":[\"D1\"]}"), 200);
+    const struct scope other = {.limited = true, .groups = &tagged.id, .n = 1};
+    assert_ok(scope_set(owner, SCOPE_ADMIN, "other", &other, "t", &err), err);
+    assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"north\",\"remove\":[\"D1\"]}"),
+                     403);
+    assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"north\",\"add\":[\"D1\"]}"), 403);
+    assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"south\",\"add\":[\"D1\"]}"), 200);
+    RUN("DELETE FROM device_tag WHERE tag IN ('north', 'south')");
+    /* taken out of reach, a device leaves the own groups at once, and comes back by no own act */
+    edit_inside(NULL, "D1");
+    assert_int_equal(members_of(made), 0);
+    assert_int_equal(
+        pagesite_number(
+            arena_fmt(arena, "SELECT members FROM device_group WHERE id = %lld", (long long)made)),
+        0);
+    assert_int_equal(ask("GET", "/api/v1/devices/D1", "", "", key), 404);
+    assert_int_equal(json_ask("POST", path_of(made, "/devices"), "{\"add\":[\"D1\"]}"), 200);
+    assert_int_equal(members_of(made), 0);
+    edit_inside("D1", NULL);
+    assert_int_equal(json_ask("POST", path_of(made, "/devices"), "{\"add\":[\"D1\"]}"), 200);
+    assert_int_equal(members_of(made), 1);
+    /* another limit takes them out as well; none at all leaves the group what it was */
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &(struct scope){.limited = true}, "t", &err),
+              err);
+    assert_int_equal(members_of(made), 0);
+    const struct scope again = {.limited = true, .groups = &inside, .n = 1};
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &again, "t", &err), err);
+    assert_int_equal(json_ask("POST", path_of(made, "/devices"), "{\"add\":[\"D1\"]}"), 200);
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &(struct scope){0}, "t", &err), err);
+    assert_int_equal(json_ask("POST", path_of(made, "/devices"), "{\"add\":[\"D2\"]}"), 200);
+    assert_int_equal(members_of(made), 1);
+    turns(3);
+    assert_int_equal(members_of(made), 1);
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &again, "t", &err), err);
+    /* the group that limits is not deleted by who is limited; the own one is */
+    assert_int_equal(json_ask("DELETE", path_of(inside, "?why=x"), ""), 403);
+    assert_int_equal(json_ask("PATCH", path_of(inside, ""), "{\"name\":\"x\"}"), 403);
+    assert_int_equal(json_ask("DELETE", path_of(made, "?why=x"), ""), 204);
+}
+
+static void the_own_identities_are_revoked(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        json_ask("POST", "/api/v1/revocations", "{\"enrollment_id\":\"D2\",\"why\":\"x\"}"), 404);
+    /* one that renews a device's of the own, but is another's by now, is that one's */
+    RUN("UPDATE identity_cert SET renews_device_id = 1 WHERE device_id = 2");
+    assert_int_equal(
+        json_ask("POST", "/api/v1/revocations", "{\"enrollment_id\":\"D1\",\"why\":\"x\"}"), 200);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM identity_cert WHERE revoked_at IS NOT "
+                                     "NULL AND device_id = 2"),
+                     0);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM identity_cert WHERE revoked_at IS NOT "
+                                     "NULL AND device_id = 1"),
+                     1);
+    RUN("UPDATE identity_cert SET renews_device_id = NULL");
+}
+
+/* What stays closed says why. */
+static void closed_pages_say_why(void **state)
+{
+    static const char *const all[][2] = {{"/unknown", "is in no group"},
+                                         {"/invitations", "comes into no group"},
+                                         {"/enrollment-profiles", "no group yet"},
+                                         {"/pushcerts", "for all devices"},
+                                         {"/apikeys", "kept by those who reach all"},
+                                         {"/accounts", "kept by those who reach all"},
+                                         {"/signins?name=boss", "kept by those who reach all"},
+                                         {"/settings", "for all devices"},
+                                         {"/setup", "for all devices"},
+                                         {"/webhooks", "tell of all devices"},
+                                         {"/draft", "shared by all groups"},
+                                         {"/app/new", "shared by all groups"}};
+    (void)state;
+    pagesite_sign_in("limited");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_int_equal(ask("GET", all[i][0], "", "", NULL), 403);
+        if (!pagesite_tells(all[i][1]))
+            fail_msg("%s does not say why it is closed", all[i][0]);
+    }
 }
 
 /* What is offered is told and changed on the page of the group, the profile and the app. */
@@ -729,6 +997,8 @@ static void crowd(void)
     RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
         "changed_at) SELECT id, 902 - (id & 1), 1, 1, 1, 1, '" SECRET "', 1 FROM enrollment WHERE "
         "id >= 200000");
+    RUN("INSERT INTO push (enrollment_id, state, due_at, wanted_at, expires_at, last_status, "
+        "last_reason) SELECT id, 5, id, 1, 1, 410, 'x' FROM enrollment WHERE id >= 200000");
     RUN("INSERT INTO expiry (kind, name, ends_at, count, seen_at) VALUES ('device-identities', "
         "'2027-01', 2000000000000000, 4862, 1), ('tls-certificate', 'shared', 2000000000000000, "
         "1, 1)");
@@ -790,6 +1060,75 @@ static void things(void)
         "'approval:8', '" SECRET "')");
 }
 
+/* Identities, people, pushes and requests, and a group of another limited account. */
+static void people(void)
+{
+    static const char *const texts[] = {"INSIDER", SECRET};
+    for (int i = 0; i < 2; i++) {
+        const char *t = texts[i];
+        char *at = i ? cert_out : cert_in;
+        snprintf(at, 65, "%064x", 0xabcdef00 + i);
+        memcpy(at, i ? "bbbbbbbb" : "aaaaaaaa", 8);
+        assert_ok(db_run(owner, "c",
+                         arena_fmt(arena,
+                                   "INSERT INTO identity_cert (sha256, serial, subject, issuer, "
+                                   "not_before, not_after, issued_at, device_id, life_id) VALUES "
+                                   "(UNHEX('%s'), '%d', '%s cert', '%s', 1, 9000000000000000, 1, "
+                                   "%d, %d)",
+                                   at, i, t, t, i + 1, i + 1),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "p",
+                         arena_fmt(arena,
+                                   "INSERT INTO push (enrollment_id, state, due_at, wanted_at, "
+                                   "expires_at, last_status, last_reason) VALUES (%d, 5, 1, 1, 1, "
+                                   "410, '%s said')",
+                                   i + 1, t),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "u",
+                         arena_fmt(arena,
+                                   "INSERT INTO enroll_user (name, full_name, password_hash, "
+                                   "ha1_md5, ha1_sha256, created_at, created_by, password_at) "
+                                   "VALUES ('%sr-person', '%s', 'x', 'x', 'x', 1, 'x', 1), "
+                                   "('%s-login', '%s', 'x', 'x', 'x', 1, 'x', 1)",
+                                   i ? "oute" : "inne", t, t, t),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "h",
+                         arena_fmt(arena,
+                                   "INSERT INTO handout (id, way, topic, server_url, checkin_url, "
+                                   "access_rights, server_capabilities, account_kind, account, "
+                                   "made_at) VALUES (%d, 3, 't', 'u', 'c', 1, '', 1, '%sr-person', "
+                                   "1)",
+                                   600 + i, i ? "oute" : "inne"),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "l",
+                         arena_fmt(arena, "UPDATE life SET handout_id = %d WHERE id = %d", 600 + i,
+                                   i + 1),
+                         &err),
+                  err);
+        assert_ok(db_run(owner, "a",
+                         arena_fmt(arena,
+                                   "INSERT INTO user_auth (ident, device_id, life_id, account, "
+                                   "token_at) VALUES ('D%d:u', %d, %d, '%s-login', 1)",
+                                   i + 1, i + 1, i + 1, t),
+                         &err),
+                  err);
+    }
+    RUN("INSERT INTO enroll_user (name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, "
+        "created_by, password_at) VALUES ('" SECRET "-nobody', '', 'x', 'x', 'x', 1, 'x', 1)");
+    RUN("INSERT INTO scep_request (id, transaction_sha256, key_sha256, transaction_id, csr_sealed, "
+        "subject, common_name, san, key_text, proof, note, remote_addr, state, created_at, "
+        "expires_at) VALUES (71, REPEAT('t', 32), REPEAT('k', 32), 't', 'x', '" SECRET "', '" SECRET
+        "', '', 'k', 'p', '" SECRET "', '', 1, 1, 9000000000000000)");
+    RUN("INSERT INTO device_group (id, name, note, created_at, created_by, changed_at, changed_by, "
+        "owner, members) VALUES (5000, '" SECRET " of another', '" SECRET "', 1, '" SECRET "', 1, "
+        "'x', 4711, 4862)");
+    foreign = 5000;
+}
+
 static void fill(void)
 {
     static const char *const texts[] = {"INSIDER", SECRET};
@@ -847,6 +1186,7 @@ static void fill(void)
               err);
     crowd();
     things();
+    people();
     RUN("INSERT INTO device_order (enrollment_id, order_id, occasion, state, due_at, reason, "
         "changed_at) VALUES (2, 502, 1, 4, 9000000000000000, '" SECRET "', 1)");
 }
@@ -860,6 +1200,7 @@ static int set_up(void **state)
     assert_ok(admin_add(owner, "boss", "administrator", "correct horse battery", "t", &err), err);
     assert_ok(admin_add(owner, "limited", "administrator", "correct horse battery", "t", &err),
               err);
+    assert_ok(admin_add(owner, "other", "operator", "correct horse battery", "t", &err), err);
     assert_ok(apikey_new(owner, "limited", "*", 0, "t", key, &err), err);
     assert_ok(apikey_new(owner, "whole", "*", 0, "t", whole_key, &err), err);
     assert_ok(scope_set(owner, SCOPE_ADMIN, "limited", &s, "t", &err), err);
@@ -879,6 +1220,11 @@ int main(void)
         cmocka_unit_test(no_read_of_the_api_tells_of_a_device_outside),
         cmocka_unit_test(no_write_of_the_api_acts_outside),
         cmocka_unit_test(what_is_inside_is_done),
+        cmocka_unit_test(groups_of_the_own_devices_are_made),
+        cmocka_unit_test(a_filter_of_the_own_making_finds_the_own_devices),
+        cmocka_unit_test(no_group_widens_the_own_reach),
+        cmocka_unit_test(the_own_identities_are_revoked),
+        cmocka_unit_test(closed_pages_say_why),
         cmocka_unit_test(offers_are_changed_on_the_pages),
         cmocka_unit_test(a_limited_person_asks_for_no_other_device),
         cmocka_unit_test(rollouts_are_of_ones_own_devices),
