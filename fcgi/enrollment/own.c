@@ -68,7 +68,7 @@ static bool device_find(struct visit *v, const char *ident, struct own_device *o
     struct owner who = owner_of(v);
     struct own_device *d;
     size_t n = 0;
-    enum outcome o = own_devices(v->db, &who, ident, 0, 1, v->a, &d, &n, &v->err);
+    enum outcome o = *ident ? own_devices(v->db, &who, ident, 0, 1, v->a, &d, &n, &v->err) : OK;
     if (o == OK && n > 0) {
         *out = d[0];
         return true;

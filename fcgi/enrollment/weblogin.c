@@ -46,7 +46,8 @@ static enum outcome session_of(struct visit *v)
         enroll_session_find(v->db, SESSION_PERSON, v->cookie, v->req->now, v->a, &s, &v->err);
     if (o == OK)
         o = enroluser_find(v->db, s.account, v->a, &user, &v->err);
-    if (o == OK && !user.disabled_at) {
+    /* one of before the password is of somebody who knew another, or had the name before */
+    if (o == OK && !user.disabled_at && s.created_at >= user.password_at) {
         v->kind = ACCOUNT_LOCAL;
         v->account = s.account;
         return OK;

@@ -38,12 +38,17 @@ static const struct sql FIND = {.name = "enroluser_find", .text = FIND_TEXT};
 /* Whose a device is, by the profile it enrolled with, or who has logged in on it. */
 #define HAS_DEVICE                                                                                 \
     " AND (name IN (SELECT h.account FROM handout h JOIN life l ON l.handout_id = h.id JOIN "      \
-    "enrollment e ON e.life_id = l.id AND e.state = 2 WHERE h.account_kind = 1 AND %SCOPE "        \
-    "e.device_id%) OR name IN (SELECT u.account FROM user_auth u WHERE u.account IS NOT NULL AND " \
+    "enrollment e ON e.life_id = l.id AND e.state = 2 WHERE h.account_kind = 1 AND "               \
+    "h.account_ended_at IS NULL AND %SCOPE e.device_id%) OR name IN (SELECT u.account FROM "       \
+    "user_auth u WHERE u.account IS NOT NULL AND "                                                 \
     "%SCOPE u.device_id%)) "
 static const struct sql FIND_OWN = {.name = "enroluser_find_own", .text = FIND_TEXT HAS_DEVICE};
 static const struct sql FULL_NAME = {.name = "enroluser_full_name",
                                      .text = "UPDATE enroll_user SET full_name = ? WHERE name = ?"};
+static const struct sql LEAVE_DEVICES = {
+    .name = "enroluser_leave_devices",
+    .text = "UPDATE handout SET account_ended_at = ? WHERE account = ? AND account_kind = 1 AND "
+            "account_ended_at IS NULL"};
 static const struct sql REMOVE = {.name = "enroluser_remove",
                                   .text = "DELETE FROM enroll_user WHERE name = ?"};
 #define LIST_TEXT                                                                                  \
@@ -260,6 +265,15 @@ enum outcome enroluser_change(struct db *db, const char *signer_dir, const char 
     return o;
 }
 
+static enum outcome remove_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct change *c = arg;
+    enum outcome o = change_one(db, c, err);
+    return o == OK ? db_exec(db, &LEAVE_DEVICES,
+                             (struct val[]){val_int(clock_now()), val_str(c->name)}, 2, NULL, err)
+                   : o;
+}
+
 enum outcome enroluser_remove(struct db *db, const char *name, const char *by, struct err *err)
 {
     struct change c = {.sql = &REMOVE,
@@ -269,7 +283,7 @@ enum outcome enroluser_remove(struct db *db, const char *name, const char *by, s
                        .by = by,
                        .action = "user.remove",
                        .name = name};
-    return db_unit(db, change_unit, &c, err);
+    return db_unit(db, remove_unit, &c, err);
 }
 
 static void from_row(const struct rows *r, size_t i, struct enroluser *out)

@@ -45,8 +45,8 @@ enum outcome enroluser_add(struct db *db, const char *signer_dir, const char *na
 enum outcome enroluser_change(struct db *db, const char *signer_dir, const char *name,
                               const struct enroluser_edit *e, const char *by,
                               struct err *err) MUST_USE;
-/* Takes a user out, whose AuthTokens and grants are void then; devices stay enrolled. NOT_FOUND: no
- * such user. */
+/* Takes a user out, whose AuthTokens and grants are void then; devices stay enrolled, and are
+ * nobody's: not of whoever gets the same name later. NOT_FOUND: no such user. */
 enum outcome enroluser_remove(struct db *db, const char *name, const char *by,
                               struct err *err) MUST_USE;
 /* By name. NOT_FOUND: no such user. Who is limited (store/scope.h) finds those who have a device in

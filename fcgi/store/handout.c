@@ -12,7 +12,8 @@ static const struct sql OF_DEVICE = {
     "handout_of_device",
     "SELECT h.id, h.profile_id, h.profile_version, h.way, h.topic, h.server_url, h.checkin_url, "
     "h.access_rights, h.server_capabilities, h.managed_account, h.enrollment_mode, "
-    "h.account_kind, h.account, h.invitation_id, h.address, h.made_at FROM enrollment e "
+    "IF(h.account_ended_at IS NULL, h.account_kind, 0), IF(h.account_ended_at IS NULL, h.account, "
+    "NULL), h.invitation_id, h.address, h.made_at FROM enrollment e "
     "JOIN life l ON l.id = e.life_id JOIN handout h ON h.id = l.handout_id WHERE e.id = ?",
     0};
 

@@ -46,7 +46,8 @@ struct handout {
 
 /* Stores it. Inside the caller's unit of work. */
 enum outcome handout_add(struct db *db, const struct handout *h, struct err *err) MUST_USE;
-/* What the device's current life enrolled with; in a. NOT_FOUND: not known. */
+/* What the device's current life enrolled with; in a. An account that was taken out is none any
+ * more, nor for a renewal. NOT_FOUND: not known. */
 enum outcome handout_of_device(struct db *db, int64_t device_id, struct arena *a,
                                struct handout *out, struct err *err) MUST_USE;
 /* How many a person has been given since then, renewals not counted. */

@@ -4,7 +4,8 @@
 #include "base/limits.h"
 #include "store/enrollprofile.h"
 
-/* The device's current life came of a handout to that person; a renewed profile is one too. */
+/* The device's current life came of a handout to that person; a renewed profile is one too. An
+ * account that was taken out, or is disabled, has none. */
 static const struct sql DEVICES = {
     "own_devices",
     "SELECT e.id, e.ident, e.device_name, e.serial, e.product_name, e.model_name, e.os_version, "
@@ -12,7 +13,10 @@ static const struct sql DEVICES = {
     "FROM handout h JOIN life l ON l.handout_id = h.id JOIN enrollment e ON e.life_id = l.id AND "
     "e.id = e.device_id AND e.state = 2 LEFT JOIN enroll_profile_version v ON v.profile_id = "
     "h.profile_id AND v.version = h.profile_version WHERE h.account = ? AND h.account_kind = ? "
-    "AND e.id > ? AND (? = '' OR e.ident = ?) ORDER BY e.id LIMIT ?",
+    "AND h.account_ended_at IS NULL AND (h.account_kind <> 1 OR EXISTS (SELECT 1 FROM enroll_user "
+    "u "
+    "WHERE u.name = h.account AND u.disabled_at IS NULL)) AND e.id > ? AND (? = '' OR e.ident = ?) "
+    "ORDER BY e.id LIMIT ?",
     0};
 static const struct sql AREAS = {
     "own_areas",

@@ -20,7 +20,8 @@ struct own_device {
     const char *organization, *description;
 };
 /* The person's devices, or the one of that ident (NULL: all), by id above after; at most max
- * (LIM_PAGE). What is not the person's is not there. */
+ * (LIM_PAGE). What is not the person's is not there, nor what was given to somebody of that name
+ * who was taken out; a disabled account has none. */
 enum outcome own_devices(struct db *db, const struct owner *who, const char *ident, int64_t after,
                          size_t max, struct arena *a, struct own_device **out, size_t *n,
                          struct err *err) MUST_USE;
