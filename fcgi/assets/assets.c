@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MANIFEST "manifest.plist"
@@ -57,12 +58,53 @@ static enum outcome folder_make(const struct conf *conf, struct arena *a, const 
     return OK;
 }
 
+/* Whoever may upload must not fill the disk, on which the database may be too. */
+static enum outcome room_check(const struct conf *conf, size_t more, struct err *err)
+{
+    uint64_t wanted = (uint64_t)conf->assets_reserve_mb * LIM_MB + more;
+    struct statvfs fs;
+
+    if (statvfs(conf->assets_dir, &fs) != 0)
+        return err_set(err, ERROR, "%s: %m ([assets] dir)", conf->assets_dir);
+    return (uint64_t)fs.f_bavail * fs.f_frsize >= wanted
+               ? OK
+               : err_set(err, UNAVAILABLE,
+                         "the disk would have less than %lld MB left ([assets] reserve_mb)",
+                         (long long)conf->assets_reserve_mb);
+}
+
+/* How many files grow. */
+static enum outcome open_count(const struct conf *conf, struct arena *a, size_t *n, struct err *err)
+{
+    const char *path = arena_fmt(a, "%s/incoming", conf->assets_dir);
+    DIR *d = path != NULL ? opendir(path) : NULL;
+    struct dirent *e;
+
+    *n = 0;
+    if (d == NULL)
+        return err_set(err, ERROR, "%s/incoming: %m", conf->assets_dir);
+    while ((e = readdir(d)) != NULL)
+        *n += asset_name_valid(e->d_name);
+    closedir(d);
+    return OK;
+}
+
 enum outcome asset_begin(const struct conf *conf, struct arena *a, char *name, struct err *err)
 {
     enum outcome o = folder_make(conf, a, "incoming", 0700, err);
     const char *path;
+    size_t n = 0;
     int fd;
 
+    if (o == OK)
+        o = open_count(conf, a, &n, err);
+    if (o == OK && n >= ASSET_OPEN_MAX)
+        return err_set(err, CONFLICT,
+                       "%zu files are being uploaded; those that nothing happens to go after a day",
+                       n);
+    if (o == OK && (o = room_check(conf, 0, err)) == UNAVAILABLE)
+        return err_set(err, CONFLICT, "the disk has less than %lld MB left ([assets] reserve_mb)",
+                       (long long)conf->assets_reserve_mb);
     secret_new(ASSET_NAME_LEN / 2, name);
     path = incoming(conf, a, name);
     if (o == OK && path == NULL)
@@ -114,6 +156,8 @@ enum outcome asset_add(const struct conf *conf, struct arena *a, const char *nam
     else if (o == OK && offset + (int64_t)octets.n > conf->assets_max_mb * LIM_MB)
         o = err_set(err, INVALID, "a file has at most %lld MB ([assets] max_mb)",
                     (long long)conf->assets_max_mb);
+    if (o == OK && offset == st.st_size)
+        o = room_check(conf, octets.n, err);
     if (o == OK && offset == st.st_size) {
         o = write_at(fd, offset, octets, err);
         if (o != OK && ftruncate(fd, st.st_size) != 0)

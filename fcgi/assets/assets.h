@@ -15,12 +15,16 @@
 /* Is it a name of the kind that this makes? */
 bool asset_name_valid(const char *name);
 
-/* A new empty file; name has room for ASSET_NAME_LEN + 1. ERROR: the folder cannot be written. */
+#define ASSET_OPEN_MAX 100u /* files that are being uploaded */
+
+/* A new empty file; name has room for ASSET_NAME_LEN + 1. CONFLICT: ASSET_OPEN_MAX grow already, or
+ * the disk has no more than [assets] reserve_mb left; ERROR: the folder cannot be written. */
 enum outcome asset_begin(const struct conf *conf, struct arena *a, char *name,
                          struct err *err) MUST_USE;
 /* Adds octets at `offset`, which must be the file's length; *size: its length then. Repeated, the
  * part before is found to be there. CONFLICT: another offset, *size says which; NOT_FOUND: no such
- * file; INVALID: past [assets] max_mb. */
+ * file; INVALID: past [assets] max_mb; UNAVAILABLE: less than [assets] reserve_mb of the disk would
+ * be left. */
 enum outcome asset_add(const struct conf *conf, struct arena *a, const char *name, int64_t offset,
                        struct bytes octets, int64_t *size, struct err *err) MUST_USE;
 /* The path of a file, growing or published, in the arena; NULL: no such file. */

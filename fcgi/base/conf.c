@@ -260,6 +260,8 @@ const struct conf_key conf_keys[] = {
         "devices as /assets/"},
     {"assets", "max_mb", INT, AT(assets_max_mb), "4096", 1, 65536, .help =
         "the largest file of an app that is taken, in MB"},
+    {"assets", "reserve_mb", INT, AT(assets_reserve_mb), "1024", 0, 1048576, .help =
+        "so much of the disk of dir stays free, in MB: no file of an app is taken that leaves less"},
     {"webhook", "allow_http", BOOL, AT(webhook_http), "no", .help =
         "take addresses of webhooks that begin with http:// too: everybody on the way reads the "
         "events"},

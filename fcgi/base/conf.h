@@ -128,7 +128,7 @@ struct conf {
     int64_t history_days; /* [history] results, events and their reports are kept so long */
 
     const char *assets_dir; /* [assets] files that the web server gives to devices */
-    int64_t assets_max_mb;
+    int64_t assets_max_mb, assets_reserve_mb;
 
     bool webhook_http;                 /* [webhook] http:// too */
     struct conf_list webhook_networks; /* private nets in which receivers may be */

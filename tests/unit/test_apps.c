@@ -848,6 +848,34 @@ static void a_file_comes_in_parts(void **state)
     assert_outcome(part(&u, 100, tail, "ann"), CONFLICT, err);
 }
 
+/* Whoever may upload fills neither the disk nor the folder. */
+static void files_leave_room(void **state)
+{
+    struct upload u = {.filename = "a.ipa", .size = 200, .started_by = "ann"}, one;
+    char body[200] = "PK";
+    size_t begun_n = 0;
+    (void)state;
+    one = begun(sizeof body);
+    site.conf->assets_reserve_mb = INT64_C(1) << 40; /* more than there is */
+    assert_outcome(app_upload_begin(console, site.conf, site.a, &u, &err), CONFLICT, err);
+    assert_outcome(part(&one, 0, bytes_of(body, sizeof body), "ann"), UNAVAILABLE, err);
+    assert_int_equal(one.received, 0);
+    site.conf->assets_reserve_mb = 0;
+    assert_ok(part(&one, 0, bytes_of(body, 100), "ann"), err);
+    enum outcome o = OK;
+    for (; o == OK && begun_n < 1000; begun_n++) {
+        u = (struct upload){
+            .filename = "a.ipa", .size = 200, .started_by = "ann", .started_at = clock_now()};
+        o = app_upload_begin(console, site.conf, site.a, &u, &err);
+    }
+    assert_int_equal(o, CONFLICT);
+    assert_in_range(begun_n, 2, ASSET_OPEN_MAX + 1);
+    /* those that nothing happens to make room */
+    testdb_shell("touch -d '2 days ago' %s/incoming/*", site.conf->assets_dir);
+    u = begun(200);
+    testdb_shell("rm -f %s/incoming/*", site.conf->assets_dir);
+}
+
 static void files_of_deleted_apps_go(void **state)
 {
     struct bytes app_file = small_app("org.example.gone");
@@ -926,6 +954,7 @@ int main(void)
         TEST(an_older_build_is_replaced),
         TEST(a_number_of_the_store_gets_its_identifier),
         TEST(a_file_comes_in_parts),
+        TEST(files_leave_room),
         TEST(files_of_deleted_apps_go),
     };
     return cmocka_run_group_tests(tests, all_up, all_down);
