@@ -93,7 +93,8 @@ const struct conf_key conf_keys[] = {
         "sign people in whom the web server has authenticated: REMOTE_USER, from its LDAP, "
         "Kerberos or OpenID Connect module"},
     {"console", "remote_groups", TEXT, AT(console_remote_groups), "", .help =
-        "server variable with the groups of such a person, such as OIDC_CLAIM_groups"},
+        "server variable with the groups of such a person, such as OIDC_CLAIM_groups; commas, semicolons "
+        "or bars stand between them"},
     {"console", "remote_roles", TEXT, AT(console_remote_roles), "", .help =
         "which role a group or a name has: \"name = role\", separated by commas; the first that fits "
         "counts"},

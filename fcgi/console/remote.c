@@ -58,17 +58,19 @@ enum outcome remote_check(const struct conf *conf, struct err *err)
     return OK;
 }
 
-/* Is name one of the words of a list that commas, semicolons, bars or blanks separate, or the whole
- * of it? */
+/* Is name one of a list that commas, semicolons or bars separate, or the whole of it? A blank may
+ * be part of a name: whoever may call a group "all but admins" is not in "admins". */
 static bool holds(const char *list, struct bytes name)
 {
-    static const char separators[] = ",;| \t";
+    static const char separators[] = ",;|", blanks[] = " \t";
     if (strlen(list) == name.n && memcmp(list, name.p, name.n) == 0)
         return true;
     while (*list) {
-        list += strspn(list, separators);
-        size_t n = strcspn(list, separators);
-        if (n && n == name.n && memcmp(list, name.p, n) == 0)
+        list += strspn(list, ",;| \t");
+        size_t n = strcspn(list, separators), k = n;
+        while (k && strchr(blanks, list[k - 1]))
+            k--;
+        if (k && k == name.n && memcmp(list, name.p, k) == 0)
             return true;
         list += n;
     }

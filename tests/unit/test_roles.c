@@ -266,6 +266,20 @@ static void the_web_servers_own_people(void **state)
     conf.console_remote_user = false;
 }
 
+/* A group's name may hold blanks: who may make groups elsewhere must not become somebody here. */
+static void a_groups_name_is_not_taken_apart(void **state)
+{
+    (void)state;
+    conf.console_remote_roles = "admins=administrator, mdm staff = operator, staff=viewer";
+    assert_null(remote_role(&conf, "eve", "all but admins"));
+    assert_null(remote_role(&conf, "eve", "x, all but admins;admins of nothing|y"));
+    assert_string_equal(remote_role(&conf, "eve", "x,mdm staff"), "operator");
+    assert_string_equal(remote_role(&conf, "eve", "x ;  staff  | y"), "viewer");
+    assert_string_equal(remote_role(&conf, "eve", "admins"), "administrator");
+    assert_null(remote_role(&conf, "eve", ""));
+    conf.console_remote_roles = "";
+}
+
 static void remote_roles_that_are_refused(void **state)
 {
     (void)state;
@@ -340,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_given_password_opens_the_account_page_only),
         cmocka_unit_test(a_second_factor_that_is_required),
         cmocka_unit_test(the_web_servers_own_people),
+        cmocka_unit_test(a_groups_name_is_not_taken_apart),
         cmocka_unit_test(remote_roles_that_are_refused),
         cmocka_unit_test(what_administers_wants_a_proof),
         cmocka_unit_test(what_is_too_long_is_told_on_a_page),
