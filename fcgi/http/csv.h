@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 /* Adds one cell, after a comma unless it is the line's first. A text that begins with one of
- * = + - @, a tab or a carriage return gets an apostrophe before it. */
+ * = + - @, also in their wide forms, a tab or the end of a line gets an apostrophe before it. */
 void csv_cell(struct buf *out, const char *text, bool first);
 void csv_end(struct buf *out);
 

@@ -262,12 +262,35 @@ static void no_spreadsheet_takes_it_for_a_formula(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT(LIM_MB);
-    static const char *const cells[] = {"=1+1", "+1", "-1", "@x", "\tx", "a\"b", "", "a=b"};
+    static const char *const cells[] = {"=1+1",
+                                        "+1",
+                                        "-1",
+                                        "@x",
+                                        "\tx",
+                                        "a\"b",
+                                        "",
+                                        "a=b",
+                                        "\n=1",
+                                        "\xef\xbc\x9d"
+                                        "1",
+                                        "\xef\xbc\x8b"
+                                        "1",
+                                        "\xef\xbc\x8d"
+                                        "1",
+                                        "\xef\xbc\xa0"
+                                        "1",
+                                        "\xef\xbc\xa1"};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
         csv_cell(&b, cells[i], i == 0);
     csv_end(&b);
     assert_string_equal(buf_cstr(&b), "\"'=1+1\",\"'+1\",\"'-1\",\"'@x\",\"'\tx\",\"a\"\"b\",\"\","
-                                      "\"a=b\"\r\n");
+                                      "\"a=b\",\"'\n=1\",\"'\xef\xbc\x9d"
+                                      "1\","
+                                      "\"'\xef\xbc\x8b"
+                                      "1\",\"'\xef\xbc\x8d"
+                                      "1\","
+                                      "\"'\xef\xbc\xa0"
+                                      "1\",\"\xef\xbc\xa1\"\r\n");
     buf_free(&b);
 }
 
