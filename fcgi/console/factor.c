@@ -12,11 +12,9 @@
 
 enum outcome factor_given(struct page *p, const char *name, const char *code)
 {
-    /* Its own count: who has the password must not have a million guesses for it. */
-    const char *account = arena_fmt(p->a, "%.100s (code)", name);
+    char account[SIGNIN_CODE_MAX];
     int64_t wait;
-    if (!account)
-        return err_set(&p->err, ERROR, "out of memory");
+    signin_code_account(name, account);
     enum outcome o =
         signin_attempt(p->db, account, p->req->remote_addr, p->req->now, p->a, &wait, &p->err);
     if (o == OK && wait)

@@ -41,12 +41,22 @@ void signins_throttles(struct page *p, const struct throttled *t, size_t n)
 
 enum outcome signins_of(struct page *p, const char *admin)
 {
-    struct throttled *t;
-    size_t n;
+    char code[SIGNIN_CODE_MAX];
+    struct throttled *t, *of_code, *all;
+    size_t n, k;
+    signin_code_account(admin, code);
     enum outcome o = throttle_of(p->db, THROTTLE_ADMINS, admin, p->req->now, p->a, &t, &n, &p->err);
     if (o == OK)
-        signins_throttles(p, t, n);
-    return o;
+        o = throttle_of(p->db, THROTTLE_ADMINS, code, p->req->now, p->a, &of_code, &k, &p->err);
+    if (o != OK)
+        return o;
+    all = arena_array(p->a, n + k + 1, sizeof *all);
+    if (!all)
+        return err_set(&p->err, ERROR, "out of memory");
+    memcpy(all, t, n * sizeof *all);
+    memcpy(all + n, of_code, k * sizeof *all);
+    signins_throttles(p, all, n + k);
+    return OK;
 }
 
 enum outcome signins_sessions(struct page *p, const char *admin, size_t *n)

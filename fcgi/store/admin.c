@@ -6,6 +6,7 @@
 #include "store/account.h"
 #include "store/audit.h"
 #include "store/change.h"
+#include "store/session.h"
 #include "store/throttle.h"
 #include "wire/encode.h"
 
@@ -162,11 +163,15 @@ static enum outcome reset_unit(struct db *db, void *arg, struct err *err)
                              .by = r->by,
                              .action = "admin.reset",
                              .name = r->name};
+    char code[SIGNIN_CODE_MAX];
     enum outcome o = change_do(db, &c, err);
     if (o == OK)
         o = db_exec(db, &RESET_CODES, &name, 1, NULL, err);
     if (o == OK)
-        o = throttle_forget(db, THROTTLE_ADMINS, c->name, err);
+        o = throttle_forget(db, THROTTLE_ADMINS, r->name, err);
+    signin_code_account(r->name, code);
+    if (o == OK)
+        o = throttle_forget(db, THROTTLE_ADMINS, code, err);
     return o == OK ? db_exec(db, &END_SESSIONS, &name, 1, NULL, err) : o;
 }
 

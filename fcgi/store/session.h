@@ -71,6 +71,10 @@ enum outcome session_list(struct db *db, const char *admin, int64_t now, struct 
  * *wait_s: 0, or the seconds to wait; such an attempt does not count. */
 enum outcome signin_attempt(struct db *db, const char *account, const char *address, int64_t now,
                             struct arena *a, int64_t *wait_s, struct err *err) MUST_USE;
+#define SIGNIN_CODE_MAX 128
+/* The name under which wrong codes of an account's second factor count, apart from its wrong
+ * passwords: who has the password must not have a million guesses for the code. */
+void signin_code_account(const char *account, char out[SIGNIN_CODE_MAX]);
 /* The password was right. */
 enum outcome signin_succeeded(struct db *db, const char *account, const char *address,
                               struct arena *a, struct err *err) MUST_USE;

@@ -171,8 +171,15 @@ static void a_reset_opens_the_way_again(void **state)
     int64_t wait;
     (void)state;
     wrong("ann", "192.0.2.30", 11);
+    wrong("ann (code)", "192.0.2.31", 11); /* her second factor was tried too */
+    pagesite_sign_in("boss");
+    assert_int_equal(pagesite_ask("GET", "/signins?name=ann", "", "", NULL), 200);
+    assert_true(pagesite_tells("value=\"admin:ann (code)@192.0.2.31\""));
     assert_ok(admin_reset(owner, "ann", "t", given, &err), err);
     assert_ok(signin_attempt(owner, "ann", "192.0.2.30", clock_now(), arena, &wait, &err), err);
+    assert_int_equal(wait, 0);
+    assert_ok(signin_attempt(owner, "ann (code)", "192.0.2.31", clock_now(), arena, &wait, &err),
+              err);
     assert_int_equal(wait, 0);
 }
 
