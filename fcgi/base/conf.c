@@ -38,6 +38,9 @@ const struct conf_key conf_keys[] = {
         "public https address of the device host, as it stands in enrolment profiles"},
     {"server", "console_url", URL, AT(console_url), "", .help =
         "public https address of the console and API host"},
+    {"server", "tls_ca", PATH, AT(tls_ca), "", .help =
+        "PEM file of the private CA that the TLS certificates of both hosts come from, for the checks "
+        "of droverctl doctor and the console; empty is the system's store"},
     {"server", "state_dir", PATH, AT(state_dir), "/var/lib/drover", .help =
         "folder of what Drover keeps outside the database"},
     {"server", "run_dir", PATH, AT(run_dir), "/run/drover", .help =

@@ -37,6 +37,7 @@ struct conf {
     const char *console_url; /* [server] public https base of the console host */
     const char *state_dir;
     const char *run_dir;
+    const char *tls_ca;    /* of the web server's certificates; "" is the system's store */
     const char *share_dir; /* templates/ and htdocs/ of the console */
     const char *organization;
     const char *support; /* whom people turn to; "" is nobody */

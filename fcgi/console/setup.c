@@ -59,7 +59,8 @@ static enum outcome checks(struct setup *s)
     struct page *p = s->p;
     const char *holder;
     int64_t left = 0;
-    s->here = s->network = (struct doctor){.conf = p->app->conf, .arena = p->a, .tls_ca = ""};
+    s->here = s->network =
+        (struct doctor){.conf = p->app->conf, .arena = p->a, .tls_ca = p->app->conf->tls_ca};
     enum outcome o = checkrun_get(p->db, CHECKRUN_NETWORK, p->req->now, p->a, &s->run, &p->err);
     if (o == OK && s->run.findings.n)
         o = doctor_read(&s->network, s->run.findings, &p->err);

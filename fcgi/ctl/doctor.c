@@ -56,7 +56,7 @@ static void look_at_database(struct ctl *c, struct doctor *d)
 
 int ctl_doctor(struct ctl *c, int argc, char **argv)
 {
-    const char *tls_ca = "";
+    const char *tls_ca = NULL;
     bool json = false;
     const struct ctl_option options[] = {{.name = "tls-ca", .value = &tls_ca},
                                          {.name = "json", .flag = &json}};
@@ -65,7 +65,7 @@ int ctl_doctor(struct ctl *c, int argc, char **argv)
     struct doctor *d = arena_alloc(c->arena, sizeof *d);
     if (!d)
         return CTL_FAILED;
-    *d = (struct doctor){.conf = c->conf, .arena = c->arena, .tls_ca = tls_ca};
+    *d = (struct doctor){.conf = c->conf, .arena = c->arena, .tls_ca = tls_ca ? tls_ca : c->conf->tls_ca};
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
     doctor_note(d, FINDING_OK, "configuration", NULL, "%s", c->conf->path);
     doctor_files(d);

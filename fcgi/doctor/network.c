@@ -139,7 +139,8 @@ static bool check_host(struct doctor *d, struct https *h, const char *check, con
         doctor_note(
             d, FINDING_FAIL, check,
             "the web server needs a certificate for this very name, with its intermediate "
-            "certificates, from a CA that devices trust; for a private CA add --tls-ca FILE",
+            "certificates, from a CA that devices trust; for a private CA put the PEM file of its "
+            "certificate into [server] tls_ca, or name it with droverctl doctor --tls-ca FILE",
             "TLS to %s fails: %s", base, f.error);
     else if (f.outcome != OK)
         doctor_note(d, FINDING_FAIL, check,

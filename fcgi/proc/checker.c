@@ -35,7 +35,7 @@ static void *run(void *arg)
     struct err err = {.outcome = OK};
     enum outcome o = d ? OK : err_set(&err, ERROR, "out of memory");
     if (o == OK) {
-        *d = (struct doctor){.conf = c->conf, .arena = a, .tls_ca = ""};
+        *d = (struct doctor){.conf = c->conf, .arena = a, .tls_ca = c->conf->tls_ca};
         doctor_network(d);
         o = doctor_write(d, &c->findings, &err);
     }

@@ -695,8 +695,13 @@ class Doctor(CtlTest):
         self.finds("fail", "apns", config=self.config(apns__ca=""))
 
     def test_hosts(self):
-        self.finds("fail", "device", "TLS", tls_ca=False)
-        own = self.config(enroll__certificates=self.s.run["ca_file"])
+        self.assertEqual([f for f in self.doctor(tls_ca=False) if f["result"] == "fail"], [])
+        unknown = self.config(server__tls_ca="")
+        for check in ("device", "console"):
+            fix = self.finds("fail", check, "TLS", tls_ca=False, config=unknown)["fix"]
+            self.assertIn("[server] tls_ca", fix)
+            self.assertIn("--tls-ca FILE", fix)
+        own = self.config(server__tls_ca="", enroll__certificates=self.s.run["ca_file"])
         found = self.doctor(tls_ca=False, config=own)
         self.assertEqual([f["result"] for f in found if f["check"] == "device"][:2], ["warn", "ok"])
         self.assertIn("[enroll] certificates", self.finds("warn", "device", tls_ca=False, config=own)["detail"])
