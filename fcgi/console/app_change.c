@@ -155,16 +155,6 @@ static enum outcome do_settings(struct item_page *x)
     return o;
 }
 
-static void number(struct page *p, js object, const char *name)
-{
-    const char *s = page_field(p, name);
-    /* what is no number is told by the library */
-    if (*s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10)
-        js_set_int(object, name, page_number(s));
-    else
-        js_set_str(object, name, s);
-}
-
 static enum outcome do_options(struct item_page *x)
 {
     static const char *const numbers[] = {"wave_first", "halt_percent", "feedback_hours",
@@ -178,7 +168,7 @@ static enum outcome do_options(struct item_page *x)
     js_set_bool(object, "after_passcode", strcmp(page_field(p, "after_passcode"), "yes") == 0);
     js_set_bool(object, "feedback_delete", strcmp(page_field(p, "feedback_delete"), "yes") == 0);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        number(p, object, numbers[i]);
+        item_number(p, object, numbers[i]);
     enum outcome o = item_edit(x, object);
     js_free(&object);
     return o;
@@ -246,26 +236,13 @@ static enum outcome do_remove_codes(struct item_page *x)
                    : o;
 }
 
-static enum outcome run(struct item_page *x, const char *what)
-{
-    static const struct {
-        const char *what;
-        enum outcome (*run)(struct item_page *x);
-    } known[] = {{"settings", do_settings},
-                 {"options", do_options},
-                 {"file", do_file},
-                 {"again", do_again},
-                 {"codes", do_codes},
-                 {"release", do_release},
-                 {"remove_codes", do_remove_codes}};
-    enum outcome o;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].what, what) == 0)
-            return known[i].run(x);
-    if (item_do(x, what, &o))
-        return o;
-    return err_set(&x->p->err, INVALID, "%s", page_text(x->p, "form_unknown"));
-}
+static const struct item_deed DEEDS[] = {{"settings", do_settings},
+                                         {"options", do_options},
+                                         {"file", do_file},
+                                         {"again", do_again},
+                                         {"codes", do_codes},
+                                         {"release", do_release},
+                                         {"remove_codes", do_remove_codes}};
 
 void console_app_post(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
@@ -285,13 +262,5 @@ void console_app_post(struct app *app, struct req *req, const struct caller *cal
         page_fail(&p);
         return;
     }
-    enum outcome o = run(&x, page_field(&p, "what"));
-    if (o == OK && x.done) {
-        page_go(&p, page_link(&p, item_link(&x, x.tab), "done", x.done));
-    } else if (o != OK && page_mendable(o)) {
-        page_bad(&p, p.err.msg);
-        app_show(&p, x.item, x.tab, page_status(o));
-    } else if (o != OK) {
-        page_fail(&p);
-    }
+    item_post(&x, DEEDS, sizeof DEEDS / sizeof *DEEDS, app_show);
 }

@@ -43,8 +43,20 @@ enum outcome item_ask(struct item_page *x, const char *what, const char *text,
 enum outcome item_reason(struct item_page *x);
 /* Changes the item by an object, unless somebody else did since the form was made. */
 enum outcome item_edit(struct item_page *x, js object);
-/* Does what the form asks for where that is what every item has: use, assign, unassign, give and
- * take (one device), retry, resume, delete. False: it is something else. */
+/* Does what every item has: "give" and "take" (one device), "use", "assign", "unassign", "retry",
+ * "resume", "delete". False: `what` is something else. */
 bool item_do(struct item_page *x, const char *what, enum outcome *o);
+/* Sets a number of the form; what is none is told by the library. */
+void item_number(struct page *p, js object, const char *name);
+
+/* What a form asks for by its field "what". */
+struct item_deed {
+    const char *what;
+    enum outcome (*run)(struct item_page *x);
+};
+/* Does what the form asks for, one of the page's own deeds or one that every item has, and leads
+ * to what it brought; or shows the page again and says what is wrong. */
+void item_post(struct item_page *x, const struct item_deed *own, size_t n,
+               void (*show)(struct page *p, struct library_item *i, const char *tab, int status));
 
 #endif

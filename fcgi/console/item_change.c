@@ -15,6 +15,15 @@ enum outcome item_reason(struct item_page *x)
                : err_set(&x->p->err, INVALID, "%s", page_text(x->p, "item_reason"));
 }
 
+void item_number(struct page *p, js object, const char *name)
+{
+    const char *s = page_field(p, name);
+    if (*s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10)
+        js_set_int(object, name, page_number(s));
+    else
+        js_set_str(object, name, s);
+}
+
 enum outcome item_edit(struct item_page *x, js object)
 {
     struct page *p = x->p;
@@ -212,18 +221,43 @@ static enum outcome do_delete(struct item_page *x)
     return o;
 }
 
+static const struct item_deed *deed_find(const struct item_deed *list, size_t n, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].what, what) == 0)
+            return &list[i];
+    return NULL;
+}
+
 bool item_do(struct item_page *x, const char *what, enum outcome *o)
 {
-    static const struct {
-        const char *what;
-        enum outcome (*run)(struct item_page *x);
-    } known[] = {{"give", do_give},     {"take", do_take},         {"use", do_use},
-                 {"assign", do_assign}, {"unassign", do_unassign}, {"retry", do_retry},
-                 {"resume", do_resume}, {"delete", do_delete}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].what, what) == 0) {
-            *o = known[i].run(x);
-            return true;
-        }
-    return false;
+    static const struct item_deed known[] = {{"give", do_give},         {"take", do_take},
+                                             {"use", do_use},           {"assign", do_assign},
+                                             {"unassign", do_unassign}, {"retry", do_retry},
+                                             {"resume", do_resume},     {"delete", do_delete}};
+    const struct item_deed *d = deed_find(known, sizeof known / sizeof *known, what);
+    if (d)
+        *o = d->run(x);
+    return d != NULL;
+}
+
+void item_post(struct item_page *x, const struct item_deed *own, size_t n,
+               void (*show)(struct page *p, struct library_item *i, const char *tab, int status))
+{
+    struct page *p = x->p;
+    const char *what = page_field(p, "what");
+    const struct item_deed *d = deed_find(own, n, what);
+    enum outcome o;
+    if (d)
+        o = d->run(x);
+    else if (!item_do(x, what, &o))
+        o = err_set(&p->err, INVALID, "%s", page_text(p, "form_unknown"));
+    if (o == OK && x->done) {
+        page_go(p, page_link(p, item_link(x, x->tab), "done", x->done));
+    } else if (o != OK && page_mendable(o)) {
+        page_bad(p, p->err.msg);
+        show(p, x->item, x->tab, page_status(o));
+    } else if (o != OK) {
+        page_fail(p);
+    }
 }

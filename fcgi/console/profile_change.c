@@ -59,16 +59,6 @@ static enum outcome do_upload(struct item_page *x)
 
 /* ---- how it is delivered ---- */
 
-static void number(struct page *p, js object, const char *name)
-{
-    const char *s = page_field(p, name);
-    /* what is no number is told by the library */
-    if (*s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10)
-        js_set_int(object, name, page_number(s));
-    else
-        js_set_str(object, name, s);
-}
-
 static enum outcome do_settings(struct item_page *x)
 {
     struct page *p = x->p;
@@ -79,8 +69,8 @@ static enum outcome do_settings(struct item_page *x)
     js_set_str(object, "name", page_field(p, "name"));
     js_set(object, "after", *after ? js_new_str(after) : js_null());
     js_set_bool(object, "after_passcode", strcmp(page_field(p, "after_passcode"), "yes") == 0);
-    number(p, object, "wave_first");
-    number(p, object, "halt_percent");
+    item_number(p, object, "wave_first");
+    item_number(p, object, "halt_percent");
     if (x->item->kind == LIBRARY_PROFILE) {
         js_set_str(object, "signing", page_field(p, "signing"));
         js_set_str(object, "channel", page_field(p, "channel"));
@@ -91,21 +81,8 @@ static enum outcome do_settings(struct item_page *x)
     return o;
 }
 
-static enum outcome run(struct item_page *x, const char *what)
-{
-    static const struct {
-        const char *what;
-        enum outcome (*run)(struct item_page *x);
-    } known[] = {
-        {"use", do_use}, {"edit", do_edit}, {"upload", do_upload}, {"settings", do_settings}};
-    enum outcome o;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].what, what) == 0)
-            return known[i].run(x);
-    if (item_do(x, what, &o))
-        return o;
-    return err_set(&x->p->err, INVALID, "%s", page_text(x->p, "form_unknown"));
-}
+static const struct item_deed DEEDS[] = {
+    {"use", do_use}, {"edit", do_edit}, {"upload", do_upload}, {"settings", do_settings}};
 
 void console_profile_post(struct app *app, struct req *req, const struct caller *caller,
                           struct resp *resp)
@@ -121,15 +98,7 @@ void console_profile_post(struct app *app, struct req *req, const struct caller 
         page_fail(&p);
         return;
     }
-    enum outcome o = run(&x, page_field(&p, "what"));
-    if (o == OK && x.done) {
-        page_go(&p, page_link(&p, item_link(&x, x.tab), "done", x.done));
-    } else if (o != OK && page_mendable(o)) {
-        page_bad(&p, p.err.msg);
-        profile_show(&p, x.item, x.tab, page_status(o));
-    } else if (o != OK) {
-        page_fail(&p);
-    }
+    item_post(&x, DEEDS, sizeof DEEDS / sizeof *DEEDS, profile_show);
 }
 
 /* The file as it was uploaded. It may hold passwords: whoever takes it proves who they are. */
