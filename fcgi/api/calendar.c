@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "html/words.h"
 #include "store/expiry.h"
 #include "wire/ical.h"
 
@@ -135,7 +136,18 @@ void api_feed_revoke(struct app *app, struct req *req, const struct caller *call
     db_pool_give(app->pool, &db);
 }
 
-static void event(struct req *req, struct resp *resp, const char *host, const struct expiry *e)
+/* The text PREFIX_KIND of the catalogue; of a kind that has none, the English one. */
+static const char *kind_text(struct req *req, const struct words *w, const char *prefix,
+                             const char *kind, const char *english)
+{
+    const char *key = arena_fmt(req->arena, "%s_%s", prefix, kind);
+    const char *text = key != NULL ? words_find(w, key) : "";
+
+    return key == NULL || strcmp(text, key) == 0 ? english : text;
+}
+
+static void event(struct req *req, struct resp *resp, const struct words *w, const char *host,
+                  const struct expiry *e)
 {
     static const int alarms[] = {EXPIRY_SOON_DAYS, EXPIRY_URGENT_DAYS};
     char hex[SHA256_HEX_LEN + 1];
@@ -143,15 +155,16 @@ static void event(struct req *req, struct resp *resp, const char *host, const st
 
     sha256_hex(bytes_str(what != NULL ? what : ""), hex);
     hex[32] = '\0';
+    const char *title = kind_text(req, w, "ends", e->kind, expiry_title(e->kind));
+    const char *fix = kind_text(req, w, "ends_fix", e->kind, expiry_fix(e->kind));
+    const char *with[] = {title, e->name, arena_fmt(req->arena, "%lld", (long long)e->count)};
     struct ical_event v = {
         .uid = arena_fmt(req->arena, "%s@%s", hex, host),
-        .summary = e->count > 1
-                       ? arena_fmt(req->arena, "%s end: %lld, %s", expiry_title(e->kind),
-                                   (long long)e->count, e->name)
-                       : arena_fmt(req->arena, "%s ends: %s", expiry_title(e->kind), e->name),
-        .description = arena_fmt(req->arena, "What to do: %s%s%s", expiry_fix(e->kind),
-                                 e->detail[0] ? "\n" : "", e->detail),
-        .category = expiry_title(e->kind),
+        .summary = words_fill_all(w, req->arena, e->count > 1 ? "ends_many" : "ends_one", with, 3),
+        .description =
+            arena_fmt(req->arena, "%s%s%s", words_fill(w, req->arena, "ends_todo", fix, NULL),
+                      e->detail[0] ? "\n" : "", words_said(w, req->arena, e->detail)),
+        .category = title,
         .at = e->ends_at,
         .alarm_days = alarms,
         .nalarms = 2};
@@ -195,9 +208,11 @@ void calendar_feed(struct app *app, struct req *req, const struct caller *caller
                   o == NOT_FOUND ? "no calendar has this address" : "try again later");
         return;
     }
+    const struct words *w =
+        words_choose(app->words, req_query(req, "lang"), req_var(req, "HTTP_ACCEPT_LANGUAGE"));
     ical_begin(&resp->body, "Drover");
     for (size_t i = 0; i < n; i++)
-        event(req, resp, host != NULL && host[3] ? host + 3 : "drover", &list[i]);
+        event(req, resp, w, host != NULL && host[3] ? host + 3 : "drover", &list[i]);
     ical_end(&resp->body);
     resp->content_type = "text/calendar; charset=utf-8";
 }

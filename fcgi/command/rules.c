@@ -58,15 +58,14 @@ static bool array_has(pl array, const char *s)
     return false;
 }
 
-/* "A, B or C" */
+/* "A, B, C" */
 static const char *list(const struct words *w, char *out, size_t max)
 {
     size_t at = 0;
 
     out[0] = '\0';
     for (size_t i = 0; i < w->n && at < max; i++)
-        at += (size_t)snprintf(out + at, max - at, "%s%s",
-                               i == 0 ? "" : (i + 1 == w->n ? " or " : ", "), w->word[i]);
+        at += (size_t)snprintf(out + at, max - at, "%s%s", i == 0 ? "" : ", ", w->word[i]);
     return out;
 }
 
@@ -79,9 +78,10 @@ static void some_of(struct check *c, enum rule r, const struct words *w, pl dict
 
     for (size_t i = 0; i < w->n; i++)
         n += pl_get(dict, w->word[i]) != NULL;
-    if (n == 0)
-        check_error(c, "needs %s %s", r == RULE_EXACTLY_ONE ? "one of" : "at least one of",
-                    list(w, names, sizeof names));
+    if (n == 0 && r == RULE_EXACTLY_ONE)
+        check_error(c, "needs one of %s", list(w, names, sizeof names));
+    else if (n == 0)
+        check_error(c, "needs at least one of %s", list(w, names, sizeof names));
     else if (n > 1 && r == RULE_EXACTLY_ONE)
         check_error(c, "may have only one of %s", list(w, names, sizeof names));
 }
@@ -142,7 +142,7 @@ static void length(struct check *c, const struct words *w, const char *s)
     for (size_t i = 0; i < w->n; i++)
         if (n == strtoul(w->word[i], NULL, 10))
             return;
-    check_error(c, "has %zu characters; it must have %s", n, list(w, names, sizeof names));
+    check_error(c, "has %zu characters; allowed are %s", n, list(w, names, sizeof names));
 }
 
 static void digits(struct check *c, const struct words *w, const char *s)

@@ -91,7 +91,7 @@ static void findings_show(struct page *p, const struct findings *f)
         struct value *v = value_append_dict(list);
         value_set_bool(v, "error", f->list[i].error);
         value_set_text(v, "path", f->list[i].path);
-        value_set_text(v, "text", f->list[i].text);
+        value_set_text(v, "text", page_said(p, f->list[i].text));
     }
 }
 

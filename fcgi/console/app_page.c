@@ -64,7 +64,7 @@ static void variables(struct page *p)
     for (size_t k = 0; variable_name(k); k++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "label", arena_fmt(p->a, "%%%s%%", variable_name(k)));
-        value_set_text(v, "about", variable_about(k));
+        value_set_text(v, "about", page_said(p, variable_about(k)));
     }
 }
 

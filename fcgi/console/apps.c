@@ -49,7 +49,7 @@ static void upload_row(struct page *p, struct value *list, const struct upload *
     value_set_text(v, "size", page_size(p, u->size));
     value_set_int(v, "percent", u->size ? 100 * u->received / u->size : 0);
     value_set_text(v, "by", u->started_by);
-    value_set_text(v, "why", u->why);
+    value_set_text(v, "why", page_said(p, u->why));
     value_set_bool(v, "is_open", u->state == UPLOAD_OPEN);
     value_set_bool(v, "is_mine", strcmp(u->started_by, p->caller->admin) == 0);
     page_state(p, v, "upload", upload_state_name(u->state));
@@ -260,7 +260,7 @@ static void tell(struct page *p, int status, const struct upload *u, const char 
         js_set_int(root, "received", u->received);
         js_set_str(root, "state", upload_state_name(u->state));
         if (u->why && *u->why)
-            js_set_str(root, "why", u->why);
+            js_set_str(root, "why", page_said(p, u->why));
         if (u->done_item)
             js_set_str(root, "link",
                        page_link(p, app_link(p, "/app", u->done_item), "done", "app_uploaded"));

@@ -225,7 +225,7 @@ static void command_show(struct page *p, cat command, int status)
         value_set_bool(v, "chosen", strcmp(page_field(p, "policy"), policies[i]) == 0);
     }
     value_set_text(p->root, "type", catalogue_name(command));
-    value_set_text(p->root, "about", catalogue_about(command));
+    value_set_text(p->root, "about", page_said(p, catalogue_about(command)));
     value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
     value_set_text(p->root, "why", page_field(p, "why"));
     value_set_text(p->root, "days", *page_field(p, "days") ? page_field(p, "days") : "7");
@@ -257,7 +257,7 @@ static void findings_show(struct page *p, const struct findings *f)
         struct value *v = value_append_dict(list);
         value_set_bool(v, "error", f->list[i].error);
         value_set_text(v, "path", f->list[i].path);
-        value_set_text(v, "text", f->list[i].text);
+        value_set_text(v, "text", page_said(p, f->list[i].text));
     }
 }
 

@@ -126,7 +126,7 @@ static void job_show(struct page *p, struct value *v, const struct bulk_job *j)
     value_set_text(v, "type", j->request_type);
     value_set_text(v, "link", page_link(p, "/bulk/job", "id", id ? id : ""));
     value_set_text(v, "by", j->created_by);
-    value_set_text(v, "why", j->ended_why);
+    value_set_text(v, "why", page_said(p, j->ended_why));
     value_set_int(v, "total", j->total);
     value_set_int(v, "queued", j->queued);
     value_set_int(v, "refused", j->refused);

@@ -56,7 +56,7 @@ static enum outcome ends(struct page *p)
         value_set_text(v, "kind", kind_text(p, "ends", e[i].kind));
         value_set_text(v, "fix", kind_text(p, "ends_fix", e[i].kind));
         value_set_text(v, "name", e[i].name);
-        value_set_text(v, "detail", e[i].detail);
+        value_set_text(v, "detail", page_said(p, e[i].detail));
         if (e[i].count > 1)
             value_set_int(v, "count", e[i].count);
         value_set_text(v, "mends", mends(p, e[i].kind));
@@ -110,7 +110,8 @@ static enum outcome make(struct page *p)
     if (o != OK)
         return o;
     value_set_text(p->root, "made",
-                   arena_fmt(p->a, "%s/calendar/%s.ics", p->app->conf->console_url, token));
+                   arena_fmt(p->a, "%s/calendar/%s.ics?lang=%s", p->app->conf->console_url, token,
+                             words_language(p->w)));
     value_set_text(p->root, "made_name", page_field(p, "name"));
     p->resp->secret = true;
     return OK;

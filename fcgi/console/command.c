@@ -169,7 +169,7 @@ static enum outcome errors(struct page *p, const char *ident, const struct queue
         value_set_int(v, "code", x[4].i);
         value_set_text(v, "said", x[6].n > 0 ? x[6].s : val_text(&x[5]));
         for (size_t k = 0; k < n; k++)
-            value_append(m, value_text(p->a, meanings[k]));
+            value_append(m, value_text(p->a, page_said(p, meanings[k])));
     }
     value_set_bool(p->root, "some_errors", r.n > 0);
     return OK;
@@ -194,7 +194,7 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     value_set_text(p.root, "ident", ident);
     value_set_text(p.root, "device_link", page_link(&p, "/device", "id", ident));
     value_set_text(p.root, "by", q.created_by);
-    value_set_text(p.root, "why", q.closed_why);
+    value_set_text(p.root, "why", page_said(&p, q.closed_why));
     value_set_text(p.root, "reason", q.reason);
     if (*q.retry_of)
         value_set_text(p.root, "retry_of", device_command_link(&p, ident, q.retry_of));

@@ -20,6 +20,8 @@ struct console;
 /* Reads templates' texts and the static files of [server] share_dir. */
 enum outcome console_new(const struct conf *conf, struct console **out, struct err *err) MUST_USE;
 void console_free(struct console **c);
+/* The texts of the pages, as long as the console lives. */
+const struct words_all *console_words(const struct console *c);
 
 handler_fn console_static;                            /* static.c */
 handler_fn console_signin, console_signin_post;       /* signin.c */

@@ -154,7 +154,7 @@ struct value *device_queue_item(struct page *p, struct value *list, const char *
     value_set_text(v, "uuid", q->uuid);
     value_set_text(v, "link", device_command_link(p, ident, q->uuid));
     value_set_text(v, "by", q->created_by);
-    value_set_text(v, "why", q->closed_why);
+    value_set_text(v, "why", page_said(p, q->closed_why));
     value_set_text(v, "ident", ident);
     if (q->sent_count > 1)
         value_set_int(v, "deliveries", q->sent_count);
@@ -256,6 +256,7 @@ static void offer(struct page *p, const char *key, const char *const *names,
             continue;
         struct value *v = value_append_dict(list);
         value_set_text(v, "type", *names);
+        value_set_text(v, "verb", page_text(p, arena_fmt(p->a, "verb_%s", *names)));
         value_set_text(v, "link", page_link(p, send, "type", *names));
     }
 }

@@ -93,7 +93,7 @@ static bool look(struct page *p, struct bytes file, bool *config)
     value_set_text(p->root, "platforms", profile_platforms(p, l.platforms));
     page_time(p, p->root, "expires", l.expires_at);
     if (o != OK && l.found.errors == 0)
-        value_set_text(p->root, "broken", arena_strdup(p->a, err.msg));
+        value_set_text(p->root, "broken", arena_strdup(p->a, page_said(p, err.msg)));
     return o == OK;
 }
 
@@ -111,7 +111,7 @@ static void show(struct page *p, int64_t id, int status)
         good = look(p, buf_bytes(&file), &config);
         value_set_bool(p->root, "good_to_go", good);
         if (config && profile_contents(p, p->root, buf_bytes(&file)) != OK)
-            value_set_text(p->root, "contents_bad", arena_strdup(p->a, p->err.msg));
+            value_set_text(p->root, "contents_bad", arena_strdup(p->a, page_said(p, p->err.msg)));
     }
     if (o == OK && item) {
         v.item_id = item->id;

@@ -206,7 +206,7 @@ static void payload_show(struct edited *e, pl payload, const struct form *f,
     for (size_t i = 0; variable_name(i); i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "variable", arena_fmt(p->a, "%%%s%%", variable_name(i)));
-        value_set_text(v, "about", variable_about(i));
+        value_set_text(v, "about", page_said(p, variable_about(i)));
     }
     draft_fields_show(p, f, payload, e->root, faults, refused);
     page_show(p, status, "draftpayload");

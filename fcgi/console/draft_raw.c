@@ -16,7 +16,7 @@ static void lines_show(struct page *p, struct bytes text, struct bytes file)
         size_t line = raw_line(text, look.found.list[i].path);
         value_set_bool(v, "error", look.found.list[i].error);
         value_set_text(v, "path", look.found.list[i].path);
-        value_set_text(v, "text", look.found.list[i].text);
+        value_set_text(v, "text", page_said(p, look.found.list[i].text));
         value_set_text(v, "line", line ? arena_fmt(p->a, "%zu", line) : "");
     }
     value_set_bool(p->root, "some_findings", look.found.n > 0);

@@ -156,7 +156,7 @@ static enum outcome show_preview(struct page *p, const struct enrollprofile *e)
     if (o == OK)
         value_set_text(p->root, "xml", arena_strdup(p->a, buf_cstr(&xml)));
     else
-        value_set_text(p->root, "no_preview", arena_strdup(p->a, p->err.msg));
+        value_set_text(p->root, "no_preview", arena_strdup(p->a, page_said(p, p->err.msg)));
     buf_free(&xml);
     return OK;
 }

@@ -34,7 +34,7 @@ static void row(struct page *p, struct value *list, const struct failed *f)
     value_set_text(v, "type", f->request_type);
     value_set_text(v, "link",
                    page_link(p, page_link(p, "/device/command", "id", f->ident), "uuid", f->uuid));
-    value_set_text(v, "why", f->why);
+    value_set_text(v, "why", page_said(p, f->why));
     page_state(p, v, "queue", queue_state_name(f->state));
     page_time(p, v, "at", f->closed_at);
     if (*f->again) {

@@ -258,7 +258,7 @@ void console_group_order(struct app *app, struct req *req, const struct caller *
                        : *d[i].serial    ? d[i].serial
                                          : d[i].ident);
         value_set_text(v, "link", page_link(&p, "/device", "id", d[i].ident));
-        value_set_text(v, "why", d[i].reason);
+        value_set_text(v, "why", page_said(&p, d[i].reason));
         page_state(&p, v, "order", device_order_state_name(d[i].state));
         page_time(&p, v, "done", d[i].done_at);
         page_time(&p, v, "due", d[i].state == ORDER_QUEUED ? 0 : d[i].due_at);

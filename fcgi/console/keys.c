@@ -132,7 +132,7 @@ static void leave_out(struct shown *s, const char *name, const char *why)
 {
     struct value *v = value_append_dict(s->left_out);
     value_set_text(v, "name", name);
-    value_set_text(v, "why", why);
+    value_set_text(v, "why", page_said(s->p, why));
 }
 
 static void option(struct value *list, const char *value, const char *text, bool chosen)
@@ -218,7 +218,7 @@ static void field(struct shown *s, cat node, const char *path, struct value *v, 
         value_set_bool(v, looks[i], i == look);
     value_set_text(v, "path", path);
     value_set_text(v, "name", catalogue_name(node));
-    value_set_text(v, "about", catalogue_about(node));
+    value_set_text(v, "about", page_said(p, catalogue_about(node)));
     value_set_text(v, "kind", catalogue_type_name(catalogue_type(node)));
     value_set_text(v, "given", given);
     value_set_text(v, "default", catalogue_default(node) ? catalogue_default(node) : "");

@@ -158,7 +158,7 @@ void page_fail(struct page *p)
 {
     enum outcome o = p->err.outcome;
     if (page_mendable(o)) {
-        value_set_text(p->root, "message", arena_strdup(p->a, p->err.msg));
+        value_set_text(p->root, "message", arena_strdup(p->a, page_said(p, p->err.msg)));
     } else {
         log_err(o == UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "console.failed", &p->err);
         value_set_text(p->root, "message",
@@ -178,9 +178,14 @@ const char *page_text(const struct page *p, const char *key)
     return words_find(p->w, key);
 }
 
+const char *page_said(const struct page *p, const char *english)
+{
+    return words_said(p->w, p->a, english);
+}
+
 void page_bad(struct page *p, const char *text)
 {
-    value_set_text(p->root, "bad", arena_strdup(p->a, text));
+    value_set_text(p->root, "bad", arena_strdup(p->a, page_said(p, text)));
 }
 
 /* "3 min ago", "in 12 days". */

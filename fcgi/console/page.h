@@ -53,7 +53,11 @@ bool page_confirmed(struct page *p);
 
 /* The text of a key. */
 const char *page_text(const struct page *p, const char *key);
-/* A notice above the page: what went wrong, in words. */
+/* What the program said in English, an error or a reason that was stored, in the page's language.
+ */
+const char *page_said(const struct page *p, const char *english);
+/* A notice above the page: what went wrong, in words; those of the program are said in the page's
+ * language. */
 void page_bad(struct page *p, const char *text);
 /* The HTTP status of a failure. */
 int page_status(enum outcome o);

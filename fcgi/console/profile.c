@@ -33,7 +33,7 @@ static void variables(struct page *p, unsigned bits)
             continue;
         struct value *v = value_append_dict(list);
         value_set_text(v, "name", arena_fmt(p->a, "%%%s%%", variable_name(k)));
-        value_set_text(v, "about", variable_about(k));
+        value_set_text(v, "about", page_said(p, variable_about(k)));
     }
     value_set_bool(p->root, "some_variables", bits != 0);
 }
@@ -98,7 +98,7 @@ static void contents_tab(struct page *p, const struct library_item *i)
     value_set_text(p->root, "made_by", i->current.created_by);
     if (i->kind == LIBRARY_PROFILE && (profile_content(p->db, p->a, i, 0, &file, &p->err) != OK ||
                                        profile_contents(p, p->root, buf_bytes(&file)) != OK))
-        value_set_text(p->root, "contents_bad", arena_strdup(p->a, p->err.msg));
+        value_set_text(p->root, "contents_bad", arena_strdup(p->a, page_said(p, p->err.msg)));
     buf_wipe(&file);
 }
 

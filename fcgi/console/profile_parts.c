@@ -56,7 +56,7 @@ void profile_findings(struct page *p, struct value *dict, const struct findings 
         struct value *v = value_append_dict(list);
         value_set_bool(v, "error", f->list[i].error);
         value_set_text(v, "path", f->list[i].path);
-        value_set_text(v, "text", f->list[i].text);
+        value_set_text(v, "text", page_said(p, f->list[i].text));
     }
     value_set_bool(dict, "some_findings", f->n > 0);
     value_set_bool(dict, "some_errors", f->errors > 0);

@@ -32,7 +32,7 @@ static void row_show(struct page *p, struct value *v, const struct rollout_row *
     value_set_bool(v, "counted", r->under_way || r->halted_at != 0 || all + refused > 0);
     value_set_bool(v, "halted", r->halted_at != 0);
     value_set_bool(v, "under_way", r->under_way && r->halted_at == 0);
-    value_set_text(v, "why", r->halted_why);
+    value_set_text(v, "why", page_said(p, r->halted_why));
     value_set_bool(v, "waves", r->wave_first > 0);
     value_set_int(v, "wave_first", r->wave_first);
     value_set_int(v, "released", r->released);
@@ -96,7 +96,7 @@ static void rollout_show(struct page *p, int64_t id, int status)
                        : *d[i].serial    ? d[i].serial
                                          : d[i].ident);
         value_set_text(v, "link", page_link(p, "/device", "id", d[i].ident));
-        value_set_text(v, "why", d[i].waits_user ? page_text(p, "wanted_waits_user") : d[i].reason);
+        value_set_text(v, "why", d[i].waits_user ? page_text(p, "wanted_waits_user") : page_said(p, d[i].reason));
         page_state(p, v, "wanted", wanted_state_name(d[i].state));
         page_time(p, v, "changed", d[i].changed_at);
     }

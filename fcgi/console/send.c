@@ -5,13 +5,13 @@
 #include "console/device.h"
 #include "console/keys.h"
 
-static void findings_show(struct value *list, const struct findings *f)
+static void findings_show(struct page *p, struct value *list, const struct findings *f)
 {
     for (size_t i = 0; i < f->n; i++) {
         struct value *v = value_append_dict(list);
         value_set_bool(v, "error", f->list[i].error);
         value_set_text(v, "path", f->list[i].path);
-        value_set_text(v, "text", f->list[i].text);
+        value_set_text(v, "text", page_said(p, f->list[i].text));
     }
 }
 
@@ -38,9 +38,9 @@ static void commands(struct page *p, const struct device_facts *facts)
         struct value *v = value_append_dict(has ? can : cannot);
         const char *link = page_link(p, "/device/send", "id", page_id(p));
         value_set_text(v, "name", catalogue_name(c));
-        value_set_text(v, "about", catalogue_about(c));
+        value_set_text(v, "about", page_said(p, catalogue_about(c)));
         value_set_bool(v, "sensitive", catalogue_is(c, CATALOGUE_SENSITIVE));
-        value_set_text(v, "why", why);
+        value_set_text(v, "why", page_said(p, why));
         value_set_text(v, "link", page_link(p, link, "type", catalogue_name(c)));
     }
 }
@@ -72,11 +72,11 @@ static void show(struct page *p, const struct enrollment *e, cat command, int st
     }
     value_set_text(p->root, "type", catalogue_name(command));
     value_set_text(p->root, "title", catalogue_name(command));
-    value_set_text(p->root, "about", catalogue_about(command));
+    value_set_text(p->root, "about", page_said(p, catalogue_about(command)));
     value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
     value_set_text(p->root, "why", page_field(p, "why"));
     if (!command_has(p->a, command, &facts, &why))
-        value_set_text(p->root, "not_here", why);
+        value_set_text(p->root, "not_here", page_said(p, why));
     value_set_text(p->root, "back", page_link(p, "/device/send", "id", e->ident));
     keys_show(p, command, &facts);
     page_show(p, status, "send");
@@ -104,9 +104,9 @@ void console_send(struct app *app, struct req *req, const struct caller *caller,
 static void found(struct page *p, const struct order *o)
 {
     struct value *list = value_set_list(p->root, "findings");
-    findings_show(list, &o->checked.built);
+    findings_show(p, list, &o->checked.built);
     for (size_t i = 0; i < o->checked.n; i++)
-        findings_show(list, &o->checked.groups[i]->found);
+        findings_show(p, list, &o->checked.groups[i]->found);
     if (o->checked.refused && !o->force) {
         value_set_bool(p->root, "may_force", true);
         err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));

@@ -67,7 +67,7 @@ static void row(struct page *p, struct value *keys, const struct setting_now *s)
 {
     struct value *v = value_append_dict(keys);
     value_set_text(v, "name", s->key->name);
-    value_set_text(v, "help", s->key->help);
+    value_set_text(v, "help", page_said(p, s->key->help));
     value_set_text(v, "value", s->value);
     value_set_text(v, "origin", s->origin);
     value_set_text(v, "origin_text", word(p, "origin", s->origin, ""));
@@ -128,7 +128,7 @@ static enum outcome changes(struct page *p, struct setting_change *x, size_t *n,
         o = conf_key_set(&scratch, p->a, k, value, &p->err);
         if (o != OK) {
             sent->wrong_key = s[i].name;
-            sent->wrong = arena_strdup(p->a, p->err.msg);
+            sent->wrong = arena_strdup(p->a, page_said(p, p->err.msg));
         }
         x[(*n)++] = (struct setting_change){s[i].name, strcmp(value, k->def) == 0 ? NULL : value};
     }

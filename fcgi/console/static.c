@@ -36,6 +36,11 @@ enum outcome console_new(const struct conf *conf, struct console **out, struct e
     return o;
 }
 
+const struct words_all *console_words(const struct console *c)
+{
+    return c->words;
+}
+
 void console_free(struct console **cp)
 {
     struct console *c = *cp;

@@ -41,8 +41,8 @@ static void put_head(struct page *p, const struct webhook *w)
     page_state(p, p->root, "hook", webhook_state_name(w->state));
     value_set_bool(p->root, "active", w->state == WEBHOOK_ACTIVE);
     value_set_text(p->root, "state_by", w->state_by);
-    value_set_text(p->root, "state_why", w->state_why);
-    value_set_text(p->root, "failure", w->failure);
+    value_set_text(p->root, "state_why", page_said(p, w->state_why));
+    value_set_text(p->root, "failure", page_said(p, w->failure));
     value_set_int(p->root, "waiting", w->waiting);
     value_set_int(p->root, "dead", w->dead);
     value_set_bool(p->root, "some_dead", w->dead > 0);
@@ -117,7 +117,7 @@ static void put_delivery(struct page *p, struct value *list, const struct webhoo
     value_set_int(v, "attempts", d->attempts);
     if (d->status)
         value_set_int(v, "status", d->status);
-    value_set_text(v, "failure", d->failure);
+    value_set_text(v, "failure", page_said(p, d->failure));
     value_set_bool(v, "done", d->state != DELIVERY_WAITS);
     page_state(p, v, "delivery", delivery_state_name(d->state));
     page_time(p, v, "at", d->at);
@@ -162,7 +162,7 @@ static bool put_attempts(struct page *p, const struct webhook *w)
         value_set_int(v, "took", t[i].took_us / 1000);
         if (t[i].status)
             value_set_int(v, "status", t[i].status);
-        value_set_text(v, "failure", t[i].failure);
+        value_set_text(v, "failure", page_said(p, t[i].failure));
         value_set_text(v, "answer", t[i].answer);
     }
     return true;

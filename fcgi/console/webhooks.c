@@ -88,7 +88,7 @@ static void row(struct page *p, struct value *list, const struct webhook *w)
     value_set(v, "link", value_text(p->a, arena_fmt(p->a, "/webhook?id=%lld", (long long)w->id)));
     value_set_int(v, "waiting", w->waiting);
     value_set_int(v, "dead", w->dead);
-    value_set_text(v, "failure", w->failure);
+    value_set_text(v, "failure", page_said(p, w->failure));
     page_state(p, v, "hook", webhook_state_name(w->state));
     page_time(p, v, "ok", w->last_ok_at);
 }

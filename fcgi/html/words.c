@@ -7,8 +7,13 @@
 
 #include "base/buf.h"
 
-#define FILE_MAX (256u * 1024u)
+#define FILE_MAX (512u * 1024u)
 #define LANGUAGES 2
+#define SAID "said_" /* keys of what the program says; their English texts are what it says */
+#define SAID_WITH 9
+#define SAID_DEEP 2
+#define SAID_BEHIND 4
+#define SAID_MAX 2048u
 
 static const char *const CODES[LANGUAGES] = {"en", "de"};
 
@@ -21,6 +26,7 @@ struct words {
     char *store;
     struct pair *pair;
     size_t n;
+    size_t said, nsaid; /* of pair: what the program says */
     const struct words *fallback;
 };
 
@@ -65,6 +71,11 @@ static enum outcome parse(struct words *w, const char *path, struct err *err)
         w->pair[w->n++] = (struct pair){trimmed(line), trimmed(eq + 3)};
     }
     qsort(w->pair, w->n, sizeof *w->pair, by_key);
+    while (w->said < w->n && strncmp(w->pair[w->said].key, SAID, strlen(SAID)) < 0)
+        w->said++;
+    while (w->said + w->nsaid < w->n &&
+           strncmp(w->pair[w->said + w->nsaid].key, SAID, strlen(SAID)) == 0)
+        w->nsaid++;
     return OK;
 }
 
@@ -166,13 +177,18 @@ const char *words_find(const void *words, const char *key)
     return key;
 }
 
+/* The place of {1} to {9} at p: 1 to 9; 0: none stands there. */
+static size_t place_of(const char *p)
+{
+    return p[0] == '{' && p[1] >= '1' && p[1] <= '9' && p[2] == '}' ? (size_t)(p[1] - '0') : 0;
+}
+
 const char *words_fill_all(const struct words *w, struct arena *arena, const char *key,
                            const char *const *with, size_t n)
 {
     struct buf out = BUF_INIT(4096);
     for (const char *p = words_find(w, key); *p; p++) {
-        size_t i =
-            p[0] == '{' && p[1] >= '1' && p[1] <= '9' && p[2] == '}' ? (size_t)(p[1] - '0') : 0;
+        size_t i = place_of(p);
         if (i > 0 && i <= n) {
             buf_str(&out, with[i - 1] ? with[i - 1] : "");
             p += 2;
@@ -190,4 +206,111 @@ const char *words_fill(const struct words *w, struct arena *arena, const char *k
 {
     const char *const with[] = {a, b};
     return words_fill_all(w, arena, key, with, 2);
+}
+
+/* ---- what the program says in English, in another language ---- */
+
+struct part {
+    const char *at;
+    size_t n;
+    bool quoted; /* a name, which is the same in every language */
+};
+
+static size_t literal_length(const char *p)
+{
+    size_t n = 0;
+    while (p[n] && !place_of(p + n))
+        n++;
+    return n;
+}
+
+/* How many characters of the text the pattern says by itself, 0: it says something else. What
+ * stands in its places is put in part. */
+static size_t fits(const char *pattern, const char *text, size_t len, struct part *part)
+{
+    const char *end = text + len;
+    size_t own = 0, open = 0; /* open: the place whose end is looked for */
+    memset(part, 0, SAID_WITH * sizeof *part);
+    for (const char *p = pattern; *p;) {
+        size_t n = literal_length(p);
+        const char *at = !open ? text
+                         : !p[n] && n <= (size_t)(end - text)
+                             ? end - n
+                             : memmem(text, (size_t)(end - text), p, n);
+        if (!at || (size_t)(end - at) < n || memcmp(at, p, n) != 0)
+            return 0;
+        if (open)
+            part[open - 1].n = (size_t)(at - part[open - 1].at);
+        own += n;
+        text = at + n;
+        p += n;
+        open = place_of(p);
+        if (open) {
+            part[open - 1] = (struct part){text, (size_t)(end - text), n && p[-1] == '"'};
+            p += 3;
+        }
+    }
+    return open || text == end ? own : 0;
+}
+
+/* The text of the catalogue that this is, and what stands in its places; NULL: none. Of several it
+ * is the one that says most by itself. */
+static const struct pair *said_find(const struct words *english, const char *text, size_t len,
+                                    struct part *found)
+{
+    const struct pair *best = NULL;
+    struct part part[SAID_WITH];
+    size_t most = 0;
+    for (size_t i = english->said; len && i < english->said + english->nsaid; i++) {
+        size_t own = fits(english->pair[i].text, text, len, part);
+        if (own > most) {
+            most = own;
+            best = &english->pair[i];
+            memcpy(found, part, sizeof part);
+        }
+    }
+    return best;
+}
+
+/* Says it in w's language; what stands before a ": " may be anybody's: "payload 2: is missing".
+ * False: the catalogue does not have it, and nothing was added. */
+static bool say(const struct words *w, const char *text, size_t len, int deep, struct buf *out)
+{
+    struct part found[SAID_WITH];
+    const char *at = text, *end = text + len;
+    const struct pair *best = said_find(w->fallback, text, len, found);
+    for (int i = 0; !best && i < SAID_BEHIND; i++) {
+        at = memmem(at, (size_t)(end - at), ": ", 2);
+        if (!at)
+            return false;
+        at += 2;
+        best = said_find(w->fallback, at, (size_t)(end - at), found);
+    }
+    if (!best)
+        return false;
+    buf_add(out, text, (size_t)(at - text));
+    for (const char *p = words_find(w, best->key); *p; p++) {
+        const struct part *x = place_of(p) ? &found[place_of(p) - 1] : NULL;
+        if (!x || !x->at) {
+            buf_char(out, *p);
+            continue;
+        }
+        /* a part is said too where it is a text of its own; a name stays */
+        if (x->quoted || deep == SAID_DEEP || !say(w, x->at, x->n, deep + 1, out))
+            buf_add(out, x->at, x->n);
+        p += 2;
+    }
+    return true;
+}
+
+const char *words_said(const struct words *w, struct arena *arena, const char *english)
+{
+    struct buf out = BUF_INIT(4 * SAID_MAX);
+    size_t n = english ? strlen(english) : 0;
+    if (!w->fallback || n == 0 || n > SAID_MAX)
+        return english;
+    bool known = say(w, english, n, 0, &out) && !buf_failed(&out);
+    const char *text = known ? arena_strdup(arena, buf_cstr(&out)) : NULL;
+    buf_free(&out);
+    return text ? text : english;
 }

@@ -28,5 +28,10 @@ const char *words_fill(const struct words *w, struct arena *arena, const char *k
 /* The same with {1} to {n}, n at most 9. */
 const char *words_fill_all(const struct words *w, struct arena *arena, const char *key,
                            const char *const *with, size_t n);
+/* What the program itself said in English (an error, a reason that was stored, a description of the
+ * command catalogue), in the language, in the arena. The texts are those of the keys said_*, where
+ * {1} to {9} stand for what differs; scripts/lint holds them against the program. What the
+ * catalogue does not have comes back as it is. */
+const char *words_said(const struct words *w, struct arena *arena, const char *english);
 
 #endif

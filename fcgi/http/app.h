@@ -14,6 +14,7 @@ struct batch;
 struct gatekeeper;
 struct trust_set;
 struct console;
+struct words_all;
 struct enroll_web;
 struct event_wants;
 struct session;
@@ -28,8 +29,9 @@ struct app {
     struct trust_set *trust; /* device CAs, store/trust.h; kept fresh (mdm only, NULL elsewhere) */
     struct gatekeeper *gate; /* what route/gate.c remembers */
     struct console *console; /* templates and texts (console only, NULL elsewhere) */
-    struct enroll_web *enroll;  /* those of the enrolment page (mdm only; NULL: not installed) */
-    struct event_wants *events; /* what webhooks want, store/event.h; kept fresh (mdm only) */
+    const struct words_all *words; /* those texts, for what is no page (console only) */
+    struct enroll_web *enroll;     /* those of the enrolment page (mdm only; NULL: not installed) */
+    struct event_wants *events;    /* what webhooks want, store/event.h; kept fresh (mdm only) */
 };
 
 enum identity_source { IDENTITY_NONE, IDENTITY_VARIABLE, IDENTITY_SIGNATURE, IDENTITY_PROXY };

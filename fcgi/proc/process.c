@@ -154,6 +154,8 @@ enum outcome process_open(const struct conf *conf, enum program program, struct 
         log_err(LOG_LEVEL_WARNING, "enroll.no_page", err); /* devices need none */
     if (o == OK && !mdm)
         o = console_new(conf, &p->app.console, err);
+    if (o == OK && !mdm)
+        p->app.words = console_words(p->app.console);
     if (o == OK)
         *out = p;
     else

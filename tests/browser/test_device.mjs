@@ -12,7 +12,7 @@ const why = () => p.locator(".why").textContent();
 const lines = () => p.locator(".four").textContent();
 const open = (d) => `SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = q.enrollment_id WHERE e.ident = ${quoted(d.ident)}`;
 const ask = async (type) => {
-  await p.getByRole("button", { name: type, exact: true }).click();
+  await p.locator(`button[value=${type}]`).click();
   await p.waitForURL(/done=queued/);
 };
 
@@ -146,10 +146,10 @@ await test("what the device said went wrong is told entry by entry, with its mea
 
 await test("a PIN is kept under seal, and shown with a reason, on record", async () => {
   await p.goto(mac.page);
-  await p.getByRole("link", { name: "DeviceLock" }).click();
+  await p.getByRole("link", { name: "Lock the device" }).click();
   await p.getByLabel("PIN", { exact: true }).fill("471199");
   await p.getByLabel("Reason").fill("left on the train");
-  await p.getByRole("button", { name: "Queue it" }).click();
+  await p.getByRole("button", { name: "Queue the command" }).click();
   await p.waitForURL(/done=queued/);
   await p.getByRole("link", { name: "Security", exact: true }).click();
   await accessible(p, "security");

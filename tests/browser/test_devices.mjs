@@ -10,7 +10,7 @@ let p = await signIn(c, "/");
 await test("a command's form is made from the catalogue, nested lists and all", async () => {
   await p.goto(PAGES.information);
   await p.getByLabel("OSVersion", { exact: true }).check();
-  await p.getByRole("button", { name: "Queue it" }).click();
+  await p.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await p.locator("[role=status]").textContent(), /queued/);
   assert.match(sql(`SELECT body FROM command WHERE request_type = 'DeviceInformation' ORDER BY id DESC LIMIT 1`), /<string>OSVersion<\/string>/);
   await p.goto(PAGES.settings);
@@ -21,14 +21,14 @@ await test("a command's form is made from the catalogue, nested lists and all", 
   await p.getByLabel(/^Enabled/).selectOption("true");
   await accessible(p, "form with entries");
   await p.screenshot({ path: screens + "/send.png", fullPage: true });
-  await p.getByRole("button", { name: "Queue it" }).click();
+  await p.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await p.locator("[role=status]").textContent(), /queued/);
   const body = sql(`SELECT body FROM command WHERE request_type = 'Settings' ORDER BY id DESC LIMIT 1`).replace(/\\+[nt]/g, "");
   assert.match(body, /<key>Item<\/key><string>DeviceName<\/string><\/dict><dict><key>Enabled<\/key><true\/><key>Item<\/key><string>Bluetooth</);
   // what is wrong is told, and nothing is sent
   await p.goto("/device/send?type=RemoveProfile&id=" + encodeURIComponent(ID));
   await p.locator("#Identifier").evaluate((e) => e.removeAttribute("required"));
-  await p.getByRole("button", { name: "Queue it" }).click();
+  await p.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await p.locator(".findings").textContent(), /Identifier/);
 });
 
@@ -164,25 +164,25 @@ await test("the form of a command without JavaScript", async () => {
   await q.goto(PAGES.settings);
   await q.getByRole("button", { name: "+ DeviceName" }).click();
   await q.getByLabel(/^DeviceName/).fill("no script");
-  await q.getByRole("button", { name: "Queue it" }).click();
+  await q.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await q.locator("[role=status]").textContent(), /queued/);
 });
 
 await test("work without JavaScript: command, cancel, decision, invitation, key", async () => {
   await q.goto(device);
-  await q.getByRole("button", { name: "SecurityInfo", exact: true }).click();
+  await q.getByRole("button", { name: "State of security" }).click();
   assert.match(await q.locator("main").textContent(), /The command is queued/);
-  await q.getByRole("button", { name: "DeviceInformation", exact: true }).click();
+  await q.getByRole("button", { name: "Facts of the device" }).click();
   await q.getByText("Any command as a property list").click();
   await q.getByLabel("Property list with CommandUUID").fill("<plist><dict/></plist>");
-  await q.getByRole("button", { name: "Queue it" }).click();
+  await q.getByRole("button", { name: "Queue the command" }).click();
   assert.equal(await q.locator("[role=alert]").count(), 1);
   const open = await q.locator(".timeline .next").count();
   await q.getByRole("button", { name: /^Cancel: SecurityInfo/ }).first().click();
   assert.equal(await q.locator(".timeline .next").count(), open - 1);
-  await q.getByRole("link", { name: "DeviceLock" }).click();
+  await q.getByRole("link", { name: "Lock the device" }).click();
   await q.getByLabel("Reason").fill("left on the train");
-  await q.getByRole("button", { name: "Queue it" }).click();
+  await q.getByRole("button", { name: "Queue the command" }).click();
   assert.match(sql("SELECT GROUP_CONCAT(request_type) FROM command"), /DeviceLock/);
   await q.goto("/unknown");
   await q.getByLabel("Reason").fill("restored " + EVIL);

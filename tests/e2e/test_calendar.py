@@ -57,6 +57,10 @@ class Calendar(unittest.TestCase):
         uids = [line for line in lines if line.startswith("UID:")]
         self.assertEqual(len(set(uids)), lines.count("BEGIN:VEVENT"))
         self.assertTrue(any(line.startswith("SUMMARY:Push certificate ends: ") for line in lines))
+        # in the language of whoever subscribed
+        german = self.s.request("console_url", "GET", path + "?lang=de").body.decode()
+        self.assertIn("SUMMARY:Push-Zertifikat endet: ", german.replace("\r\n ", ""))
+        self.assertIn("Was zu tun ist: ", german.replace("\r\n ", ""))
         for bad in (path[:-5] + ".ics", path.replace(path[-10], "z"), "/calendar/x.ics",
                     "/calendar/" + "0" * 48 + ".ics", path + "x"):
             self.assertEqual(self.s.request("console_url", "GET", bad).status, 404, bad)

@@ -114,20 +114,20 @@ static void rules(void **state)
           "{\"DestinationName\": \"tv\", \"ScanTime\": 9}", &phone);
     CHECK("E ScanTime: is 301; it must be from 10 to 300\n", "RequestMirroring",
           "{\"DestinationName\": \"tv\", \"ScanTime\": 301}", &phone);
-    CHECK("E : needs at least one of DestinationName or DestinationDeviceID\n", "RequestMirroring",
+    CHECK("E : needs at least one of DestinationName, DestinationDeviceID\n", "RequestMirroring",
           NULL, &phone);
     CHECK("E DestinationDeviceID: must be a hardware address, xx:xx:xx:xx:xx:xx\n",
           "RequestMirroring", "{\"DestinationDeviceID\": \"00:11:22:33:44-55\"}", &phone);
     CHECK("", "RequestMirroring", "{\"DestinationDeviceID\": \"00:11:22:aa:BB:ff\"}", &phone);
-    CHECK("E PIN: has 5 characters; it must have 4 or 6\n"
+    CHECK("E PIN: has 5 characters; allowed are 4, 6\n"
           "W PIN: is not 6 digits, which is what devices expect\n",
           "DeviceLock", "{\"PIN\": \"12345\"}", &mac);
     CHECK("W PIN: is not 6 digits, which is what devices expect\n", "EraseDevice",
           "{\"PIN\": \"\xc3\xa4\xc3\xb6\xc3\xbc!\"}", &mac); /* four characters, seven octets */
-    CHECK("E : needs one of Identifier, iTunesStoreID or ManifestURL\n", "InstallApplication", "{}",
+    CHECK("E : needs one of Identifier, iTunesStoreID, ManifestURL\n", "InstallApplication", "{}",
           &phone);
-    CHECK("E : may have only one of Identifier, iTunesStoreID or ManifestURL\n",
-          "InstallApplication", "{\"Identifier\": \"a\", \"iTunesStoreID\": 1}", &phone);
+    CHECK("E : may have only one of Identifier, iTunesStoreID, ManifestURL\n", "InstallApplication",
+          "{\"Identifier\": \"a\", \"iTunesStoreID\": 1}", &phone);
     CHECK("E ManifestURL: must begin with https://\n", "InstallApplication",
           "{\"ManifestURL\": \"http://a/b.plist\"}", &phone);
     CHECK("E ManifestURL: names no host\n", "InstallApplication",
@@ -135,7 +135,7 @@ static void rules(void **state)
     CHECK("E ManifestURL: is no URL: it holds a blank or a control character\n",
           "InstallApplication", "{\"ManifestURL\": \"https://a/ b\"}", &phone);
     CHECK("", "InstallApplication", "{\"ManifestURL\": \"HTTPS://a.example/b\"}", &phone);
-    CHECK("E : needs at least one of Message or PhoneNumber\n", "EnableLostMode",
+    CHECK("E : needs at least one of Message, PhoneNumber\n", "EnableLostMode",
           "{\"Footnote\": \"f\"}", &phone);
     CHECK("E : needs UserName unless DeleteAllUsers is true\n", "DeleteUser", "{}", &mac);
     CHECK("E : DeviceAttestationNonce is of use with DevicePropertiesAttestation in Queries only\n",
