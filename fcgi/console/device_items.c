@@ -21,7 +21,8 @@ static void row(struct page *p, struct value *list, const struct wanted_row *x)
     value_set_int(v, "version", x->version);
     value_set_text(v, "installed",
                    x->installed_version ? arena_fmt(p->a, "%d", x->installed_version) : "");
-    value_set_text(v, "reason", x->waits_user ? page_text(p, "wanted_waits_user") : page_said(p, x->reason));
+    value_set_text(v, "reason",
+                   x->waits_user ? page_text(p, "wanted_waits_user") : page_said(p, x->reason));
     value_set_bool(v, "to_go", !x->wanted && x->state != WANTED_REMOVED);
     if (*x->command_uuid)
         value_set_text(

@@ -81,7 +81,8 @@ static void device_row(struct page *p, struct value *list, const struct wanted_r
     page_state(p, v, "wanted", wanted_state_name(x->state));
     value_set_int(v, "version", x->version);
     value_set_text(v, "installed", x->installed_version ? number(p, x->installed_version) : "");
-    value_set_text(v, "reason", x->waits_user ? page_text(p, "wanted_waits_user") : page_said(p, x->reason));
+    value_set_text(v, "reason",
+                   x->waits_user ? page_text(p, "wanted_waits_user") : page_said(p, x->reason));
     value_set_bool(v, "to_go", !x->wanted && x->state != WANTED_REMOVED);
     value_set_bool(v, "again", x->state == WANTED_FAILED || x->state == WANTED_REFUSED);
     if (*x->command_uuid)

@@ -96,7 +96,9 @@ static void rollout_show(struct page *p, int64_t id, int status)
                        : *d[i].serial    ? d[i].serial
                                          : d[i].ident);
         value_set_text(v, "link", page_link(p, "/device", "id", d[i].ident));
-        value_set_text(v, "why", d[i].waits_user ? page_text(p, "wanted_waits_user") : page_said(p, d[i].reason));
+        value_set_text(v, "why",
+                       d[i].waits_user ? page_text(p, "wanted_waits_user")
+                                       : page_said(p, d[i].reason));
         page_state(p, v, "wanted", wanted_state_name(d[i].state));
         page_time(p, v, "changed", d[i].changed_at);
     }

@@ -65,7 +65,8 @@ int ctl_doctor(struct ctl *c, int argc, char **argv)
     struct doctor *d = arena_alloc(c->arena, sizeof *d);
     if (!d)
         return CTL_FAILED;
-    *d = (struct doctor){.conf = c->conf, .arena = c->arena, .tls_ca = tls_ca ? tls_ca : c->conf->tls_ca};
+    *d = (struct doctor){
+        .conf = c->conf, .arena = c->arena, .tls_ca = tls_ca ? tls_ca : c->conf->tls_ca};
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
     doctor_note(d, FINDING_OK, "configuration", NULL, "%s", c->conf->path);
     doctor_files(d);

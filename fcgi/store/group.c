@@ -230,7 +230,7 @@ static enum outcome save_unit(struct db *db, void *arg, struct err *err)
     if (g->id != 0 && (o = group_lock_own(db, g->id, x->a, &old, &filtered, &owner, err)) != OK)
         return o;
     if (db_scoped(db) && strncmp(g->name, RULED, sizeof RULED - 1) == 0)
-        return err_set(err, INVALID, "names that begin with \"" RULED "\" are the agent's");
+        return err_set(err, INVALID, "names that begin with \"%s\" are the agent's", RULED);
     if (g->id != 0 && filtered != (g->filter[0] != '\0'))
         return err_set(err, INVALID, "a group with a filter keeps one, and one without has none");
     o = g->id == 0
