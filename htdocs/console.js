@@ -8,17 +8,19 @@ async function page(url) {
   return answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
-// Parts that are read again every so many seconds, while the page is seen and nobody works in them.
-document.querySelectorAll("[data-live]").forEach((part, i) => {
-  setInterval(async () => {
-    if (document.hidden || part.contains(document.activeElement)) return;
-    const url = new URL(location.href);
-    url.searchParams.delete("done");
-    const fresh = await page(url);
-    const found = fresh && fresh.querySelectorAll("[data-live]")[i];
-    if (found && !part.contains(document.activeElement)) part.replaceChildren(...found.childNodes);
-  }, Number(part.dataset.live) * 1000);
-});
+// Parts that are read again every so many seconds, while the page is seen and nobody works in them: all
+// at once, so that they say the same.
+const live = [...document.querySelectorAll("[data-live]")];
+if (live.length) setInterval(async () => {
+  if (document.hidden || live.every((part) => part.contains(document.activeElement))) return;
+  const url = new URL(location.href);
+  url.searchParams.delete("done");
+  const fresh = await page(url);
+  const found = fresh ? [...fresh.querySelectorAll("[data-live]")] : [];
+  if (found.length === live.length) live.forEach((part, i) => {
+    if (!part.contains(document.activeElement)) part.replaceChildren(...found[i].childNodes);
+  });
+}, Math.min(...live.map((part) => Number(part.dataset.live))) * 1000);
 
 // Search as one types: the results of the newest question replace the list.
 const search = document.querySelector("[data-search]");
@@ -38,6 +40,23 @@ if (search && results) {
     timer = setTimeout(ask, 200);
   });
 }
+
+// The tab that is open is seen where there is no room for all; Escape leaves the menu of a phone.
+document.querySelectorAll(".tabs ul").forEach((ul) => {
+  const here = ul.querySelector("[aria-current]");
+  if (here) ul.scrollLeft = here.parentElement.offsetLeft - (ul.clientWidth - here.offsetWidth) / 2;
+});
+addEventListener("keydown", (e) => {
+  if (e.key !== "Escape" || location.hash !== "#nav") return;
+  location.hash = "main";
+  document.querySelector(".menu").focus();
+});
+
+// What can be printed says so.
+document.querySelectorAll("[data-print]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+});
 
 // A file goes into the text field that would take it by hand.
 document.querySelectorAll("[data-file]").forEach((part) => {

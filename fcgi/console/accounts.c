@@ -107,7 +107,8 @@ void console_accounts_post(struct app *app, struct req *req, const struct caller
     } else if (o == OK) {
         page_go(&p, "/accounts?done=saved");
     } else if (page_mendable(o)) {
-        value_set_text(p.root, "new_name", page_field(&p, "name"));
+        if (strcmp(page_field(&p, "what"), "add") == 0)
+            value_set_text(p.root, "new_name", page_field(&p, "name"));
         page_bad(&p, p.err.msg);
         show(&p, page_status(o));
     } else {

@@ -33,13 +33,15 @@ static void show(struct page *p, const struct scope *ticked, int status)
     }
     value_set_bool(p->root, "some", n > 0);
     list = value_set_list(p->root, "all_scopes");
+    bool given = status != 200; /* a form that was refused */
     for (size_t i = 0; apikey_scopes[i]; i++) {
         struct value *v = value_append_dict(list);
         const char *key = arena_fmt(p->a, "scope_%s", apikey_scopes[i]);
         value_set_text(v, "name", apikey_scopes[i]);
         value_set_text(v, "text", key ? page_text(p, key) : NULL);
-        value_set_bool(v, "chosen", key && *page_field(p, key));
+        value_set_bool(v, "chosen", given && key && *page_field(p, key));
     }
+    value_set_text(p->root, "days_given", given ? page_field(p, "days") : "365");
     page_show(p, status, "apikeys");
 }
 

@@ -156,7 +156,15 @@ static const char *value_text_of(struct page *p, js v)
         return b ? "true" : "false";
     if (js_int(v, &i))
         return arena_fmt(p->a, "%lld", (long long)i);
-    return js_real(v, &d) ? arena_fmt(p->a, "%.17g", d) : "";
+    const char *s = "";
+    if (!js_real(v, &d))
+        return s;
+    for (int digits = 15; digits <= 17; digits++) { /* 0.2, not 0.20000000000000001 */
+        s = arena_fmt(p->a, "%.*g", digits, d);
+        if (!s || strtod(s, NULL) == d)
+            break;
+    }
+    return s ? s : "";
 }
 
 static bool add(struct filterform *f, struct filterform_row r)

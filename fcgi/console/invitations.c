@@ -76,8 +76,13 @@ static void show(struct page *p, int status)
         page_time(p, row, "expires", v[i].expires_at);
     }
     value_set_bool(p->root, "some", n > 0);
-    value_set_int(p->root, "days_given", p->app->conf->invitation_days);
-    value_set_int(p->root, "uses_given", p->app->conf->invitation_uses);
+    if (status == 200) {
+        value_set_int(p->root, "days_given", p->app->conf->invitation_days);
+        value_set_int(p->root, "uses_given", p->app->conf->invitation_uses);
+    } else { /* a form that was refused */
+        value_set_text(p->root, "days_given", page_field(p, "days"));
+        value_set_text(p->root, "uses_given", page_field(p, "uses"));
+    }
     if (n == PAGE_ROWS)
         value_set(
             p->root, "next",

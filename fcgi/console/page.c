@@ -9,7 +9,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "html/form.h"
-#include "store/inventory.h"
 #include "store/role.h"
 #include "wire/encode.h"
 
@@ -154,6 +153,12 @@ bool page_mendable(enum outcome o)
     return o == NOT_FOUND || o == DENIED || o == CONFLICT || o == INVALID;
 }
 
+/* What was asked for, with its query; NULL without memory. */
+static const char *address(struct page *p)
+{
+    return p->req->query[0] ? arena_fmt(p->a, "%s?%s", p->req->path, p->req->query) : p->req->path;
+}
+
 void page_fail(struct page *p)
 {
     enum outcome o = p->err.outcome;
@@ -170,6 +175,8 @@ void page_fail(struct page *p)
     resp_note(p->resp, "%s", p->err.msg);
     if (o == UNAVAILABLE)
         resp_header(p->resp, "Retry-After", "10");
+    if (o == UNAVAILABLE && p->req->method & (METHOD_GET | METHOD_HEAD))
+        value_set_text(p->root, "again", address(p));
     page_show(p, page_status(o), "error");
 }
 
@@ -228,26 +235,23 @@ void page_state(struct page *p, struct value *dict, const char *prefix, const ch
     value_set(v, "text", key ? value_text(p->a, page_text(p, key)) : NULL);
 }
 
-const char *page_size(struct page *p, int64_t octets)
+/* "1.5 MB", with the language's decimal mark; whole numbers without. */
+static const char *size_text(struct page *p, int64_t whole, int tenths, const char *unit)
 {
-    const char *s = octets < 10 * (int64_t)LIM_KB ? arena_fmt(p->a, "%lld B", (long long)octets)
-                    : octets < (int64_t)LIM_MB
-                        ? arena_fmt(p->a, "%lld KB", (long long)(octets / LIM_KB))
-                        : arena_fmt(p->a, "%.1f MB", (double)octets / LIM_MB);
+    const char *s = tenths ? arena_fmt(p->a, "%lld%s%d %s", (long long)whole,
+                                       page_text(p, "decimal_mark"), tenths, unit)
+                           : arena_fmt(p->a, "%lld %s", (long long)whole, unit);
     return s ? s : "";
 }
 
-void page_cell(struct page *p, struct value *v, const struct inv_column *c, const struct val *x)
+const char *page_size(struct page *p, int64_t octets)
 {
-    value_set_bool(v, "time", false);
-    if (c->type == INV_DATE) {
-        page_time(p, v, "time", val_or_0(x));
-        return;
-    }
-    const char *text = inv_text(c, x, p->a);
-    if (text && c->type == INV_BOOL)
-        text = page_text(p, strcmp(text, "true") == 0 ? "yes" : "no");
-    value_set_text(v, "text", text);
+    const int64_t kb = LIM_KB, mb = LIM_MB, gb = 1024 * mb;
+    if (octets < 10 * kb || octets < mb)
+        return size_text(p, octets < 10 * kb ? octets : octets / kb, 0,
+                         octets < 10 * kb ? "B" : "KB");
+    int64_t unit = octets < gb ? mb : gb;
+    return size_text(p, octets / unit, (int)(octets % unit * 10 / unit), unit == mb ? "MB" : "GB");
 }
 
 int64_t page_number(const char *s)
@@ -300,7 +304,7 @@ void console_turn_away(struct app *app, struct req *req, bool pending, struct re
         page_fail(&p);
         return;
     }
-    const char *asked = req->query[0] ? arena_fmt(p.a, "%s?%s", req->path, req->query) : req->path;
+    const char *asked = address(&p);
     bool plain = strcmp(req->path, "/") == 0 || !asked || strlen(asked) > 2000;
     page_go(&p, plain ? to : page_link(&p, to, "next", asked));
 }

@@ -78,7 +78,8 @@ static void facts(struct page *p, const struct inv_column *c, size_t n, const st
 {
     struct value *list = value_set_list(p->root, "facts");
     for (size_t i = 0; i < n; i++) {
-        if (val_is_null(&row[i]) || c[i].type == INV_EXTRA || c[i].type == INV_BIN)
+        bool own = !*c[i].key && c[i].type == INV_INT; /* a number of the database's */
+        if (val_is_null(&row[i]) || own || c[i].type == INV_EXTRA || c[i].type == INV_BIN)
             continue;
         struct value *v = value_append_dict(list);
         value_set_text(v, "name", label(&c[i]));

@@ -159,7 +159,7 @@ enum outcome device_list_audit(struct page *p, const struct fleet_device *d, con
         cell(cells, e[i].actor, NULL);
         cell(cells, e[i].action, NULL);
         cell(cells, strcmp(e[i].subject, d->ident) == 0 ? "" : e[i].subject, NULL);
-        cell(cells, e[i].detail, NULL);
+        value_set_bool(cell(cells, e[i].detail, NULL), "record", true);
     }
     if (o == OK && n == PAGE_ROWS)
         *next = arena_fmt(p->a, "%lld", (long long)e[n - 1].id);

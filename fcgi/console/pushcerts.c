@@ -160,6 +160,8 @@ void console_pushcerts_post(struct app *app, struct req *req, const struct calle
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         value_set_bool(p.root, "may_force", o == CONFLICT);
+        if (!strstr(page_field(&p, "pem"), "PRIVATE KEY")) /* that stands on no page */
+            value_set_text(p.root, "pem", page_field(&p, "pem"));
         show(&p, page_status(o));
     } else {
         page_fail(&p);

@@ -186,9 +186,11 @@ static const char *in_words(struct page *p, const char *key, const char *english
     return text && strcmp(text, key) != 0 ? words_fill_all(p->w, p->a, key, own, n) : english;
 }
 
-static void list_findings(struct setup *s, const struct doctor *d, struct value *list)
+/* False: there are none. */
+static bool list_findings(struct setup *s, const struct doctor *d, struct value *list)
 {
     struct page *p = s->p;
+    bool any = false;
     for (size_t i = 0; i < d->n; i++) {
         if (setup_step_of(d->f[i].check) != s->step)
             continue;
@@ -199,7 +201,9 @@ static void list_findings(struct setup *s, const struct doctor *d, struct value 
         value_set_text(v, "detail", in_words(p, f->say, f->detail, f->with, f->nwith));
         value_set_text(v, "fix", in_words(p, fix, f->fix, NULL, 0));
         page_state(p, v, "finding", doctor_word(d->f[i].result));
+        any = true;
     }
+    return any;
 }
 
 void setup_show(struct page *p, int status)
@@ -214,16 +218,17 @@ void setup_show(struct page *p, int status)
     const char *name = setup_names[s->step];
     list_steps(s);
     struct value *list = value_set_list(p->root, "findings");
-    list_findings(s, &s->here, list);
-    list_findings(s, &s->network, list);
+    bool any = list_findings(s, &s->here, list);
+    any = list_findings(s, &s->network, list) || any;
     value_set_bool(p->root, name, true);
     value_set_text(p->root, "action", page_link(p, "/setup", "step", name));
     value_set_text(p->root, "step_title", page_text(p, arena_fmt(p->a, "setup_%s", name)));
     value_set_text(p->root, "step_lead", page_text(p, arena_fmt(p->a, "setup_%s_lead", name)));
     if (s->step + 1 < SETUP_STEPS)
         value_set_text(p->root, "next", page_link(p, "/setup", "step", setup_names[s->step + 1]));
-    value_set_bool(p->root, "network",
-                   s->step == SETUP_ADDRESS || s->step == SETUP_CA || s->step == SETUP_PUSH);
+    bool network = s->step == SETUP_ADDRESS || s->step == SETUP_CA || s->step == SETUP_PUSH;
+    value_set_bool(p->root, "network", network);
+    value_set_bool(p->root, "some_findings", any || network);
     value_set_bool(p->root, "waits", s->run.waits && s->agent);
     value_set_bool(p->root, "no_agent", !s->agent);
     page_time(p, p->root, "checked", s->run.done_at);

@@ -198,6 +198,8 @@ void console_setup_post(struct app *app, struct req *req, const struct caller *c
         setup_show(&p, 200);
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
+        if (!strstr(page_field(&p, "pem"), "PRIVATE KEY")) /* that stands on no page */
+            value_set_text(p.root, "pem_given", page_field(&p, "pem"));
         setup_show(&p, page_status(o));
     } else {
         page_fail(&p);

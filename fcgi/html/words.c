@@ -272,20 +272,37 @@ static const struct pair *said_find(const struct words *english, const char *tex
     return best;
 }
 
-/* Says it in w's language; what stands before a ": " may be anybody's: "payload 2: is missing".
- * False: the catalogue does not have it, and nothing was added. */
+/* The text that stands behind one of the first ": ", or else before one of them: "payload 2: is
+ * missing", "it is damaged: no such entry". *at and *end become its ends. */
+static const struct pair *said_within(const struct words *english, const char **at,
+                                      const char **end, struct part *found)
+{
+    const char *const from = *at, *const to = *end;
+    const char *colon[SAID_BEHIND];
+    size_t n = 0;
+    for (const char *p = from; n < SAID_BEHIND; p = colon[n++] + 2) {
+        colon[n] = memmem(p, (size_t)(to - p), ": ", 2);
+        if (!colon[n])
+            break;
+    }
+    for (size_t i = 0; i < 2 * n; i++) {
+        *at = i < n ? colon[i] + 2 : from;
+        *end = i < n ? to : colon[i - n];
+        const struct pair *best = said_find(english, *at, (size_t)(*end - *at), found);
+        if (best)
+            return best;
+    }
+    return NULL;
+}
+
+/* Says it in w's language. False: the catalogue does not have it, and nothing was added. */
 static bool say(const struct words *w, const char *text, size_t len, int deep, struct buf *out)
 {
     struct part found[SAID_WITH];
     const char *at = text, *end = text + len;
     const struct pair *best = said_find(w->fallback, text, len, found);
-    for (int i = 0; !best && i < SAID_BEHIND; i++) {
-        at = memmem(at, (size_t)(end - at), ": ", 2);
-        if (!at)
-            return false;
-        at += 2;
-        best = said_find(w->fallback, at, (size_t)(end - at), found);
-    }
+    if (!best)
+        best = said_within(w->fallback, &at, &end, found);
     if (!best)
         return false;
     buf_add(out, text, (size_t)(at - text));
@@ -300,6 +317,7 @@ static bool say(const struct words *w, const char *text, size_t len, int deep, s
             buf_add(out, x->at, x->n);
         p += 2;
     }
+    buf_add(out, end, (size_t)(text + len - end));
     return true;
 }
 

@@ -188,7 +188,7 @@ await test("with the keyboard alone: found by search, opened, told to lock; each
   await tab(/^i?Mac/);
   await p.keyboard.press("Enter");
   await p.waitForURL(/\/device\?/);
-  await tab(/^DeviceLock$/);
+  await tab(/^Lock the device/);
   await p.keyboard.press("Enter");
   await p.waitForURL(/\/device\/send/);
   await tab(/^PIN/);

@@ -87,6 +87,8 @@ static void texts_in_texts(void **state)
     assert_string_equal(said("Settings[2].Image: is missing"), "Settings[2].Image: fehlt");
     assert_string_equal(said("payload: 2: x: is no base64"), "payload: 2: x: ist kein Base64");
     assert_string_equal(said("needs at least one of A, B"), "braucht mindestens eines von A, B");
+    assert_string_equal(said("it is damaged: Truncated input: 7"),
+                        "es ist beschädigt: Truncated input: 7");
     assert_string_equal(said("the code is revoked"), "der Code ist widerrufen");
 }
 
