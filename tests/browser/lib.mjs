@@ -45,11 +45,24 @@ const engine = await chromium.launch({ executablePath: process.env.CHROMIUM, hea
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
 
+// Every page that was served while the tests ran, whatever led to it, keeps the rules of HTML, and the
+// answers to forms and the pages of errors are accessible: one of a kind, which is its address without
+// the query, its status, and its shape.
+const served = [], kinds = new Map();
+async function keep(response) {
+  if (response.request().resourceType() !== "document" || !/text\/html/.test(response.headers()["content-type"] || "")) return;
+  const text = await response.text(), { pathname } = new URL(response.url());
+  const shape = crypto.createHash("sha1").update([...text.matchAll(/<\/?[a-z][a-z0-9]*|\s(?:id|for|aria-\w+|role)=/g)].join("")).digest("hex");
+  const kind = `${response.request().method()} ${pathname.replace(/[0-9a-f]{16,}/g, "…")} ${response.status()}`;
+  kinds.set(`${kind} ${shape}`, { kind, text, url: response.url() });
+}
+
 export async function context(options = {}) {
   const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
   c.setDefaultTimeout(20000);
   c.faults = [];
   c.on("page", (p) => {
+    if (judged) p.on("response", (r) => served.push(keep(r).catch(() => {}))); // it may be gone already
     p.on("pageerror", (e) => c.faults.push("error: " + e.message));
     p.on("console", (m) => m.type() === "error" && !/status of [45]/.test(m.text()) &&
       c.faults.push("console: " + m.text()));
@@ -173,6 +186,23 @@ export function totp(text, step = Math.floor(Date.now() / 30000)) {
 
 /** Ends Chromium and the process; the last line is "N passed, N failed". */
 export async function finish() {
+  await Promise.all(served);
+  await test("every page that was served is HTML as it should be", async () => {
+    for (const { kind, text } of kinds.values()) await valid(text, kind);
+  });
+  await test("every answer to a form and every page of an error is accessible", async () => {
+    const c = await context(), once = new Set();
+    for (const { kind, text, url } of [...kinds.values()]) {
+      if (/^GET .* 200$/.test(kind) || once.has(kind)) continue;
+      once.add(kind);
+      const p = await c.newPage();
+      await p.route(url, (route) => route.fulfill({ body: text, contentType: "text/html; charset=utf-8" }));
+      await p.goto(url);
+      await accessible(p, kind);
+      await p.close();
+    }
+    await c.close();
+  });
   await engine.close();
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed ? 1 : 0);
