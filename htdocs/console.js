@@ -52,6 +52,9 @@ addEventListener("keydown", (e) => {
   document.querySelector(".menu").focus();
 });
 
+// What only a page needs that does not keep itself fresh.
+document.querySelectorAll("[data-plain]").forEach((part) => { part.hidden = true; });
+
 // What can be printed says so.
 document.querySelectorAll("[data-print]").forEach((button) => {
   button.hidden = false;

@@ -83,6 +83,7 @@ static void show(struct page *p, int status)
     const char *here = filter_link(p, "/devices");
     columns_heads(p, &c, filter_link_but(p, "/devices", "sort"), order);
     value_set_bool(p->root, "some", n > 0);
+    value_set_bool(p->root, "everything", strcmp(here, "/devices") == 0);
     value_set_text(p->root, "csv_link", filter_link(p, "/devices.csv"));
     value_set_text(p->root, "bulk_link", filter_link(p, "/bulk"));
     if (n > PAGE_ROWS)

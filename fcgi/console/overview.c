@@ -191,14 +191,15 @@ static void attend_number(struct page *p, struct value *list, const char *key, i
         attend(p, list, key, arena_fmt(p->a, "%lld", (long long)n), NULL, link);
 }
 
-static bool certificates(struct page *p, struct value *list)
+/* none: whether to say that there is none. */
+static bool certificates(struct page *p, struct value *list, bool none)
 {
     struct pushcert_row *c;
     char text[CLOCK_TEXT_MAX];
     size_t n;
     if (pushcert_list(p->db, p->a, &c, &n, &p->err) != OK)
         return false;
-    if (n == 0)
+    if (n == 0 && none)
         attend(p, list, "attend_no_cert", NULL, NULL, "/pushcerts");
     for (size_t i = 0; i < n; i++) {
         const char *day = arena_fmt(p->a, "%.10s", clock_rfc3339(c[i].not_after, false, text));
@@ -283,12 +284,14 @@ static bool site(struct page *p, struct value *list, const struct checkup_number
         return false;
     if (o == NOT_FOUND || left < 0)
         attend_as(p, list, "administer", "attend_agent", NULL, NULL, "/setup?step=address");
-    if (!certificates(p, list) || !ends(p, list) || !webhooks(p, list))
+    bool begin = fresh && page_may(p, "administer");
+    value_set_bool(p->root, "begin", begin);
+    if (begin) /* that leads to a push certificate, too */
+        attend(p, list, "attend_setup", NULL, NULL, "/setup");
+    if (!certificates(p, list, !begin) || !ends(p, list) || !webhooks(p, list))
         return false;
     if (!few_codes(p, list))
         return false;
-    if (fresh && page_may(p, "administer"))
-        attend(p, list, "attend_setup", NULL, NULL, "/setup");
     attend_number(p, list, "attend_unknown", x->unknown_open, "/unknown");
     return waiting(p, list);
 }

@@ -186,6 +186,18 @@ static const char *in_words(struct page *p, const char *key, const char *english
     return text && strcmp(text, key) != 0 ? words_fill_all(p->w, p->a, key, own, n) : english;
 }
 
+/* Does the step itself mend it, and was it not taken yet? Then it is nothing wrong, it is to be
+ * done. A signer that does not answer stays told. */
+static bool by_the_step(const struct setup *s, const struct finding *f)
+{
+    bool answers = false;
+    if (s->done[s->step] || f->result == FINDING_OK)
+        return false;
+    for (size_t i = 0; i < s->here.n; i++)
+        answers |= s->here.f[i].result == FINDING_OK && strcmp(s->here.f[i].check, "signer") == 0;
+    return s->step == SETUP_PUSH ? strcmp(f->check, "push") == 0 : s->step == SETUP_CA && answers;
+}
+
 /* False: there are none. */
 static bool list_findings(struct setup *s, const struct doctor *d, struct value *list)
 {
@@ -194,8 +206,10 @@ static bool list_findings(struct setup *s, const struct doctor *d, struct value 
     for (size_t i = 0; i < d->n; i++) {
         if (setup_step_of(d->f[i].check) != s->step)
             continue;
-        struct value *v = value_append_dict(list);
         const struct finding *f = &d->f[i];
+        if (by_the_step(s, f))
+            continue;
+        struct value *v = value_append_dict(list);
         const char *fix = f->fix ? doctor_key(p->a, f->fix) : "";
         value_set_text(v, "check", f->check);
         value_set_text(v, "detail", in_words(p, f->say, f->detail, f->with, f->nwith));
@@ -224,7 +238,11 @@ void setup_show(struct page *p, int status)
     value_set_text(p->root, "action", page_link(p, "/setup", "step", name));
     value_set_text(p->root, "step_title", page_text(p, arena_fmt(p->a, "setup_%s", name)));
     value_set_text(p->root, "step_lead", page_text(p, arena_fmt(p->a, "setup_%s_lead", name)));
-    if (s->step + 1 < SETUP_STEPS)
+    /* a step with a form of its own is left by that */
+    bool done = strcmp(state_of(s, s->step), "done") == 0;
+    bool form = s->step == SETUP_ORGANISATION || s->step == SETUP_PROFILE;
+    value_set_bool(p->root, "here_done", done);
+    if (s->step + 1 < SETUP_STEPS && (done || !form))
         value_set_text(p->root, "next", page_link(p, "/setup", "step", setup_names[s->step + 1]));
     bool network = s->step == SETUP_ADDRESS || s->step == SETUP_CA || s->step == SETUP_PUSH;
     value_set_bool(p->root, "network", network);
