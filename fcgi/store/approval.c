@@ -10,7 +10,8 @@
 
 #define COLUMNS                                                                                    \
     "SELECT id, state, request_type, first_target, reason, asked_by, targets, asked_at, "          \
-    "expires_at, decided_at, decided_by, decided_why, group_id, order_id"
+    "expires_at, decided_at, decided_by, decided_why, group_id, order_id, "                        \
+    "placed_by"
 /* Who is limited to groups sees what is about them or their devices alone: it is decided whole. */
 #define REACHED                                                                                    \
     "(%OWN 0% OR (group_id IS NOT NULL AND %GROUP group_id%) OR (EXISTS (SELECT 1 FROM "           \
@@ -21,7 +22,7 @@ static const struct sql ASK = {
     "approval_ask",
     "INSERT INTO approval (id, state, request_type, targets, first_target, request, reason, "
     "asked_at, asked_by, expires_at, group_id, order_id, asked_person, "
-    "retry_of) VALUES (?,1,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "retry_of, placed_by) VALUES (?,1,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     0};
 static const struct sql TARGETS = {
     "approval_targets",
@@ -146,8 +147,8 @@ static enum outcome ask(struct db *db, const struct approval *x, struct arena *a
                                    val_cut(x->reason, 255), val_int(x->asked_at),
                                    val_cut(x->asked_by, 128), val_int(x->expires_at),
                                    val_id(x->group_id), val_id(x->order_id), val_cut(person, 128),
-                                   val_id(x->retry_of)},
-                    13, NULL, err);
+                                   val_id(x->retry_of), val_cut(x->placed_by, 128)},
+                    14, NULL, err);
     snprintf(subject, sizeof subject, "approval:%lld", (long long)x->id);
     snprintf(detail, sizeof detail, "request_type=%.64s targets=%llu first=%.100s reason=%.200s",
              x->request_type, (unsigned long long)n, first, x->reason);
@@ -188,7 +189,8 @@ static void from_row(const struct val *v, struct approval *out)
                              .decided_by = val_text(&v[10]),
                              .decided_why = val_text(&v[11]),
                              .group_id = val_or_0(&v[12]),
-                             .order_id = val_or_0(&v[13])};
+                             .order_id = val_or_0(&v[13]),
+                             .placed_by = v[14].s};
     if (out->state == APPROVAL_WAITS && out->expires_at <= clock_now())
         out->state = APPROVAL_EXPIRED;
 }
@@ -203,7 +205,7 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
         return err_set(err, NOT_FOUND, "there is no approval %lld", (long long)id);
     if (o == OK) {
         from_row(row_at(&r, 0, 0), out);
-        out->request = val_bytes(row_at(&r, 0, 14));
+        out->request = val_bytes(row_at(&r, 0, 15));
     }
     return o;
 }

@@ -17,6 +17,8 @@ struct approval {
     struct bytes request; /* sealed with the label "Order" and the id; empty in a list */
     /* what it is about: */
     int64_t group_id, order_id; /* a group and its command (store/standing.h); 0: enrollments */
+    const char *placed_by;      /* those of its devices that this actor brought in; NULL: all, or
+                                 * those of whom it is not known */
     /* when it is stored: */
     const char *const *idents; /* of these */
     size_t nidents;

@@ -26,8 +26,8 @@ static const struct sql DEVICES = {
     1};
 static const struct sql ADD_MEMBER = {
     "group_add_member",
-    "INSERT INTO group_member (group_id, device_id, since) VALUES (?,?,?) ON DUPLICATE KEY UPDATE "
-    "since = since",
+    "INSERT INTO group_member (group_id, device_id, since, by_whom) VALUES (?,?,?,?) ON DUPLICATE "
+    "KEY UPDATE since = since",
     0};
 static const struct sql DROP_MEMBER = {
     "group_drop_member",
@@ -154,11 +154,9 @@ static enum outcome add_devices(struct db *db, struct change *x, struct err *err
             if (x->tag != NULL)
                 args[k++] = val_str(x->tag);
             args[k++] = val_int(x->now);
-            if (x->tag != NULL)
-                args[k++] = val_cut(x->actor, ACTOR_CHARS);
+            args[k++] = val_cut(x->actor, ACTOR_CHARS);
         }
-        o = db_exec_many(db, x->tag != NULL ? &ADD_TAG : &ADD_MEMBER, args, x->tag != NULL ? 4 : 3,
-                         k / (x->tag != NULL ? 4 : 3), NULL, err);
+        o = db_exec_many(db, x->tag != NULL ? &ADD_TAG : &ADD_MEMBER, args, 4, k / 4, NULL, err);
     }
     return o;
 }

@@ -70,7 +70,9 @@ enum outcome standing_get(struct db *db, int64_t group_id, int64_t id, struct ar
  *
  * Who approves a command of a group approves it for the devices that are in the group then, and for
  * what they get it for then: a device that comes later, comes again or enrols anew waits for
- * another approval, which the agent asks for. An order has one open request at most. */
+ * another approval, which the agent asks for in the name of who brought it into the group: whoever
+ * has put it there, or wrote the filter. An order has one open request for each of these at most.
+ */
 
 /* Asks for a second person's leave, in the caller's unit of work: x has id and expires_at, may have
  * asked_by (NULL: actor) and filed_by, the rest is filled in. */
@@ -160,7 +162,7 @@ enum outcome standing_approved(struct db *db, const struct standing_due *const *
 enum outcome standing_wait(struct db *db, const struct standing_due *const *d, size_t n,
                            int64_t due_at, int64_t now, struct arena *a, struct err *err) MUST_USE;
 /* Asks about the orders for which devices wait, or that wait themselves, and of which no request is
- * open; at most LIM_PAGE. In the name of who made the order. *n: how many were asked about. */
+ * open; at most LIM_PAGE. *n: how many were asked about. */
 enum outcome standing_request(struct db *db, const char *actor, int64_t expires_at, int64_t now,
                               size_t *n, struct err *err) MUST_USE;
 

@@ -14,18 +14,21 @@
 
 static const struct sql VOID = {
     "standing_ask_void",
-    "UPDATE approval SET expires_at = ? WHERE order_id = ? AND state = 1 AND expires_at > ?", 0};
+    "UPDATE approval SET expires_at = ? WHERE order_id = ? AND state = 1 AND expires_at > ? AND (? "
+    "OR placed_by <=> ?)",
+    0};
 static const struct sql ASKED = {"standing_asked",
                                  "UPDATE standing_order SET approval_id = ? WHERE id = ?", 0};
 
 /* Devices of an order that waits itself, and of one that is in force. */
 #define MEMBERS                                                                                    \
     " FROM group_member m JOIN enrollment e ON e.id = m.device_id AND e.state = 2 WHERE "          \
-    "m.group_id = ? "
+    "m.group_id = ? AND ? IS NULL "
 #define WAITING                                                                                    \
     " FROM device_order d FORCE INDEX (of_order) JOIN standing_order s ON s.id = d.order_id JOIN " \
     "group_member m ON m.group_id = s.group_id AND m.device_id = d.enrollment_id JOIN enrollment " \
-    "e ON e.id = d.enrollment_id AND e.state = 2 WHERE d.order_id = ? AND d.state = 7 "
+    "e ON e.id = d.enrollment_id AND e.state = 2 WHERE d.order_id = ? AND d.state = 7 AND "        \
+    "m.by_whom <=> ? "
 #define TARGET "SELECT e.id, e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident)"
 #define PAGE "AND e.id > ? AND %SCOPE e.device_id% ORDER BY e.id LIMIT ?"
 static const struct sql MEMBERS_PAGE = {"standing_members_page", TARGET MEMBERS PAGE, 0};
@@ -53,8 +56,10 @@ static const struct sql RELEASE = {
     0};
 static const struct sql REFUSE = {
     "standing_refuse",
-    "UPDATE device_order SET state = 4, due_at = ?, changed_at = ?, reason = ? WHERE order_id = ? "
-    "AND state = 7",
+    "UPDATE device_order d JOIN standing_order s ON s.id = d.order_id LEFT JOIN group_member m ON "
+    "m.group_id = s.group_id AND m.device_id = d.enrollment_id SET d.state = 4, d.due_at = ?, "
+    "d.changed_at = ?, d.reason = ? WHERE d.order_id = ? AND d.state = 7 AND (s.state = 2 OR "
+    "m.by_whom <=> ?)",
     0};
 
 static const struct sql APPROVED = {
@@ -69,17 +74,24 @@ static const struct sql WAIT = {
     "UPDATE device_order FORCE INDEX (PRIMARY) SET changed_at = IF(state = 7, changed_at, ?), "
     "due_at = ?, reason = ?, state = 7 WHERE (enrollment_id, order_id, occasion, state) IN (%IN%)",
     4};
+/* Orders with those who brought devices in that wait; and orders that wait themselves. */
+#define NO_OPEN(more)                                                                              \
+    "NOT EXISTS (SELECT 1 FROM approval o WHERE o.order_id = s.id AND o.state = 1 AND "            \
+    "o.expires_at > ?" more ")"
 static const struct sql UNASKED = {
     "standing_unasked",
-    "SELECT s.id FROM standing_order s WHERE ((s.state = 1 AND EXISTS (SELECT 1 FROM device_order "
-    "d WHERE d.order_id = s.id AND d.state = 7)) OR (s.state = 2 AND EXISTS (SELECT 1 FROM "
-    "approval x WHERE x.id = s.approval_id AND x.state = 1))) AND NOT EXISTS (SELECT 1 FROM "
-    "approval o WHERE o.order_id = s.id AND o.state = 1 AND o.expires_at > ?) ORDER BY s.id LIMIT "
-    "?",
+    "SELECT DISTINCT s.id, m.by_whom FROM standing_order s JOIN device_order d ON d.order_id = "
+    "s.id AND d.state = 7 JOIN group_member m ON m.group_id = s.group_id AND m.device_id = "
+    "d.enrollment_id WHERE s.state = 1 AND " NO_OPEN(
+        " AND o.placed_by <=> m.by_whom") " UNION SELECT s.id, NULL FROM standing_order s JOIN "
+                                          "approval x ON x.id = s.approval_id AND x.state = 1 "
+                                          "WHERE s.state = 2 AND " NO_OPEN("") " LIMIT ?",
     0};
 static const struct sql OPEN = {
     "standing_ask_open",
-    "SELECT id FROM approval WHERE order_id = ? AND state = 1 AND expires_at > ? LIMIT 1", 0};
+    "SELECT id FROM approval WHERE order_id = ? AND state = 1 AND expires_at > ? AND placed_by "
+    "<=> ? LIMIT 1",
+    0};
 
 /* ---- asking ---- */
 
@@ -94,7 +106,10 @@ enum outcome standing_ask(struct db *db, const struct standing *s, const struct 
         a != NULL ? group_get(db, s->group_id, a, &g, err) : err_set(err, ERROR, "out of memory");
 
     if (o == OK)
-        o = db_exec(db, &VOID, (struct val[]){at, val_int(s->id), at}, 3, NULL, err);
+        o = db_exec(db, &VOID,
+                    (struct val[]){at, val_int(s->id), at, val_int(s->state != STANDING_LIVE),
+                                   val_str(x->placed_by)},
+                    5, NULL, err);
     if (o == OK) {
         asked.request_type = s->request_type;
         asked.first_target = arena_fmt(a, "group %s", g.name);
@@ -117,15 +132,16 @@ enum outcome standing_ask(struct db *db, const struct standing *s, const struct 
 /* ---- for whom ---- */
 
 /* How many devices it is about now, and how many of them came after seen_at. */
-static enum outcome count(struct db *db, int order_state, int64_t group_id, int64_t order_id,
-                          int64_t seen_at, struct arena *a, int64_t *n, int64_t *late,
-                          struct err *err)
+static enum outcome count(struct db *db, int order_state, const struct approval *x, int64_t seen_at,
+                          struct arena *a, int64_t *n, int64_t *late, struct err *err)
 {
     bool all = order_state == STANDING_WAITS;
     struct rows r;
-    enum outcome o = db_select(db, all ? &MEMBERS_COUNT : &WAITING_COUNT,
-                               (struct val[]){val_int(seen_at), val_int(all ? group_id : order_id)},
-                               2, a, &r, err);
+    enum outcome o =
+        db_select(db, all ? &MEMBERS_COUNT : &WAITING_COUNT,
+                  (struct val[]){val_int(seen_at), val_int(all ? x->group_id : x->order_id),
+                                 all ? val_null() : val_str(x->placed_by)},
+                  3, a, &r, err);
 
     *n = o == OK ? row_at(&r, 0, 0)->i : 0;
     *late = o == OK ? row_at(&r, 0, 1)->i : 0;
@@ -148,9 +164,10 @@ enum outcome standing_targets(struct db *db, const struct approval *x, int64_t a
         bool all = s.state == STANDING_WAITS;
 
         o = db_select(db, all ? &MEMBERS_PAGE : &WAITING_PAGE,
-                      (struct val[]){val_int(all ? x->group_id : x->order_id), val_int(after),
+                      (struct val[]){val_int(all ? x->group_id : x->order_id),
+                                     all ? val_null() : val_str(x->placed_by), val_int(after),
                                      val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                      3, a, &r, err);
+                      4, a, &r, err);
     }
     return approval_targets_read(&r, o, a, out, n, err);
 }
@@ -168,7 +185,7 @@ enum outcome standing_targets_count(struct db *db, struct approval *x, size_t n,
             continue;
         o = standing_get(db, x[i].group_id, x[i].order_id, a, &s, err);
         if (o == OK)
-            o = count(db, s.state, x[i].group_id, x[i].order_id, 0, a, &x[i].targets, &late, err);
+            o = count(db, s.state, &x[i], 0, a, &x[i].targets, &late, err);
     }
     return o;
 }
@@ -183,14 +200,13 @@ struct deciding {
 };
 
 /* The group is as it was when who decides looked at it. */
-static enum outcome unchanged(struct db *db, const struct deciding *x, int state, int64_t group_id,
-                              struct err *err)
+static enum outcome unchanged(struct db *db, const struct deciding *x, int state, struct err *err)
 {
     int64_t n, late = 0;
     enum outcome o = OK;
 
     if (x->d->seen_at != 0)
-        o = count(db, state, group_id, x->x->order_id, x->d->seen_at, x->a, &n, &late, err);
+        o = count(db, state, x->x, x->d->seen_at, x->a, &n, &late, err);
     if (o == OK && late > 0)
         return err_set(err, CONFLICT,
                        "%lld devices have come into the group since you looked: look again",
@@ -205,9 +221,10 @@ static enum outcome cover(struct db *db, struct deciding *x, int state, int64_t 
     struct val id = val_int(x->x->id), order = val_int(x->x->order_id), at = val_int(x->d->now);
     bool all = state == STANDING_WAITS;
     char name[32], detail[128];
-    enum outcome o =
-        db_exec(db, all ? &COVER_MEMBERS : &COVER_WAITING,
-                (struct val[]){id, all ? val_int(group_id) : order}, 2, &x->covered, err);
+    enum outcome o = db_exec(db, all ? &COVER_MEMBERS : &COVER_WAITING,
+                             (struct val[]){id, all ? val_int(group_id) : order,
+                                            all ? val_null() : val_str(x->x->placed_by)},
+                             3, &x->covered, err);
 
     if (o == OK)
         o = db_exec(db, &COUNTED, (struct val[]){val_int((int64_t)x->covered), id}, 2, NULL, err);
@@ -231,8 +248,8 @@ static enum outcome refuse(struct db *db, const struct deciding *x, struct err *
     return db_exec(db, &REFUSE,
                    (struct val[]){val_int(STANDING_NEVER), val_int(x->d->now),
                                   val_cut(why != NULL ? why : "refused", REASON_CHARS),
-                                  val_int(x->x->order_id)},
-                   4, NULL, err);
+                                  val_int(x->x->order_id), val_str(x->x->placed_by)},
+                   5, NULL, err);
 }
 
 static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
@@ -252,7 +269,7 @@ static enum outcome decide_unit(struct db *db, void *arg, struct err *err)
         return refuse(db, x, err);
     if (r.n == 0 || (row_at(&r, 0, 0)->i != STANDING_LIVE && row_at(&r, 0, 0)->i != STANDING_WAITS))
         return err_set(err, CONFLICT, "the group has not that command any more");
-    o = unchanged(db, x, (int)row_at(&r, 0, 0)->i, row_at(&r, 0, 1)->i, err);
+    o = unchanged(db, x, (int)row_at(&r, 0, 0)->i, err);
     return o == OK ? cover(db, x, (int)row_at(&r, 0, 0)->i, row_at(&r, 0, 1)->i, err) : o;
 }
 
@@ -317,6 +334,7 @@ enum outcome standing_wait(struct db *db, const struct standing_due *const *d, s
 
 struct requesting {
     int64_t id, expires_at, now;
+    const char *placed_by; /* whose devices; NULL: of whom that is not known, or all */
     const char *actor;
     struct arena *a;
     bool asked;
@@ -333,18 +351,22 @@ static enum outcome request_unit(struct db *db, void *arg, struct err *err)
     arena_reset(x->a);
     x->asked = false;
     if ((o = db_select(db, &LOCK, (struct val[]){val_int(x->id)}, 1, x->a, &r, err)) != OK ||
-        (o = db_select(db, &OPEN, (struct val[]){val_int(x->id), val_int(x->now)}, 2, x->a, &r,
-                       err)) != OK ||
-        (o = standing_get(db, 0, x->id, x->a, &s, err)) != OK ||
-        (o = count(db, s.state, s.group_id, s.id, 0, x->a, &n, &late, err)) != OK)
+        (o = db_select(db, &OPEN,
+                       (struct val[]){val_int(x->id), val_int(x->now), val_str(x->placed_by)}, 3,
+                       x->a, &r, err)) != OK ||
+        (o = standing_get(db, 0, x->id, x->a, &s, err)) != OK)
         return o;
-    if (r.n > 0 || (s.state == STANDING_LIVE ? n == 0 : s.state != STANDING_WAITS))
-        return OK;
     struct approval ask = {.id = id_new(),
+                           .group_id = s.group_id,
+                           .order_id = s.id,
+                           .placed_by = x->placed_by,
                            .expires_at = x->expires_at,
-                           .targets = n,
-                           .asked_by = s.created_by,
+                           .asked_by = x->placed_by != NULL ? x->placed_by : s.created_by,
                            .filed_by = x->actor};
+    if ((o = count(db, s.state, &ask, 0, x->a, &n, &late, err)) != OK || r.n > 0 ||
+        (s.state == STANDING_LIVE ? n == 0 : s.state != STANDING_WAITS))
+        return o;
+    ask.targets = n;
     x->asked = true;
     return standing_ask(db, &s, &ask, x->actor, x->now, err);
 }
@@ -354,14 +376,16 @@ enum outcome standing_request(struct db *db, const char *actor, int64_t expires_
 {
     struct arena *a = arena_new(LIM_MB), *unit = arena_new(LIM_MB);
     struct rows r = {0};
-    enum outcome o = a != NULL && unit != NULL
-                         ? db_select(db, &UNASKED, (struct val[]){val_int(now), val_int(LIM_PAGE)},
-                                     2, a, &r, err)
-                         : err_set(err, ERROR, "out of memory");
+    enum outcome o =
+        a != NULL && unit != NULL
+            ? db_select(db, &UNASKED, (struct val[]){val_int(now), val_int(now), val_int(LIM_PAGE)},
+                        3, a, &r, err)
+            : err_set(err, ERROR, "out of memory");
 
     *n = 0;
     for (size_t i = 0; o == OK && i < r.n; i++) {
         struct requesting x = {.id = row_at(&r, i, 0)->i,
+                               .placed_by = row_at(&r, i, 1)->s,
                                .expires_at = expires_at,
                                .now = now,
                                .actor = actor,

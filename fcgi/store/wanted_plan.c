@@ -22,8 +22,8 @@ static const struct sql MEMBERS = {
     0};
 static const struct sql ADD = {
     "wanted_member_add",
-    "INSERT INTO group_member (device_id, since, group_id) VALUES (?,?,?) ON DUPLICATE KEY UPDATE "
-    "since = since",
+    "INSERT INTO group_member (device_id, since, group_id, by_whom) VALUES (?,?,?,(SELECT "
+    "changed_by FROM device_group WHERE id = ?)) ON DUPLICATE KEY UPDATE since = since",
     0};
 static const struct sql DROP = {
     "wanted_member_drop", "DELETE FROM group_member WHERE group_id = ? AND device_id IN (%IN%)", 1};
@@ -138,17 +138,17 @@ enum outcome wanted_version(struct db *db, struct arena *a, int64_t *out, struct
 static enum outcome members_add(struct db *db, int64_t group_id, const int64_t *ids, size_t n,
                                 struct err *err)
 {
-    struct val args[CHUNK * 3], now = val_int(clock_now());
+    struct val args[CHUNK * 4], now = val_int(clock_now());
     enum outcome o = OK;
 
     for (size_t from = 0, k; o == OK && from < n; from += k) {
         k = n - from < CHUNK ? n - from : CHUNK;
         for (size_t i = 0; i < k; i++) {
-            args[i * 3] = val_int(ids[from + i]);
-            args[i * 3 + 1] = now;
-            args[i * 3 + 2] = val_int(group_id);
+            args[i * 4] = val_int(ids[from + i]);
+            args[i * 4 + 1] = now;
+            args[i * 4 + 2] = args[i * 4 + 3] = val_int(group_id);
         }
-        o = db_exec_many(db, &ADD, args, 3, k, NULL, err);
+        o = db_exec_many(db, &ADD, args, 4, k, NULL, err);
     }
     return o;
 }

@@ -350,6 +350,44 @@ class Orders(unittest.TestCase):
         self.assertIn(b"815471", sent)
         self.s.api("DELETE", "/api/v1/groups/%s?why=test" % g)
 
+    def test_one_person_is_not_two(self):
+        """By no two ways in: the console, and keys of one's own."""
+        with drover.setting(self.s, "command", approval="sensitive"):
+            self.one_person()
+
+    def one_person(self):
+        one = Person(self.s, "one" + uuid.uuid4().hex[:6])
+        keys = {}
+        for name, scopes in (("asks", "command sensitive"), ("agrees", "approve"),
+                             ("roots", "approve"), ("others", "approve")):
+            keys[name] = self.s.ctl("apikey", "add", name + one.name, "--scopes",
+                                    scopes).strip().split()[-1]
+        # as if the person had made two in the console, and somebody else one
+        self.s.sql("UPDATE apikey SET created_by = '%s' WHERE name IN ('asks%s', 'agrees%s')" %
+                   (one.name, one.name, one.name))
+        self.s.sql("UPDATE apikey SET created_by = 'ann' WHERE name = 'others%s'" % one.name)
+        decision = {"decision": "approve", "reason": "me"}
+        page = "/device/send?" + urllib.parse.urlencode({"id": self.d.ident, "type": "DeviceLock"})
+        one.post(page, "/device/send", why="lost", device=self.d.ident, type="DeviceLock", go="1")
+        by_console = str(self.s.count("SELECT MAX(id) FROM approval"))
+        by_key = self.order("DeviceLock", None, 202, key=keys["asks"], reason="r")["approval"]
+        for number in (by_console, by_key):
+            path = "/api/v1/approvals/" + number
+            for key in ("agrees", "roots"):
+                self.post(path, decision, 403, key=keys[key])
+            self.assertEqual(one.post("/approvals", "/approvals", id=number, decision="approve",
+                                      why="me")[0], 403)
+        self.assertEqual(self.d.idle().body, b"")
+        # who sets somebody else's key knows it, and is behind it from then on
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write(keys["others"])
+            f.flush()
+            self.s.ctl("apikey", "set", "others" + one.name, "--key-file", f.name, "--scopes",
+                       "approve")
+        self.post("/api/v1/approvals/" + by_key, decision, 403, key=keys["others"])
+        self.s.sql("UPDATE apikey SET created_by = 'ann' WHERE name = 'others%s'" % one.name)
+        self.post("/api/v1/approvals/" + by_key, decision, key=keys["others"])
+
     def test_all_whom_a_request_is_for(self):
         with drover.setting(self.s, "command", approval="sensitive"):
             devices = [self.d] + [drover.device().enrol() for _ in range(2)]

@@ -348,12 +348,13 @@ static void who_comes_later_waits_for_another_look(void **state)
     ask = asked(id);
     assert_true(ask != 0);
     assert_ok(approval_get(db, ask, arena, &x, &err), err);
-    assert_string_equal(x.asked_by, "ann"); /* who made the order does not approve it */
+    assert_string_equal(x.asked_by, "t"); /* who put it there does not approve it */
     assert_int_equal(x.targets, 1);
     assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'approval.ask' AND actor = "
                             "'rule:convergence'"),
                      1);
-    assert_outcome(decide_as(ask, true, "ann", 0, &covered), DENIED, err);
+    assert_outcome(decide_as(ask, true, "t", 0, &covered), DENIED, err);
+    assert_outcome(decide_as(ask, true, "droverctl:t", 0, &covered), DENIED, err);
     /* one more while it is open: the same request; who looked before it came looks again */
     int64_t before = now;
     put_into(g, 4, 4, false);
@@ -390,6 +391,56 @@ static void who_comes_later_waits_for_another_look(void **state)
     assert_int_equal(OPEN(), 0);
     assert_int_equal(OF(id, ORDER_WAITS), 1);
     assert_true(asked(id) != 0);
+}
+
+/* Each asks for those whom they have brought in, and none of them approves these. */
+static void whoever_brings_a_device_in_asks(void **state)
+{
+    int64_t g = group("G", ""), f, id, of_bob, of_ann;
+    uint64_t covered;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 3, "iPhone14,2", "17.0");
+    id = sensitive(g, "join", 0);
+    assert_int_equal(approved(asked(id), "bob"), 0);
+    now += SECOND_US;
+    put_into(g, 1, 3, false);
+    sql("UPDATE group_member SET by_whom = CASE device_id WHEN 1 THEN 'bob' WHEN 2 THEN 'ann' END");
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM approval WHERE state = 1"), 3);
+    of_bob = number("SELECT id FROM approval WHERE placed_by = 'bob'");
+    of_ann = number("SELECT id FROM approval WHERE placed_by = 'ann'");
+    /* of what nothing is known, who made the order asks */
+    assert_int_equal(number("SELECT COUNT(*) FROM approval WHERE state = 1 AND placed_by IS NULL "
+                            "AND asked_by = 'ann' AND targets = 1"),
+                     1);
+    assert_outcome(decide_as(of_bob, true, "bob", 0, &covered), DENIED, err);
+    assert_int_equal(approved(of_bob, "ann"), 1);
+    turn();
+    assert_int_equal(number("SELECT enrollment_id FROM queue"), 1);
+    assert_int_equal(OPEN(), 1);
+    assert_outcome(decide_as(of_ann, true, "ann", 0, &covered), DENIED, err);
+    assert_ok(decide_as(of_ann, false, "bob", 0, &covered), err);
+    assert_int_equal(OF(id, ORDER_FAILED), 1);
+    assert_int_equal(OF(id, ORDER_WAITS), 1);
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM approval WHERE state = 1"), 1);
+    /* of a group by a filter, who wrote that */
+    f = group("F", "{\"fact\":\"device_name\",\"is\":\"late\"}");
+    id = sensitive(f, "join", 0);
+    assert_int_equal(approved(asked(id), "bob"), 0);
+    now += SECOND_US;
+    sql("UPDATE enrollment SET device_name = 'late' WHERE id = 1");
+    sql("INSERT INTO inv_device (enrollment_id, platform, device_name) VALUES (1, 1, 'late')");
+    converge_free(&engine);
+    assert_ok(converge_new(conf, db, &engine, &err), err);
+    turn();
+    turn();
+    assert_int_equal(OF(id, ORDER_WAITS), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM approval WHERE order_id = %lld AND placed_by = "
+                            "'t' AND asked_by = 't' AND asked_person = 't'",
+                            (long long)id),
+                     1);
 }
 
 static void an_empty_group_approves_nothing(void **state)
@@ -602,6 +653,7 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_ordered, own_setup),
         cmocka_unit_test_setup(a_second_person_is_asked, own_setup),
         cmocka_unit_test_setup(who_comes_later_waits_for_another_look, own_setup),
+        cmocka_unit_test_setup(whoever_brings_a_device_in_asks, own_setup),
         cmocka_unit_test_setup(an_empty_group_approves_nothing, own_setup),
         cmocka_unit_test_setup(what_is_refused_or_forgotten, own_setup),
         cmocka_unit_test_setup(again_and_again_for_those_who_were_there, own_setup),
