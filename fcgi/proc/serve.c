@@ -39,6 +39,7 @@ struct serve {
     struct child child[PROGRAMS];
     struct respawn respawn[PROGRAMS];
     bool signer_answered, told_ready, stopping;
+    bool agent_reloads; /* it was told of a new configuration */
 };
 
 /* In the child's process: becomes the program, never returns. */
@@ -134,6 +135,7 @@ static void reload(struct serve *s)
     }
     conf_free(s->conf);
     *s->conf = fresh;
+    s->agent_reloads = s->child[AGENT].pid != 0;
     forward(s, SIGHUP);
 }
 
@@ -141,9 +143,15 @@ static void program_died(struct serve *s, pid_t pid, int status)
 {
     for (int i = 0; i < PROGRAMS; i++)
         if (s->child[i].pid == pid) {
-            child_log_end(TABLE[i].name, pid, status, s->child[i].kill_at != 0);
-            respawn_after(&s->respawn[i], s->child[i].started);
+            /* the agent ends for a new configuration: it is no failure that is waited after */
+            bool anew = i == AGENT && s->agent_reloads && WIFEXITED(status) && !WEXITSTATUS(status);
+            child_log_end(TABLE[i].name, pid, status, anew || s->child[i].kill_at != 0);
+            if (anew)
+                s->respawn[i] = (struct respawn){.failures = 0};
+            else
+                respawn_after(&s->respawn[i], s->child[i].started);
             child_clear(&s->child[i]);
+            s->agent_reloads &= i != AGENT;
         }
 }
 
