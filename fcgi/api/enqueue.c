@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "command/order.h"
 #include "wire/encode.h"
 
 #define PRIORITY_MAX 100
@@ -28,7 +29,8 @@ static bool read_command(struct req *req, struct resp *resp, struct send *s,
 void api_enqueue(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     const char *nopush = req_query(req, "nopush");
-    struct send s = {.push = nopush == NULL || nopush[0] == '\0'};
+    struct send s = {.push = nopush == NULL || nopush[0] == '\0',
+                     .reason = req_query(req, "reason")}; /* NanoMDM has none */
     struct raw_command command;
 
     if (!result_targets_path(req, resp, "/v1/enqueue/", &s))
@@ -129,17 +131,35 @@ static bool read_body_command(struct req *req, struct resp *resp, js body,
     return false;
 }
 
+/* What harms wants a reason here: who writes this call knows Drover. */
+static bool read_reason(struct resp *resp, js body, struct send *s)
+{
+    s->reason = js_get_str(body, "reason");
+    if (s->reason != NULL ? strlen(s->reason) > ORDER_REASON_MAX : js_get(body, "reason") != NULL) {
+        resp_json_error(resp, 400, "\"reason\" must be a string of at most %u octets",
+                        ORDER_REASON_MAX);
+        return false;
+    }
+    if (!order_sensitive(s->command->request_type) || (s->reason != NULL && s->reason[0] != '\0'))
+        return true;
+    resp_json_error(resp, 400, "%s is a sensitive command: say the reason",
+                    s->command->request_type);
+    return false;
+}
+
 void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    static const char *const known[] = {"ids",        "command",    "push",       "priority",
-                                        "not_before", "expires_at", "dedupe_key", "dedupe"};
+    static const char *const known[] = {"ids",        "command",    "push",
+                                        "priority",   "not_before", "expires_at",
+                                        "dedupe_key", "dedupe",     "reason"};
     struct raw_command command;
     struct send s = {.command = &command};
     js body = api_body(req, resp, known, sizeof(known) / sizeof(known[0]));
 
     if (body != NULL && result_particulars(req, resp, body, &s) &&
-        read_body_command(req, resp, body, &command) && result_targets_list(req, resp, body, &s))
+        read_body_command(req, resp, body, &command) && read_reason(resp, body, &s) &&
+        result_targets_list(req, resp, body, &s))
         result_run(app, req, caller, resp, &s);
     js_free(&body);
 }

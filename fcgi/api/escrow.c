@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "push/escrow.h"
+#include "store/account.h"
 #include "store/audit.h"
 #include "store/id.h"
 #include "store/outcall.h"
@@ -104,10 +105,14 @@ void api_escrow(struct app *app, struct req *req, const struct caller *caller, s
     struct buf query = BUF_INIT(8u * LIM_KB), form = BUF_INIT(8u * LIM_KB);
     const char *topic = req_form(req, "topic");
     struct outcall_answer answer = {0};
+    const struct apikey key = {.scopes = caller->scopes};
     struct err err = {0};
     struct db *db = NULL;
 
-    if (topic == NULL || topic[0] == '\0')
+    if (!apikey_allows(&key, "sensitive"))
+        resp_json_error(resp, 403,
+                        "an Activation Lock is taken off with the scope \"sensitive\" too");
+    else if (topic == NULL || topic[0] == '\0')
         resp_json_error(resp, 400, "missing field: topic");
     else if (read_fields(req, resp, &query, &form) && api_db(app, resp, &db)) {
         if (call(app, req, caller, db, topic, &query, &form, &answer, &err) == OK)

@@ -273,10 +273,7 @@ static void admit(struct app *app, struct req *req, const struct caller *caller,
         return;
     }
     if (!apikey_allows(&key, "sensitive"))
-        resp_json_error(resp, 403,
-                        "%s is a sensitive command: the API key lacks the scope "
-                        "\"sensitive\"",
-                        o->request_type);
+        resp_json_error(resp, 403, ORDER_NO_SCOPE, o->request_type);
     else if (consent_needed(app->conf, o->request_type))
         ask_for_approval(app, req, resp, db, actor, o);
     else

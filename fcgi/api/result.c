@@ -1,6 +1,8 @@
 /* result.c: see result.h. */
 #include "api/result.h"
 
+#include "command/order.h"
+#include "store/account.h"
 #include "base/limits.h"
 #include "wire/encode.h"
 
@@ -66,8 +68,14 @@ bool result_targets_list(struct req *req, struct resp *resp, js body, struct sen
 void result_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                 struct send *s)
 {
+    const struct apikey key = {.scopes = caller->scopes};
     struct db *db;
 
+    if (s->command != NULL && order_sensitive(s->command->request_type) &&
+        !apikey_allows(&key, "sensitive")) {
+        resp_json_error(resp, 403, ORDER_NO_SCOPE, s->command->request_type);
+        return;
+    }
     if (!api_db(app, resp, &db))
         return;
     send_run(db, app->conf, req->arena, api_actor(req, caller), req->now, s);

@@ -48,6 +48,8 @@ struct order {
 
 /* Whether the command is one that the catalogue calls sensitive. */
 bool order_sensitive(const char *request_type);
+#define ORDER_NO_SCOPE                                                                             \
+    "%s is a sensitive command: the API key lacks the scope \"sensitive\"" /* its type */
 
 /* The first half of order_run(): checks it, and sends nothing; INVALID as there, and when it is
  * right for none of them. */

@@ -315,11 +315,30 @@ static bool needs_approval(struct run *r)
     return true;
 }
 
+/* What harms is on record, whoever made the command: what the caller has to say of it, or this. */
+static void note_sensitive(struct run *r, const struct lists *l, struct enqueue_note *note)
+{
+    struct send *s = r->s;
+    cat row = catalogue_find(s->command->request_type);
+
+    if (s->nnotes > 0 || row == NULL || !catalogue_is(row, CATALOGUE_SENSITIVE))
+        return;
+    *note = (struct enqueue_note){"command.sensitive", s->command->uuid,
+                                  arena_fmt(r->a,
+                                            "request_type=%s enrollments=%zu first=%s "
+                                            "reason=%s",
+                                            s->command->request_type, l->n, l->ids[0],
+                                            s->reason != NULL ? s->reason : "(none)")};
+    s->notes = note;
+    s->nnotes = 1;
+}
+
 /* False: a failure that concerns all of them; r->err has it. */
 static bool queue_command(struct run *r)
 {
     struct send *s = r->s;
     struct bytes open = {0}, sealed = {0};
+    struct enqueue_note note;
     struct lists l;
     enum outcome o = OK;
 
@@ -327,6 +346,7 @@ static bool queue_command(struct run *r)
         return false;
     if (l.n == 0)
         return true;
+    note_sensitive(r, &l, &note);
     if (s->command->fill != 0)
         o = make_tickets(r, l.target, l.n, l.tickets);
     if (o == OK)
@@ -359,6 +379,8 @@ static bool queue_command(struct run *r)
                         .enrollment_ids = l.enrollment_ids};
     if (o == OK)
         o = queue_add(r->db, &e, &r->err);
+    if (s->notes == &note)
+        s->notes = NULL;
     if (o == OK || o == NOT_FOUND) {
         note_outcomes(l.target, l.n, &e);
         return true;

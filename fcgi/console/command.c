@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "command/error_codes.h"
-#include "command/send.h"
+#include "command/order.h"
 #include "wire/plist.h"
 
 #define REASON_MAX 255
@@ -50,9 +50,16 @@ static enum outcome command_of_form(struct page *p, struct raw_command *out)
     const char *type = page_field(p, "type"), *raw = page_field(p, "raw");
     if (strcmp(type, "raw") == 0 && !page_may(p, "operate"))
         return err_set(&p->err, DENIED, "%s", page_text(p, "command_not_yours"));
-    if (strcmp(type, "raw") == 0)
-        return *raw ? raw_command_read(p->a, bytes_str(raw), out, &p->err)
-                    : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));
+    if (strcmp(type, "raw") == 0) {
+        enum outcome o = *raw ? raw_command_read(p->a, bytes_str(raw), out, &p->err)
+                              : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));
+        /* whose form asks for the reason, and who it is */
+        return o == OK && order_sensitive(out->request_type)
+                   ? err_set(
+                         &p->err, INVALID, "%s",
+                         words_fill(p->w, p->a, "command_raw_sensitive", out->request_type, NULL))
+                   : o;
+    }
     if (strcmp(type, "DeviceInformation") == 0)
         return ask_information(p, out);
     if (device_names(device_questions, type))

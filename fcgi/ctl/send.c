@@ -254,8 +254,16 @@ static int raw_send(struct ctl *c, const struct asked *x)
                      .not_before = x->o.not_before,
                      .expires_at = x->o.expires_at,
                      .dedupe_key = x->o.dedupe_key,
-                     .dedupe = x->o.dedupe};
-    return command_file(c, x->file, &command) ? run(c, x->o.ids, x->o.n, &s, x->json) : CTL_FAILED;
+                     .dedupe = x->o.dedupe,
+                     .reason = x->reason};
+    if (!command_file(c, x->file, &command))
+        return CTL_FAILED;
+    if (order_sensitive(command.request_type) && (!x->reason || !*x->reason)) {
+        fprintf(stderr, "droverctl: %s is a sensitive command: say --reason\n",
+                command.request_type);
+        return CTL_FAILED;
+    }
+    return run(c, x->o.ids, x->o.n, &s, x->json);
 }
 
 /* The ids of a file, one on each line. */
@@ -290,9 +298,9 @@ static int asked_right(struct asked *x)
     if (!x->file == !x->type)
         return ctl_wrong("enqueue: give --file FILE (a command's property list; - is standard "
                          "input) or --request-type NAME");
-    if (x->file && (x->keys || x->force || x->reason || x->once))
-        return ctl_wrong("--keys, --force, --reason and --idempotency-key belong to "
-                         "--request-type; a file is sent as it is, once for its CommandUUID");
+    if (x->file && (x->keys || x->force || x->once))
+        return ctl_wrong("--keys, --force and --idempotency-key belong to --request-type; a file "
+                         "is sent as it is, once for its CommandUUID");
     if (x->supersede && !x->dedupe_key)
         return ctl_wrong("--supersede belongs to --dedupe-key");
     if (x->dedupe_key && (!*x->dedupe_key || strlen(x->dedupe_key) > DEDUPE_KEY_MAX))

@@ -1,10 +1,12 @@
 """Commands by name over the API: checked device by device, once, with reasons and second persons,
 and without a secret that stands in the database in the clear."""
 
+import base64
 import html
 import http.cookiejar
 import json
 import os
+import plistlib
 import re
 import ssl
 import tempfile
@@ -349,6 +351,53 @@ class Orders(unittest.TestCase):
         sent = drover.wait_for(lambda: late.idle().body, 15)
         self.assertIn(b"815471", sent)
         self.s.api("DELETE", "/api/v1/groups/%s?why=test" % g)
+
+    def test_raw_commands_go_by_the_same_rules(self):
+        """A key for commands alone erased devices by way of a property list."""
+        def raw(request_type="EraseDevice"):
+            u = str(uuid.uuid4()).upper()
+            return u, plistlib.dumps({"CommandUUID": u, "Command": {"RequestType": request_type}})
+        path = "/v1/enqueue/%s?nopush=1" % urllib.parse.quote(self.d.ident)
+        _, body = raw()
+        r = self.s.api("PUT", path, body, key=self.keys["plain"])
+        self.assertEqual(r.status, 403)
+        self.assertIn(b"lacks the scope", r.body)
+        self.assertEqual(self.s.api("PUT", path, raw("ProfileList")[1],
+                                    key=self.keys["plain"]).status, 200)
+        many = {"ids": [self.d.ident], "push": False, "command": base64.b64encode(body).decode()}
+        self.post("/v1/enqueue", {**many, "reason": "r"}, 403, key="plain")
+        self.assertIn("say the reason", self.post("/v1/enqueue", many, 400, key="asker")["error"])
+        self.post("/v1/enqueue", {**many, "reason": 1}, 400, key="asker")
+        # NanoMDM's call has no reason; what is sent stands in the audit log all the same
+        u, body = raw("DeviceLock")
+        self.assertEqual(self.s.api("PUT", path, body, key=self.keys["asker"]).status, 200)
+        one, body = raw("DeviceLock")
+        self.post("/v1/enqueue", {**many, "command": base64.b64encode(body).decode(),
+                                  "reason": "sold"}, key="asker")
+        said = dict(self.s.sql("SELECT subject, detail FROM audit WHERE action = "
+                               "'command.sensitive' AND subject IN ('%s', '%s')" % (u, one)))
+        self.assertIn("reason=(none)", said[u])
+        self.assertIn("reason=sold", said[one])
+        # at the shell, and in the console
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(raw("DeviceLock")[1])
+            f.flush()
+            argv = ("enqueue", self.d.ident, "--file", f.name, "--no-push")
+            status, text = self.s.ctl(*argv, check=False)
+            self.assertEqual((status, "say --reason" in text), (1, True))
+            self.s.ctl(*argv, "--reason", "sold")
+        who = Person(self.s, "raw" + uuid.uuid4().hex[:6])
+        status, text = who.post("/device?id=" + self.d.ident, "/device/command",
+                                device=self.d.ident, type="raw", raw=raw()[1].decode())
+        self.assertEqual(status, 400)
+        self.assertIn("send it by its form", text)
+        r = self.s.api("POST", "/v1/escrowkeyunlock", b"topic=x", key=self.keys["plain"], headers={
+            "Content-Type": "application/x-www-form-urlencoded"})
+        self.assertEqual(r.status, 403)
+        self.assertEqual(self.s.count(
+            "SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id JOIN enrollment e "
+            "ON e.id = q.enrollment_id WHERE c.request_type = 'EraseDevice' AND e.ident = '%s'" %
+            self.d.ident), 0)
 
     def test_one_person_is_not_two(self):
         """By no two ways in: the console, and keys of one's own."""
