@@ -9,6 +9,7 @@
 #include "library/deliver_app.h"
 #include "store/activity.h"
 #include "store/exchange.h"
+#include "store/fleet.h"
 #include "store/queue.h"
 #include "store/renewal.h"
 #include "wire/sign.h"
@@ -99,6 +100,26 @@ static bool give_up(struct message *m, const struct exchange *x, const struct er
     return false;
 }
 
+/* What was right when it was queued may be wrong at delivery: whoever has a device that was marked
+ * lost meanwhile would get in. */
+static enum outcome still_right(struct message *m, const struct exchange *x, struct err *err)
+{
+    const char **lost = NULL;
+    struct db *db = NULL;
+    size_t n = 0;
+    enum outcome o;
+
+    if (strcmp(x->request_type, "ClearPasscode") != 0)
+        return OK;
+    o = db_pool_take(m->app->pool, &db, err);
+    if (o == OK)
+        o = fleet_lost(db, (const char *[]){m->id.name}, 1, m->req->arena, &lost, &n, err);
+    db_pool_give(m->app->pool, &db);
+    return o == OK && n > 0
+               ? err_set(err, DENIED, "the device is marked lost: its passcode is not cleared")
+               : o;
+}
+
 /* Makes what is personal to the device; the body then is a secret. */
 static enum outcome fill(struct message *m, struct exchange *x, struct err *err)
 {
@@ -130,8 +151,10 @@ static bool hand_out(struct message *m, struct exchange *x)
         buf_add(&m->resp->body, x->body.p, x->body.n);
         return false;
     }
-    o = x->sealed.n > 0 ? secrets_open_command(x->command_uuid, x->sealed, &m->resp->body, &err)
-                        : fill(m, x, &err);
+    o = still_right(m, x, &err);
+    if (o == OK)
+        o = x->sealed.n > 0 ? secrets_open_command(x->command_uuid, x->sealed, &m->resp->body, &err)
+                            : fill(m, x, &err);
     if (o == OK) {
         m->resp->secret = true;
         return false;

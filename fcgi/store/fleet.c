@@ -54,6 +54,8 @@ static const struct sql LOST = {
     "e.ident IN (%IN%) AND %SCOPE e.device_id% AND (d.is_mdm_lost_mode_enabled = 1 OR EXISTS "
     "(SELECT 1 FROM queue q JOIN "
     "command c ON c.id = q.command_id WHERE q.enrollment_id = e.device_id AND c.request_type = "
+    "'EnableLostMode') OR EXISTS (SELECT 1 FROM result r JOIN command c ON c.id = r.command_id "
+    "WHERE r.enrollment_id = e.device_id AND r.state = 4 AND r.digest = 1 AND c.request_type = "
     "'EnableLostMode'))",
     1};
 static const struct sql AREAS = {"fleet_areas",

@@ -222,6 +222,24 @@ class Orders(unittest.TestCase):
         self.order("ClearPasscode", None, 200, reason="r", force=True)
         self.assertEqual(self.d.idle().plist()["Command"]["UnlockToken"], b"token")
 
+    def test_a_device_that_is_lost_later_keeps_its_passcode_too(self):
+        """What waited in the queue was delivered to a device that was marked lost meanwhile."""
+        self.d.token_update(UnlockToken=b"token")
+        clear = self.order("ClearPasscode", None, 200, reason="forgotten", force=True)
+        got = self.order("EnableLostMode", {"Message": "call us"}, reason="stolen", force=True)
+        sent = self.d.idle().plist()
+        self.assertEqual(sent["Command"]["RequestType"], "EnableLostMode")
+        self.assertEqual(sent["CommandUUID"], got["commands"][0]["command_uuid"])
+        self.assertEqual(self.d.report(sent["CommandUUID"]).body, b"")
+        c = clear["commands"][0]["command_uuid"]
+        one = json.loads(self.s.api("GET", "/v1/results/%s/%s" % (
+            urllib.parse.quote(self.d.ident), c)).body)
+        self.assertEqual(one["state"], "cancelled")
+        self.assertIn("undeliverable", one["closed_why"])
+        # told and not read yet, it counts already
+        raw = self.order("ClearPasscode", None, 422, reason="r", force=True)
+        self.assertIn("lost", raw["results"][0]["error"])
+
     def test_a_second_person_approves(self):
         with drover.setting(self.s, "command", approval="sensitive"):
             self.approvals()
