@@ -64,6 +64,14 @@ static unsigned dice(struct speaker *s, unsigned sides)
     return (unsigned)(s->seed >> 33) % sides;
 }
 
+/* What was told to come back later, after deadlocks in a row, comes back: eight speak for one
+ * device at once. */
+#define COMES_BACK 20
+static bool comes_back(enum outcome o, int *times)
+{
+    return o == UNAVAILABLE && ++*times < COMES_BACK;
+}
+
 static bool fault(const char *what, enum outcome o, const struct err *e)
 {
     fprintf(stderr, "%s: %s: %s\n", what, outcome_name(o), e->msg);
@@ -73,8 +81,12 @@ static bool fault(const char *what, enum outcome o, const struct err *e)
 
 static bool run(struct speaker *s, struct unit *u)
 {
-    enum outcome o = s->batch != NULL ? batch_do(s->batch, u) : unit_do(s->db, u);
+    enum outcome o;
+    int times = 0;
 
+    do
+        o = s->batch != NULL ? batch_do(s->batch, u) : unit_do(s->db, u);
+    while (comes_back(o, &times));
     return o == OK || fault(u->kind->name, o, &u->err);
 }
 
@@ -137,22 +149,29 @@ static void command(struct speaker *s, const struct ident *id)
                         .outcomes = &outcome,
                         .enrollment_ids = &found};
     enum outcome o;
+    int times = 0;
 
     uuid_v4(uuid);
-    o = queue_add(s->db, &q, &e);
+    do
+        o = queue_add(s->db, &q, &e);
+    while (comes_back(o, &times));
     if (o != OK && o != NOT_FOUND)
         fault("command", o, &e);
 }
 
 static void decision(struct speaker *s)
 {
+    bool ends = dice(s, 2) == 0;
     size_t n, sent;
     struct err e;
-    enum outcome o =
-        dice(s, 2) == 0
-            ? leave_end(s->db, s->d->udid, clock_now(), "admin:test", "sold", &e)
-            : queue_cancel(s->db, s->d->udid, NULL, "admin:test", "no", clock_now(), &n, &sent, &e);
+    enum outcome o;
+    int times = 0;
 
+    do
+        o = ends ? leave_end(s->db, s->d->udid, clock_now(), "admin:test", "sold", &e)
+                 : queue_cancel(s->db, s->d->udid, NULL, "admin:test", "no", clock_now(), &n, &sent,
+                                &e);
+    while (comes_back(o, &times));
     if (o != OK && o != NOT_FOUND && o != CONFLICT)
         fault("decision", o, &e);
 }
@@ -161,9 +180,12 @@ static void check_out(struct speaker *s, int cert)
 {
     struct who who;
     struct err e;
-    enum outcome o =
-        leave_check_out(s->db, s->d->cert[cert], &s->d->id, clock_now(), NULL, s->a, &who, &e);
+    enum outcome o;
+    int times = 0;
 
+    do
+        o = leave_check_out(s->db, s->d->cert[cert], &s->d->id, clock_now(), NULL, s->a, &who, &e);
+    while (comes_back(o, &times));
     if (o != OK)
         fault("CheckOut", o, &e);
 }
