@@ -2,7 +2,9 @@
 """The simulated devices against a small server of this file's own: what they say parses with
 plistlib, what they are told happens, what they keep is there after a restart."""
 import base64
+import hashlib
 import http.server
+import io
 import json
 import os
 import plistlib
@@ -15,6 +17,7 @@ import threading
 import time
 import unittest
 import uuid
+import zipfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MDMSIM = os.path.join(TOP, os.environ.get("BUILD", "build"), "mdmsim")
@@ -76,6 +79,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.sign_message = False
         self.sign_profile = True
         self.redirect = False
+        self.files = {}       # path to octets
+        self.asked = []       # of these: path, and where the answer began
+        self.held = {}        # path to an event that the second half of its octets waits for
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.path("tls.pem"), authority.path("tls.key"))
         context.load_verify_locations(authority.path("ca.pem"))
@@ -151,8 +157,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def file(self, octets):
+        """The octets that are asked for; what is held comes in two halves."""
+        asked = self.headers.get("Range")
+        begin = int(asked[len("bytes="):-1]) if asked else 0
+        self.server.asked.append((self.path, begin))
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", f"bytes {begin}-{len(octets) - 1}/{len(octets)}")
+        self.send_header("Content-Length", str(len(octets) - begin))
+        self.end_headers()
+        middle = (begin + len(octets)) // 2
+        self.wfile.write(octets[begin:middle])
+        if self.path in self.server.held:
+            self.wfile.flush()
+            self.server.held[self.path].wait(30)
+        self.wfile.write(octets[middle:])
+
     def do_GET(self):
-        if self.path == "/enrol":
+        if self.path in self.server.files:
+            self.file(self.server.files[self.path])
+        elif self.path == "/enrol":
             self.answer(200, self.server.profile(),
                         [("Content-Type", "application/x-apple-aspen-config")])
         else:
@@ -630,6 +655,116 @@ class MdmsimTest(Site):
         self.assertEqual(again["apps"], ["com.example.app"])
         report = self.run_command(sim, again, "ManagedApplicationList")
         self.assertIn("com.example.app", report["ManagedApplicationList"])
+
+    def in_house(self, bundle, size=300000, listed=None, **wrong):
+        """An app on the server: the ManifestURL. listed: of how many parts it tells digests."""
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
+            z.writestr("Payload/A.app/Info.plist", plistlib.dumps({
+                "CFBundleIdentifier": bundle, "CFBundleVersion": "7",
+                "CFBundleShortVersionString": "1.5",
+                "CFBundleSupportedPlatforms": ["iPhoneOS"], **wrong.pop("info", {})}))
+            z.writestr("Payload/A.app/A", os.urandom(size))
+        octets, part = out.getvalue(), 100000
+        parts = [octets[i:i + part] for i in range(0, len(octets), part)]
+        asset = {"kind": "software-package", "url": f"{self.server.url}/{bundle}.ipa",
+                 "sha256-size": part, "sha256s": [hashlib.sha256(p).hexdigest() for p in parts],
+                 "md5-size": part, "md5s": [hashlib.md5(p).hexdigest() for p in parts], **wrong}
+        listed = listed or len(parts)
+        asset["md5s"] = (asset["md5s"] + ["0" * 32] * 9)[:listed]
+        asset["sha256s"] = (asset["sha256s"] + ["0" * 64] * 9)[:listed]
+        self.server.files[f"/{bundle}.ipa"] = octets
+        self.server.files[f"/{bundle}.plist"] = plistlib.dumps({"items": [{
+            "assets": [asset], "metadata": {"kind": "software", "bundle-identifier": bundle,
+                                            "bundle-version": "7", "title": "A"}}]})
+        return f"{self.server.url}/{bundle}.plist"
+
+    def test_a_package_on_its_way_holds_nobody_up(self):
+        sim = self.sim("--devices", "2", "--kind", "iphone", "--concurrency", "1")
+        one, other = sim.device(0), sim.device(1)
+        url = self.in_house("com.example.slow")
+        go = self.server.held["/com.example.slow.ipa"] = threading.Event()
+        unique = self.server.command(one["ident"], "InstallApplication", ManifestURL=url)
+        sim.good(op="poll", device=0, wait=False)
+        self.wait_for(lambda: self.statuses(one, unique))
+        report = self.server.messages(one["ident"], CommandUUID=unique)[0]
+        self.assertEqual((report["Identifier"], report["State"]), ("com.example.slow", "Installing"))
+        # meanwhile the device and another one answer, and the same app is not taken twice
+        self.assertEqual(self.run_command(sim, other, "DeviceLock")["Status"], "Acknowledged")
+        again = self.server.command(one["ident"], "InstallApplication", ManifestURL=url)
+        told = self.server.command(one["ident"], "ManagedApplicationList")
+        sim.good(op="poll", device=0, wait=False)
+        self.wait_for(lambda: self.statuses(one, told))
+        report = self.server.messages(one["ident"], CommandUUID=again)[0]
+        self.assertEqual((report["RejectionReason"], report["ErrorChain"][0]["ErrorCode"]),
+                         ("AppAlreadyQueued", 12026))
+        report = self.server.messages(one["ident"], CommandUUID=told)[0]
+        self.assertEqual(report["ManagedApplicationList"]["com.example.slow"]["Status"],
+                         "Installing")
+        self.assertFalse(sim.device(0)["idle"])
+        go.set()
+        sim.good(op="settle", device=0)
+        report = self.run_command(sim, one, "InstalledApplicationList")
+        app = [a for a in report["InstalledApplicationList"]
+               if a["Identifier"] == "com.example.slow"][0]
+        self.assertEqual((app["Version"], app["ShortVersion"], app["Installing"]), ("7", "1.5", False))
+
+    def test_a_package_goes_on_after_a_restart(self):
+        state = ("--state", os.path.join(self.folder, "state"))
+        sim, device = self.one("iphone", *state)
+        url = self.in_house("com.example.long")
+        self.server.held["/com.example.long.ipa"] = threading.Event()
+        unique = self.server.command(device["ident"], "InstallApplication", ManifestURL=url)
+        sim.good(op="poll", device=0, wait=False)
+        self.wait_for(lambda: self.statuses(device, unique))
+        self.sims.pop().end()
+        del self.server.held["/com.example.long.ipa"]
+        sim, device = self.one("iphone", *state)
+        report = self.run_command(sim, device, "ManagedApplicationList")
+        self.assertEqual(report["ManagedApplicationList"]["com.example.long"]["Status"], "Managed")
+
+    def test_a_package_breaks_off_and_goes_on(self):
+        sim, device = self.one("iphone")
+        sim.good(op="behave", rule="InstallApplication disconnect download")
+        url = self.in_house("com.example.cut")
+        size = len(self.server.files["/com.example.cut.ipa"])
+        self.run_command(sim, device, "InstallApplication", ManifestURL=url)
+        begins = [at for path, at in self.server.asked if path == "/com.example.cut.ipa"]
+        self.assertEqual((len(begins), begins[0]), (2, 0))
+        self.assertTrue(size // 2 <= begins[1] < size, begins)
+        report = self.run_command(sim, device, "ManagedApplicationList")
+        self.assertEqual(report["ManagedApplicationList"]["com.example.cut"]["Status"], "Managed")
+
+    def test_packages_that_are_refused(self):
+        """Told as Failed, once; an app that was there stays."""
+        sim, device = self.one("iphone")
+        for bundle, words, wrong in (
+                ("com.example.md5", "the md5", {"md5s": ["0" * 32] * 4}),
+                ("com.example.sha", "the sha256", {"sha256s": ["0" * 64] * 4}),
+                ("com.example.less", "longer than its manifest", {"listed": 3}),
+                ("com.example.more", "ends in part 4 of 6", {"listed": 6}),
+                ("com.example.none", "HTTP 404", {"url": self.server.url + "/nothing.ipa"}),
+                ("com.example.new", "newer system", {"info": {"MinimumOSVersion": "99.0"}}),
+                ("com.example.tv", "this kind of device",
+                 {"info": {"CFBundleSupportedPlatforms": ["AppleTVOS"]}})):
+            with self.subTest(bundle=bundle):
+                url = self.in_house(bundle, **wrong)
+                report = self.run_command(sim, device, "InstallApplication", ManifestURL=url)
+                self.assertEqual(report["Status"], "Acknowledged", report)
+                sim.good(op="settle", device=0)
+                self.assertIn(words, sim.device()["last_error"])
+                report = self.run_command(sim, device, "ManagedApplicationList")
+                self.assertEqual(report["ManagedApplicationList"][bundle]["Status"], "Failed")
+                report = self.run_command(sim, device, "ManagedApplicationList")
+                self.assertNotIn(bundle, report["ManagedApplicationList"])
+        self.run_command(sim, device, "InstallApplication", ManifestURL=self.in_house("com.example.a"))
+        sim.good(op="settle", device=0)
+        self.run_command(sim, device, "InstallApplication",
+                         ManifestURL=self.in_house("com.example.a", md5s=["0" * 32] * 4))
+        sim.good(op="settle", device=0)
+        states = [self.run_command(sim, device, "ManagedApplicationList")["ManagedApplicationList"]
+                  ["com.example.a"]["Status"] for _ in range(2)]
+        self.assertEqual(states, ["Failed", "Managed"])
 
     def test_an_undelivered_result_outlives_a_restart(self):
         state = ("--state", os.path.join(self.folder, "state"))
