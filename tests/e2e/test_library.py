@@ -136,10 +136,13 @@ class TestLibrary(unittest.TestCase):
 
     def rolled_out(self, d, item, name):
         """A version that failed, as scripts see it: stopped, gone on with, tried again at the shell."""
-        row = [r for r in self.call("GET", "/api/v1/rollouts?limit=500")["rollouts"]
-               if r["id"] == item][0]
-        self.assertEqual((row["identifier"], row["state"], row["counts"]["failed"]),
-                         (name, "failed", 1))
+        def row_now():
+            """Of the list, whose counts the agent makes a moment later."""
+            row = [r for r in self.call("GET", "/api/v1/rollouts?limit=500")["rollouts"]
+                   if r["id"] == item][0]
+            return row["counts"]["failed"] == 1 and row
+        row = drover.wait_for(row_now)
+        self.assertEqual((row["identifier"], row["state"]), (name, "failed"))
         self.call("POST", "/api/v1/profiles/%s/stop?why=wait" % item)
         self.call("POST", "/api/v1/profiles/%s/stop" % item, status=409)
         row = [r for r in json.loads(self.s.ctl("rollout", "list", "--json"))
