@@ -42,6 +42,8 @@ enum fail db_fail_of(unsigned code)
     case ER_TRUNCATED_WRONG_VALUE_FOR_FIELD:
     case ER_BAD_NULL_ERROR:
     case ER_NO_DEFAULT_FOR_FIELD:
+    case ER_CANT_AGGREGATE_2COLLATIONS: /* a text that cannot stand in a column of ASCII */
+    case ER_INVALID_CHARACTER_STRING:
         return FAIL_INVALID;
     case CR_CONNECTION_ERROR:
     case CR_CONN_HOST_ERROR:

@@ -139,7 +139,7 @@ static enum outcome read_one(struct db *db, const struct sql *sql, const struct 
 {
     struct rows r;
     enum outcome o = db_select(db, sql, args, nargs, a, &r, err);
-    if (o == OK && r.n == 0)
+    if ((o == OK && r.n == 0) || o == INVALID) /* INVALID: a text that no name can be */
         return err_set(err, NOT_FOUND, "there is no such enrolment profile");
     if (o != OK)
         return o;

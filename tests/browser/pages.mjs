@@ -110,6 +110,10 @@ export function fill() {
     VALUES (165, REPEAT('a', 32), ${quoted(EVIL)}, 160, 100, 40, 1, ${quoted(EVIL)}, ${now}, ${quoted(EVIL)}, ${now});
   REPLACE INTO enroll_user (id, name, full_name, password_hash, ha1_md5, ha1_sha256, created_at, created_by, password_at, managed_account)
     VALUES (79, ${quoted(EVIL.slice(0, 100))}, ${quoted(EVIL)}, 'x', 'x', 'x', ${now}, ${quoted(EVIL.slice(0, 100))}, ${now}, ${quoted(EVIL.slice(0, 200))});
+  REPLACE INTO bulk_job (id, request_type, state, picked, f_text, f_platform, f_os, total, created_at, created_by, ended_at, ended_why)
+    VALUES (66, ${quoted("<b>Type")}, 4, 0, ${quoted(EVIL.slice(0, 90))}, ${quoted("<i>")}, ${quoted("<u>1")}, 3, ${now}, ${quoted(EVIL.slice(0, 100))}, ${now}, ${quoted(EVIL)});
+  REPLACE INTO saved_filter (id, owner, name, query, shared, saved_at) VALUES
+    (67, ${quoted(EVIL.slice(0, 100))}, ${quoted(EVIL.slice(0, 64))}, ${quoted("q=" + encodeURIComponent(EVIL))}, 1, ${now});
   REPLACE INTO login_throttle (subject, failures, first_at, last_at, free_at) VALUES
     (${quoted("admin:" + EVIL.slice(0, 100))}, 60, ${now - 6e8}, ${now}, ${now + 9e8}), (${quoted("account:<b>@2001:db8::1")}, 12, ${now - 6e8}, ${now}, ${now + 9e8}),
     ('admin:admin@192.0.2.66', 5, ${now - 6e8}, ${now}, ${now + 9e8});
@@ -128,7 +132,7 @@ export const PAGES = {
   facts: part("facts"), apps: part("apps"), history: part("history"), queue: part("queue"), results: part("results"),
   users: part("users"), security: part("security"), device_audit: part("audit"), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
-  bulk: "/bulk", jobs: "/bulk/jobs", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
+  bulk: "/bulk", jobs: "/bulk/jobs", job: "/bulk/job?id=66", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",
   "profile-settings": "/profile?id=60&tab=settings",
   scope: "/scope?kind=admin&name=admin", groups: "/groups", group: "/group?id=500", group_new: "/group/filter", group_filter: "/group/filter?id=503",

@@ -1,6 +1,7 @@
 // test_pages.mjs: each page with and without JavaScript, accessible, dark, on a phone, in German;
 // what devices could smuggle in; forms of other sites.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { EVIL, accessible, context, finish, picture, signIn, sql, test, valid } from "./lib.mjs";
 import { FORMS, ID, PAGES, device, fill } from "./pages.mjs";
 
@@ -57,6 +58,35 @@ await test("every alarm of the overview leads to the page that mends it", async 
   assert.match(await p.locator("tbody").textContent(), /410/);
   await p.getByRole("button", { name: /^Push now/ }).first().click();
   assert.match(new URL(p.url()).pathname, /^\/device(\/push)?$/); // Apple does not know its topic
+});
+
+// What is no page, and pages that take what no row can be written for: the file that has them with
+// hostile words.
+const FILES = ["/devices.csv", "/profiles.csv", "/audit.csv", "/audit.json", "/setup/request", "/enrollment-profile/preview"];
+const ELSEWHERE = { "/draft": "test_profiles.mjs", "/draft/form": "test_profiles.mjs", "/draft/raw": "test_profiles.mjs", "/profile/compare": "test_profiles.mjs" };
+
+await test("every page and every form of the route table is among these", async () => {
+  const table = fs.readFileSync(new URL("../../fcgi/route/routes.c", import.meta.url), "utf8");
+  const rows = [...table.matchAll(/\{PROGRAM_CONSOLE, METHOD_(GET|POST), "([^"]+)", GATE_CONSOLE,/g)];
+  assert.ok(rows.length > 100);
+  const pages = new Set(Object.values(PAGES).map((url) => url.split("?")[0])), forms = new Set(FORMS.map((form) => form[0]));
+  for (const [, method, path] of rows) {
+    if (method === "POST" ? forms.has(path) : pages.has(path) || FILES.includes(path)) continue;
+    assert.ok(method === "GET" && ELSEWHERE[path], method + " " + path + " is in no list of pages.mjs");
+    assert.ok(fs.readFileSync(new URL(ELSEWHERE[path], import.meta.url), "utf8").includes("/" + path.slice(1).replaceAll("/", "-")), path + " is not in " + ELSEWHERE[path]);
+  }
+});
+
+await test("what is exported is no formula, and a file, not a page", async () => {
+  sql("UPDATE enrollment SET list_name = '=1+1' WHERE id = 77; UPDATE inv_device SET device_name = '=HYPERLINK(\"https://evil.example\")' WHERE enrollment_id = 77; INSERT INTO audit (at, actor, action, subject, detail) VALUES (UNIX_TIMESTAMP() * 1000000, '@evil', '+x', '-1', '=2+5')");
+  for (const file of ["/devices.csv", "/profiles.csv", "/audit.csv", "/audit.json"]) {
+    const r = await c.request.get(file), text = await r.text();
+    assert.equal(r.status(), 200, file);
+    assert.match(r.headers()["content-disposition"], /^attachment; filename="[a-z0-9.T:-]+"$/i, file);
+    assert.doesNotMatch(r.headers()["content-type"], /html/, file);
+    if (file.endsWith(".csv")) assert.doesNotMatch(text, /(^|,)"[=+@-]/m, file);
+  }
+  assert.match(await (await c.request.get("/audit.csv")).text(), /"'=2\+5"/);
 });
 
 await test("a form of another site does nothing", async () => {

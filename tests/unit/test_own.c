@@ -190,6 +190,19 @@ static void who_is_kept_out_asks_in_vain(void **state)
     db_free(&agent);
 }
 
+/* A word that can be no profile's name is one that none has. */
+static void a_profile_of_no_name_is_not_there(void **state)
+{
+    static const char *const names[] = {"profile=%C3%BC", "profile=%FF", "profile=nobody"};
+    (void)state;
+    log_in("ann");
+    site.accept = "text/html";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(
+            site_ask(enroll_handle, METHOD_GET, "/enroll", names[i], bytes_of(NULL, 0)), 404);
+    site.accept = NULL;
+}
+
 static int clear(void **state)
 {
     static const char *const all[] = {"DELETE FROM errand",        "DELETE FROM enroll_session",
@@ -243,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup(sessions_of_other_kinds_are_none, clear),
         cmocka_unit_test_setup(who_gets_the_name_later_gets_no_devices, clear),
         cmocka_unit_test_setup(who_is_kept_out_asks_in_vain, clear),
+        cmocka_unit_test_setup(a_profile_of_no_name_is_not_there, clear),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

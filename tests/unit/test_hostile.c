@@ -1,0 +1,367 @@
+/*
+ * test_hostile.c: every row of the console's table is asked with hostile words in every field that
+ * a form or an address of it has: nothing of it comes back as markup, as a header or as an address
+ * of another site; and a session that is not whole opens nothing.
+ */
+#include "pagesite.h"
+
+#include "store/account.h"
+#include "store/admin.h"
+#include "store/group.h"
+
+#include <strings.h>
+
+#define MARK_URL "%22%27%3E%3Csvg+onload%3Dpwned%28%29%3E%7B%7Badmin%7D%7D"
+#define LINES_URL "x%0D%0AX-Evil%3A+1%0D%0A%0D%0A%3Csvg+onload%3Dpwned%28%29%3E"
+
+/* What the pages' addresses and forms are called. */
+static const char *const FIELDS[] = {"q",
+                                     "id",
+                                     "name",
+                                     "tab",
+                                     "after",
+                                     "before",
+                                     "subject",
+                                     "actor",
+                                     "action",
+                                     "since",
+                                     "until",
+                                     "state",
+                                     "kind",
+                                     "part",
+                                     "type",
+                                     "uuid",
+                                     "which",
+                                     "done",
+                                     "next",
+                                     "step",
+                                     "from",
+                                     "to",
+                                     "version",
+                                     "event",
+                                     "payload",
+                                     "sha256",
+                                     "platform",
+                                     "os",
+                                     "unseen",
+                                     "sort",
+                                     "column",
+                                     "pick",
+                                     "all",
+                                     "filter",
+                                     "order",
+                                     "device",
+                                     "what",
+                                     "why",
+                                     "note",
+                                     "tag",
+                                     "ids",
+                                     "role",
+                                     "scope",
+                                     "group",
+                                     "limited",
+                                     "session",
+                                     "days",
+                                     "new_name",
+                                     "full_name",
+                                     "managed",
+                                     "url",
+                                     "secret",
+                                     "pem",
+                                     "topic",
+                                     "text",
+                                     "form",
+                                     "filename",
+                                     "size",
+                                     "upload",
+                                     "item",
+                                     "number",
+                                     "decision",
+                                     "do",
+                                     "r_kind",
+                                     "r_fact",
+                                     "r_op",
+                                     "r_value",
+                                     "r_depth",
+                                     "language",
+                                     "proof",
+                                     "code",
+                                     "title",
+                                     "organization",
+                                     "description",
+                                     "consent",
+                                     "identifier",
+                                     "manifest_url",
+                                     "app_version",
+                                     "codes",
+                                     "base",
+                                     "policy",
+                                     "every",
+                                     "feedback_hours",
+                                     "wave_first",
+                                     "halt_percent",
+                                     "changed_at"};
+#define NFIELDS (sizeof FIELDS / sizeof *FIELDS)
+
+static size_t escaped; /* answers in which it comes back as text */
+
+/* The raw mark must not stand in a page, nor a line of ours in a header. */
+static void judge(const char *method, const char *uri)
+{
+    const char *type = resp.content_type ? resp.content_type : "";
+    escaped += pagesite_tells("&lt;svg onload=pwned");
+    if (strstr(type, "html") && pagesite_tells("<svg onload=pwned"))
+        fail_msg("%s %s: what was asked comes back as markup", method, uri);
+    if (strcasestr(buf_cstr(&resp.headers), "\nX-Evil"))
+        fail_msg("%s %s: what was asked comes back as a header", method, uri);
+    for (const char *at = buf_cstr(&resp.headers); (at = strstr(at, "Location: ")) != NULL; at++)
+        if (at[10] != '/' || at[11] == '/' || at[11] == '\\')
+            fail_msg("%s %s: leads to another site: %.60s", method, uri, at);
+}
+
+static const char *query_of(const char *value)
+{
+    struct buf b = BUF_INIT(64 * LIM_KB);
+    for (size_t i = 0; i < NFIELDS; i++)
+        buf_fmt(&b, "%s%s=%s", i ? "&" : "", FIELDS[i], value);
+    const char *s = arena_strdup(arena, buf_cstr(&b));
+    buf_free(&b);
+    return s;
+}
+
+static const char *const VALUES[] = {
+    MARK_URL,    LINES_URL, "%2F%2Fevil.example%2F", "..%2F..%2Fetc%2Fpasswd",
+    "%C0%AE%FF", "-1",      "9223372036854775807"};
+
+static void no_address_brings_anything_back(void **state)
+{
+    size_t asked = 0;
+    (void)state;
+    pagesite_sign_in("boss");
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        bool open = row->gate == GATE_OPEN && strncmp(row->path, "/signin", 7) == 0;
+        if ((row->gate != GATE_CONSOLE && !open) || !(row->methods & METHOD_GET))
+            continue;
+        for (size_t k = 0; k < sizeof VALUES / sizeof *VALUES; k++) {
+            const char *uri = arena_fmt(arena, "%s?%s", row->path, query_of(VALUES[k]));
+            int status = pagesite_ask("GET", uri, "", "", NULL);
+            judge("GET", row->path);
+            if (status >= 500)
+                fail_msg("%s with %s: %d %s", row->path, VALUES[k], status, resp.note);
+            /* one by one too, as the first wrong field may keep the others from being looked at */
+            for (size_t f = 0; k < 2 && f < NFIELDS; f++) {
+                pagesite_ask("GET", arena_fmt(arena, "%s?%s=%s", row->path, FIELDS[f], VALUES[k]),
+                             "", "", NULL);
+                judge("GET", row->path);
+                asked++;
+            }
+        }
+        arena_reset(arena);
+    }
+    assert_true(asked > 5000);
+    assert_true(escaped > 50); /* or nothing comes back at all */
+}
+
+static void no_form_brings_anything_back(void **state)
+{
+    (void)state;
+    escaped = 0;
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_POST) ||
+            strcmp(row->path, "/signout") == 0)
+            continue;
+        for (size_t k = 0; k < sizeof VALUES / sizeof *VALUES; k++) {
+            pagesite_sign_in("boss");
+            int status = pagesite_post(row->path, query_of(VALUES[k]));
+            judge("POST", row->path);
+            if (status >= 500 && strcmp(row->path, "/pushcerts") != 0)
+                fail_msg("%s with %s: %d %s", row->path, VALUES[k], status, resp.note);
+            /* the form that asks for a proof carries the fields along */
+            assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+            pagesite_post(row->path, query_of(VALUES[k]));
+            judge("POST, stale", row->path);
+        }
+        arena_reset(arena);
+    }
+    assert_true(escaped > 50);
+}
+
+/* A path that leads out of the folder of static files, or to no address at all. */
+static void no_path_leads_out(void **state)
+{
+    static const char *const paths[] = {
+        "/static/../templates/head.html", "/static/%2e%2e/templates/head.html",
+        "/static/..%2f..%2fetc%2fpasswd", "/static//etc/passwd",
+        "/static/console.css%00.html",    "/static/%3Csvg+onload%3Dpwned()%3E",
+        "/%3Csvg+onload%3Dpwned()%3E",    "/devices/..%2f..%2fx"};
+    static const char *const html[] = {"HTTP_ACCEPT=text/html", NULL};
+    (void)state;
+    pagesite_sign_in("boss");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        int status = pagesite_ask("GET", paths[i], "", "", html);
+        assert_in_range(status, 400, 404);
+        judge("GET", paths[i]);
+        assert_false(pagesite_tells("{{"));
+        assert_false(pagesite_tells("root:"));
+    }
+}
+
+/* ---- a session that is not whole ---- */
+
+static void pend(const char *name, char out[SESSION_TOKEN_LEN + 1])
+{
+    const struct session_start s = {
+        .admin = name, .address = "192.0.2.1", .now = clock_now(), .pending = true};
+    assert_ok(session_new(owner, &s, out, &err), err);
+}
+
+static void a_session_without_its_second_factor_opens_nothing(void **state)
+{
+    (void)state;
+    pend("boss", token);
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (row->gate != GATE_CONSOLE)
+            continue;
+        if (row->methods & METHOD_GET) {
+            assert_int_equal(pagesite_ask("GET", row->path, "", "", NULL), 303);
+            assert_non_null(strstr(buf_cstr(&resp.headers), "Location: /signin/code"));
+        } else {
+            assert_int_equal(pagesite_post(row->path, "what=all&name=boss"), 403);
+        }
+    }
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM session WHERE pending = 1"), 1);
+}
+
+/* Ended, expired, of a disabled account, of another length: none of them is a session. */
+static void what_is_no_session_opens_nothing(void **state)
+{
+    static const char *const ends[] = {"UPDATE session SET ends_at = 1",
+                                       "UPDATE session SET idle_until = 1", "DELETE FROM session"};
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        pagesite_sign_in("boss");
+        assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 200);
+        assert_ok(db_run(owner, "t", ends[i], &err), err);
+        assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
+    }
+    pagesite_sign_in("ann");
+    assert_ok(admin_disable(owner, "ann", true, "t", &err), err);
+    assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
+    token[10] = '\0';
+    assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
+    strcpy(token, "' OR 1=1 -- ");
+    assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
+}
+
+/* What a form of the sign-in brings along is not adopted, neither a whole session nor a waiting
+ * one. */
+static void a_token_that_was_brought_along_is_ended(void **state)
+{
+    char victim[SESSION_TOKEN_LEN + 1], form[65], csrf[FORM_TOKEN_LEN + 1];
+    (void)state;
+    for (int waiting = 0; waiting < 2; waiting++) {
+        if (waiting) {
+            pend("mallory", token);
+        } else {
+            pagesite_sign_in("mallory");
+        }
+        memcpy(victim, token, sizeof victim);
+        assert_int_equal(pagesite_ask("GET", "/signin", "", "", NULL), 200);
+        const char *set = strstr(buf_cstr(&resp.headers), "Set-Cookie: ");
+        assert_non_null(set);
+        assert_int_equal(sscanf(strchr(set, '='), "=%32[0-9a-f]", form), 1);
+        form_token(bytes_str(form), csrf);
+        const char *const more[] = {arena_fmt(arena, "HTTP_COOKIE=%.*s=%s; " CONSOLE_COOKIE "=%s",
+                                              (int)strcspn(set + 12, "="), set + 12, form, victim),
+                                    NULL};
+        assert_int_equal(
+            pagesite_ask("POST", "/signin",
+                         arena_fmt(arena, "csrf=%s&name=boss&password=correct+horse+battery", csrf),
+                         PAGESITE_FORM, more),
+            303);
+        const char *now = strstr(buf_cstr(&resp.headers), CONSOLE_COOKIE "=");
+        assert_non_null(now);
+        assert_int_not_equal(strncmp(now + strlen(CONSOLE_COOKIE "="), victim, SESSION_TOKEN_LEN),
+                             0);
+        memcpy(token, victim, sizeof victim); /* the one who placed it tries it */
+        assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
+        assert_int_equal(pagesite_number("SELECT COUNT(*) FROM session WHERE admin = 'mallory'"),
+                         0);
+    }
+}
+
+/* ---- a proof that is older than a quarter of an hour ---- */
+
+static void what_is_sensitive_asks_who_it_is(void **state)
+{
+    static const struct {
+        const char *path, *fields;
+    } others[] = {{"/group/delete", "id=1&why=x"},   {"/people", "what=add&name=x"},
+                  {"/people", "what=reset&name=x"},  {"/people", "what=remove&name=x&sure=yes"},
+                  {"/account", "what=factor_begin"}, {"/account", "what=factor_off"},
+                  {"/account", "what=factor_codes"}};
+    size_t rows = 0;
+    struct device_group g = {.name = "g", .filter = "", .note = ""};
+    (void)state;
+    assert_ok(group_save(owner, &g, "t", 1, &err), err);
+    pagesite_sign_in("boss");
+    assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_POST) ||
+            strcmp(row->scope, "administer") != 0)
+            continue;
+        assert_int_equal(pagesite_post(row->path, "what=x&name=boss&kind=admin"), 403);
+        if (!pagesite_tells("name=\"proof\""))
+            fail_msg("%s does not ask who it is", row->path);
+        rows++;
+    }
+    assert_true(rows > 6);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const char *fields = strncmp(others[i].fields, "id=1&", 5) == 0
+                                 ? arena_fmt(arena, "id=%lld&why=x", (long long)g.id)
+                                 : others[i].fields;
+        assert_int_equal(pagesite_post(others[i].path, fields), 403);
+        if (!pagesite_tells("name=\"proof\""))
+            fail_msg("%s, %s: does not ask who it is", others[i].path, fields);
+    }
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM device_group"), 1);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    pagesite_up("drover_test_hostile");
+    assert_ok(admin_add(owner, "boss", "administrator", "correct horse battery", "t", &err), err);
+    assert_ok(admin_add(owner, "ann", "operator", "correct horse battery", "t", &err), err);
+    assert_ok(admin_add(owner, "mallory", "viewer", "correct horse battery", "t", &err), err);
+    return 0;
+}
+
+/* What the forms before have made of it. */
+static int again(void **state)
+{
+    (void)state;
+    return db_run(owner, "t", "UPDATE admin SET disabled_at = NULL, password_due = 0", &err) !=
+               OK ||
+           db_run(owner, "t", "DELETE FROM session", &err) != OK ||
+           db_run(owner, "t", "DELETE FROM device_group", &err) != OK ||
+           db_run(owner, "t", "DELETE FROM login_throttle", &err) != OK;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(no_address_brings_anything_back, again),
+        cmocka_unit_test_setup(no_form_brings_anything_back, again),
+        cmocka_unit_test_setup(no_path_leads_out, again),
+        cmocka_unit_test_setup(a_session_without_its_second_factor_opens_nothing, again),
+        cmocka_unit_test_setup(what_is_no_session_opens_nothing, again),
+        cmocka_unit_test_setup(a_token_that_was_brought_along_is_ended, again),
+        cmocka_unit_test_setup(what_is_sensitive_asks_who_it_is, again),
+    };
+    return cmocka_run_group_tests(tests, set_up, pagesite_down);
+}
