@@ -188,6 +188,54 @@ static void no_form_brings_anything_back(void **state)
     assert_true(escaped > 50);
 }
 
+/* ---- the HTTP API ---- */
+
+static const char *key_header(void)
+{
+    static char header[256];
+    char key[APIKEY_LEN + 1];
+    struct buf b = BUF_INIT(LIM_KB);
+    assert_ok(apikey_new(owner, "k", "*", 0, "t", key, &err), err);
+    base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", key)));
+    snprintf(header, sizeof header, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
+    buf_free(&b);
+    return header;
+}
+
+/* Whatever an address of the API holds, it is answered in JSON, and never as a fault. */
+static void no_address_of_the_api_is_a_fault(void **state)
+{
+    static const char *const words[] = {
+        "search", "q",    "cursor",  "limit",  "since",  "serial",  "ids",         "id",
+        "group",  "item", "state",   "actor",  "action", "subject", "ends_before", "enrollment_id",
+        "issued", "tab",  "version", "device", "type",   "why",     "platform",    "profile"};
+    const char *const more[] = {key_header(), NULL};
+    (void)state;
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *row = &routes[i];
+        size_t n = strlen(row->path);
+        bool star = row->path[n - 1] == '*';
+        if (row->gate != GATE_API || !(row->methods & METHOD_GET) || row->methods & METHOD_POST)
+            continue; /* those of any method keep NanoMDM's contract */
+        for (size_t k = 0; k < sizeof VALUES / sizeof *VALUES; k++)
+            for (size_t w = 0; w <= sizeof words / sizeof *words; w++) {
+                const char *tail = star ? VALUES[k] : "";
+                bool last = w == sizeof words / sizeof *words;
+                const char *uri =
+                    arena_fmt(arena, "%.*s%s%s%s%s%s", (int)(n - star), row->path, tail,
+                              last && star ? "/devices" : "", last ? "" : "?", last ? "" : words[w],
+                              last ? "" : arena_fmt(arena, "=%s", VALUES[k]));
+                int status = pagesite_ask("GET", uri, "", "", more);
+                const char *type = resp.content_type ? resp.content_type : "";
+                if (strstr(type, "html") || strcasestr(buf_cstr(&resp.headers), "\nX-Evil"))
+                    fail_msg("%s: answered as %s", uri, type);
+                if (status >= 500)
+                    fail_msg("%s: %d %s %s", uri, status, resp.note, buf_cstr(&resp.body));
+            }
+        arena_reset(arena);
+    }
+}
+
 /* A path that leads out of the folder of static files, or to no address at all. */
 static void no_path_leads_out(void **state)
 {
@@ -357,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(no_address_brings_anything_back, again),
         cmocka_unit_test_setup(no_form_brings_anything_back, again),
+        cmocka_unit_test_setup(no_address_of_the_api_is_a_fault, again),
         cmocka_unit_test_setup(no_path_leads_out, again),
         cmocka_unit_test_setup(a_session_without_its_second_factor_opens_nothing, again),
         cmocka_unit_test_setup(what_is_no_session_opens_nothing, again),
