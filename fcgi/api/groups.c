@@ -13,14 +13,15 @@
 #define NAME_MAX 128
 #define TAG_MAX 64
 
-static js group_json(const struct device_group *g)
+/* whole: with its filter, which names what others are to see alone. */
+static js group_json(const struct device_group *g, bool whole)
 {
     struct err ignored;
     js o = js_object(), filter = NULL;
 
     api_set_id(o, "id", g->id);
     js_set_str(o, "name", g->name);
-    if (g->filter[0] != '\0' && js_parse(bytes_str(g->filter), &filter, &ignored) == OK)
+    if (whole && g->filter[0] != '\0' && js_parse(bytes_str(g->filter), &filter, &ignored) == OK)
         js_set(o, "filter", filter);
     api_set_text(o, "note", g->note);
     js_set_int(o, "devices", g->members);
@@ -45,7 +46,7 @@ static void answer_group(struct app *app, struct req *req, struct resp *resp, in
     if (!api_db(app, resp, &db))
         return;
     if (group_get(db, id, req->arena, &g, &err) == OK) {
-        root = group_json(&g);
+        root = group_json(&g, group_changes(db, g.owner));
         api_json(resp, status, &root);
     } else {
         api_fail(resp, &err);
@@ -67,15 +68,16 @@ void api_groups(struct app *app, struct req *req, const struct caller *caller, s
         !api_db(app, resp, &db))
         return;
     enum outcome o = group_list(db, after, limit, req->arena, &g, &n, &err);
+    list = js_array();
+    for (size_t i = 0; o == OK && i < n; i++)
+        js_append(list, group_json(&g[i], group_changes(db, g[i].owner)));
     db_pool_give(app->pool, &db);
     if (o != OK) {
+        js_free(&list);
         api_fail(resp, &err);
         return;
     }
     root = js_object();
-    list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, group_json(&g[i]));
     js_set(root, "groups", list);
     if (n == limit)
         api_set_id(root, "next_cursor", g[n - 1].id);

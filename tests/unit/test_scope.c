@@ -645,6 +645,18 @@ static void no_group_widens_the_own_reach(void **state)
     assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"north\",\"add\":[\"D1\"]}"), 403);
     assert_int_equal(json_ask("POST", "/api/v1/tags", "{\"tag\":\"south\",\"add\":[\"D1\"]}"), 200);
     RUN("DELETE FROM device_tag WHERE tag IN ('north', 'south')");
+    /* what its filter asks for is not told either: it may name devices outside */
+    const struct scope both = {.limited = true, .groups = (int64_t[]){inside, tagged.id}, .n = 2};
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &both, "t", &err), err);
+    assert_int_equal(json_ask("GET", path_of(tagged.id, ""), ""), 200);
+    assert_null(strstr(buf_cstr(&resp.body), "north"));
+    assert_int_equal(json_ask("GET", "/api/v1/groups", ""), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "tagged"));
+    assert_null(strstr(buf_cstr(&resp.body), "north"));
+    assert_int_equal(ask("GET", path_of(tagged.id, ""), "", "", whole_key), 200);
+    assert_non_null(strstr(buf_cstr(&resp.body), "north"));
+    const struct scope narrow = {.limited = true, .groups = &inside, .n = 1};
+    assert_ok(scope_set(owner, SCOPE_KEY, "limited", &narrow, "t", &err), err);
     /* taken out of reach, a device leaves the own groups at once, and comes back by no own act */
     edit_inside(NULL, "D1");
     assert_int_equal(members_of(made), 0);
