@@ -41,8 +41,6 @@ struct value *device_queue_item(struct page *p, struct value *list, const char *
 void device_tabs(struct page *p, const char *ident, const char *part);
 /* One tab of it; answers. */
 void device_part_show(struct page *p, const char *ident, const char *part, int status);
-/* Sets "secrets": what is kept of it under seal, never they themselves. */
-enum outcome device_secrets(struct page *p, int64_t id) MUST_USE;
 /* Queues the command and pushes (command NULL: only pushes); p->err when it did not work. */
 enum outcome device_send(struct page *p, const char *ident,
                          const struct raw_command *command) MUST_USE;

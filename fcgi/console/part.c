@@ -203,6 +203,26 @@ static enum outcome part(struct page *p, const struct fleet_device *d, size_t i)
     return o;
 }
 
+/* Sets "secrets": what is kept of it under seal, never they themselves. */
+static enum outcome secrets(struct page *p, int64_t id)
+{
+    struct rows r;
+    enum outcome o = fleet_secrets(p->db, id, 0, LIM_PAGE, p->a, &r, &p->err);
+    if (o != OK)
+        return o;
+    struct value *list = value_set_list(p->root, "secrets");
+    for (size_t i = 0; i < r.n; i++) {
+        const struct val *x = row_at(&r, i, 0);
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "kind", x[0].s);
+        value_set_text(v, "about", val_text(&x[1]));
+        value_set_int(v, "number", (int64_t)i);
+        page_time(p, v, "at", x[2].i);
+    }
+    value_set_bool(p->root, "some_secrets", r.n > 0);
+    return OK;
+}
+
 void device_part_show(struct page *p, const char *ident, const char *word, int status)
 {
     struct fleet_device d;
@@ -215,7 +235,7 @@ void device_part_show(struct page *p, const char *ident, const char *word, int s
     if (o == OK)
         o = part(p, &d, i);
     if (o == OK && PARTS[i].area == INV_SECURITY)
-        o = device_secrets(p, d.id);
+        o = secrets(p, d.id);
     if (o != OK) {
         page_fail(p);
         return;

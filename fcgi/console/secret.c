@@ -1,29 +1,10 @@
 /* secret.c: what is kept of a device under seal: a PIN, a recovery key, an Activation Lock code. It
- * is listed on the page of its security, and opened with a reason, on record. */
+ * is listed on the page of its security (part.c), and opened with a reason, on record. */
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "command/reveal.h"
 #include "console/device.h"
 #include "wire/encode.h"
-
-enum outcome device_secrets(struct page *p, int64_t id)
-{
-    struct rows r;
-    enum outcome o = fleet_secrets(p->db, id, 0, LIM_PAGE, p->a, &r, &p->err);
-    if (o != OK)
-        return o;
-    struct value *list = value_set_list(p->root, "secrets");
-    for (size_t i = 0; i < r.n; i++) {
-        const struct val *x = row_at(&r, i, 0);
-        struct value *v = value_append_dict(list);
-        value_set_text(v, "kind", x[0].s);
-        value_set_text(v, "about", val_text(&x[1]));
-        value_set_int(v, "number", (int64_t)i);
-        page_time(p, v, "at", x[2].i);
-    }
-    value_set_bool(p->root, "some_secrets", r.n > 0);
-    return OK;
-}
 
 /* As text, or what is none in base64. */
 static const char *readable(struct page *p, const struct buf *secret)

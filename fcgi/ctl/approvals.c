@@ -12,16 +12,6 @@
 
 #define COLUMNS 11
 
-bool ctl_person(const struct ctl *c)
-{
-    if (c->anonymous)
-        fputs(
-            "droverctl: two persons are asked for, and root may be anybody: log in under your own "
-            "name, and use sudo where you need it\n",
-            stderr);
-    return !c->anonymous;
-}
-
 static int show(struct ctl *c, const struct approval *x, size_t n, bool json)
 {
     static const struct ctl_column cols[COLUMNS] = {

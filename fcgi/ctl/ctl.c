@@ -330,3 +330,13 @@ int ctl_list(struct ctl *c, bool json, const struct ctl_column *cols, size_t nco
     js_free(&list);
     return status;
 }
+
+bool ctl_person(const struct ctl *c)
+{
+    if (c->anonymous)
+        fputs(
+            "droverctl: two persons are asked for, and root may be anybody: log in under your own "
+            "name, and use sudo where you need it\n",
+            stderr);
+    return !c->anonymous;
+}
