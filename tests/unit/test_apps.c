@@ -848,6 +848,89 @@ static void a_file_comes_in_parts(void **state)
     assert_outcome(part(&u, 100, tail, "ann"), CONFLICT, err);
 }
 
+struct uploader {
+    int64_t id;
+    struct bytes file;
+    const char *by;
+    struct db *db;
+    struct arena *a;
+    enum outcome outcome;
+    struct upload u;
+    struct err err;
+};
+
+static void *upload_it(void *arg)
+{
+    struct uploader *w = arg;
+    for (size_t at = 0; at <= w->file.n; at += 100) {
+        size_t n = w->file.n - at < 100 ? w->file.n - at : 100;
+        w->outcome = app_upload_part(w->db, site.conf, w->a, w->id, w->by, (int64_t)at,
+                                     bytes_of(w->file.p + at, n), clock_now(), &w->u, &w->err);
+        if (w->outcome == CONFLICT) /* the other was quicker: it goes on there */
+            at = (size_t)w->u.received - 100;
+        else if (w->outcome != OK || w->u.state != UPLOAD_OPEN)
+            return w;
+    }
+    return NULL;
+}
+
+static void race(struct uploader *w, size_t n)
+{
+    pthread_t t[4];
+    for (size_t i = 0; i < n; i++) {
+        w[i].a = arena_new(64 * LIM_MB);
+        assert_ok(db_new(site.conf, DB_CONSOLE, &w[i].db, &err), err);
+        assert_int_equal(pthread_create(&t[i], NULL, upload_it, &w[i]), 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        pthread_join(t[i], NULL);
+        db_free(&w[i].db);
+    }
+}
+
+/* One file by two browsers of one person, one app by two people, at the same moment. */
+static void two_uploaders_at_once(void **state)
+{
+    struct uploader w[4] = {0};
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        struct bytes one = small_app(arena_fmt(site.a, "org.example.race%d", round));
+        int64_t id = begun((int64_t)one.n).id;
+        for (size_t i = 0; i < 4; i++)
+            w[i] = (struct uploader){.id = id, .file = one, .by = "ann"};
+        race(w, 4);
+        for (size_t i = 0; i < 4; i++) {
+            assert_ok(w[i].outcome, w[i].err);
+            assert_true(w[i].u.state == UPLOAD_DONE || w[i].u.state == UPLOAD_READING);
+            arena_free(&w[i].a);
+        }
+        assert_sql("1 1",
+                   "SELECT CONCAT_WS(' ', COUNT(DISTINCT i.id), COUNT(*)) FROM library_item i JOIN "
+                   "library_version v ON v.item_id = i.id WHERE i.identifier = "
+                   "'org.example.race%d'",
+                   round);
+        /* two people bring the same app, which nobody has yet */
+        struct bytes two = small_app(arena_fmt(site.a, "org.example.both%d", round));
+        for (size_t i = 0; i < 2; i++) {
+            struct upload u = {.filename = "a.ipa",
+                               .size = (int64_t)two.n,
+                               .started_by = i ? "bob" : "ann",
+                               .started_at = clock_now()};
+            assert_ok(app_upload_begin(console, site.conf, site.a, &u, &err), err);
+            w[i] = (struct uploader){.id = u.id, .file = two, .by = u.started_by};
+        }
+        race(w, 2);
+        for (size_t i = 0; i < 2; i++) {
+            assert_ok(w[i].outcome, w[i].err);
+            assert_true(w[i].u.state == UPLOAD_DONE ||
+                        (w[i].u.state == UPLOAD_FAILED && w[i].u.why[0] != '\0'));
+            arena_free(&w[i].a);
+        }
+        assert_sql("1", "SELECT COUNT(*) FROM library_item WHERE identifier = 'org.example.both%d'",
+                   round);
+    }
+}
+
 /* Whoever may upload fills neither the disk nor the folder. */
 static void files_leave_room(void **state)
 {
@@ -954,6 +1037,7 @@ int main(void)
         TEST(an_older_build_is_replaced),
         TEST(a_number_of_the_store_gets_its_identifier),
         TEST(a_file_comes_in_parts),
+        TEST(two_uploaders_at_once),
         TEST(files_leave_room),
         TEST(files_of_deleted_apps_go),
     };
