@@ -8,6 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
 #include <stdio.h>
@@ -114,8 +115,18 @@ static void give(int fd, struct archive *ar, const char *name, size_t *left)
     *left -= n;
 }
 
-static _Noreturn void look(int fd, const char *path, const char *const *patterns)
+/* Of what the process has open it keeps the file and the way to tell of it: connections of others
+ * are no business of who reads what somebody has uploaded. */
+static void descriptors_leave(int fd, int in)
 {
+    if (dup2(in, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+        close_range(STDERR_FILENO + 1, ~0u, 0) != 0)
+        _exit(BROKEN);
+}
+
+static _Noreturn void look(const char *const *patterns)
+{
+    int fd = STDOUT_FILENO;
     struct archive *ar = archive_read_new();
     struct archive_entry *e;
     size_t entries = 0, found = 0, left = ARCHIVE_FOUND_MAX;
@@ -125,7 +136,7 @@ static _Noreturn void look(int fd, const char *path, const char *const *patterns
     if (ar == NULL || archive_read_support_format_zip(ar) != ARCHIVE_OK ||
         archive_read_support_format_xar(ar) != ARCHIVE_OK)
         _exit(BROKEN);
-    if (archive_read_open_filename(ar, path, BLOCK) != ARCHIVE_OK)
+    if (archive_read_open_fd(ar, STDIN_FILENO, BLOCK) != ARCHIVE_OK)
         bad(fd, "no archive of apps (.ipa, .pkg)", NULL);
     while (found < ARCHIVE_FILES_MAX && (r = archive_read_next_header(ar, &e)) == ARCHIVE_OK) {
         const char *name = archive_entry_pathname(e);
@@ -216,20 +227,23 @@ enum outcome archive_find(struct arena *a, const char *path, const char *const *
                           struct archive_file *out, size_t *n, struct err *err)
 {
     struct buf said = BUF_INIT(ARCHIVE_FOUND_MAX + ARCHIVE_FILES_MAX * (ARCHIVE_NAME_MAX + 64));
-    int fds[2], status = 0;
+    int in, fds[2], status = 0;
     enum outcome o;
     pid_t child;
 
     *n = 0;
-    if (access(path, R_OK) != 0)
+    if ((in = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(err, NOT_FOUND, "%s: %m", path);
-    if (pipe(fds) != 0)
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        close(in);
         return err_set(err, ERROR, "pipe: %m");
+    }
     child = fork();
     if (child == 0) {
-        close(fds[0]);
-        look(fds[1], path, patterns);
+        descriptors_leave(fds[1], in);
+        look(patterns);
     }
+    close(in);
     close(fds[1]);
     if (child < 0) {
         close(fds[0]);

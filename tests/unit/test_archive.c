@@ -1,6 +1,9 @@
 /* test_archive.c: apps as files: what is read of good ones, and that bad ones are refused soon and
  * harm nobody. The files are made by Python's zipfile and zlib. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -106,6 +110,76 @@ static void a_package_with_odd_attributes(void **state)
     assert_string_equal(app.version, "3.4");
 }
 
+static void *read_pipe(void *arg)
+{
+    *(enum outcome *)arg = read_it("pipe.ipa");
+    return NULL;
+}
+
+/* The number of a process whose parent is this one; 0: none. */
+static int child_of_ours(void)
+{
+    DIR *d = opendir("/proc");
+    int found = 0;
+
+    for (struct dirent *e; d != NULL && found == 0 && (e = readdir(d)) != NULL;) {
+        char path[300];
+        int parent = 0;
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/%.200s/stat", e->d_name);
+        if (e->d_name[0] < '1' || e->d_name[0] > '9' || (f = fopen(path, "r")) == NULL)
+            continue;
+        if (fscanf(f, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
+            found = atoi(e->d_name);
+        fclose(f);
+    }
+    closedir(d);
+    return found;
+}
+
+static int descriptors_of(int pid)
+{
+    char path[64];
+    DIR *d;
+    int n = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    for (d = opendir(path); d != NULL && readdir(d) != NULL;)
+        n++;
+    if (d != NULL)
+        closedir(d);
+    return n - 2; /* . and .. */
+}
+
+/* The child that reads has three descriptors, whatever this process has open. */
+static void nothing_else_is_open(void **state)
+{
+    char path[256];
+    enum outcome o = OK;
+    pthread_t thread;
+    int own, pid = 0, n = 0, more[20];
+
+    (void)state;
+    for (size_t i = 0; i < 20; i++)
+        more[i] = open("/dev/null", O_RDONLY);
+    snprintf(path, sizeof path, "%s/pipe.ipa", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pthread_create(&thread, NULL, read_pipe, &o);
+    own = open(path, O_WRONLY);
+    for (int i = 0; i < 500 && (pid == 0 || n < 1 || n > 3); i++) {
+        usleep(10000);
+        pid = pid != 0 ? pid : child_of_ours();
+        n = pid != 0 ? descriptors_of(pid) : 0;
+    }
+    close(own);
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < 20; i++)
+        close(more[i]);
+    assert_int_equal(n, 3);
+    assert_int_equal(o, INVALID);
+}
+
 static void bad_ones(void **state)
 {
     static const struct {
@@ -169,6 +243,7 @@ int main(void)
         cmocka_unit_test(good_ones),
         cmocka_unit_test(a_package_with_odd_attributes),
         cmocka_unit_test(bad_ones),
+        cmocka_unit_test(nothing_else_is_open),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
