@@ -132,7 +132,9 @@ static enum outcome kept_read(struct db *db, js body, const struct approval *x, 
         return err_set(err, ERROR, "the request that was kept is broken");
     out = approval_idents(db, x->id, a, &o->ids, &o->n, err);
     if (out == OK && o->n == 0)
-        return err_set(err, INVALID, "there is none of these enrollments any more");
+        return err_set(err, INVALID,
+                       "there is none of these enrollments any more: they are gone, or have "
+                       "enrolled anew since it was asked for");
     if (out == OK && o->expires_at != 0 && o->expires_at <= now)
         return err_set(err, INVALID, "the command has expired while it waited");
     return out;

@@ -34,6 +34,14 @@ static const struct sql IDENTS = {
     "SELECT e.ident FROM approval_target t JOIN enrollment e ON e.id = t.enrollment_id WHERE "
     "t.approval_id = ? ORDER BY e.id",
     0};
+/* A renewal of the identity is no enrolment. */
+static const struct sql IDENTS_STILL = {
+    "approval_idents_still",
+    "SELECT e.ident FROM approval x JOIN approval_target t ON t.approval_id = x.id JOIN enrollment "
+    "e ON e.id = t.enrollment_id JOIN enrollment d ON d.id = e.device_id LEFT JOIN life l ON l.id "
+    "= d.life_id WHERE x.id = ? AND (l.renewal = 1 OR COALESCE(d.enrolled_at, 0) <= x.asked_at) "
+    "ORDER BY e.id",
+    0};
 static const struct sql PAGE = {
     "approval_targets_page",
     "SELECT e.id, e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident) FROM approval_target t JOIN "
@@ -236,7 +244,7 @@ enum outcome approval_idents(struct db *db, int64_t id, struct arena *a, const c
 {
     const char **list;
     struct rows r;
-    enum outcome o = db_select(db, &IDENTS, (struct val[]){val_int(id)}, 1, a, &r, err);
+    enum outcome o = db_select(db, &IDENTS_STILL, (struct val[]){val_int(id)}, 1, a, &r, err);
 
     *n = 0;
     if (o != OK)

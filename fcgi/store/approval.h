@@ -38,10 +38,11 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
 /* The latest first, of those with an id below before (0: from the start), at most max. */
 enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t max, struct arena *a,
                            struct approval **out, size_t *n, struct err *err) MUST_USE;
-/* The enrollments that one is about; none: it is about a group, and not approved. */
+/* The enrollments that one is about, without those that enrolled anew since it was asked for: who
+ * has them now is not whom it was about. None: it is about a group, and not approved. */
 enum outcome approval_idents(struct db *db, int64_t id, struct arena *a, const char *const **out,
                              size_t *n, struct err *err) MUST_USE;
-/* The same page by page: at most max (LIM_PAGE) with ids above after. */
+/* All of them, page by page: at most max (LIM_PAGE) with ids above after. */
 struct approval_target {
     int64_t enrollment_id;
     const char *ident, *name; /* name: what lists call it */

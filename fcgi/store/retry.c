@@ -5,8 +5,9 @@ static const struct sql FIND = {
     "retry_find",
     "SELECT e.id, c.id, e.device_id, c.request_type, c.reason, c.created_by, c.dedupe_key, "
     "COALESCE(q.state, r.state), c.fill, c.sealed IS NOT NULL, COALESCE(q.queued_at, r.queued_at), "
-    "d.enrolled_at FROM enrollment e JOIN enrollment d ON d.id = e.device_id JOIN command c LEFT "
-    "JOIN queue q ON q.enrollment_id = e.id AND q.command_id = c.id LEFT JOIN result r ON "
+    "IF(l.renewal = 1, 0, d.enrolled_at) FROM enrollment e JOIN enrollment d ON d.id = e.device_id "
+    "LEFT JOIN life l ON l.id = d.life_id JOIN command c LEFT JOIN queue q ON q.enrollment_id = "
+    "e.id AND q.command_id = c.id LEFT JOIN result r ON "
     "r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident = ? AND c.uuid = ? AND %SCOPE "
     "e.device_id% AND (q.command_id IS NOT NULL OR r.command_id IS NOT NULL)",
     0};

@@ -13,7 +13,7 @@ struct retry_item {
     int state;                      /* enum queue_state */
     int fill;                       /* COMMAND_FILL_* */
     bool secret;                    /* it held a secret, and is kept without it */
-    int64_t queued_at, enrolled_at; /* enrolled_at: of the device, last */
+    int64_t queued_at, enrolled_at; /* enrolled_at: of the device, last, 0 for a renewal */
     const char *again;              /* CommandUUID of the latest that was sent in its place */
     int again_state;                /* enum queue_state of that */
     int64_t approval; /* of the request for a second person to send it again that waits */

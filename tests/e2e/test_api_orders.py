@@ -370,6 +370,26 @@ class Orders(unittest.TestCase):
         self.assertIn(b"815471", sent)
         self.s.api("DELETE", "/api/v1/groups/%s?why=test" % g)
 
+    def test_whoever_has_it_now_is_not_whom_it_was_about(self):
+        """A device that enrolled anew between the request and its approval is left alone."""
+        other = drover.device().enrol()
+        with drover.setting(self.s, "command", approval="sensitive"):
+            asked = self.order("DeviceLock", None, 202, key="asker", reason="r",
+                               ids=[self.d.ident, other.ident])
+            self.d.authenticate()
+            self.d.token_update()
+            got = self.post("/api/v1/approvals/" + asked["approval"],
+                            {"decision": "approve", "reason": "r"}, key="second")
+            self.assertEqual([r["id"] for r in got["results"]], [other.ident])
+            self.assertEqual(self.d.idle().body, b"")
+            asked = self.order("DeviceLock", None, 202, key="asker", reason="r")
+            self.d.authenticate()
+            self.d.token_update()
+            got = self.post("/api/v1/approvals/" + asked["approval"],
+                            {"decision": "approve", "reason": "r"}, 400, key="second")
+            self.assertIn("enrolled anew", got["detail"])
+            self.assertEqual(self.d.idle().body, b"")
+
     def test_raw_commands_go_by_the_same_rules(self):
         """A key for commands alone erased devices by way of a property list."""
         def raw(request_type="EraseDevice"):
