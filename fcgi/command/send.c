@@ -379,8 +379,10 @@ static bool queue_command(struct run *r)
                         .enrollment_ids = l.enrollment_ids};
     if (o == OK)
         o = queue_add(r->db, &e, &r->err);
-    if (s->notes == &note)
+    if (s->notes == &note) {
         s->notes = NULL;
+        s->nnotes = 0;
+    }
     if (o == OK || o == NOT_FOUND) {
         note_outcomes(l.target, l.n, &e);
         return true;
