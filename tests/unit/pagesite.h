@@ -115,11 +115,13 @@ static inline int64_t pagesite_number(const char *text)
     return row_at(&r, 0, 0)->type == VAL_INT ? row_at(&r, 0, 0)->i : -1;
 }
 
+static struct conf *defaults; /* holds the texts of conf */
+
 /* database: "drover_" and a word. The configuration is the example's, as most checks read it. */
 static inline void pagesite_up(const char *database)
 {
     int applied;
-    struct conf *defaults, *db = testdb_conf(TESTDB_DIR, database);
+    struct conf *db = testdb_conf(TESTDB_DIR, database);
     arena = arena_new(256 * LIM_MB);
     assert_ok(conf_load("scripts/etc/drover.conf.example", &defaults, &err), err);
     conf = *defaults;
@@ -157,6 +159,7 @@ static inline int pagesite_down(void **state)
     gate_free(&app.gate);
     db_pool_free(&app.pool);
     db_free(&owner);
+    conf_free(&defaults);
     arena_free(&arena);
     return 0;
 }
