@@ -112,6 +112,19 @@ static enum outcome person_of(struct db *db, const char *actor, struct arena *a,
     return o;
 }
 
+enum outcome approval_same_person(struct db *db, const char *one, const char *other,
+                                  struct arena *a, bool *same, struct err *err)
+{
+    const char *x = "", *y = "";
+    bool nobody;
+    enum outcome o = person_of(db, one, a, &x, &nobody, err);
+
+    if (o == OK)
+        o = person_of(db, other, a, &y, &nobody, err);
+    *same = o == OK && strcasecmp(x, y) == 0;
+    return o;
+}
+
 /* Keeps the enrollments: how many, and one of them. */
 static enum outcome targets_put(struct db *db, const struct approval *x, struct arena *a,
                                 uint64_t *n, const char **first, struct err *err)

@@ -72,5 +72,8 @@ enum outcome approval_decide(struct db *db, const struct approval_decision *d,
 /* The same in the caller's unit of work; a: scratch memory. */
 enum outcome approval_decide_within(struct db *db, const struct approval_decision *d,
                                     struct arena *a, struct err *err) MUST_USE;
+/* Whether two actors are one person, as approval_decide() sees it. */
+enum outcome approval_same_person(struct db *db, const char *one, const char *other,
+                                  struct arena *a, bool *same, struct err *err) MUST_USE;
 
 #endif

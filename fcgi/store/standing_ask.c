@@ -38,7 +38,16 @@ static const struct sql MEMBERS_COUNT = {
 static const struct sql WAITING_COUNT = {
     "standing_waiting_count", "SELECT COUNT(*), COALESCE(SUM(d.changed_at > ?), 0)" WAITING, 0};
 #define COVER "INSERT INTO approval_target (approval_id, enrollment_id) SELECT ?, e.id"
-static const struct sql COVER_MEMBERS = {"standing_cover_members", COVER MEMBERS, 0};
+/* What who decides has brought in since it was asked for is for somebody else to approve. */
+#define OWN_MAX 20 /* actors that are one person */
+static const struct sql COVER_MEMBERS = {
+    "standing_cover_members",
+    COVER MEMBERS "AND (m.since <= ? OR m.by_whom IS NULL OR m.by_whom NOT IN (%IN%))", 1};
+static const struct sql BROUGHT = {
+    "standing_brought",
+    "SELECT DISTINCT by_whom FROM group_member WHERE group_id = ? AND since > ? AND by_whom IS NOT "
+    "NULL LIMIT ?",
+    0};
 static const struct sql COVER_WAITING = {"standing_cover_waiting", COVER WAITING, 0};
 
 static const struct sql LOCK = {
@@ -214,17 +223,43 @@ static enum outcome unchanged(struct db *db, const struct deciding *x, int state
     return o;
 }
 
-/* Keeps who is in the group now, and lets them have it. */
+/* Keeps who is in the group now, but for those whom who decides has brought in meanwhile. */
+static enum outcome cover_members(struct db *db, struct deciding *x, int64_t group_id,
+                                  struct err *err)
+{
+    struct val group = val_int(group_id), at = val_int(x->x->asked_at), own[OWN_MAX];
+    struct rows r;
+    size_t n = 0;
+    enum outcome o =
+        db_select(db, &BROUGHT, (struct val[]){group, at, val_int(LIM_PAGE)}, 3, x->a, &r, err);
+
+    own[n++] = val_str(""); /* nobody */
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        bool same;
+
+        o = approval_same_person(db, row_at(&r, i, 0)->s, x->d->by, x->a, &same, err);
+        if (o == OK && same && n == OWN_MAX)
+            return err_set(err, DENIED, "you have brought devices in by too many names");
+        if (o == OK && same)
+            own[n++] = *row_at(&r, i, 0);
+    }
+    return o == OK ? db_exec_in(db, &COVER_MEMBERS,
+                                (struct val[]){val_int(x->x->id), group, val_null(), at}, 4, own, n,
+                                x->a, &x->covered, err)
+                   : o;
+}
+
+/* Keeps for whom it is approved, and lets them have it. */
 static enum outcome cover(struct db *db, struct deciding *x, int state, int64_t group_id,
                           struct err *err)
 {
     struct val id = val_int(x->x->id), order = val_int(x->x->order_id), at = val_int(x->d->now);
-    bool all = state == STANDING_WAITS;
     char name[32], detail[128];
-    enum outcome o = db_exec(db, all ? &COVER_MEMBERS : &COVER_WAITING,
-                             (struct val[]){id, all ? val_int(group_id) : order,
-                                            all ? val_null() : val_str(x->x->placed_by)},
-                             3, &x->covered, err);
+    enum outcome o =
+        state == STANDING_WAITS
+            ? cover_members(db, x, group_id, err)
+            : db_exec(db, &COVER_WAITING, (struct val[]){id, order, val_str(x->x->placed_by)}, 3,
+                      &x->covered, err);
 
     if (o == OK)
         o = db_exec(db, &COUNTED, (struct val[]){val_int((int64_t)x->covered), id}, 2, NULL, err);

@@ -393,6 +393,32 @@ static void who_comes_later_waits_for_another_look(void **state)
     assert_true(asked(id) != 0);
 }
 
+/* Who approves what another asked for, and has put a device into the group meanwhile. */
+static void nobody_slips_one_in(void **state)
+{
+    int64_t g = group("G", ""), id;
+    (void)state;
+    two_are_asked_for();
+    devices(1, 3, "iPhone14,2", "17.0");
+    put_into(g, 1, 1, false);
+    id = sensitive(g, "join", 0);
+    put_into(g, 2, 3, false);
+    now = clock_now();
+    sql("UPDATE group_member SET since = %lld, by_whom = IF(device_id = 2, 'droverctl:bob', 'eve') "
+        "WHERE device_id > 1",
+        (long long)now);
+    now += SECOND_US;
+    assert_int_equal(approved(asked(id), "bob"), 2);
+    turn();
+    turn();
+    assert_int_equal(number("SELECT COUNT(*) FROM queue WHERE enrollment_id IN (1, 3)"), 2);
+    assert_int_equal(OPEN(), 2);
+    assert_int_equal(OF(id, ORDER_WAITS), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM approval WHERE state = 1 AND asked_person = "
+                            "'bob' AND targets = 1"),
+                     1);
+}
+
 /* Each asks for those whom they have brought in, and none of them approves these. */
 static void whoever_brings_a_device_in_asks(void **state)
 {
@@ -653,6 +679,7 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_ordered, own_setup),
         cmocka_unit_test_setup(a_second_person_is_asked, own_setup),
         cmocka_unit_test_setup(who_comes_later_waits_for_another_look, own_setup),
+        cmocka_unit_test_setup(nobody_slips_one_in, own_setup),
         cmocka_unit_test_setup(whoever_brings_a_device_in_asks, own_setup),
         cmocka_unit_test_setup(an_empty_group_approves_nothing, own_setup),
         cmocka_unit_test_setup(what_is_refused_or_forgotten, own_setup),
