@@ -9,21 +9,20 @@
     "q.command_id = y.id LEFT JOIN result z ON z.enrollment_id = r.enrollment_id AND "             \
     "z.command_id = y.id WHERE y.retry_of = c.id AND (q.command_id IS NOT NULL OR z.command_id "   \
     "IS NOT NULL) ORDER BY y.id DESC LIMIT 1)"
+#define FAILED                                                                                     \
+    " FROM result r FORCE INDEX (digest) JOIN command c ON c.id = r.command_id JOIN enrollment e " \
+    "ON e.id = r.enrollment_id WHERE r.digest = 3 AND r.closed_at >= ? AND r.closed_at < ? "
 /* DIGEST_FAILED: backward through the index of those alone, however many have not failed. */
 static const struct sql LIST = {
     "failed_list",
     "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
     "IF(x.english <> '', x.english, x.localized) FROM result_error x WHERE x.enrollment_id = "
     "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
-    "r.state, r.closed_at, " AGAIN("y.uuid") ", " AGAIN(
-        "COALESCE(q.state, z.state)") " FROM result r FORCE INDEX (digest) JOIN command c ON c.id "
-                                      "= r.command_id JOIN "
-                                      "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 3 "
-                                      "AND r.closed_at >= ? AND "
-                                      "r.closed_at < ? AND (? IS NULL OR c.request_type = ?) AND "
-                                      "%SCOPE e.device_id% ORDER BY "
-                                      "r.closed_at DESC LIMIT ?",
+    "r.state, r.closed_at, " AGAIN("y.uuid") ", " AGAIN("COALESCE(q.state, z.state)") FAILED
+    "AND (? IS NULL OR c.request_type = ?) AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT "
+    "?",
     0};
+
 enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
                          struct failed **out, size_t *n, struct err *err)
 {
