@@ -25,7 +25,7 @@ void api_failed(struct app *app, struct req *req, const struct caller *caller, s
     struct err err = {0};
     struct db *db = NULL;
     struct failed_filter filter = {.request_type = req_query(req, "request_type")};
-    int64_t before = 0;
+    int64_t before = 0, next;
     size_t limit, n;
 
     (void)caller;
@@ -33,7 +33,7 @@ void api_failed(struct app *app, struct req *req, const struct caller *caller, s
         !since_read(req, resp, &filter.since) || !api_db(app, resp, &db))
         return;
     filter.before = before != 0 ? before : INT64_MAX;
-    enum outcome o = failed_list(db, &filter, limit, req->arena, &f, &n, &err);
+    enum outcome o = failed_list(db, &filter, limit, req->arena, &f, &n, &next, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -56,7 +56,7 @@ void api_failed(struct app *app, struct req *req, const struct caller *caller, s
         js_append(list, one);
     }
     js_set(root, "failed", list);
-    if (n == limit)
-        api_set_cursor(root, f[n - 1].closed_at);
+    if (next != 0)
+        api_set_cursor(root, next);
     api_json(resp, 200, &root);
 }

@@ -169,7 +169,7 @@ static bool failed_read(struct req *req, struct resp *resp, struct db *db,
     struct err err = {0};
     size_t n = 0;
 
-    if (failed_list(db, filter, RETRY_MAX, req->arena, &f, &n, &err) != OK) {
+    if (failed_list(db, filter, RETRY_MAX, req->arena, &f, &n, next, &err) != OK) {
         api_fail(resp, &err);
         return false;
     }
@@ -178,7 +178,6 @@ static bool failed_read(struct req *req, struct resp *resp, struct db *db,
     for (size_t i = 0; r->list != NULL && i < n; i++)
         if (f[i].again[0] == '\0')
             r->list[r->n++] = (struct retry_one){.ident = f[i].ident, .uuid = f[i].uuid};
-    *next = n == RETRY_MAX ? f[n - 1].closed_at : 0;
     return r->list != NULL;
 }
 

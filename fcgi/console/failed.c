@@ -52,17 +52,17 @@ void console_failed(struct app *app, struct req *req, const struct caller *calle
     struct page p;
     struct failed *f;
     size_t n;
-    int64_t before = page_number(req_query(req, "before"));
+    int64_t next, before = page_number(req_query(req, "before"));
     if (!page_open(&p, app, req, caller, resp, "failed"))
         return;
     struct failed_filter filter = failed_filter_of(&p);
     filter.before = before ? before : INT64_MAX;
-    if (failed_list(p.db, &filter, PAGE_ROWS + 1, p.a, &f, &n, &p.err) != OK) {
+    if (failed_list(p.db, &filter, PAGE_ROWS, p.a, &f, &n, &next, &p.err) != OK) {
         page_fail(&p);
         return;
     }
     struct value *list = value_set_list(p.root, "failed");
-    for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
+    for (size_t i = 0; i < n; i++)
         row(&p, list, &f[i]);
     types(&p, filter.request_type);
     const char *here =
@@ -71,9 +71,8 @@ void console_failed(struct app *app, struct req *req, const struct caller *calle
                    filter.request_type ? page_link(&p, "/failed/retry", "type", filter.request_type)
                                        : "/failed/retry");
     value_set_bool(p.root, "some", n > 0);
-    if (n > PAGE_ROWS)
+    if (next != 0)
         value_set_text(p.root, "next",
-                       page_link(&p, here, "before",
-                                 arena_fmt(p.a, "%lld", (long long)f[PAGE_ROWS - 1].closed_at)));
+                       page_link(&p, here, "before", arena_fmt(p.a, "%lld", (long long)next)));
     page_show(&p, 200, "failed");
 }

@@ -129,19 +129,19 @@ static enum outcome page_run(struct page *p, const struct failed *f, size_t n, b
 static enum outcome all_run(struct page *p, struct failed_filter f, bool dry, struct tally *t)
 {
     struct arena *a = arena_new(LIM_ARENA_ORDER);
-    size_t n = RETRY_MAX;
+    int64_t next = f.before;
     enum outcome o = a ? OK : err_set(&p->err, ERROR, "out of memory");
     *t = (struct tally){.nwhys = 0};
-    for (int i = 0; o == OK && i < PAGES && n == RETRY_MAX; i++) {
+    for (int i = 0; o == OK && i < PAGES && next != 0; i++) {
         struct failed *list;
+        size_t n;
+        f.before = next;
         arena_reset(a);
-        o = failed_list(p->db, &f, RETRY_MAX, a, &list, &n, &p->err);
-        if (o == OK && n > 0) {
-            f.before = list[n - 1].closed_at;
+        o = failed_list(p->db, &f, RETRY_MAX, a, &list, &n, &next, &p->err);
+        if (o == OK && n > 0)
             o = page_run(p, list, n, dry, a, t);
-        }
     }
-    t->more = n == RETRY_MAX;
+    t->more = next != 0;
     arena_free(&a);
     return o;
 }

@@ -39,10 +39,10 @@ int ctl_failed_list(struct ctl *c, int argc, char **argv)
         return CTL_FAILED;
     filter.since = clock_now() - us;
     struct val *cells = arena_array(c->arena, (size_t)max * COLUMNS, sizeof *cells);
-    while (cells && got == LIM_PAGE && n < (size_t)max) {
+    while (cells && filter.before != 0 && n < (size_t)max) {
         struct failed *f;
         size_t want = (size_t)max - n < LIM_PAGE ? (size_t)max - n : LIM_PAGE;
-        if (failed_list(db, &filter, want, c->arena, &f, &got, &err) != OK)
+        if (failed_list(db, &filter, want, c->arena, &f, &got, &filter.before, &err) != OK)
             return ctl_failed(&err);
         for (size_t i = 0; i < got; i++)
             memcpy(&cells[n++ * COLUMNS],
@@ -51,7 +51,6 @@ int ctl_failed_list(struct ctl *c, int argc, char **argv)
                                   val_str(queue_state_name(f[i].state)), ctl_text(f[i].why),
                                   ctl_text(f[i].again)},
                    COLUMNS * sizeof *cells);
-        filter.before = got ? f[got - 1].closed_at : filter.before;
     }
     return cells ? ctl_list(c, json, cols, COLUMNS, cells, n) : CTL_FAILED;
 }

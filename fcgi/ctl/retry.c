@@ -66,12 +66,12 @@ static const char *forbids(void *arg, const char *request_type)
 static bool all(struct ctl *c, struct db *db, struct failed_filter f, const struct retry *how,
                 struct told *t)
 {
-    size_t n = RETRY_MAX;
-    while (n == RETRY_MAX && t->n < ALL_MAX) {
+    while (f.before != 0 && t->n < ALL_MAX) {
         struct retry r = *how;
+        size_t n;
         struct failed *list;
         struct err err;
-        if (failed_list(db, &f, RETRY_MAX, c->arena, &list, &n, &err) != OK)
+        if (failed_list(db, &f, RETRY_MAX, c->arena, &list, &n, &f.before, &err) != OK)
             return ctl_failed(&err) == CTL_OK;
         r.many = true;
         r.list = arena_array(c->arena, n + 1, sizeof *r.list);
@@ -80,7 +80,6 @@ static bool all(struct ctl *c, struct db *db, struct failed_filter f, const stru
                 r.list[r.n++] = (struct retry_one){.ident = list[i].ident, .uuid = list[i].uuid};
         if (!r.list || !run(c, db, &r, t))
             return false;
-        f.before = n ? list[n - 1].closed_at : f.before;
     }
     return true;
 }

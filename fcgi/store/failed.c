@@ -23,22 +23,40 @@ static const struct sql LIST = {
     "?",
     0};
 
+#define L_CLOSED 6
+
+/* How many of the rows, one more than the page has, are the page's. */
+static size_t page_end(const struct rows *r, size_t most)
+{
+    size_t n = r->n < most ? r->n : most;
+
+    if (r->n > most)
+        while (n > 0 && row_at(r, n - 1, L_CLOSED)->i == row_at(r, most, L_CLOSED)->i)
+            n--;
+    return n > 0 ? n : r->n < most ? r->n : most;
+}
+
 enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
-                         struct failed **out, size_t *n, struct err *err)
+                         struct failed **out, size_t *n, int64_t *next, struct err *err)
 {
     struct val type = val_str(f->request_type);
+    size_t most = max < LIM_PAGE ? max : LIM_PAGE, take;
     struct val args[] = {val_int(f->since), val_int(f->before), type, type,
-                         val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE))};
+                         val_int((int64_t)most + 1)};
     struct rows r;
     enum outcome o = db_select(db, &LIST, args, 5, a, &r, err);
 
     *n = 0;
+    *next = 0;
     if (o != OK)
         return o;
+    take = page_end(&r, most);
+    if (take < r.n)
+        *next = row_at(&r, take - 1, L_CLOSED)->i;
     *out = arena_array(a, r.n + 1, sizeof **out);
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n) {
+    for (; *n < take; ++*n) {
         const struct val *v = row_at(&r, *n, 0);
 
         (*out)[*n] = (struct failed){v[0].s, v[1].s,          v[2].s,

@@ -17,8 +17,10 @@ struct failed_filter {
     int64_t since, before;    /* that ended at `since` or later and earlier than `before` */
     const char *request_type; /* NULL: any */
 };
-/* At most max (LIM_PAGE) whose reports were read; in a. */
+/* At most max (LIM_PAGE) whose reports were read; in a. *next: `before` of the page that follows, 0
+ * when none does. What ended in the same microsecond is not parted: a page that would is shorter.
+ */
 enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
-                         struct failed **out, size_t *n, struct err *err) MUST_USE;
+                         struct failed **out, size_t *n, int64_t *next, struct err *err) MUST_USE;
 
 #endif

@@ -185,6 +185,7 @@ static void what_the_overview_shows(void **state)
     struct device_share *live, *counted;
     struct failed *failed;
     size_t n, m;
+    int64_t next;
     int64_t hour = INT64_C(500000) * HOUR_US, now = hour + 10 * MINUTE_US;
     char text[400];
     snprintf(text, sizeof text,
@@ -223,7 +224,7 @@ static void what_the_overview_shows(void **state)
     assert_int_equal(x[3].polls, 3);
     assert_int_equal(x[3].answered, 10);
     assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
-                          &n, &err),
+                          &n, &next, &err),
               err);
     assert_int_equal(n, 0); /* of commands that are not there */
     sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (1, "
@@ -231,16 +232,30 @@ static void what_the_overview_shows(void **state)
     sql("REPLACE INTO result_error (enrollment_id, command_id, item, position, domain, code, "
         "english) VALUES (2, 1, 0, 0, 'd', 1, 'because')");
     assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
-                          &n, &err),
+                          &n, &next, &err),
               err);
     assert_int_equal(n, 2);
+    assert_int_equal(next, failed[1].closed_at);
     assert_string_equal(failed[0].ident, "D1");
     assert_string_equal(failed[1].why, "because");
-    assert_ok(failed_list(console, &(struct failed_filter){1, failed[1].closed_at, NULL}, 2, arena,
-                          &failed, &n, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){1, next, NULL}, 2, arena, &failed, &n,
+                          &next, &err),
               err);
     assert_int_equal(n, 1);
+    assert_int_equal(next, 0);
     assert_string_equal(failed[0].name, "Name 3");
+    /* two of the same microsecond are not parted */
+    sql("UPDATE result a JOIN result b ON b.command_id = 1 AND b.enrollment_id = 3 SET a.closed_at "
+        "= b.closed_at WHERE a.command_id = 1 AND a.enrollment_id = 2");
+    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
+                          &n, &next, &err),
+              err);
+    assert_int_equal(n, 1);
+    assert_ok(failed_list(console, &(struct failed_filter){1, next, NULL}, 2, arena, &failed, &n,
+                          &next, &err),
+              err);
+    assert_int_equal(n, 2);
+    assert_int_equal(next, 0);
     /* an hour later those that came again are not lost for the hour before */
     sql("UPDATE enrollment SET last_seen_at = last_seen_at + 360000000000");
     assert_ok(activity_note(agent, now + HOUR_US, &err), err);
