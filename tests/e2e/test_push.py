@@ -175,7 +175,8 @@ class Answers(PushCase):
 
     def test_a_wish_during_the_flight_is_not_lost_and_wishes_before_it_are_one(self):
         i, = self.devices()
-        self.site.rules({"token": self.site.token(i), "delay_ms": 700, "times": 1})
+        # long enough for both wishes, on a busy machine too
+        self.site.rules({"token": self.site.token(i), "delay_ms": 2500, "times": 1})
         self.site.want(i, i, i)
         self.settled(i, CLAIMED)
         self.site.want(i)
