@@ -22,7 +22,9 @@ const judged = site.web === "lighttpd";
 export const EVIL = `"><script>window.pwned=1</script><img src=x onerror="window.pwned=2">{{admin}}'`;
 
 let passed = 0, failed = 0;
+/** One test; what took longer than two seconds is told, for build/times of scripts/test. */
 export async function test(name, body) {
+  const begin = Date.now();
   try {
     await body();
     passed++;
@@ -30,6 +32,8 @@ export async function test(name, body) {
     failed++;
     console.log("FAIL  browser: " + name + "\n" + (e.stack || e).toString().split("\n").slice(0, 14).join("\n"));
   }
+  const took = (Date.now() - begin) / 1000;
+  if (took > 2) console.log(`time  ${took.toFixed(2)} browser ${site.web}: ${name}`);
 }
 
 export function sql(text) {
@@ -45,6 +49,17 @@ const engine = await chromium.launch({ executablePath: process.env.CHROMIUM, hea
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
 
+const sum = (text) => crypto.createHash("sha1").update(text).digest("hex");
+// What the files of this run have judged already; each looks it up once, and adds what it judges itself.
+const record = `${process.env.MODULES}/judged-${site.web}`;
+const judgements = new Set(fs.existsSync(record) ? fs.readFileSync(record, "utf8").split("\n") : []);
+function once(what) {
+  if (judgements.has(what)) return true;
+  judgements.add(what);
+  fs.appendFileSync(record, what + "\n");
+  return false;
+}
+
 // Every page that was served while the tests ran, whatever led to it, keeps the rules of HTML, and the
 // answers to forms and the pages of errors are accessible: one of a kind, which is its address without
 // the query, its status, and its shape.
@@ -52,7 +67,7 @@ const served = [], kinds = new Map();
 async function keep(response) {
   if (response.request().resourceType() !== "document" || !/text\/html/.test(response.headers()["content-type"] || "")) return;
   const text = await response.text(), { pathname } = new URL(response.url());
-  const shape = crypto.createHash("sha1").update([...text.matchAll(/<\/?[a-z][a-z0-9]*|\s(?:id|for|aria-\w+|role)=/g)].join("")).digest("hex");
+  const shape = sum([...text.matchAll(/<\/?[a-z][a-z0-9]*|\s(?:id|for|aria-\w+|role)=/g)].join(""));
   const kind = `${response.request().method()} ${pathname.replace(/[0-9a-f]{16,}/g, "…")} ${response.status()}`;
   kinds.set(`${kind} ${shape}`, { kind, text, url: response.url() });
 }
@@ -89,9 +104,9 @@ export async function accessible(p, name) {
   assert.deepEqual(r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")), [], name);
 }
 
-/** Keeps a picture of the whole page in build/screens. */
+/** Keeps a picture of the whole page in build/screens; as JPEG, which takes a third less of the time. */
 export async function picture(p, name) {
-  if (judged) await p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
+  if (judged) await p.screenshot({ path: `${screens}/${name}.jpg`, type: "jpeg", quality: 80, fullPage: true });
 }
 
 // The HTML standard, and no more: what is a matter of taste is the house's.
@@ -99,7 +114,7 @@ const validator = new HtmlValidate(new StaticConfigLoader({ extends: ["html-vali
   rules: { "void-style": "off", "no-trailing-whitespace": "off", "doctype-style": "off", "attribute-boolean-style": "off" } }));
 /** Does the page, as it was served, keep the rules of HTML? */
 export async function valid(text, name) {
-  if (!judged) return;
+  if (!judged || once("html " + sum(text))) return;
   const { results } = await validator.validateString(text, name);
   assert.deepEqual(results.flatMap((r) => r.messages.map((m) =>
     `${m.ruleId}: ${m.message} at line ${m.line}: ${text.split("\n")[m.line - 1].slice(Math.max(0, m.column - 60), m.column + 60)}`)), [], name);
@@ -169,7 +184,8 @@ export async function api(method, path, body, type = "application/json") {
 /** Waits until the database says so. */
 export async function until(query, wanted, ms = 30000) {
   let got;
-  for (const end = Date.now() + ms; Date.now() < end; await pause(50))
+  let wait = 20; // each look starts a client: seldom, when it takes long
+  for (const end = Date.now() + ms; Date.now() < end; await pause(wait = Math.min(wait * 1.5, 200)))
     if ((got = sql(query).trim()) === wanted) return;
   assert.equal(got, wanted, query);
 }
@@ -188,13 +204,12 @@ export function totp(text, step = Math.floor(Date.now() / 30000)) {
 export async function finish() {
   await Promise.all(served);
   await test("every page that was served is HTML as it should be", async () => {
-    for (const { kind, text } of kinds.values()) await valid(text, kind);
+    for (const [shape, { kind, text }] of kinds) if (!once(shape)) await valid(text, kind);
   });
   await test("every answer to a form and every page of an error is accessible", async () => {
-    const c = await context(), once = new Set();
+    const c = await context();
     for (const { kind, text, url } of [...kinds.values()]) {
-      if (/^GET .* 200$/.test(kind) || once.has(kind)) continue;
-      once.add(kind);
+      if (!judged || /^GET .* 200$/.test(kind) || once("axe " + kind)) continue;
       const p = await c.newPage();
       await p.route(url, (route) => route.fulfill({ body: text, contentType: "text/html; charset=utf-8" }));
       await p.goto(url);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
-import { EVIL, accessible, context, finish, pause, quoted, screens, signIn, simulate, site, sql, test, until } from "./lib.mjs";
+import { EVIL, accessible, context, finish, picture, pause, quoted, signIn, simulate, site, sql, test, until } from "./lib.mjs";
 import { ID, fill } from "./pages.mjs";
 
 const crcTable = Array.from({ length: 256 }, (_, n) => {
@@ -89,7 +89,7 @@ await test("a file goes up in parts, on other pages too, and becomes an app", as
   go.splice(0).forEach((r) => r());
   assert.match(await p.locator("section", { hasText: "Files on their way" }).first().textContent(), /demo\.ipa/);
   await accessible(p, "apps with an upload");
-  await p.screenshot({ path: screens + "/uploading.png" });
+  await picture(p, "uploading");
   const free = setInterval(() => go.splice(0).forEach((r) => r()), 20);
   await p.locator("#sending [data-how]", { hasText: "Upload done:" }).waitFor({ timeout: 15000 });
   clearInterval(free);
@@ -132,7 +132,7 @@ await test("narrow pages scroll in their tables alone", async () => {
   for (const url of ["/apps", "/app/new", ...["settings", "devices", "versions", "codes", "feedback"].map((t) => "/app?id=160&tab=" + t)]) {
     await p.goto(url);
     assert.equal(await p.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, url);
-    await p.screenshot({ path: `${screens}/narrow${url.replace(/\W+/g, "-")}.png`, fullPage: true });
+    await picture(p, `narrow${url.replace(/\W+/g, "-")}`);
   }
   await p.setViewportSize({ width: 1280, height: 860 });
 });
@@ -182,7 +182,7 @@ await test("without a script: a file, a new version of it, and a preview before 
   const text = await q.locator("main").textContent();
   assert.match(text, /InstallApplication once more: 1/);
   assert.match(text, /Configuration\.count–7/);
-  await q.screenshot({ path: screens + "/app-ask.png", fullPage: true });
+  await picture(q, "app-ask");
   await q.getByRole("button", { name: "Do it" }).click();
   assert.match(await q.locator("[role=status]").textContent(), /Saved/);
   assert.deepEqual(JSON.parse(sql(`SELECT TO_BASE64(settings) FROM library_item WHERE id = ${id}`).replace(/\\n|\s/g, "").replace(/^(.*)$/, (s) => Buffer.from(s, "base64").toString())), {
@@ -293,7 +293,7 @@ await test("from the console to the device and back: added, given to a group, in
   await shows(p, /installed 1/);
   assert.match(await has(), new RegExp(bundle));
   await accessible(p, "an app on its device");
-  await p.screenshot({ path: screens + "/app-installed.png", fullPage: true });
+  await picture(p, "app-installed");
   // the device's page says it too
   await p.goto(phone.page);
   assert.match(await p.locator("#items ~ .scroll tbody").textContent(), /Flow.*installed.*1/s);

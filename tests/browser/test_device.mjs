@@ -1,7 +1,7 @@
 // test_device.mjs: the page of one device, with simulated ones of every kind: why its queue does not
 // move, in each way it can; what it is offered; its lists, page by page; what is kept under seal.
 import assert from "node:assert/strict";
-import { accessible, context, finish, quoted, screens, signIn, simulate, sql, test, until, valid } from "./lib.mjs";
+import { accessible, context, finish, picture, quoted, signIn, simulate, sql, test, until, valid } from "./lib.mjs";
 
 const [phone, mac, tv, shared] = await Promise.all([simulate("--kind", "iphone", "--notnow", "600"),
   simulate("--kind", "mac", "--users", "2"), simulate("--kind", "appletv"),
@@ -38,7 +38,7 @@ await test("NotNow: since when, how often, and what comes next", async () => {
   assert.match(await why(), /said NotNow to ProfileList since.*locked or busy/s);
   assert.match(await lines(), /NotNow since.*ProfileList.*ProfileList again, when the device is free/s);
   assert.match(await p.locator(".timeline .next").textContent(), /ProfileList.*not now.*when the device is free/s);
-  await p.screenshot({ path: screens + "/device-notnow.png", fullPage: true });
+  await picture(p, "device-notnow");
   // it is free again, and comes
   await phone.ask({ op: "behave", rule: "ProfileList acknowledge" });
   await p.getByRole("button", { name: "Push now" }).click();

@@ -1,6 +1,6 @@
 // test_devices.mjs: search, lists, commands for one and for many.
 import assert from "node:assert/strict";
-import { EVIL, accessible, context, finish, screens, signIn, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, picture, signIn, sql, test } from "./lib.mjs";
 import { ID, PAGES, device, fill } from "./pages.mjs";
 
 fill();
@@ -20,7 +20,7 @@ await test("a command's form is made from the catalogue, nested lists and all", 
   assert.equal(await p.getByLabel(/^DeviceName/).inputValue(), EVIL);
   await p.getByLabel(/^Enabled/).selectOption("true");
   await accessible(p, "form with entries");
-  await p.screenshot({ path: screens + "/send.png", fullPage: true });
+  await picture(p, "send");
   await p.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await p.locator("[role=status]").textContent(), /queued/);
   const body = sql(`SELECT body FROM command WHERE request_type = 'Settings' ORDER BY id DESC LIMIT 1`).replace(/\\+[nt]/g, "");
@@ -49,7 +49,7 @@ await test("a command for many: preview, progress, and its end", async () => {
   await p.waitForURL(/\/bulk\/job\?id=/);
   await p.locator(".badge.is-done").waitFor({ timeout: 8000 }); // the page follows by itself
   await accessible(p, "job");
-  await p.screenshot({ path: screens + "/job.png" });
+  await picture(p, "job");
   assert.equal(Number(sql("SELECT SUM(queued) + SUM(refused) FROM bulk_job")), rows);
 });
 
@@ -103,7 +103,7 @@ await test("columns of one's own, in the list and in CSV", async () => {
   await p.goto("/devices?q=" + encodeURIComponent(ID));
   await p.getByText("Columns", { exact: true }).click();
   await accessible(p, "columns");
-  await p.screenshot({ path: screens + "/columns.png", fullPage: true });
+  await picture(p, "columns");
   await p.getByLabel("Serial number", { exact: true }).uncheck();
   await p.getByLabel("Product", { exact: true }).check();
   await p.getByLabel("BatteryLevel", { exact: true }).check();

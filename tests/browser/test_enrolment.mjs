@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
-import { accessible, base, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
+import { accessible, base, context, finish, picture, signIn, site, sql, test } from "./lib.mjs";
 import { fill } from "./pages.mjs";
 
 fill();
@@ -160,7 +160,7 @@ await test("people: added with a password that is shown once, changed, searched,
   const first = await p.locator(".secret").textContent();
   assert.match(first, /^[0-9a-f]{20}$/);
   await accessible(p, "people with a new password");
-  await p.screenshot({ path: `${screens}/people.png`, fullPage: true });
+  await picture(p, `people`);
   await p.goto("/people?q=ADA");
   assert.equal(await p.locator("tbody tr").count(), 1);
   assert.doesNotMatch(await p.content(), new RegExp(first));
@@ -197,7 +197,7 @@ await test("invitations: for a chosen profile, with a code, taken back", async (
   assert.match(link, /\/enroll\/[0-9a-f]{48}$/);
   await p.getByRole("img", { name: /The link as a code/ }).waitFor();
   await accessible(p, "an invitation with its code");
-  await p.screenshot({ path: `${screens}/invitation-made.png`, fullPage: true });
+  await picture(p, `invitation-made`);
   await p.getByLabel("For whom").fill("a mistake");
   await p.getByRole("button", { name: "Make the link" }).click();
   const mistake = await p.locator(".secret").textContent();
@@ -216,7 +216,7 @@ await test("the page of a link: explains in plain words, gives the profile; on a
     assert.match(await g.locator("main").textContent(), name === "german" ? /löschen/ : /Erase the whole device/);
     assert.equal(await g.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, name);
     if (name !== "plain") await accessible(g, "the page of a link, " + name);
-    await g.screenshot({ path: `${screens}/enroll-${name}.png`, fullPage: true });
+    await picture(g, `enroll-${name}`);
     if (name === "wide" || name === "plain") {
       const download = g.waitForEvent("download");
       await g.locator("form.go button").click();

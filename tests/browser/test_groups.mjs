@@ -1,13 +1,13 @@
 // test_groups.mjs: groups by hand and by a filter, their contents as a draft with a preview, versions,
 // roll-outs, tags; with and without JavaScript.
 import assert from "node:assert/strict";
-import { EVIL, accessible, context, finish, quoted, screens, signIn, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, picture, quoted, signIn, sql, test } from "./lib.mjs";
 import { ID, PAGES, device, fill } from "./pages.mjs";
 
 fill();
 const c = await context({ viewport: { width: 1280, height: 860 } });
 const p = await signIn(c, "/groups");
-const shot = (name) => p.screenshot({ path: `${screens}/${name}.png`, fullPage: true });
+const shot = (name) => picture(p, name);
 
 await test("a group by hand: serial numbers are pasted, strangers told", async () => {
   await p.getByLabel("Name").fill(EVIL + " two");
@@ -171,7 +171,7 @@ await test("groups in the dark, and on a phone", async () => {
     for (const page of ["group_filter", "group_contents", "rollout"]) {
       await r.goto(PAGES[page]);
       await accessible(r, name + " " + page);
-      await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
+      await picture(r, `${page}-${name}`);
       assert.equal(await r.evaluate(() => document.documentElement.scrollWidth), options.viewport.width, name + " " + page);
     }
     await d.close();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
-import { EVIL, accessible, api, configure, context, droverctl, finish, pause, screens, signIn, simulate, site, sql, test, until, valid } from "./lib.mjs";
+import { EVIL, accessible, api, configure, context, droverctl, finish, picture, pause, signIn, simulate, site, sql, test, until, valid } from "./lib.mjs";
 
 const PASSWORD = "correct horse battery", person = `own${process.pid}@example.org`;
 const apple = site.state + "/apple-browser.pem";
@@ -28,7 +28,7 @@ async function seen(p, answer, name) {
   assert.equal(await p.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, name);
   assert.equal(await p.locator("h1").count(), 1, name);
   assert.equal(await p.locator("main").count(), 1, name);
-  await p.screenshot({ path: `${screens}/own-${name.replaceAll(/\W+/g, "-")}.png`, fullPage: true });
+  await picture(p, `own-${name.replaceAll(/\W+/g, "-")}`);
 }
 const EACH = { wide: {}, phone: { viewport: { width: 390, height: 844 }, colorScheme: "dark" }, german: { locale: "de-DE" } };
 

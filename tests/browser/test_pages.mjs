@@ -189,6 +189,28 @@ await test("with the keyboard alone", async () => {
   assert.equal(await p.evaluate(() => document.activeElement.id), "main");
 });
 
+await test("every form that the console takes is among those that this file tries", async () => {
+  const routes = fs.readFileSync(new URL("../../fcgi/route/routes.c", import.meta.url), "utf8");
+  const taken = [...routes.matchAll(/PROGRAM_CONSOLE,\s*METHOD_POST,\s*"([^"]+)"/g)].map((m) => m[1]).filter((url) => !/^\/(api|v1|migration|signin)/.test(url));
+  assert.equal(taken.length > 40, true, String(taken.length));
+  assert.deepEqual(taken.filter((url) => !FORMS.some(([form]) => form === url)), []);
+});
+
+await test("on paper, and where nothing may move", async () => {
+  const d = await context({ reducedMotion: "reduce", storageState: await c.storageState() });
+  const r = await d.newPage();
+  await r.goto(device);
+  const moves = () => r.evaluate(() => [...document.querySelectorAll("a, button")].some((e) => getComputedStyle(e).transitionDuration !== "0s"));
+  assert.equal(await moves(), false);
+  await r.emulateMedia({ reducedMotion: "no-preference" });
+  assert.equal(await moves(), true);
+  await r.emulateMedia({ media: "print" });
+  for (const gone of [".top", "#nav", ".tabs", "form", "#send"]) assert.equal(await r.locator(gone).first().isVisible(), false, gone);
+  for (const there of ["h1", "#facts", ".timeline"]) assert.equal(await r.locator(there).first().isVisible(), true, there);
+  await picture(r, "device-print");
+  await d.close();
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");
@@ -197,6 +219,8 @@ for (const [name, url] of Object.entries(PAGES))
   await test("page " + name + " without JavaScript", async () => {
     assert.equal((await q.goto(url)).status(), 200);
     assert.equal(await q.locator("h1").count(), 1);
+    // nothing is shown that only a script would make work
+    assert.equal(await q.locator("button[type=button]:visible, form:not([action]):visible, [data-file]:visible, [data-print]:visible").count(), 0);
     assert.deepEqual(plain.faults, []);
   });
 

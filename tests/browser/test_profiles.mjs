@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { EVIL, accessible, context, finish, quoted, screens, signIn, site, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, picture, quoted, signIn, site, sql, test } from "./lib.mjs";
 
 const xml = (s) => s.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const clip = (id, label, more = "") => `<dict><key>PayloadType</key><string>com.apple.webClip.managed</string>
@@ -59,11 +59,11 @@ await test("profiles: uploaded without JavaScript, shown as text, published", as
   assert.match(q.url(), /\/draft\?id=/);
   assert.equal((await q.locator("h1").textContent()).includes("<script>window.pwned=1"), true);
   assert.match(await q.locator("main").textContent(), /Web clip/);
-  await q.screenshot({ path: screens + "/draft-phone.png", fullPage: true });
+  await picture(q, "draft-phone");
   await p.goto(q.url());
   await accessible(p, "draft");
   assert.equal(await p.evaluate(() => window.pwned), undefined);
-  await p.screenshot({ path: screens + "/draft.png", fullPage: true });
+  await picture(p, "draft");
   await q.getByRole("button", { name: "Publish" }).click();
   assert.match(await good(q), /Published/);
   profile = new URL(q.url()).pathname + "?id=" + new URL(q.url()).searchParams.get("id");
@@ -78,20 +78,20 @@ await test("profiles: assigned after a look at whom it reaches, and installed", 
     return (await q.locator(".count").count()) && Number(await q.locator(".count").textContent()) >= 1;
   });
   assert.match(await q.locator("h1").textContent(), /Give .*<script>/);
-  await q.screenshot({ path: screens + "/profile-assign.png", fullPage: true });
+  await picture(q, "profile-assign");
   await q.getByRole("button", { name: "Do it" }).click();
   assert.match(await good(q), /is to have it/);
   await until(p, profile + "&tab=devices&state=installed", async () => await p.locator("tbody tr").count() >= 1);
   await accessible(p, "profile devices");
-  await p.screenshot({ path: screens + "/profile-devices.png", fullPage: true });
+  await picture(p, "profile-devices");
   for (const tab of ["contents", "versions", "settings"]) {
     await p.goto(profile + "&tab=" + tab);
     await accessible(p, "profile " + tab);
     assert.equal(await p.evaluate(() => window.pwned), undefined);
-    await p.screenshot({ path: `${screens}/profile-${tab}.png`, fullPage: true });
+    await picture(p, `profile-${tab}`);
   }
   await until(p, "/profiles?q=org.example." + one, async () => (await p.locator("tbody td.num").nth(1).textContent()) >= "1");
-  await p.screenshot({ path: screens + "/profiles.png", fullPage: true });
+  await picture(p, "profiles");
   const csv = await (await c.request.get("/profiles.csv?q=org.example." + one, { maxRetries: 2 })).text();
   assert.match(csv, /^id,kind,name,identifier,version,installed,/);
   assert.equal(csv.trim().split("\r\n").length, 2);
@@ -104,7 +104,7 @@ await test("profiles: a new version shows what changes; two people at once lose 
   assert.doesNotMatch(await p.content(), /hidden-1/);
   assert.ok(Number(await p.locator(".count").textContent()) >= 1);
   await accessible(p, "draft with changes");
-  await p.screenshot({ path: screens + "/draft-changes.png", fullPage: true });
+  await picture(p, "draft-changes");
   await upload(q, file(one, clip(one, "Third")), profile + "&tab=versions");
   await q.getByRole("button", { name: "Publish" }).click();
   assert.match(await good(q), /Published/);
@@ -114,7 +114,7 @@ await test("profiles: a new version shows what changes; two people at once lose 
   assert.match(await p.locator("[aria-labelledby=theirs]").textContent(), /Third/);
   assert.match(await p.locator("[aria-labelledby=changes]").textContent(), /Second/);
   await accessible(p, "draft that is behind");
-  await p.screenshot({ path: screens + "/draft-behind.png", fullPage: true });
+  await picture(p, "draft-behind");
   await p.goto(mine);
   await p.getByRole("button", { name: "Publish over version 2" }).click();
   assert.match(await good(p), /Published/);
@@ -127,7 +127,7 @@ await test("profiles: rolled back after a look, compared, and the devices follow
   await p.getByRole("link", { name: "with the one before 3" }).click();
   assert.match(await p.locator("main").textContent(), /Third[\s\S]*Second/);
   await accessible(p, "comparison");
-  await p.screenshot({ path: screens + "/profile-compare.png", fullPage: true });
+  await picture(p, "profile-compare");
   await q.goto(profile + "&tab=versions");
   await q.getByRole("button", { name: "Use this version 1" }).click();
   assert.match(await q.locator("h1").textContent(), /Give version 1 to the devices, which are to have 3/);
@@ -152,7 +152,7 @@ await test("profiles: given to one device, on its page and on the profile's", as
   await p.goto("/device?id=" + encodeURIComponent(ident));
   assert.equal((await p.locator("[aria-labelledby=items]").textContent()).includes("By itself"), true);
   await accessible(p, "device with items");
-  await p.screenshot({ path: screens + "/device-items.png", fullPage: true });
+  await picture(p, "device-items");
   await q.goto(profile + "&tab=devices");
   await q.locator("[aria-labelledby=singles]").getByRole("button", { name: /Take away/ }).click();
   await q.getByLabel("Reason").fill("for a while <b>");
@@ -228,7 +228,7 @@ await test("profiles: settings, and what somebody else stored meanwhile", async 
   assert.match(await bad(q), /somebody else/);
   assert.equal(await q.getByLabel("Name").inputValue(), "Clip");
   assert.match(await q.locator("[aria-labelledby=differ]").textContent(), /First wave70/);
-  await q.screenshot({ path: screens + "/profile-differ.png", fullPage: true });
+  await picture(q, "profile-differ");
   await q.getByLabel("First wave").fill("7");
   await q.getByRole("button", { name: "Save" }).click();
   assert.match(await good(q), /stored/);
@@ -257,7 +257,7 @@ await test("profiles: what is none is refused, and what is too long", async () =
   assert.match(await p.locator(".findings").textContent(), /each must have its own/);
   assert.equal(await p.getByRole("button", { name: "Publish" }).count(), 0);
   await accessible(p, "draft with faults");
-  await p.screenshot({ path: screens + "/draft-faulty.png", fullPage: true });
+  await picture(p, "draft-faulty");
   await p.getByRole("button", { name: "Discard the draft" }).click();
   assert.match(await good(p), /discarded/);
 });
@@ -334,7 +334,7 @@ for (const [kind, page, ctx] of [["with", () => p, c], ["without", () => q, plai
     await w.getByLabel("TLS (certificate)").check();
     await w.getByLabel("Identity", { exact: true }).selectOption({ index: 1 });
     await w.locator("fieldset", { hasText: "Trusted certificates" }).last().getByRole("checkbox").check();
-    await w.screenshot({ path: `${screens}/form-wifi-${kind}.png`, fullPage: true });
+    await picture(w, `form-wifi-${kind}`);
     await store(w);
     assert.match(await good(w), /Stored/);
     await add(w, "Passcode");
@@ -366,7 +366,7 @@ for (const [kind, page, ctx] of [["with", () => p, c], ["without", () => q, plai
     await w.getByLabel(/^Address/).fill("https://example.org/?a=1&b=2");
     await store(w);
     if (kind === "with") await accessible(w, "a draft with payloads");
-    await w.screenshot({ path: `${screens}/draft-form-${kind}.png`, fullPage: true });
+    await picture(w, `draft-form-${kind}`);
     // nothing that is secret comes back
     for (const link of await w.locator("main section a").evaluateAll((l) => l.map((x) => x.href))) {
       const text = await (await ctx.request.get(link)).text();
@@ -441,7 +441,7 @@ await test("profiles: as XML, faults are told with their lines, and nothing type
   await p.goto(profile);
   await p.getByRole("button", { name: "Edit as XML" }).click();
   await accessible(p, "raw editor");
-  await p.screenshot({ path: screens + "/draft-raw.png", fullPage: true });
+  await picture(p, "draft-raw");
   const text = await p.locator("#text").inputValue();
   await p.locator("#text").fill(text.replace("</plist>", "</plst>"));
   await p.getByRole("button", { name: "Check" }).click();

@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { accessible, context, finish, screens, signIn, site, sql, test } from "./lib.mjs";
+import { accessible, context, finish, picture, signIn, site, sql, test } from "./lib.mjs";
 
 const NAME = `Vier "Jahre" <b>&`;
 const TOPIC = "com.apple.mgmt.External.set-up";
@@ -26,7 +26,7 @@ async function becomes(what, ms = 30000) {
 const press = (name) => p.getByRole("button", { name, exact: true }).click();
 async function seen(name) {
   await accessible(p, name);
-  await p.screenshot({ path: `${screens}/setup-${name}.png`, fullPage: true });
+  await picture(p, `setup-${name}`);
 }
 
 await test("an empty site leads to its set-up, which begins at the first step", async () => {

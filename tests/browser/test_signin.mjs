@@ -1,6 +1,6 @@
 // test_signin.mjs: signing in, sessions, accounts, the second factor, and who guesses.
 import assert from "node:assert/strict";
-import { accessible, base, context, finish, screens, signIn, site, sql, test, totp } from "./lib.mjs";
+import { accessible, base, context, finish, picture, signIn, site, sql, test, totp } from "./lib.mjs";
 import { ID, device, fill } from "./pages.mjs";
 
 fill();
@@ -11,7 +11,7 @@ await test("who is not signed in gets the sign-in page, and comes back to what w
   await p.goto(device);
   assert.match(p.url(), /\/signin\?next=/);
   await accessible(p, "sign-in");
-  await p.screenshot({ path: screens + "/signin.png" });
+  await picture(p, "signin");
   await p.close();
   p = await signIn(c, device);
   assert.equal(new URL(p.url()).pathname, "/device");
@@ -128,7 +128,7 @@ await test("a sensitive form asks who it is, and loses nothing", async () => {
   await p.locator("#scope_read").check();
   await p.getByRole("button", { name: "Make the key" }).click();
   await accessible(p, "confirm");
-  await p.screenshot({ path: screens + "/confirm.png" });
+  await picture(p, "confirm");
   await p.getByLabel("Present password").fill("wrong");
   await p.getByRole("button", { name: "Go on" }).click();
   assert.equal(await p.locator("[role=alert]").count(), 1);
@@ -143,7 +143,7 @@ await test("a second factor: set up, asked for, not taken twice, recovered, turn
   await p.goto("/account");
   await form().getByRole("button", { name: "Set it up" }).click();
   await accessible(p, "second factor");
-  await p.screenshot({ path: screens + "/factor.png", fullPage: true });
+  await picture(p, "factor");
   const secret = await form().locator(".secret").textContent();
   assert.match(secret, /^[A-Z2-7]{32}$/);
   await form().getByLabel("Code that the app shows").fill(totp(secret) === "000000" ? "111111" : "000000");
@@ -155,6 +155,11 @@ await test("a second factor: set up, asked for, not taken twice, recovered, turn
   const codes = await form().locator("li code").allTextContents();
   assert.equal(new Set(codes).size, 10);
   await accessible(p, "recovery codes");
+  assert.equal(await form().getByRole("button", { name: "Print the codes" }).isVisible(), true);
+  await p.emulateMedia({ media: "print" }); // the codes, and nothing else
+  assert.equal(await form().locator("li code").first().isVisible(), true);
+  assert.equal(await p.locator("#pw").isVisible(), false);
+  await p.emulateMedia({ media: "screen" });
   const d = await context();
   let q = await signIn(d, "/devices");
   assert.equal(new URL(q.url()).pathname, "/signin/code");

@@ -1,6 +1,6 @@
 // test_webhooks.mjs: a webhook from its form to its log, without JavaScript too.
 import assert from "node:assert/strict";
-import { accessible, context, finish, screens, signIn, sql, test } from "./lib.mjs";
+import { accessible, context, finish, picture, signIn, sql, test } from "./lib.mjs";
 
 const c = await context({ viewport: { width: 1280, height: 860 } });
 const p = await signIn(c, "/webhooks");
@@ -23,7 +23,7 @@ await test("made: the secret is shown once", async () => {
   await p.getByRole("button", { name: "Make the webhook" }).click();
   assert.match(await p.locator("code.secret").textContent(), /^whsec_[A-Za-z0-9+/]{43}=$/);
   assert.equal(sql("SELECT payload FROM webhook WHERE name = 'browser test'").trim(), "1");
-  await p.screenshot({ path: screens + "/webhooks-made.png", fullPage: true });
+  await picture(p, "webhooks-made");
   await p.goto("/webhooks");
   assert.equal(await p.locator("code.secret").count(), 0);
 });
@@ -41,7 +41,7 @@ await test("a test is sent, and its attempts are there", async () => {
   await row.getByRole("link").first().click();
   assert.match(await p.locator("section:has(#attempts)").textContent(), /Could not resolve host/);
   await accessible(p, "attempts");
-  await p.screenshot({ path: screens + "/webhook-attempts.png", fullPage: true });
+  await picture(p, "webhook-attempts");
 });
 
 await test("paused with a reason, changed, and active again", async () => {
@@ -94,7 +94,7 @@ await test("on a phone, dark, in German, without JavaScript", async () => {
         await accessible(r, name + " " + page);
         assert.equal(await r.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, name + page);
       }
-      await r.screenshot({ path: `${screens}/${page}-${name}.png`, fullPage: true });
+      await picture(r, `${page}-${name}`);
     }
     await d.close();
   }
