@@ -35,23 +35,23 @@ static js certificate_object(const struct identity *i)
     return o;
 }
 
-static void cursor_write(const struct identity *last, char out[CURSOR_MAX])
+static void cursor_write(const struct identity_place *at, char out[CURSOR_MAX])
 {
-    int n = snprintf(out, CURSOR_MAX, "%lld.", (long long)last->not_after);
-    hex_encode(bytes_of(last->sha256, sizeof(last->sha256)), out + n);
+    int n = snprintf(out, CURSOR_MAX, "%lld.", (long long)at->ends);
+    hex_encode(bytes_of(at->sha256, sizeof(at->sha256)), out + n);
 }
 
 /* False: it is none. */
-static bool cursor_read(struct req *req, const char *s, int64_t *ends, uint8_t sha[SHA256_LEN])
+static bool cursor_read(struct req *req, const char *s, struct identity_place *at)
 {
     struct bytes b;
     char *end;
 
-    *ends = strtoll(s, &end, 10);
+    at->ends = strtoll(s, &end, 10);
     if (end == s || *end != '.' || strlen(end + 1) != SHA256_HEX_LEN ||
         hex_decode(req->arena, end + 1, &b) != OK)
         return false;
-    memcpy(sha, b.p, SHA256_LEN);
+    memcpy(at->sha256, b.p, SHA256_LEN);
     return true;
 }
 
@@ -78,22 +78,23 @@ void api_certificates(struct app *app, struct req *req, const struct caller *cal
 {
     const char *cursor = req_query(req, "cursor");
     struct identity_filter f = {0};
-    uint8_t sha[SHA256_LEN] = {0};
+    struct identity_place at = {-1, {0}};
     char next[CURSOR_MAX];
     struct identity *list = NULL;
     struct err err = {0};
     struct db *db = NULL;
-    int64_t ends = -1;
+    bool more = false;
     size_t limit, n;
 
     (void)caller;
-    if (cursor != NULL && !cursor_read(req, cursor, &ends, sha)) {
+    if (cursor != NULL && !cursor_read(req, cursor, &at)) {
         resp_json_error(resp, 400, "cursor is not one that was given as next_cursor");
         return;
     }
     if (!filter_read(req, resp, &f) || !api_limit(req, resp, &limit) || !api_db(app, resp, &db))
         return;
-    enum outcome o = identity_list(db, &f, ends, sha, req->now, limit, req->arena, &list, &n, &err);
+    enum outcome o =
+        identity_list(db, &f, &at, req->now, limit, req->arena, &list, &n, &more, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -103,8 +104,8 @@ void api_certificates(struct app *app, struct req *req, const struct caller *cal
     for (size_t i = 0; i < n; i++)
         js_append(array, certificate_object(&list[i]));
     js_set(root, "certificates", array);
-    if (n == limit) {
-        cursor_write(&list[n - 1], next);
+    if (more) {
+        cursor_write(&at, next);
         js_set_str(root, "next_cursor", next);
     }
     api_json(resp, 200, &root);

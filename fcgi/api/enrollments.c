@@ -136,29 +136,30 @@ static js enrollment_object(const struct enrollment *e)
     return o;
 }
 
-static void set_cursor(js root, const struct query *q, const struct enrollment *last)
+static void set_cursor(js root, const struct query *q, const struct enrollment_cursor *at)
 {
     char text[48];
 
     if (q->order == ENROLLMENT_BY_LAST_SEEN)
-        snprintf(text, sizeof(text), "s%lld.%lld", (long long)last->last_seen_at,
-                 (long long)last->id);
+        snprintf(text, sizeof(text), "s%lld.%lld", (long long)at->last_seen_at, (long long)at->id);
     else
-        snprintf(text, sizeof(text), "i%lld", (long long)last->id);
+        snprintf(text, sizeof(text), "i%lld", (long long)at->id);
     js_set_str(root, "next_cursor", text);
 }
 
 static void run(struct app *app, struct req *req, struct resp *resp, const struct query *q)
 {
+    struct enrollment_cursor at = q->after;
     struct enrollment *e;
     struct err err = {0};
     struct db *db = NULL;
+    bool more;
     size_t n;
 
     if (!api_db(app, resp, &db))
         return;
-    enum outcome o = enrollment_list(db, &q->filter, q->order, q->after, (size_t)q->offset,
-                                     q->limit, q->with_cert, req->arena, &e, &n, &err);
+    enum outcome o = enrollment_list(db, &q->filter, q->order, &at, (size_t)q->offset, q->limit,
+                                     q->with_cert, req->arena, &e, &n, &more, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -168,8 +169,8 @@ static void run(struct app *app, struct req *req, struct resp *resp, const struc
     for (size_t i = 0; i < n; i++)
         js_append(list, enrollment_object(&e[i]));
     js_set(root, "enrollments", list);
-    if (n == q->limit)
-        set_cursor(root, q, &e[n - 1]);
+    if (more)
+        set_cursor(root, q, &at);
     api_json(resp, 200, &root);
 }
 

@@ -121,14 +121,15 @@ void api_devices(struct app *app, struct req *req, const struct caller *caller, 
     struct fleet_device *d;
     struct err err = {0};
     struct db *db = NULL;
-    int64_t after = 0;
+    int64_t at = 0;
+    bool more;
     size_t limit, n;
 
     (void)caller;
-    if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &after) ||
+    if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &at) ||
         !read_filter(req, resp, &f) || !api_db(app, resp, &db))
         return;
-    enum outcome o = fleet_list(db, &f, after, limit, req->arena, &d, &n, &err);
+    enum outcome o = fleet_list(db, &f, &at, limit, req->arena, &d, &n, &more, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -138,8 +139,8 @@ void api_devices(struct app *app, struct req *req, const struct caller *caller, 
     for (size_t i = 0; i < n; i++)
         js_append(list, device_object(&d[i]));
     js_set(root, "devices", list);
-    if (n == limit)
-        api_set_cursor(root, d[n - 1].id);
+    if (more)
+        api_set_cursor(root, at);
     api_json(resp, 200, &root);
 }
 

@@ -309,7 +309,7 @@ void library_devices_answer(struct app *app, struct req *req, struct resp *resp,
         return;
     enum outcome o = wanted_of_item(db, id, state, after, limit, req->arena, &x, &n, &err);
     if (o == OK)
-        o = item_count_states(db, id, req->arena, counts, &err);
+        o = item_count_states(db, id, 0, req->arena, counts, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);

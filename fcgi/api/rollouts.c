@@ -17,7 +17,10 @@ static js rollout_object(const struct rollout_row *r)
     js_set_str(o, "name", r->name);
     js_set_int(o, "version", r->version);
     js_set_str(o, "state", rollout_state(r));
-    js_set(o, "counts", counts);
+    if (r->uncounted)
+        js_free(&counts);
+    else
+        js_set(o, "counts", counts);
     js_set_int(o, "wave_first", r->wave_first);
     js_set_int(o, "released", r->released);
     js_set_int(o, "halt_percent", r->halt_percent);

@@ -76,12 +76,14 @@ static enum outcome fit(struct db *db, struct turn *t, struct bulk_job *j,
 {
     cat command = catalogue_find(j->request_type);
     const struct enrollment_filter f = {.idents = idents, .nidents = n};
+    struct enrollment_cursor at = {0, 0};
     struct enrollment *e;
     size_t found;
+    bool more;
     for (size_t i = 0; i < n; i++)
         idents[i] = d[i].ident;
-    enum outcome o = enrollment_list(db, &f, ENROLLMENT_BY_ID, (struct enrollment_cursor){0}, 0,
-                                     LIM_PAGE, false, t->a, &e, &found, err);
+    enum outcome o = enrollment_list(db, &f, ENROLLMENT_BY_ID, &at, 0, LIM_PAGE, false, t->a, &e,
+                                     &found, &more, err);
     *fits = 0;
     for (size_t i = 0; o == OK && i < found; i++) {
         struct device_facts facts = device_facts_of(&e[i]);

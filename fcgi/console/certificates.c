@@ -70,29 +70,30 @@ static void set_identity(struct page *p, struct value *v, const struct identity 
 }
 
 /* Where the last page ended: "ENDS.SHA256". The start, when it is no such place. */
-static void cursor_read(struct page *p, int64_t *ends, uint8_t sha[SHA256_LEN])
+static struct identity_place cursor_read(struct page *p)
 {
     const char *s = req_query(p->req, "after");
+    struct identity_place start = {-1, {0}}, place = start;
     struct bytes b;
     char *end;
-    *ends = -1;
-    memset(sha, 0, SHA256_LEN);
     if (!s)
-        return;
+        return start;
     int64_t at = strtoll(s, &end, 10);
     if (end == s || *end != '.' || strlen(end + 1) != SHA256_HEX_LEN ||
         hex_decode(p->a, end + 1, &b) != OK)
-        return;
-    *ends = at;
-    memcpy(sha, b.p, SHA256_LEN);
+        return start;
+    place.ends = at;
+    memcpy(place.sha256, b.p, SHA256_LEN);
+    return place;
 }
 
-static void set_next(struct page *p, const struct identity *last, const char *state, const char *q)
+static void set_next(struct page *p, const struct identity_place *at, const char *state,
+                     const char *q)
 {
     char hex[SHA256_HEX_LEN + 1];
     struct buf link = BUF_INIT(4 * LIM_KB);
-    hex_encode(bytes_of(last->sha256, sizeof last->sha256), hex);
-    buf_fmt(&link, "/certificates?after=%lld.%s&state=", (long long)last->not_after, hex);
+    hex_encode(bytes_of(at->sha256, sizeof at->sha256), hex);
+    buf_fmt(&link, "/certificates?after=%lld.%s&state=", (long long)at->ends, hex);
     url_encode_add(&link, state);
     buf_str(&link, "&q=");
     url_encode_add(&link, q);
@@ -118,14 +119,13 @@ static enum outcome show_identities(struct page *p)
 {
     const char *q = req_query(p->req, "q"), *state = req_query(p->req, "state");
     struct identity_filter f = {.state = state ? identity_state_read(state) : 0};
-    uint8_t sha[SHA256_LEN];
+    struct identity_place at = cursor_read(p);
     struct identity *list;
-    int64_t ends;
+    bool more;
     size_t n;
     f.text = q && *q && strlen(q) <= TEXT_MAX ? q : NULL;
-    cursor_read(p, &ends, sha);
     enum outcome o =
-        identity_list(p->db, &f, ends, sha, p->req->now, PAGE_ROWS, p->a, &list, &n, &p->err);
+        identity_list(p->db, &f, &at, p->req->now, PAGE_ROWS, p->a, &list, &n, &more, &p->err);
     if (o != OK)
         return o;
     struct value *rows = value_set_list(p->root, "identities");
@@ -135,9 +135,8 @@ static enum outcome show_identities(struct page *p)
     value_set_bool(p->root, "searched", f.text || f.state);
     value_set_text(p->root, "q", f.text);
     set_states(p, f.state);
-    if (n == PAGE_ROWS)
-        set_next(p, &list[n - 1], f.state ? identity_state_name(f.state) : "",
-                 f.text ? f.text : "");
+    if (more)
+        set_next(p, &at, f.state ? identity_state_name(f.state) : "", f.text ? f.text : "");
     return OK;
 }
 

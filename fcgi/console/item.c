@@ -50,7 +50,7 @@ static enum outcome counts(const struct item_page *x, int chosen)
 {
     struct page *p = x->p;
     int64_t n[WANTED__MAX];
-    enum outcome o = item_count_states(p->db, x->item->id, p->a, n, &p->err);
+    enum outcome o = item_count_states(p->db, x->item->id, 0, p->a, n, &p->err);
     struct value *list = value_set_list(p->root, "states");
     for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
         if (n[s] == 0 && s != chosen)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "console/page.h"
-#include "store/checkup.h"
 
 static const struct {
     const char *word;
@@ -15,18 +14,19 @@ static const struct {
 /* The three lists, with how long each is. */
 static enum outcome kinds(struct page *p, size_t chosen)
 {
-    struct checkup_numbers x;
-    enum outcome o = checkup_numbers(p->db, p->a, &x, &p->err);
+    int64_t counts[PUSH_TROUBLES];
+    enum outcome o = push_trouble_counts(p->db, p->a, counts, &p->err);
     if (o != OK)
         return o;
-    const int64_t counts[] = {x.pushes_late, x.pushes_failed, x.pushes_dead};
     struct value *list = value_set_list(p->root, "tabs");
     for (size_t i = 0; i < KINDS_N; i++) {
         struct value *v = value_append_dict(list);
+        bool many = counts[KINDS[i].which] == PUSH_TROUBLE_MANY;
         const char *key = arena_fmt(p->a, "pushes_%s", KINDS[i].word);
         value_set_text(v, "link", page_link(p, "/pushes", "which", KINDS[i].word));
         value_set_text(v, "text",
-                       key ? arena_fmt(p->a, "%s (%lld)", page_text(p, key), (long long)counts[i])
+                       key ? arena_fmt(p->a, many ? "%s (> %lld)" : "%s (%lld)", page_text(p, key),
+                                       (long long)counts[KINDS[i].which] - many)
                            : NULL);
         value_set_bool(v, "chosen", i == chosen);
     }

@@ -43,17 +43,21 @@ static bool inventory_row(struct ctl *c, const struct identity *i, struct val *c
 
 static int inventory(struct ctl *c, struct db *db, const struct identity_filter *f, bool json)
 {
-    static const uint8_t start[SHA256_LEN];
+    struct val *cells = arena_array(c->arena, LIST_MAX * INVENTORY_COLUMNS, sizeof *cells);
+    struct identity_place at = {-1, {0}};
     struct identity *list;
     struct err err;
-    size_t n;
-    if (identity_list(db, f, -1, start, clock_now(), LIST_MAX, c->arena, &list, &n, &err) != OK)
-        return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n * INVENTORY_COLUMNS + 1, sizeof *cells);
-    for (size_t i = 0; cells && i < n; i++)
-        if (!inventory_row(c, &list[i], &cells[i * INVENTORY_COLUMNS]))
-            return CTL_FAILED;
-    return cells ? ctl_list(c, json, inventory_cols, INVENTORY_COLUMNS, cells, n) : CTL_FAILED;
+    bool more = cells != NULL;
+    size_t all = 0, n;
+    while (more && all < LIST_MAX) {
+        size_t room = LIST_MAX - all < LIM_PAGE ? LIST_MAX - all : LIM_PAGE;
+        if (identity_list(db, f, &at, clock_now(), room, c->arena, &list, &n, &more, &err) != OK)
+            return ctl_failed(&err);
+        for (size_t i = 0; i < n; i++, all++)
+            if (!inventory_row(c, &list[i], &cells[all * INVENTORY_COLUMNS]))
+                return CTL_FAILED;
+    }
+    return cells ? ctl_list(c, json, inventory_cols, INVENTORY_COLUMNS, cells, all) : CTL_FAILED;
 }
 
 static int show(struct ctl *c, struct db *db, const char *digits)

@@ -55,15 +55,14 @@ static bool gather_add(struct ctl *c, struct gather *g, const struct enrollment 
 static enum outcome gather_all(struct ctl *c, struct db *db, const struct enrollment_filter *f,
                                struct gather *g, struct err *err)
 {
-    struct enrollment_cursor after = {0, 0};
+    struct enrollment_cursor at = {0, 0};
     struct enrollment *page;
-    size_t n = LIM_PAGE;
+    bool more = true;
     enum outcome o = OK;
-    while (o == OK && n == LIM_PAGE) {
-        o = enrollment_list(db, f, ENROLLMENT_BY_ID, after, 0, LIM_PAGE, false, c->arena, &page, &n,
-                            err);
-        if (o == OK && n)
-            after.id = page[n - 1].id;
+    while (o == OK && more) {
+        size_t n;
+        o = enrollment_list(db, f, ENROLLMENT_BY_ID, &at, 0, LIM_PAGE, false, c->arena, &page, &n,
+                            &more, err);
         if (o == OK && !gather_add(c, g, page, n))
             o = err_set(err, INVALID, "too many devices to list at once; use a filter");
     }

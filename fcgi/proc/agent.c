@@ -28,8 +28,10 @@
 #include "store/purge.h"
 #include "store/push.h"
 #include "store/queue.h"
+#include "store/pushcert.h"
 #include "store/renewal.h"
 #include "store/setting.h"
+#include "store/standing.h"
 #include "store/webhook_send.h"
 #include "wire/sign.h"
 #include <signal.h>
@@ -200,10 +202,16 @@ static enum outcome job_converge(struct agent *a, struct err *err)
     return converge_turn(a->converge, clock_now(), err);
 }
 
-/* How far devices are with each item of the library. */
+/* How far devices are with each item of the library, and each command of a group. */
 static enum outcome job_items(struct agent *a, struct err *err)
 {
-    return item_count_turn(a->db, clock_now(), err);
+    enum outcome o = item_count_turn(a->db, clock_now(), err);
+    return o == OK ? standing_count_turn(a->db, clock_now(), err) : o;
+}
+
+static enum outcome job_topics(struct agent *a, struct err *err)
+{
+    return pushcert_topics_count(a->db, err);
 }
 
 /* What the console's overview shows. */
@@ -297,6 +305,7 @@ static const struct job {
     {"leaving devices", MINUTE_US, job_leaving},
     {"activity", MINUTE_US, job_activity},
     {"items", 5 * SECOND_US, job_items},
+    {"topics", MINUTE_US, job_topics},
     {"commands for many", SECOND_US / 2, job_bulk},
     {"audit chain", 10 * SECOND_US, job_audit},
     {"check of the audit chain", SECOND_US, job_audit_check},

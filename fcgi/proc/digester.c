@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "command/digest.h"
+#include "store/identity.h"
 #include "store/search.h"
 
 #include <stdlib.h>
@@ -64,16 +65,18 @@ static enum outcome digester_turn(void *work, int64_t until, int *rest_ms, struc
 {
     struct digesting *d = work;
     int64_t begun = clock_mono();
-    size_t done = 0, found = 0;
+    size_t done = 0, found = 0, named = 0;
     enum outcome o = digest_turn(d->db, &d->place, &done, err);
 
     (void)until;
     if (o == OK)
         o = search_turn(d->db, SEARCH_TOGETHER, &found, err);
+    if (o == OK)
+        o = identity_follow(d->db, SEARCH_TOGETHER, &named, err);
     if (o != OK)
         return o;
     tell(d, done);
-    *rest_ms = done + found == 0 ? IDLE_MS : give_way(d, begun, done > 0);
+    *rest_ms = done + found + named == 0 ? IDLE_MS : give_way(d, begun, done > 0);
     return OK;
 }
 

@@ -446,26 +446,3 @@ enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *er
 {
     return unit_run(db, fn, arg, true, err, file, line);
 }
-
-void db_scope(struct db *db, int64_t scope)
-{
-    db->scope = scope;
-}
-
-int64_t db_scope_of(const struct db *db)
-{
-    return db->scope;
-}
-
-bool db_scoped(const struct db *db)
-{
-    return db->scope != 0;
-}
-
-enum outcome db_whole(const struct db *db, struct err *err)
-{
-    return db->scope == 0 ? OK
-                          : err_set(err, DENIED,
-                                    "this concerns devices of other groups too: who is limited to "
-                                    "groups does not do it");
-}

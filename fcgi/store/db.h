@@ -190,6 +190,10 @@ void db_scope_thread(int64_t scope);
 int64_t db_scope_of(const struct db *db);
 /* Whether its statements are limited. "%OWN 0%" in a statement is true when they are not. */
 bool db_scoped(const struct db *db);
+/* Are the devices that its statements reach few, so that a list had better begin at them? A
+ * condition for a scope is written so that the optimizer can begin at few; in one of many it looks
+ * whether each device is in it. Not limited: false. */
+enum outcome db_scope_few(struct db *db, bool *few, struct err *err) MUST_USE;
 /* For what concerns devices whatever their groups. DENIED: the connection is limited. */
 enum outcome db_whole(const struct db *db, struct err *err) MUST_USE;
 

@@ -17,6 +17,7 @@
 
 #include <mysql.h>
 
+#include "base/buf.h"
 #include "store/db.h"
 
 #define STMT_BUCKETS 64        /* a power of two */
@@ -39,6 +40,7 @@ struct stmt {
     const struct sql *sql;
     size_t in;     /* elements of its %IN% list, 0 without */
     int64_t scope; /* it was prepared for; 0: for all */
+    bool few;      /* for few devices */
     MYSQL_STMT *h;
     struct stmt *next; /* in its bucket */
     uint64_t used;
@@ -59,6 +61,7 @@ struct db {
     size_t packet_max;
     int64_t scope; /* what its statements reach; 0: all */
     bool units_only;
+    bool scope_measured, scope_few;
     bool in_unit;
     bool locked; /* holds a named lock: it would be lost with the connection */
     void (*at_commit)(void *arg);
@@ -110,6 +113,13 @@ enum outcome db_conn_ready(struct db *db, struct err *err) MUST_USE;
 void db_conn_close(struct db *db);
 /* Sends text and reads the first answer; a result is left to be read. */
 bool db_conn_query(struct db *db, const char *text);
+
+/* db_scope.c: what statements reach. */
+/* Has the text a mark for a scope? */
+bool db_scope_marked(const struct sql *sql);
+/* Writes a text with its scopes written out; scope 0: none; few: it reaches few devices. */
+enum outcome db_scope_build(const char *text, int64_t scope, bool few, struct buf *b,
+                            struct err *err) MUST_USE;
 
 /* db_stmt.c: prepared statements. *code is the number of the server's or the library's error, 0
  * for faults of ours. */

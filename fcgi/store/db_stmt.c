@@ -98,58 +98,6 @@ static void list_build(const struct sql *sql, size_t in, struct buf *b)
     }
 }
 
-/* What stands for "%WORD column%" in a statement that is prepared for a scope: its number between
- * the parts. The groups that it made are its own, but give no device: its reach would be what it
- * says itself. */
-static const struct {
-    const char *word, *part[3];
-} SCOPES[] = {{"%SCOPE ",
-               {" IN (SELECT scm.device_id FROM scope_group scg JOIN group_member scm ON "
-                "scm.group_id = scg.group_id WHERE scg.owner = ",
-                ")"}},
-              {"%GROUP ",
-               {" IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = ",
-                " UNION SELECT sco.id FROM device_group sco WHERE sco.owner = ", ")"}},
-              {"%OWN ", {" = ", ""}}};
-#define NSCOPES (sizeof SCOPES / sizeof *SCOPES)
-
-static bool is_scoped(const struct sql *sql)
-{
-    for (size_t i = 0; i < NSCOPES; i++)
-        if (strstr(sql->text, SCOPES[i].word) != NULL)
-            return true;
-    return false;
-}
-
-/* The text with its scopes written out, in b. */
-static enum outcome scopes_build(const char *at, int64_t scope, struct buf *b, struct err *err)
-{
-    for (const char *mark; (mark = strchr(at, '%')) != NULL;) {
-        size_t i = 0;
-        while (i < NSCOPES && strncmp(mark, SCOPES[i].word, strlen(SCOPES[i].word)) != 0)
-            i++;
-        const char *column = i < NSCOPES ? mark + strlen(SCOPES[i].word) : NULL;
-        const char *end = column ? strchr(column, '%') : NULL;
-        if (!end) { /* another mark, or a sign of its own */
-            buf_add(b, at, (size_t)(mark + 1 - at));
-            at = mark + 1;
-            continue;
-        }
-        buf_add(b, at, (size_t)(mark - at));
-        at = end + 1;
-        if (scope == 0) {
-            buf_char(b, '1');
-            continue;
-        }
-        buf_add(b, column, (size_t)(end - column));
-        buf_str(b, SCOPES[i].part[0]);
-        for (size_t k = 1; k < 3 && SCOPES[i].part[k]; k++)
-            buf_fmt(b, "%lld%s", (long long)scope, SCOPES[i].part[k]);
-    }
-    buf_str(b, at);
-    return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
-}
-
 /* Writes the text with each %IN% widened to `in` elements. */
 static enum outcome list_text_build(const struct sql *sql, const char *at, size_t in, struct buf *b,
                                     struct err *err)
@@ -167,9 +115,9 @@ static enum outcome list_text_build(const struct sql *sql, const char *at, size_
 static enum outcome text_build(const struct stmt *st, struct buf *b, struct err *err)
 {
     struct buf text = BUF_INIT(4 * LIM_MB);
-    if (!is_scoped(st->sql))
+    if (!db_scope_marked(st->sql))
         return list_text_build(st->sql, st->sql->text, st->in, b, err);
-    enum outcome o = scopes_build(st->sql->text, st->scope, &text, err);
+    enum outcome o = db_scope_build(st->sql->text, st->scope, st->few, &text, err);
     if (o == OK)
         o = list_text_build(st->sql, buf_cstr(&text), st->in, b, err);
     buf_free(&text);
@@ -292,9 +240,15 @@ enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct
                          unsigned *code, struct err *err)
 {
     size_t b = bucket_of(sql, in);
-    int64_t scope = db->scope != 0 && is_scoped(sql) ? db->scope : 0;
+    int64_t scope = db->scope != 0 && db_scope_marked(sql) ? db->scope : 0;
+    bool few = false;
+    enum outcome o = scope != 0 ? db_scope_few(db, &few, err) : OK;
+    if (o != OK) {
+        *code = db->my ? mysql_errno(db->my) : 0;
+        return o;
+    }
     for (struct stmt *st = db->bucket[b]; st; st = st->next) {
-        if (st->sql == sql && st->in == in && st->scope == scope) {
+        if (st->sql == sql && st->in == in && st->scope == scope && st->few == few) {
             st->used = ++db->ticks;
             *out = st;
             return OK;
@@ -308,7 +262,8 @@ enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct
     st->sql = sql;
     st->in = in;
     st->scope = scope;
-    enum outcome o = stmt_prepare(db, st, code, err);
+    st->few = few;
+    o = stmt_prepare(db, st, code, err);
     if (o != OK) {
         stmt_free(st);
         return o;

@@ -14,12 +14,12 @@
 
 #include "base/limits.h"
 #include "store/inventory.h"
+#include "store/making.h"
+#include "store/scope.h"
 #include "store/search.h"
 
-#define SQL_MAX (16u * LIM_KB)
 #define NEAR 750 /* so many of the list are asked for the words one by one */
-#define ARGS_MAX (SEARCH_ARGS_MAX + 24)
-#define IS_DEVICE "e.kind IN (1, 4) AND %SCOPE e.device_id% "
+_Static_assert(SEARCH_ARGS_MAX + 24 <= MAKING_ARGS, "room for all arguments");
 #define COLUMNS                                                                                    \
     "e.id, e.ident, COALESCE(d.serial_number, e.serial), COALESCE(d.device_name, e.device_name), " \
     "COALESCE(d.product_name, e.product_name), COALESCE(d.model_name, e.model_name), "             \
@@ -57,19 +57,6 @@ static const struct {
     [DEVICE_BY_ENROLLED] = {"e.enrolled_at", "enrolled", true, true},
 };
 
-/* A statement in the making. */
-struct making {
-    struct buf sql;
-    struct val args[ARGS_MAX];
-    size_t n;
-};
-
-static void say(struct making *m, const char *sql, struct val v)
-{
-    buf_str(&m->sql, sql);
-    m->args[m->n++] = v;
-}
-
 /* "17" is 17.0 up to 18, "17.4" up to 17.5. */
 static void os_range(const char *os, int64_t *from, int64_t *to)
 {
@@ -90,11 +77,13 @@ static bool is_narrow(const struct device_filter *f)
 }
 
 /* What the index "filters" has, as lists of equal values, so that it is read in ranges. */
-static void filter_say(struct making *m, const struct device_filter *f)
+static void filter_say(struct making *m, const struct device_filter *f, bool scoped)
 {
     int64_t number = 7, from, to;
 
-    buf_str(&m->sql, "WHERE " IS_DEVICE);
+    buf_str(&m->sql, "WHERE e.kind IN (1, 4) ");
+    if (scoped)
+        buf_str(&m->sql, "AND %SCOPE e.device_id% ");
     if (f->states != 0 || is_narrow(f)) {
         buf_str(&m->sql, "AND e.state IN (0");
         for (int i = 1; i <= 4; i++)
@@ -105,37 +94,24 @@ static void filter_say(struct making *m, const struct device_filter *f)
     if (*f->platform != '\0') {
         while (number > 0 && strcmp(device_platform_name(number), f->platform) != 0)
             number--;
-        say(m, "AND e.list_platform = ? ", val_int(number > 0 ? number : -1));
+        making_say(m, "AND e.list_platform = ? ", val_int(number > 0 ? number : -1));
     } else if (is_narrow(f)) {
         buf_str(&m->sql, "AND e.list_platform IN (0, 1, 2, 3, 4, 5, 6, 7) ");
     }
     if (*f->os != '\0') {
         os_range(f->os, &from, &to);
-        say(m, "AND e.list_os >= ? ", val_int(from));
-        say(m, "AND e.list_os < ? ", val_int(to));
+        making_say(m, "AND e.list_os >= ? ", val_int(from));
+        making_say(m, "AND e.list_os < ? ", val_int(to));
     }
     if (f->seen_before != 0)
-        say(m, "AND e.last_seen_at < ? ", val_int(f->seen_before));
-}
-
-/* Runs it once and forgets it. */
-static enum outcome run(struct db *db, struct making *m, const char *name, struct arena *a,
-                        struct rows *out, struct err *err)
-{
-    struct sql sql = {.name = name, .text = buf_cstr(&m->sql)};
-    enum outcome o = buf_failed(&m->sql) ? err_set(err, ERROR, "out of memory")
-                                         : db_select(db, &sql, m->args, m->n, a, out, err);
-
-    db_forget(db, &sql);
-    buf_free(&m->sql);
-    return o;
+        making_say(m, "AND e.last_seen_at < ? ", val_int(f->seen_before));
 }
 
 /* How many fit the filter, up to SEARCH_MANY. */
 static enum outcome filter_measure(struct db *db, const struct device_filter *f, struct arena *a,
                                    int64_t *n, struct err *err)
 {
-    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct making m = MAKING_INIT;
     struct device_filter indexed = *f;
     struct rows r;
     enum outcome o;
@@ -145,33 +121,39 @@ static enum outcome filter_measure(struct db *db, const struct device_filter *f,
         return OK;
     indexed.seen_before = 0;
     buf_str(&m.sql, "SELECT COUNT(*) FROM (SELECT 1 FROM enrollment e FORCE INDEX (filters) ");
-    filter_say(&m, &indexed);
-    say(&m, "LIMIT ?) AS some", val_int(SEARCH_MANY));
-    o = run(db, &m, "device_filter_measure", a, &r, err);
+    filter_say(&m, &indexed, false);
+    making_say(&m, "LIMIT ?) AS some", val_int(SEARCH_MANY));
+    o = making_run(db, &m, "device_filter_measure", a, &r, err);
     if (o == OK)
         *n = row_at(&r, 0, 0)->i;
     return o;
 }
 
 /* Where a page begins. */
-enum begin { BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER, BEGIN_ALL };
+enum begin { BEGIN_SCOPE, BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER, BEGIN_ALL };
 
 /* "FROM ... WHERE ..." of the devices e that fit; index: that of the order. */
 static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
                      enum begin begin, const char *index)
 {
     buf_str(&m->sql, "FROM ");
-    if (begin == BEGIN_WORD) {
-        search_table(s, &m->sql, m->args, &m->n);
+    if (begin == BEGIN_SCOPE || begin == BEGIN_WORD) {
+        if (begin == BEGIN_SCOPE)
+            buf_str(&m->sql, "(" SCOPE_DEVICES ")");
+        else
+            search_table(s, &m->sql, m->args, &m->n);
         buf_str(&m->sql, " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
                          "found.id ");
     } else {
         buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ",
                 begin == BEGIN_FILTER || (begin == BEGIN_ALL && is_narrow(f)) ? "filters" : index);
     }
-    filter_say(m, f);
+    filter_say(m, f, begin != BEGIN_NEAR);
     if (begin != BEGIN_NEAR)
-        search_conditions(s, begin == BEGIN_ALL ? SEARCH_COLLECT : SEARCH_BY_SIZE,
+        search_conditions(s,
+                          begin == BEGIN_ALL     ? SEARCH_COLLECT
+                          : begin == BEGIN_SCOPE ? SEARCH_EACH
+                                                 : SEARCH_BY_SIZE,
                           begin == BEGIN_WORD, &m->sql, m->args, &m->n);
 }
 
@@ -180,20 +162,34 @@ static bool is_rare(const struct search *s)
     return s->n > 0 && s->piece[s->rarest].devices < SEARCH_MANY;
 }
 
+/* What is searched for, and whether the caller reaches so few that all begins there. */
+static enum outcome begin_read(struct db *db, const struct device_filter *f, struct arena *a,
+                               struct search *s, bool *few, struct err *err)
+{
+    enum outcome o = search_read(db, f->text, a, s, err);
+
+    return o == OK ? db_scope_few(db, few, err) : o;
+}
+
 enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
                           struct err *err)
 {
-    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct making m = MAKING_INIT;
     struct search s;
     struct rows r;
-    enum outcome o = search_read(db, f->text, a, &s, err);
+    bool few;
+    enum outcome o = begin_read(db, f, a, &s, &few, err);
 
     *n = 0;
     if (o != OK || s.nothing)
         return o;
     buf_str(&m.sql, "SELECT COUNT(*) ");
-    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ALL, "last_seen");
-    o = run(db, &m, "device_count", a, &r, err);
+    from_say(&m, f, &s,
+             is_rare(&s) && !few ? BEGIN_WORD
+             : db_scoped(db)     ? BEGIN_SCOPE
+                                 : BEGIN_ALL,
+             "last_seen");
+    o = making_run(db, &m, "device_count", a, &r, err);
     if (o == OK)
         *n = row_at(&r, 0, 0)->i;
     return o;
@@ -202,18 +198,19 @@ enum outcome device_count(struct db *db, const struct device_filter *f, struct a
 enum outcome device_ids(struct db *db, const struct device_filter *f, int64_t after, size_t max,
                         struct arena *a, struct rows *out, struct err *err)
 {
-    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct making m = MAKING_INIT;
     struct search s;
-    enum outcome o = search_read(db, f->text, a, &s, err);
+    bool few;
+    enum outcome o = begin_read(db, f, a, &s, &few, err);
 
     *out = (struct rows){0};
     if (o != OK || s.nothing)
         return o;
     buf_str(&m.sql, "SELECT e.id, e.ident ");
-    from_say(&m, f, &s, is_rare(&s) ? BEGIN_WORD : BEGIN_ORDER, "PRIMARY");
-    say(&m, "AND e.id > ? ", val_int(after));
-    say(&m, "ORDER BY e.id LIMIT ?", val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
-    return run(db, &m, "device_ids", a, out, err);
+    from_say(&m, f, &s, few ? BEGIN_SCOPE : is_rare(&s) ? BEGIN_WORD : BEGIN_ORDER, "PRIMARY");
+    making_say(&m, "AND e.id > ? ", val_int(after));
+    making_say(&m, "ORDER BY e.id LIMIT ?", val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE)));
+    return making_run(db, &m, "device_ids", a, out, err);
 }
 
 /* ---- a page ---- */
@@ -283,34 +280,35 @@ static void ids_say(struct making *m, const struct asked *x, enum begin begin)
             begin == BEGIN_NEAR || collect ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
     from_say(m, x->f, x->s, begin, SORTS[x->at->by].index);
     if (collect) /* by their ids, in the index alone: few fit, and their rows are read then */
-        say(m,
+        making_say(
+            m,
             "LIMIT ?) AS fit STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = fit.id "
             "WHERE TRUE ",
             val_int(INT64_MAX));
     after_say(m, x->at);
     order_say(m, x->at);
     if (begin == BEGIN_NEAR) {
-        say(m,
-            " LIMIT ?) AS near STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
-            "near.id WHERE TRUE ",
-            val_int(NEAR));
+        making_say(m,
+                   " LIMIT ?) AS near STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
+                   "near.id WHERE %SCOPE e.device_id% ",
+                   val_int(NEAR));
         search_conditions(x->s, SEARCH_EACH, false, &m->sql, m->args, &m->n);
         order_say(m, x->at);
     }
-    say(m, " LIMIT ?)", max);
+    making_say(m, " LIMIT ?)", max);
 }
 
 static enum outcome page_find(struct db *db, const struct asked *x, enum begin begin,
                               struct arena *a, struct rows *r, struct err *err)
 {
-    struct making m = {.sql = BUF_INIT(SQL_MAX)};
+    struct making m = MAKING_INIT;
 
     columns_say(&m, x);
     buf_str(&m.sql, " FROM ");
     ids_say(&m, x, begin);
     buf_str(&m.sql, " AS page STRAIGHT_JOIN enrollment e ON e.id = page.id " INV_FACT_JOINS);
     order_say(&m, x->at);
-    return run(db, &m, "device_list", a, r, err);
+    return making_run(db, &m, "device_list", a, r, err);
 }
 
 static void brief_read(const struct val *v, enum device_sort by, struct arena *a,
@@ -345,23 +343,28 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
     const struct asked x = {f, &s, &order, facts, nfacts, max};
     struct rows r;
     int64_t fit = SEARCH_MANY;
-    enum outcome o = search_read(db, f->text, a, &s, err);
+    enum begin begin = BEGIN_ORDER;
+    bool few = false;
+    enum outcome o = begin_read(db, f, a, &s, &few, err);
 
     *n = 0;
     if (o == OK && nfacts > DEVICE_FACTS_MAX)
         o = err_set(err, INVALID, "at most %d facts stand in a list", DEVICE_FACTS_MAX);
-    if (o == OK && !s.nothing)
+    if (o == OK && !s.nothing && !few)
         o = filter_measure(db, f, a, &fit, err);
     if (o != OK || s.nothing)
         return o;
-    if (is_rare(&s) && s.piece[s.rarest].devices <= fit)
-        o = page_find(db, &x, BEGIN_WORD, a, &r, err);
+    if (few)
+        begin = BEGIN_SCOPE;
+    else if (is_rare(&s) && s.piece[s.rarest].devices <= fit)
+        begin = BEGIN_WORD;
     else if (fit < SEARCH_MANY)
-        o = page_find(db, &x, BEGIN_FILTER, a, &r, err);
-    else
-        o = page_find(db, &x, s.n > 0 ? BEGIN_NEAR : BEGIN_ORDER, a, &r, err);
-    if (o == OK && s.n > 0 && !is_rare(&s) && fit == SEARCH_MANY && r.n < max && r.n < LIM_PAGE)
-        o = page_find(db, &x, BEGIN_ALL, a, &r, err);
+        begin = BEGIN_FILTER;
+    else if (s.n > 0 || db_scoped(db))
+        begin = BEGIN_NEAR;
+    o = page_find(db, &x, begin, a, &r, err);
+    if (o == OK && begin == BEGIN_NEAR && r.n < max && r.n < LIM_PAGE)
+        o = page_find(db, &x, db_scoped(db) ? BEGIN_SCOPE : BEGIN_ALL, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

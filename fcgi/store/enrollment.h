@@ -59,12 +59,15 @@ struct enrollment_cursor {
     int64_t id, last_seen_at;
 };
 
-/* At most max (LIM_PAGE) of those that the filter lets through (all that it names must hold), from
- * the cursor on, leaving out `offset` of them. Everything is in a. */
+/* At most max (LIM_PAGE) of those that the filter lets through (all that it names must hold),
+ * behind the cursor, which moves on, leaving out `offset` of them. *more: others may follow; where
+ * few of many fit, and offset is 0, a page may have fewer than max, or none, and others follow all
+ * the same. Everything is in a. */
 enum outcome enrollment_list(struct db *db, const struct enrollment_filter *f,
-                             enum enrollment_order order, struct enrollment_cursor after,
+                             enum enrollment_order order, struct enrollment_cursor *at,
                              size_t offset, size_t max, bool with_cert, struct arena *a,
-                             struct enrollment **out, size_t *n, struct err *err) MUST_USE;
+                             struct enrollment **out, size_t *n, bool *more,
+                             struct err *err) MUST_USE;
 /* One, with its certificate. NOT_FOUND: no such enrollment. */
 enum outcome enrollment_get(struct db *db, const char *ident, struct arena *a,
                             struct enrollment *out, struct err *err) MUST_USE;

@@ -1,41 +1,15 @@
 /* fleet.c: see fleet.h. */
-#include "store/fleet.h"
+#include "store/fleet_int.h"
 
 #include "base/limits.h"
-#include "store/search.h"
 
 #include <stdio.h>
 
 #define ERRORS_MAX 4096 /* of one page of results */
 #define TARGETS_CHUNK 512
 
-#define SELECTED                                                                                   \
-    "SELECT e.id, e.ident, COALESCE(d.serial_number, e.serial), e.udid, "                          \
-    "COALESCE(d.device_name, e.device_name), COALESCE(d.product_name, e.product_name), "           \
-    "COALESCE(d.model_name, e.model_name), COALESCE(d.os_version, e.os_version), "                 \
-    "COALESCE(d.build_version, e.build_version), e.state, d.platform, d.is_supervised, "           \
-    "e.last_seen_at, e.enrolled_at "
-#define COLUMNS SELECTED "FROM enrollment e LEFT JOIN inv_device d ON d.enrollment_id = e.id "
-#define IS_DEVICE "e.kind IN (1, 4) AND %SCOPE e.device_id% "
-/* The primary key gives the order; what is not asked for lets everything pass. */
-#define CONDITIONS                                                                                 \
-    "AND (? = 0 OR ((? >> e.state) & 1)) AND (? = 0 OR d.platform = ?) AND (? = 0 OR d.os_number " \
-    ">= ?) AND (? = 0 OR (d.os_number <= ? AND d.os_number > 0)) AND (? IS NULL OR "               \
-    "COALESCE(d.product_name, e.product_name) = ?) AND (? < 0 OR d.is_supervised = ?) AND (? = 0 " \
-    "OR e.last_seen_at >= ?) AND (? = 0 OR e.last_seen_at < ?) "
-#define BY_ID "ORDER BY e.id LIMIT ?"
-#define CONDITION_ARGS 17
-static const struct sql LIST = {"fleet_list",
-                                COLUMNS "WHERE e.id > ? AND " IS_DEVICE CONDITIONS BY_ID, 0};
-/* By serial number there are few, and an index for each of the two columns that tell it. */
-static const struct sql LIST_SERIAL = {
-    "fleet_list_serial",
-    SELECTED
-    "FROM (SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id FROM "
-    "inv_device WHERE serial_number = ?) AS s JOIN enrollment e ON e.id = s.id LEFT JOIN "
-    "inv_device d ON d.enrollment_id = e.id WHERE e.id > ? AND " IS_DEVICE CONDITIONS BY_ID,
-    0};
-static const struct sql GET = {"fleet_get", COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id%", 0};
+static const struct sql GET = {
+    "fleet_get", FLEET_SELECTED FLEET_FROM "WHERE e.ident = ? AND %SCOPE e.device_id%", 0};
 /* A user's channel goes by its device's facts. Lost: in Lost Mode, or to be put into it. */
 static const struct sql TARGETS = {
     "fleet_targets",
@@ -102,7 +76,7 @@ static const struct sql ERRORS = {
     "enrollment_id = ? AND command_id BETWEEN ? AND ? ORDER BY command_id, item, position LIMIT ?",
     0};
 
-static void from_row(const struct val *v, struct fleet_device *out)
+void fleet_from_row(const struct val *v, struct fleet_device *out)
 {
     *out = (struct fleet_device){.id = v[0].i,
                                  .ident = v[1].s,
@@ -120,102 +94,6 @@ static void from_row(const struct val *v, struct fleet_device *out)
                                  .enrolled_at = val_or_0(&v[13])};
 }
 
-static size_t twice(struct val *args, size_t n, struct val v)
-{
-    args[n] = args[n + 1] = v;
-    return n + 2;
-}
-
-static size_t conditions(const struct fleet_filter *f, struct val *args)
-{
-    size_t n = 0;
-
-    n = twice(args, n, val_int(f->states));
-    n = twice(args, n, val_int(f->platform));
-    n = twice(args, n, val_int(f->os_min));
-    n = twice(args, n, val_int(f->os_max));
-    n = twice(args, n, val_str(f->product_name));
-    n = twice(args, n, val_int(f->supervised));
-    n = twice(args, n, val_int(f->seen_after));
-    return twice(args, n, val_int(f->seen_before));
-}
-
-/* Those that have a text, too, as the list of the console finds them. */
-static enum outcome list_found(struct db *db, const struct fleet_filter *f, const struct search *s,
-                               int64_t after, int64_t max, struct arena *a, struct rows *out,
-                               struct err *err)
-{
-    struct val args[CONDITION_ARGS + SEARCH_ARGS_MAX + 3];
-    struct sql sql = {.name = "fleet_list_found"};
-    struct buf b = BUF_INIT(16 * LIM_KB);
-    bool rare = s->piece[s->rarest].devices < SEARCH_MANY;
-    size_t n = 0;
-    enum outcome o;
-
-    buf_str(&b, SELECTED "FROM ");
-    if (rare) {
-        search_table(s, &b, args, &n);
-        buf_str(&b,
-                " AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = found.id ");
-    } else {
-        buf_str(&b, "enrollment e FORCE INDEX (PRIMARY) ");
-    }
-    buf_str(&b, "LEFT JOIN inv_device d ON d.enrollment_id = e.id WHERE e.id > ? "
-                "AND " IS_DEVICE CONDITIONS);
-    args[n++] = val_int(after);
-    n += conditions(f, args + n);
-    if (f->serial != NULL) {
-        buf_str(&b, "AND COALESCE(d.serial_number, e.serial) = ? ");
-        args[n++] = val_str(f->serial);
-    }
-    search_conditions(s, SEARCH_BY_SIZE, rare, &b, args, &n);
-    buf_str(&b, BY_ID);
-    args[n++] = val_int(max);
-    sql.text = buf_cstr(&b);
-    o = buf_failed(&b) ? err_set(err, ERROR, "out of memory")
-                       : db_select(db, &sql, args, n, a, out, err);
-    db_forget(db, &sql);
-    buf_free(&b);
-    return o;
-}
-
-static enum outcome list_all(struct db *db, const struct fleet_filter *f, int64_t after,
-                             int64_t max, struct arena *a, struct rows *out, struct err *err)
-{
-    struct val args[CONDITION_ARGS + 3];
-    size_t k = 0;
-
-    if (f->serial != NULL)
-        k = twice(args, k, val_str(f->serial));
-    args[k++] = val_int(after);
-    k += conditions(f, args + k);
-    args[k++] = val_int(max);
-    return db_select(db, f->serial != NULL ? &LIST_SERIAL : &LIST, args, k, a, out, err);
-}
-
-enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t after, size_t max,
-                        struct arena *a, struct fleet_device **out, size_t *n, struct err *err)
-{
-    int64_t limit = (int64_t)(max < LIM_PAGE ? max : LIM_PAGE);
-    struct rows r = {0};
-    struct search s;
-    enum outcome o = search_read(db, f->text, a, &s, err);
-
-    *n = 0;
-    if (o == OK && s.n > 0)
-        o = list_found(db, f, &s, after, limit, a, &r, err);
-    else if (o == OK && !s.nothing)
-        o = list_all(db, f, after, limit, a, &r, err);
-    if (o != OK)
-        return o;
-    *out = arena_array(a, r.n + 1, sizeof **out);
-    if (*out == NULL)
-        return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n)
-        from_row(row_at(&r, *n, 0), &(*out)[*n]);
-    return OK;
-}
-
 enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct fleet_device *out,
                        struct err *err)
 {
@@ -225,7 +103,7 @@ enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct
     if (o == OK && r.n == 0)
         return err_set(err, NOT_FOUND, "there is no device %.255s", ident);
     if (o == OK)
-        from_row(row_at(&r, 0, 0), out);
+        fleet_from_row(row_at(&r, 0, 0), out);
     return o;
 }
 

@@ -27,9 +27,11 @@ struct fleet_filter {
     int64_t seen_after, seen_before; /* 0: any */
 };
 
-/* At most max (LIM_PAGE) devices with an id above `after`, in the order of their ids; in a. */
-enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t after, size_t max,
-                        struct arena *a, struct fleet_device **out, size_t *n,
+/* At most max (LIM_PAGE) devices with an id above *at, in the order of their ids, in a; *at moves
+ * on. *more: others may follow; where few of many fit, a page may have fewer than max, or none, and
+ * others follow all the same. */
+enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t *at, size_t max,
+                        struct arena *a, struct fleet_device **out, size_t *n, bool *more,
                         struct err *err) MUST_USE;
 /* One channel, a user's too. NOT_FOUND: there is none of that id. */
 enum outcome fleet_get(struct db *db, const char *ident, struct arena *a, struct fleet_device *out,

@@ -32,20 +32,27 @@ struct identity {
 };
 
 struct identity_filter {
-    int state;           /* 0: any */
-    bool issued;         /* only those that Drover issued */
-    const char *ident;   /* of that device; NULL: any */
-    const char *text;    /* part of subject or serial number, any case; NULL: any */
+    int state;         /* 0: any */
+    bool issued;       /* only those that Drover issued */
+    const char *ident; /* of that device; NULL: any */
+    const char *text;  /* beginnings of words of the subject, or of the serial number; NULL: any */
     int64_t ends_before; /* 0: any */
 };
-/* At most max, by their end and digest, after the position (ends, sha256); (-1, zeros) is the
- * start.
- * Those whose end is not known (0) come first. Who is limited (store/scope.h) sees those of the own
- * devices. INVALID: the text is too long. */
-enum outcome identity_list(struct db *db, const struct identity_filter *f, int64_t ends,
-                           const uint8_t sha256[SHA256_LEN], int64_t now, size_t max,
-                           struct arena *a, struct identity **out, size_t *n,
-                           struct err *err) MUST_USE;
+/* A place in the order of the list: by their end, and digest. {-1, {0}} is the start. */
+struct identity_place {
+    int64_t ends;
+    uint8_t sha256[SHA256_LEN];
+};
+/* At most max behind a place, which moves on; *more: others may follow. Where few of many fit, a
+ * page may have fewer than max, or none, and others follow all the same. Those whose end is not
+ * known (0) come first. Who is limited (store/scope.h) sees those of the own devices. INVALID: the
+ * text is too long. */
+enum outcome identity_list(struct db *db, const struct identity_filter *f,
+                           struct identity_place *at, int64_t now, size_t max, struct arena *a,
+                           struct identity **out, size_t *n, bool *more, struct err *err) MUST_USE;
+/* The agent's: the words of subjects, by which identities are found, follow for at most max of
+ * them; *done tells for how many. Until then they are looked for in the subjects. */
+enum outcome identity_follow(struct db *db, size_t max, size_t *done, struct err *err) MUST_USE;
 /* By the first digits (8 at least) of its SHA-256, lower-case hexadecimal. NOT_FOUND; CONFLICT:
  * several begin so. */
 enum outcome identity_get(struct db *db, const char *digits, int64_t now, struct arena *a,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/scope.h"
 #include "store/wanted_wait.h"
 
 #define TURN_US (SECOND_US / 10)
@@ -42,7 +43,8 @@ static const struct sql READ = {"itemcount_read",
                                 "SELECT item_id, counted_at, version, " STATES
                                 ", " STATES_OF_VERSION " FROM item_count WHERE item_id IN (%IN%)",
                                 1};
-/* What the agent counts is the whole fleet: for who is limited it is counted here and now. */
+/* What the agent counts is the whole fleet: for who is limited to a few it is counted here and now,
+ * and for who is limited to many one item alone. */
 #define OWN_STATE(n, more) "SUM(d.state <=> " #n more ")"
 #define OWN_STATES(more)                                                                           \
     OWN_STATE(1, more)                                                                             \
@@ -56,6 +58,18 @@ static const struct sql OWN = {
                                                        "d.enrollment_id% WHERE i.id IN (%IN%) "
                                                        "GROUP BY i.id",
     1};
+
+/* In the order of the ids. */
+static const struct sql IN_STATE = {
+    "itemcount_in_state",
+    "SELECT enrollment_id FROM device_item FORCE INDEX (of_state) WHERE item_id = ? AND state = ? "
+    "ORDER BY enrollment_id",
+    0};
+static const struct sql OF_VERSION = {
+    "itemcount_of_version",
+    "SELECT enrollment_id FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 AND "
+    "version = ? AND state = ? ORDER BY enrollment_id",
+    0};
 
 static enum outcome count(struct db *db, int64_t id, int64_t now, struct arena *a, struct err *err)
 {
@@ -98,16 +112,17 @@ enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct are
 {
     struct val *list = arena_array(a, n + 1, sizeof *list);
     struct rows r;
-    enum outcome o;
+    bool few;
+    enum outcome o = db_scope_few(db, &few, err);
 
     memset(out, 0, n * sizeof *out);
-    if (list == NULL)
-        return err_set(err, ERROR, "out of memory");
-    if (n == 0)
-        return OK;
+    if (o == OK && list == NULL)
+        o = err_set(err, ERROR, "out of memory");
+    if (o != OK || n == 0 || (db_scoped(db) && !few))
+        return o;
     for (size_t i = 0; i < n; i++)
         list[i] = val_int(ids[i]);
-    o = db_select_in(db, db_scoped(db) ? &OWN : &READ, NULL, 0, list, n, NULL, 0, a, &r, err);
+    o = db_select_in(db, few ? &OWN : &READ, NULL, 0, list, n, NULL, 0, a, &r, err);
     for (size_t k = 0; o == OK && k < r.n; k++) {
         const struct val *v = row_at(&r, k, 0);
 
@@ -125,19 +140,50 @@ enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct are
     return o;
 }
 
-enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
+/* One item, for who is limited to many devices. */
+static enum outcome count_own(struct db *db, int64_t id, int version, struct arena *a,
+                              int64_t counts[WANTED__MAX], struct err *err)
+{
+    struct scope_set reach;
+    enum outcome o = scope_set_read(db, a, &reach, err);
+
+    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
+        struct val v[] = {val_int(id), val_int(version != 0 ? version : s), val_int(s)};
+
+        o = scope_set_count(db, &reach, version != 0 ? &OF_VERSION : &IN_STATE, v,
+                            version != 0 ? 3 : 2, &counts[s], err);
+    }
+    return o;
+}
+
+static int64_t sum(const int64_t counts[WANTED__MAX])
+{
+    int64_t all = 0;
+
+    for (int s = WANTED_PENDING; s < WANTED__MAX; s++)
+        all += counts[s];
+    return all;
+}
+
+enum outcome item_count_states(struct db *db, int64_t id, int version, struct arena *a,
                                int64_t counts[WANTED__MAX], struct err *err)
 {
     struct item_count c;
-    int64_t all = 0, waits = 0;
-    enum outcome o = item_counts(db, &id, 1, a, &c, err);
+    bool few, many;
+    enum outcome o = db_scope_few(db, &few, err);
 
-    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++)
-        all += c.devices[s];
-    if (o != OK || all <= ITEM_COUNT_NOW)
-        return o == OK ? wanted_counts(db, id, a, counts, err) : o;
-    memcpy(counts, c.devices, sizeof c.devices);
-    o = wanted_waits_count(db, id, a, &waits, err);
-    counts[WANTED_PENDING] += waits;
-    return o;
+    memset(counts, 0, WANTED__MAX * sizeof *counts);
+    many = db_scoped(db) && !few;
+    if (o == OK && !db_scoped(db))
+        o = item_counts(db, &id, 1, a, &c, err);
+    if (o != OK)
+        return o;
+    if (few ||
+        (!many && (sum(c.devices) <= ITEM_COUNT_NOW || (version != 0 && c.version != version))))
+        return wanted_counts(db, id, version, a, counts, err);
+    if (many)
+        o = count_own(db, id, version, a, counts, err);
+    else
+        memcpy(counts, version != 0 ? c.of_version : c.devices, sizeof c.devices);
+    return o == OK && version == 0 ? wanted_waits_add(db, id, a, counts, err) : o;
 }

@@ -14,14 +14,15 @@ struct item_count {
 
 /* Counts those items again that were not for the longest time, for a tenth of a second. */
 enum outcome item_count_turn(struct db *db, int64_t now, struct err *err) MUST_USE;
-/* What was counted of n items (LIM_PAGE at most), in their order. */
+/* What was counted of n items (LIM_PAGE at most), in their order. For who is limited to very many
+ * devices nothing is: these are counted for one item alone. */
 enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct arena *a,
                          struct item_count *out, struct err *err) MUST_USE;
 
-/* Devices with an item by state: counted now; of one with more than ITEM_COUNT_NOW devices what the
- * agent counted last, some seconds ago. */
+/* Devices with an item by state, or those that are to have a version of it (0: any): counted now;
+ * of one with more than ITEM_COUNT_NOW devices what the agent counted last, some seconds ago. */
 #define ITEM_COUNT_NOW 10000
-enum outcome item_count_states(struct db *db, int64_t id, struct arena *a,
+enum outcome item_count_states(struct db *db, int64_t id, int version, struct arena *a,
                                int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 
 #endif

@@ -4,12 +4,14 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/group.h"
+#include "store/scope.h"
 #include "wire/json.h"
 
 #include <stdio.h>
 
 #define ACTOR_CHARS 128
 #define CHUNK 512
+#define TAGS_MAX 10000
 
 static const struct sql MEMBERS = {
     "group_members",
@@ -59,10 +61,27 @@ static const struct sql TAGS_OF = {
     "SELECT t.tag FROM enrollment e JOIN device_tag t ON t.device_id = e.device_id WHERE e.ident = "
     "? AND %SCOPE e.device_id% ORDER BY t.tag LIMIT ?",
     0};
+/* Those who change a tag at once wait for each other, so that the last one counts what all did. */
+static const struct sql LOCK_TAG = {
+    "tag_lock",
+    "INSERT INTO tag_count (tag, devices) VALUES (?, 0) ON DUPLICATE KEY UPDATE devices = devices",
+    0};
+static const struct sql COUNT_TAG = {"tag_count",
+                                     "UPDATE tag_count SET devices = (SELECT COUNT(*) FROM "
+                                     "device_tag t WHERE t.tag = ?) WHERE tag = "
+                                     "?",
+                                     0};
+static const struct sql DROP_TAG_COUNT = {"tag_count_drop",
+                                          "DELETE FROM tag_count WHERE tag = ? AND devices = 0", 0};
 static const struct sql TAGS = {"tag_list",
-                                "SELECT tag, COUNT(*) FROM device_tag WHERE %SCOPE device_id% "
-                                "GROUP BY tag ORDER BY tag LIMIT ?",
-                                0};
+                                "SELECT tag, devices FROM tag_count ORDER BY tag LIMIT ?", 0};
+static const struct sql TAGS_OWN = {"tag_list_own",
+                                    "SELECT tag, COUNT(*) FROM device_tag WHERE %SCOPE device_id% "
+                                    "GROUP BY tag ORDER BY tag LIMIT ?",
+                                    0};
+static const struct sql HAVING_TAG = {
+    "tag_devices",
+    "SELECT device_id FROM device_tag FORCE INDEX (tag) WHERE tag = ? ORDER BY device_id", 0};
 
 static struct val page(size_t max)
 {
@@ -230,6 +249,15 @@ static enum outcome add_reached(struct db *db, struct change *x, int64_t owner, 
     return o;
 }
 
+static enum outcome members_count(struct db *db, const struct change *x, struct err *err)
+{
+    struct val key = x->tag != NULL ? val_str(x->tag) : val_int(x->group_id);
+    enum outcome o =
+        db_exec(db, x->tag != NULL ? &COUNT_TAG : &COUNT, (struct val[]){key, key}, 2, NULL, err);
+
+    return o == OK && x->tag != NULL ? db_exec(db, &DROP_TAG_COUNT, &key, 1, NULL, err) : o;
+}
+
 static enum outcome edit_unit(struct db *db, void *arg, struct err *err)
 {
     struct change *x = arg;
@@ -245,6 +273,8 @@ static enum outcome edit_unit(struct db *db, void *arg, struct err *err)
         o = group_lock_own(db, x->group_id, x->a, &name, &filtered, &owner, err);
     else if (db_scoped(db))
         o = tag_decides(db, x, err);
+    if (o == OK && x->tag != NULL)
+        o = db_exec(db, &LOCK_TAG, (struct val[]){val_str(x->tag)}, 1, NULL, err);
     if (o == OK && filtered)
         return err_set(err, INVALID, "the devices of this group are found by its filter");
     if (o == OK)
@@ -253,9 +283,8 @@ static enum outcome edit_unit(struct db *db, void *arg, struct err *err)
         o = drop_devices(db, x, err);
     if (o == OK && x->tag == NULL && owner == 0)
         o = group_trim(db, err);
-    if (o == OK && x->tag == NULL)
-        o = db_exec(db, &COUNT, (struct val[]){val_int(x->group_id), val_int(x->group_id)}, 2, NULL,
-                    err);
+    if (o == OK)
+        o = members_count(db, x, err);
     if (o == OK)
         o = wanted_touch(db, err);
     if (o != OK)
@@ -299,13 +328,37 @@ enum outcome tag_of_device(struct db *db, const char *ident, struct arena *a, co
     return OK;
 }
 
+/* For who is limited to many devices: how many of them have each tag. */
+static enum outcome tags_count_own(struct db *db, struct tag_count *list, size_t *n,
+                                   struct arena *a, struct err *err)
+{
+    struct scope_set reach;
+    size_t all = *n;
+    enum outcome o = scope_set_read(db, a, &reach, err);
+
+    *n = 0;
+    for (size_t i = 0; o == OK && i < all; i++) {
+        struct tag_count t = list[i];
+
+        o = scope_set_count(db, &reach, &HAVING_TAG, (struct val[]){val_str(t.tag)}, 1, &t.devices,
+                            err);
+        if (o == OK && t.devices > 0)
+            list[(*n)++] = t;
+    }
+    return o;
+}
+
 enum outcome tag_list(struct db *db, struct arena *a, struct tag_count **out, size_t *n,
                       struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &TAGS, (struct val[]){val_int(10000)}, 1, a, &r, err);
+    bool few;
+    enum outcome o = db_scope_few(db, &few, err);
 
     *n = 0;
+    if (o == OK)
+        o = db_select(db, few ? &TAGS_OWN : &TAGS, (struct val[]){val_int(TAGS_MAX)}, 1, a, &r,
+                      err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);
@@ -313,5 +366,5 @@ enum outcome tag_list(struct db *db, struct arena *a, struct tag_count **out, si
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n)
         (*out)[*n] = (struct tag_count){row_at(&r, *n, 0)->s, row_at(&r, *n, 1)->i};
-    return OK;
+    return db_scoped(db) && !few ? tags_count_own(db, *out, n, a, err) : OK;
 }

@@ -19,6 +19,10 @@ struct push_troubled {
     int attempts, status; /* status: HTTP; 0: no answer, -1: not tried */
     const char *reason;   /* "" when there is none */
 };
+/* How many there are of each; PUSH_TROUBLE_MANY: so many, or more. */
+#define PUSH_TROUBLE_MANY 10001
+enum outcome push_trouble_counts(struct db *db, struct arena *a, int64_t counts[PUSH_TROUBLES],
+                                 struct err *err) MUST_USE;
 /* At most max (LIM_PAGE), the longest due first, of those after the one that was due at `due` and
  * is of enrollment id (0, 0: from the start); in a. */
 enum outcome push_trouble_list(struct db *db, enum push_trouble which, int64_t due, int64_t id,

@@ -36,11 +36,22 @@ static const struct sql UNSUSPEND = {
     "UPDATE push_cert SET suspended_at = NULL, suspended_why = NULL "
     "WHERE topic = ? AND version = ? AND suspended_at IS NOT NULL",
     0};
-static const struct sql TOPICS = {
-    "pushcert_topics_used",
-    "SELECT topic, COUNT(*) AS channels FROM life WHERE state = 2 AND topic <> '' "
-    "GROUP BY topic ORDER BY channels DESC, topic LIMIT 100",
+#define COUNTED                                                                                    \
+    "SELECT topic, COUNT(*) AS channels FROM life FORCE INDEX (topic) WHERE state = 2 AND topic "  \
+    "<> '' GROUP BY topic "
+static const struct sql HOW_MANY = {
+    "pushcert_topics_many",
+    "SELECT COUNT(*) FROM (SELECT 1 FROM life FORCE INDEX (topic) WHERE topic <> '' LIMIT ?) AS "
+    "some",
     0};
+static const struct sql TOPICS = {"pushcert_topics_used",
+                                  COUNTED "ORDER BY channels DESC, topic LIMIT 100", 0};
+static const struct sql TOPICS_READ = {
+    "pushcert_topics_read",
+    "SELECT topic, channels FROM topic_count ORDER BY channels DESC, topic LIMIT 100", 0};
+static const struct sql TOPICS_DROP = {"pushcert_topics_drop", "DELETE FROM topic_count", 0};
+static const struct sql TOPICS_STORE = {"pushcert_topics_store",
+                                        "INSERT INTO topic_count (topic, channels) " COUNTED, 0};
 
 static struct pushcert_row row_of(const struct val *v)
 {
@@ -128,7 +139,13 @@ enum outcome pushcert_topics_used(struct db *db, struct arena *a, struct topic_u
     struct rows r;
     *n = 0;
     *out = NULL;
-    enum outcome o = db_select(db, &TOPICS, NULL, 0, a, &r, err);
+    enum outcome o =
+        db_select(db, &HOW_MANY, (struct val[]){val_int(TOPIC_COUNT_NOW + 1)}, 1, a, &r, err);
+    bool many = o == OK && row_at(&r, 0, 0)->i > TOPIC_COUNT_NOW;
+    if (o == OK && many)
+        o = db_select(db, &TOPICS_READ, NULL, 0, a, &r, err);
+    if (o == OK && (!many || r.n == 0)) /* or the agent has not counted them yet */
+        o = db_select(db, &TOPICS, NULL, 0, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n, sizeof **out);
@@ -138,6 +155,18 @@ enum outcome pushcert_topics_used(struct db *db, struct arena *a, struct topic_u
         (*out)[i] = (struct topic_use){val_text(row_at(&r, i, 0)), row_at(&r, i, 1)->i};
     *n = r.n;
     return OK;
+}
+
+static enum outcome topics_unit(struct db *db, void *arg, struct err *err)
+{
+    (void)arg;
+    enum outcome o = db_exec(db, &TOPICS_DROP, NULL, 0, NULL, err);
+    return o == OK ? db_exec(db, &TOPICS_STORE, NULL, 0, NULL, err) : o;
+}
+
+enum outcome pushcert_topics_count(struct db *db, struct err *err)
+{
+    return db_unit(db, topics_unit, NULL, err);
 }
 
 enum outcome pushcert_sole_topic(struct db *db, struct arena *a, const char **topic,

@@ -39,12 +39,16 @@ enum outcome pushcert_suspend(struct db *db, const char *topic, int64_t version,
 enum outcome pushcert_unsuspend(struct db *db, const char *topic, int64_t version,
                                 struct err *err) MUST_USE;
 
-/* Topics of current enrolments, the most used first, and how many channels have each; in a. */
+/* Topics of current enrolments, the most used first, and how many channels have each, in a: counted
+ * now; of more than TOPIC_COUNT_NOW channels what the agent counted last, within some minutes. */
+#define TOPIC_COUNT_NOW 10000
 struct topic_use {
     const char *topic;
     int64_t channels;
 };
 enum outcome pushcert_topics_used(struct db *db, struct arena *a, struct topic_use **out, size_t *n,
                                   struct err *err) MUST_USE;
+/* The agent counts them. */
+enum outcome pushcert_topics_count(struct db *db, struct err *err) MUST_USE;
 
 #endif

@@ -4,9 +4,15 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/group.h"
+#include "store/idset.h"
 
 #include <stdio.h>
 
+#define ROWS_MAX (64u * LIM_MB)
+static const struct sql OWN_GROUPS = {"scope_own_groups",
+                                      "SELECT group_id FROM scope_group WHERE %OWN owner%", 0};
+static const struct sql MEMBERS = {
+    "scope_members", "SELECT device_id FROM group_member WHERE group_id = ? ORDER BY device_id", 0};
 static const struct sql FIND[] = {
     {"scope_admin", "SELECT id, limited FROM admin WHERE name = ? FOR UPDATE", 0},
     {"scope_key", "SELECT id, limited FROM apikey WHERE name = ? FOR UPDATE", 0}};
@@ -29,6 +35,60 @@ static const struct sql OTHERS = {
     "SELECT COUNT(*) FROM admin WHERE role = 'administrator' AND disabled_at IS NULL AND origin = "
     "'local' AND limited = 0 AND id <> ?",
     0};
+
+/* The ids that a statement tells, without the rows that they came in. */
+static enum outcome ids_read(struct db *db, const struct sql *sql, const struct val *args,
+                             size_t nargs, struct arena *a, struct scope_set *out, struct err *err)
+{
+    struct arena *rows = arena_new(ROWS_MAX);
+    struct rows r = {0};
+    enum outcome o = rows != NULL ? db_select(db, sql, args, nargs, rows, &r, err)
+                                  : err_set(err, ERROR, "out of memory");
+
+    *out = (struct scope_set){o == OK ? arena_array(a, r.n + 1, sizeof *out->ids) : NULL, 0};
+    if (o == OK && out->ids == NULL)
+        o = err_set(err, ERROR, "out of memory");
+    for (; o == OK && out->n < r.n; out->n++)
+        out->ids[out->n] = row_at(&r, out->n, 0)->i;
+    arena_free(&rows);
+    return o;
+}
+
+enum outcome scope_set_read(struct db *db, struct arena *a, struct scope_set *out, struct err *err)
+{
+    struct scope_set groups, members, all;
+    enum outcome o = ids_read(db, &OWN_GROUPS, NULL, 0, a, &groups, err);
+
+    *out = (struct scope_set){0};
+    for (size_t i = 0; o == OK && i < groups.n; i++) {
+        o = ids_read(db, &MEMBERS, (struct val[]){val_int(groups.ids[i])}, 1, a, &members, err);
+        if (o != OK || out->n == 0) {
+            *out = o == OK ? members : *out;
+            continue;
+        }
+        all.ids = arena_array(a, out->n + members.n + 1, sizeof *all.ids);
+        if (all.ids == NULL)
+            return err_set(err, ERROR, "out of memory");
+        all.n = idset_union(out->ids, out->n, members.ids, members.n, all.ids);
+        *out = all;
+    }
+    return o;
+}
+
+enum outcome scope_set_count(struct db *db, const struct scope_set *s, const struct sql *sql,
+                             const struct val *args, size_t nargs, int64_t *n, struct err *err)
+{
+    struct arena *a = arena_new(ROWS_MAX);
+    struct scope_set told = {0};
+    enum outcome o = a != NULL ? ids_read(db, sql, args, nargs, a, &told, err)
+                               : err_set(err, ERROR, "out of memory");
+
+    *n = 0;
+    if (o == OK && told.n > 0)
+        *n = (int64_t)(told.n - idset_without(told.ids, told.n, s->ids, s->n, told.ids));
+    arena_free(&a);
+    return o;
+}
 
 int64_t scope_number(enum scope_kind kind, int64_t id)
 {

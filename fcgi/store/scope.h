@@ -21,6 +21,25 @@
 
 #define SCOPE_GROUPS 100u /* of one account or key */
 
+/* The devices (id) that a limited caller reaches, for a statement that begins at them where they
+ * are few (db_scope_few()). */
+#define SCOPE_DEVICES                                                                              \
+    "SELECT DISTINCT scm.device_id AS id FROM scope_group scg JOIN group_member scm ON "           \
+    "scm.group_id = scg.group_id WHERE %OWN scg.owner% "
+
+/* The devices that a limited caller reaches, ascending: to count by where they are many, as asking
+ * the database about each of them costs ten times as much. */
+struct scope_set {
+    int64_t *ids;
+    size_t n;
+};
+enum outcome scope_set_read(struct db *db, struct arena *a, struct scope_set *out,
+                            struct err *err) MUST_USE;
+/* How many of the devices that a statement tells, their ids ascending, are in it. */
+enum outcome scope_set_count(struct db *db, const struct scope_set *s, const struct sql *sql,
+                             const struct val *args, size_t nargs, int64_t *n,
+                             struct err *err) MUST_USE;
+
 enum scope_kind { SCOPE_ADMIN, SCOPE_KEY };
 
 /* The number of a limited account or key. */

@@ -55,11 +55,6 @@ static const struct sql OF_DEVICE = {
     DEVICE_COLUMNS "WHERE e.ident = ? AND %SCOPE e.device_id% ORDER BY d.order_id LIMIT ?", 0};
 static const struct sql EXISTS = {
     "standing_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
-static const struct sql COUNTS = {"standing_counts",
-                                  "SELECT state, COUNT(*) FROM device_order WHERE order_id = ? AND "
-                                  "%SCOPE enrollment_id% GROUP BY "
-                                  "state",
-                                  0};
 static const struct sql RETRY = {
     "standing_retry",
     "UPDATE device_order d JOIN enrollment e ON e.id = d.enrollment_id SET d.state = 1, d.attempts "
@@ -256,19 +251,6 @@ enum outcome standing_of_device(struct db *db, const char *ident, struct arena *
     if (o == OK)
         o = db_select(db, &OF_DEVICE, (struct val[]){id, val_int(LIM_PAGE)}, 2, a, &r, err);
     return o == OK ? devices_read(&r, a, out, n, err) : o;
-}
-
-enum outcome standing_counts(struct db *db, int64_t id, struct arena *a, int64_t counts[ORDER__MAX],
-                             struct err *err)
-{
-    struct rows r;
-    enum outcome o = db_select(db, &COUNTS, (struct val[]){val_int(id)}, 1, a, &r, err);
-
-    memset(counts, 0, ORDER__MAX * sizeof *counts);
-    for (size_t i = 0; o == OK && i < r.n; i++)
-        if (row_at(&r, i, 0)->i >= ORDER_PENDING && row_at(&r, i, 0)->i < ORDER__MAX)
-            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
-    return o;
 }
 
 struct retry {

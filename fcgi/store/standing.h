@@ -110,9 +110,13 @@ enum outcome standing_devices(struct db *db, int64_t id, int state, int64_t afte
 enum outcome standing_of_device(struct db *db, const char *ident, struct arena *a,
                                 struct standing_progress **out, size_t *n,
                                 struct err *err) MUST_USE;
-/* How many devices of an order are in each state: counts[s]. */
+/* How many devices of an order are in each state: counts[s]. Counted now; of an order with more
+ * than STANDING_COUNT_NOW devices what the agent counted last, some seconds ago. */
+#define STANDING_COUNT_NOW 10000
 enum outcome standing_counts(struct db *db, int64_t id, struct arena *a, int64_t counts[ORDER__MAX],
                              struct err *err) MUST_USE;
+/* Counts those orders again that were not for the longest time, for a tenth of a second. */
+enum outcome standing_count_turn(struct db *db, int64_t now, struct err *err) MUST_USE;
 /* Tries an order again at once on the devices where it failed or was refused (ident NULL), or on
  * one. *n: how many. */
 enum outcome standing_retry(struct db *db, int64_t id, const char *ident, const char *actor,

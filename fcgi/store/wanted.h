@@ -131,6 +131,7 @@ struct rollout_row {
     int kind;
     const char *identifier, *name;
     int version, wave_first, halt_percent;
+    bool uncounted;              /* in a list, for who is limited to very many devices */
     int64_t counts[WANTED__MAX]; /* devices of the item's version by state: now, when it is asked
                                   * for alone; of a list as the agent counted them (itemcount.h) */
     bool under_way, open; /* now: some are not there yet, or failed; some are not there yet */
@@ -265,8 +266,9 @@ enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t a
 /* Items of a device and of its users, or of one user's channel. NOT_FOUND: no such enrollment. */
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
-/* How many devices of an item are in each state: counts[s]. */
-enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
+/* How many devices of an item are in each state: counts[s]; version: of those that are to have it,
+ * 0: of all. */
+enum outcome wanted_counts(struct db *db, int64_t item_id, int version, struct arena *a,
                            int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 /* Tries a failed or refused item of a device (NULL: of all devices) at once. */
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,

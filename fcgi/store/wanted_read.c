@@ -4,6 +4,8 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/itemcount.h"
+#include "store/making.h"
+#include "store/scope.h"
 #include "store/wanted_wait.h"
 
 #define COLUMNS                                                                                    \
@@ -18,11 +20,6 @@
 #define NO_WAIT                                                                                    \
     "(d.state <> 6 OR NOT EXISTS (SELECT 1 FROM device_item_wait w WHERE w.item_id = d.item_id "   \
     "AND w.device_id = d.enrollment_id)) "
-static const struct sql OF_ITEM = {"wanted_of_item",
-                                   COLUMNS "WHERE d.item_id = ? AND %SCOPE e.device_id% AND (? = 0 "
-                                           "OR d.state = ?) AND d.enrollment_id > ? AND " NO_WAIT
-                                           "ORDER BY d.enrollment_id LIMIT ?",
-                                   0};
 static const struct sql OF_DEVICE = {
     "wanted_of_device",
     COLUMNS "WHERE e.device_id = (SELECT o.device_id FROM enrollment o WHERE o.ident = ?) AND ? IN "
@@ -35,6 +32,11 @@ static const struct sql COUNTS = {"wanted_counts",
                                   "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND "
                                   "%SCOPE enrollment_id% GROUP BY state",
                                   0};
+static const struct sql VERSION_COUNTS = {
+    "wanted_version_counts",
+    "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
+    "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
+    0};
 static const struct sql RETRY = {"wanted_retry",
                                  "UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id "
                                  "SET d.state = 1, d.attempts = "
@@ -42,6 +44,8 @@ static const struct sql RETRY = {"wanted_retry",
                                  "= ? AND d.state IN (4, 5) AND "
                                  "%SCOPE e.device_id% AND (? IS NULL OR e.ident = ?)",
                                  0};
+#define OWN_COUNTS 3
+#define NEAR 1500
 static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
 
@@ -110,18 +114,80 @@ static enum outcome merged(struct wanted_row *x, size_t nx, const struct wanted_
     return OK;
 }
 
+/* Where a page begins: at the states; at the devices that the caller reaches; or at what is near in
+ * the order, of which those are taken that the caller reaches. */
+enum begin { BEGIN_STATES, BEGIN_SCOPE, BEGIN_NEAR };
+
+/* "(SELECT ...)", the channels that have the item in a state, in the order of the index. */
+static void in_state_say(struct making *m, int64_t item_id, int state, int64_t after, size_t max)
+{
+    making_say(m,
+               "(SELECT d.enrollment_id AS id FROM device_item d FORCE INDEX (of_state) WHERE "
+               "d.item_id = ? ",
+               val_int(item_id));
+    making_say(m, "AND d.state = ? ", val_int(state));
+    buf_str(&m->sql, state == WANTED_REMOVED ? "AND " NO_WAIT : "");
+    making_say(m, "AND d.enrollment_id > ? ORDER BY d.enrollment_id ", val_int(after));
+    making_say(m, "LIMIT ?)", val_int((int64_t)max));
+}
+
+/* "SELECT ...", the channels among which the page is. */
+static void page_say(struct making *m, enum begin begin, int64_t item_id, int state, int64_t after,
+                     size_t max)
+{
+    const int first = state != 0 ? state : WANTED_PENDING;
+    const int last = state != 0 ? state : WANTED__MAX - 1;
+
+    if (begin == BEGIN_SCOPE) {
+        buf_str(&m->sql,
+                "SELECT c.id FROM (" SCOPE_DEVICES ") AS s STRAIGHT_JOIN enrollment c FORCE "
+                "INDEX (device) ON c.device_id = s.id");
+    } else if (begin == BEGIN_NEAR && state == 0) {
+        making_say(m, "SELECT id FROM enrollment FORCE INDEX (PRIMARY) WHERE id > ? ORDER BY id ",
+                   val_int(after));
+        making_say(m, "LIMIT ?", val_int(NEAR));
+    } else {
+        for (int s = first; s <= last; s++) {
+            buf_str(&m->sql, s != first ? " UNION ALL " : "");
+            in_state_say(m, item_id, s, after, begin == BEGIN_NEAR ? NEAR : max);
+        }
+    }
+}
+
+static enum outcome page_find(struct db *db, enum begin begin, int64_t item_id, int state,
+                              int64_t after, size_t max, struct arena *a, struct rows *r,
+                              struct err *err)
+{
+    struct making m = MAKING_INIT;
+
+    buf_str(&m.sql, COLUMNS "JOIN (");
+    page_say(&m, begin, item_id, state, after, max);
+    making_say(&m, ") AS page ON page.id = d.enrollment_id WHERE d.item_id = ? ", val_int(item_id));
+    if (state != 0)
+        making_say(&m, "AND d.state = ? ", val_int(state));
+    making_say(&m,
+               "AND d.enrollment_id > ? AND %SCOPE e.device_id% AND " NO_WAIT
+               "ORDER BY d.enrollment_id ",
+               val_int(after));
+    making_say(&m, "LIMIT ?", val_int((int64_t)max));
+    return making_run(db, &m, "wanted_of_item", a, r, err);
+}
+
 enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t after, size_t max,
                             struct arena *a, struct wanted_row **out, size_t *n, struct err *err)
 {
     struct wanted_row *rows = NULL, *waits = NULL;
     size_t limit = max < LIM_PAGE ? max : LIM_PAGE, nrows = 0, nwaits = 0;
     struct rows r;
-    enum outcome o = db_select(db, &OF_ITEM,
-                               (struct val[]){val_int(item_id), val_int(state), val_int(state),
-                                              val_int(after), val_int((int64_t)limit)},
-                               5, a, &r, err);
+    bool few;
+    enum outcome o = db_scope_few(db, &few, err);
+    enum begin begin = !db_scoped(db) ? BEGIN_STATES : few ? BEGIN_SCOPE : BEGIN_NEAR;
 
     *n = 0;
+    if (o == OK)
+        o = page_find(db, begin, item_id, state, after, limit, a, &r, err);
+    if (o == OK && begin == BEGIN_NEAR && r.n < limit)
+        o = page_find(db, BEGIN_SCOPE, item_id, state, after, limit, a, &r, err);
     if (o == OK)
         o = rows_read(&r, a, &rows, &nrows, err);
     if (o == OK && (state == 0 || state == WANTED_PENDING))
@@ -171,37 +237,20 @@ static const struct sql ROLLOUTS = {
     "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND " HAS_ONE(
         "") " IS NOT NULL ORDER BY r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
     0};
-static const struct sql ROLLOUT_COUNTS = {
-    "rollout_row_counts",
-    "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND wanted = 1 AND version = ? "
-    "AND %SCOPE enrollment_id% GROUP BY state",
-    0};
 
-static enum outcome count_states(struct db *db, const struct sql *sql, const struct val *args,
-                                 size_t nargs, struct arena *a, int64_t counts[WANTED__MAX],
-                                 struct err *err)
+enum outcome wanted_counts(struct db *db, int64_t item_id, int version, struct arena *a,
+                           int64_t counts[WANTED__MAX], struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, sql, args, nargs, a, &r, err);
+    enum outcome o = db_select(db, version != 0 ? &VERSION_COUNTS : &COUNTS,
+                               (struct val[]){val_int(item_id), val_int(version)},
+                               version != 0 ? 2 : 1, a, &r, err);
 
     memset(counts, 0, WANTED__MAX * sizeof *counts);
     for (size_t i = 0; o == OK && i < r.n; i++)
         if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i < WANTED__MAX)
             counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
-    return o;
-}
-
-enum outcome wanted_counts(struct db *db, int64_t item_id, struct arena *a,
-                           int64_t counts[WANTED__MAX], struct err *err)
-{
-    int64_t waits;
-    enum outcome o = count_states(db, &COUNTS, (struct val[]){val_int(item_id)}, 1, a, counts, err);
-
-    if (o == OK)
-        o = wanted_waits_count(db, item_id, a, &waits, err);
-    if (o == OK)
-        counts[WANTED_PENDING] += waits;
-    return o;
+    return o == OK && version == 0 ? wanted_waits_add(db, item_id, a, counts, err) : o;
 }
 
 const char *rollout_state(const struct rollout_row *r)
@@ -229,27 +278,31 @@ static void rollout_from_row(const struct val *v, struct rollout_row *x)
                               .open = v[11].i == 2};
 }
 
-/* One by itself is counted now; of a list what the agent has counted counts, but for versions that
- * are newer than that. */
+/* What the agent has counted counts, but for versions that are newer than that. For who is limited
+ * to many devices a list counts the first, which are halted or under way. */
 static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t n, bool alone,
                                    struct arena *a, struct err *err)
 {
     struct item_count *c = arena_array(a, n + 1, sizeof *c);
     int64_t *ids = arena_array(a, n + 1, sizeof *ids);
-    enum outcome o;
+    size_t own = 0;
+    bool few, many;
+    enum outcome o = db_scope_few(db, &few, err);
 
-    if (c == NULL || ids == NULL)
-        return err_set(err, ERROR, "out of memory");
-    for (size_t i = 0; i < n; i++)
+    many = !alone && db_scoped(db) && !few;
+    if (o == OK && (c == NULL || ids == NULL))
+        o = err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; o == OK && i < n; i++)
         ids[i] = x[i].item_id;
-    o = alone ? OK : item_counts(db, ids, n, a, c, err);
+    if (o == OK && !alone)
+        o = item_counts(db, ids, n, a, c, err);
     for (size_t i = 0; o == OK && i < n; i++)
         if (!alone && c[i].counted_at != 0 && c[i].version == x[i].version)
             memcpy(x[i].counts, c[i].of_version, sizeof x[i].counts);
-        else if (alone || x[i].under_way || x[i].halted_at != 0)
-            o = count_states(db, &ROLLOUT_COUNTS,
-                             (struct val[]){val_int(ids[i]), val_int(x[i].version)}, 2, a,
-                             x[i].counts, err);
+        else if (many && own++ >= OWN_COUNTS)
+            x[i].uncounted = true;
+        else if (alone || many || x[i].under_way || x[i].halted_at != 0)
+            o = item_count_states(db, ids[i], x[i].version, a, x[i].counts, err);
     return o;
 }
 

@@ -130,12 +130,12 @@ enum outcome wanted_waits(struct db *db, const char *ident, int64_t item_id, int
     return OK;
 }
 
-enum outcome wanted_waits_count(struct db *db, int64_t item_id, struct arena *a, int64_t *out,
-                                struct err *err)
+enum outcome wanted_waits_add(struct db *db, int64_t item_id, struct arena *a,
+                              int64_t counts[WANTED__MAX], struct err *err)
 {
     struct rows r;
     enum outcome o = db_select(db, &COUNT, (struct val[]){val_int(item_id)}, 1, a, &r, err);
 
-    *out = o == OK ? row_at(&r, 0, 0)->i : 0;
+    counts[WANTED_PENDING] += o == OK ? row_at(&r, 0, 0)->i : 0;
     return o;
 }

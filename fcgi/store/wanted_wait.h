@@ -20,8 +20,8 @@ enum outcome wanted_waits_plan(struct db *db, int64_t only, int64_t now, size_t 
 enum outcome wanted_waits(struct db *db, const char *ident, int64_t item_id, int64_t after,
                           size_t max, struct arena *a, struct wanted_row **out, size_t *n,
                           struct err *err) MUST_USE;
-/* On how many devices an item waits. */
-enum outcome wanted_waits_count(struct db *db, int64_t item_id, struct arena *a, int64_t *out,
-                                struct err *err) MUST_USE;
+/* Adds the devices on which an item waits to those where it is pending. */
+enum outcome wanted_waits_add(struct db *db, int64_t item_id, struct arena *a,
+                              int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 
 #endif

@@ -31,11 +31,12 @@ DAY = 86400 * 10 ** 6
 class Client:
     """One connection that stays open, as a script's."""
 
-    def __init__(self, server):
+    def __init__(self, server, key=None):
         at = urllib.parse.urlsplit(server.run["api_url"])
         context = ssl.create_default_context(cafile=server.run["ca_file"])
         self.http = http.client.HTTPSConnection(at.hostname, at.port, context=context, timeout=120)
-        self.auth = "Basic " + b64encode(("nanomdm:" + server.run["api_key"]).encode()).decode()
+        word = "nanomdm:" + (key or server.run["api_key"])
+        self.auth = "Basic " + b64encode(word.encode()).decode()
 
     def ask(self, method, path, body=None, statuses=(200, 201, 202, 207)):
         """(seconds, the answer's octets)"""
@@ -267,10 +268,45 @@ def fill(server, devices, results):
     history_fill(sql, devices, results, now)
     log_fill(sql, devices, now)
     library_fill(server, Client(server), devices, now)
+    sql("REPLACE INTO tag_count (tag, devices) SELECT tag, COUNT(*) FROM device_tag GROUP BY tag")
     tables = [row[0] for row in sql("SELECT table_name FROM information_schema.tables WHERE "
                                     "table_schema = DATABASE() AND table_rows > 100")]
     sql("ANALYZE TABLE " + ", ".join(tables))
     return time.monotonic() - begin
+
+
+# Who reaches one group: a small one, or that of everybody; and one that begins where lists end.
+LIMITED = {"few": "group 3", "many": "everybody", "last": "retired"}
+
+
+def retire(server, devices):
+    """A group of a tenth of the devices, those that were not seen for the longest time."""
+    if server.count("SELECT COUNT(*) FROM device_group WHERE name = 'retired'") == 0:
+        group = Client(server).make("/api/v1/groups", {"name": "retired"})["id"]
+        server.sql("INSERT INTO group_member (group_id, device_id, since) SELECT %s, seq, 1 FROM "
+                   "seq_%d_to_%d" % (group, devices - devices // 10 + 1, devices))
+        server.sql("UPDATE device_group SET members = %d WHERE id = %s" % (devices // 10, group))
+
+
+def limited_key(server, who):
+    """A key of the API that reaches one of LIMITED."""
+    name = "%s %s" % (who, uuid.uuid4().hex[:8])
+    key = server.ctl("apikey", "add", name, "--scopes", "*").strip().split()[-1]
+    server.ctl("scope", "apikey", name, LIMITED[who])
+    return key
+
+
+def limited_account(server, who):
+    """(name, password) of an account that reaches one of LIMITED."""
+    name, word = "%s-%s" % (who, uuid.uuid4().hex[:8]), uuid.uuid4().hex
+    path = os.path.join(server.state, name)
+    with open(path, "w", encoding="ascii") as f:
+        f.write(word + "\n")
+    os.chmod(path, 0o600)
+    server.ctl("admin", "add", name, "--role", "operator", "--password-file", path)
+    os.unlink(path)
+    server.ctl("scope", "admin", name, LIMITED[who])
+    return name, word
 
 
 def everybodys(server):
@@ -285,7 +321,8 @@ def settled(server, seconds=900):
     """Waits until the agent has made the index of words and has planned what it has to."""
     begin = time.monotonic()
     while server.count("SELECT (SELECT COUNT(*) FROM enrollment WHERE search_due = 1) + (SELECT "
-                       "COUNT(*) FROM device_group WHERE evaluated_at = 0 AND filter IS NOT NULL)"):
+                       "COUNT(*) FROM identity_cert WHERE word_due = 1) + (SELECT COUNT(*) FROM "
+                       "device_group WHERE evaluated_at = 0 AND filter IS NOT NULL)"):
         if time.monotonic() - begin > seconds:
             raise SystemExit("the agent has not done after %d s" % seconds)
         time.sleep(0.5)

@@ -78,7 +78,12 @@ static struct enrollment *list(const struct enrollment_filter *f, enum enrollmen
                                struct enrollment_cursor after, size_t offset, size_t max, size_t *n)
 {
     struct enrollment *e;
-    assert_ok(enrollment_list(db, f, order, after, offset, max, false, arena, &e, n, &err), err);
+    bool more;
+    assert_ok(enrollment_list(db, f, order, &after, offset, max, false, arena, &e, n, &more, &err),
+              err);
+    assert_true(*n == 0 ||
+                (after.id == e[*n - 1].id && after.last_seen_at == e[*n - 1].last_seen_at) ||
+                !more);
     return e;
 }
 

@@ -689,12 +689,24 @@ static void a_key_serves_one_of_two_at_once(void **state)
 
 static struct identity *inventory(const struct identity_filter *f, size_t want)
 {
-    static const uint8_t start[SHA256_LEN];
+    struct identity_place at = {-1, {0}};
     struct identity *list;
+    bool more;
     size_t n;
-    assert_ok(identity_list(owner, f, -1, start, clock_now(), 100, arena, &list, &n, &err), err);
+    assert_ok(identity_list(owner, f, &at, clock_now(), 100, arena, &list, &n, &more, &err), err);
     assert_int_equal(n, want);
+    assert_false(more);
     return list;
+}
+
+static void follow(size_t want)
+{
+    size_t done, all = 0;
+    do {
+        assert_ok(identity_follow(owner, 512, &done, &err), err);
+        all += done;
+    } while (done > 0);
+    assert_int_equal(all, want);
 }
 
 static void inventory_is_listed(void **state)
@@ -712,20 +724,30 @@ static void inventory_is_listed(void **state)
     struct identity *all = inventory(&(struct identity_filter){.issued = true}, 3);
     assert_true(strstr(all[0].issuer, "CN=Example Device CA") != NULL);
     assert_int_equal(all[0].state, IDENTITY_VALID);
-    inventory(&(struct identity_filter){.text = "50% \xc3\xbc_BER"}, 1);
-    inventory(&(struct identity_filter){.text = "5_%"}, 0); /* not a pattern */
-    inventory(&(struct identity_filter){.text = all[1].serial}, 1);
+    for (int i = 0; i < 2; i++) { /* before its words have followed, and then */
+        inventory(&(struct identity_filter){.text = "50% \xc3\xbc_BER"}, 1);
+        inventory(&(struct identity_filter){.text = "\xc3\xbc_BER"}, 1);
+        inventory(&(struct identity_filter){.text = "5_%"}, 0); /* not a pattern */
+        inventory(&(struct identity_filter){.text = "%"}, 0);
+        inventory(&(struct identity_filter){.text = "plain nothing"}, 0);
+        inventory(&(struct identity_filter){.text = all[1].serial}, 1);
+        follow(i == 0 ? 3 : 0);
+    }
     inventory(&(struct identity_filter){.state = IDENTITY_REVOKED}, 0);
     inventory(&(struct identity_filter){.ends_before = clock_now() + 29 * DAY_US}, 0);
     /* page by page */
+    struct identity_place at = {-1, {0}};
     struct identity *page;
+    bool more;
     size_t n;
-    for (int i = 0; i < 2; i++) {
-        assert_ok(identity_list(owner, &(struct identity_filter){0}, all[i].not_after,
-                                all[i].sha256, clock_now(), 1, arena, &page, &n, &err),
+    for (int i = 0; i < 4; i++) {
+        assert_ok(identity_list(owner, &(struct identity_filter){0}, &at, clock_now(), 1, arena,
+                                &page, &n, &more, &err),
                   err);
-        assert_int_equal(n, 1);
-        assert_memory_equal(page[0].sha256, all[i + 1].sha256, SHA256_LEN);
+        assert_int_equal(n, i < 3);
+        assert_int_equal(more, i < 3);
+        if (n == 1)
+            assert_memory_equal(page[0].sha256, all[i].sha256, SHA256_LEN);
     }
     char hex[SHA256_HEX_LEN + 1];
     struct revoked_identity *gone;
@@ -742,6 +764,61 @@ static void inventory_is_listed(void **state)
     assert_outcome(identity_get(owner, "0123", clock_now(), arena, &one, &err), NOT_FOUND, err);
     assert_outcome(identity_get(owner, "0000000000", clock_now(), arena, &one, &err), NOT_FOUND,
                    err);
+}
+
+/* What is found at how many pages, to the end. */
+static size_t walk(const struct identity_filter *f, size_t max, size_t *pages)
+{
+    struct identity_place at = {-1, {0}};
+    struct identity *list;
+    bool more = true;
+    size_t n, all = 0;
+    for (*pages = 0; more; ++*pages) {
+        arena_reset(arena);
+        assert_ok(identity_list(owner, f, &at, 1000, max, arena, &list, &n, &more, &err), err);
+        for (size_t i = 1; i < n; i++)
+            assert_true(list[i - 1].not_after <= list[i].not_after);
+        all += n;
+    }
+    return all;
+}
+
+/* Whatever is asked for, a page reads no more than it may, and the pages together have all. */
+static void a_large_inventory_is_paged(void **state)
+{
+    (void)state;
+    size_t pages;
+    assert_ok(db_exec(owner, &CLEAR_CERT, NULL, 0, NULL, &err), err);
+    assert_ok(
+        db_run(owner, "many",
+               "INSERT INTO identity_cert (sha256, serial, subject, not_after, issued_at, "
+               "device_id, renews_device_id, revoked_at) SELECT UNHEX(SHA2(seq, 256)), "
+               "LOWER(SHA2(seq, 224)), CONCAT('CN=Device ', seq, ',O=', IF(seq % 2, 'Odd', "
+               "'Even')), 500 + seq, 1, seq, NULL, IF(seq % 1000, NULL, 1) FROM seq_1_to_12000",
+               &err),
+        err);
+    assert_ok(db_run(owner, "renewed",
+                     "UPDATE identity_cert SET device_id = NULL, renews_device_id = 77 WHERE "
+                     "not_after = 501",
+                     &err),
+              err);
+    follow(12000);
+    assert_int_equal(walk(&(struct identity_filter){.text = "device"}, 500, &pages), 12000);
+    assert_int_equal(pages, 25); /* all are full, and the last one finds the end */
+    assert_int_equal(walk(&(struct identity_filter){.text = "device 4711"}, 500, &pages), 1);
+    assert_int_equal(pages, 1);
+    assert_int_equal(walk(&(struct identity_filter){.text = "odd even"}, 500, &pages), 0);
+    assert_int_equal(pages, 4); /* it looks at some at a time */
+    assert_int_equal(
+        walk(&(struct identity_filter){.text = "device", .state = IDENTITY_REVOKED}, 500, &pages),
+        12);
+    assert_int_equal(pages, 1);
+    assert_int_equal(walk(&(struct identity_filter){.state = IDENTITY_EXPIRED}, 500, &pages), 500);
+    assert_int_equal(walk(&(struct identity_filter){.state = IDENTITY_VALID}, 500, &pages), 11488);
+    assert_int_equal(walk(&(struct identity_filter){.ident = "renews"}, 500, &pages), 2);
+    assert_int_equal(walk(&(struct identity_filter){.ident = "nobody"}, 500, &pages), 0);
+    assert_int_equal(
+        walk(&(struct identity_filter){.ident = "renews", .text = "even"}, 500, &pages), 0);
 }
 
 /* GetCert and GetCRL: for who has an identity, and for nobody else. */
@@ -1086,6 +1163,7 @@ int main(void)
         cmocka_unit_test_setup(a_key_serves_once, clear),
         cmocka_unit_test_setup(a_key_serves_one_of_two_at_once, clear),
         cmocka_unit_test_setup(inventory_is_listed, clear),
+        cmocka_unit_test_setup(a_large_inventory_is_paged, clear),
         cmocka_unit_test_setup(operations, clear),
         cmocka_unit_test_setup(by_get, clear),
         cmocka_unit_test_setup(at_once, clear),

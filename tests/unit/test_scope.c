@@ -1223,6 +1223,25 @@ static int set_up(void **state)
     return 0;
 }
 
+/* The same where the limited reach so many devices that statements ask about each one. */
+static int set_up_many(void **state)
+{
+    bool few;
+    int status = set_up(state);
+    assert_ok(db_run(owner, "m",
+                     arena_fmt(arena,
+                               "INSERT INTO group_member (group_id, device_id, since) SELECT %lld, "
+                               "4000000000 + seq, 1 FROM seq_1_to_6000",
+                               (long long)inside),
+                     &err),
+              err);
+    db_scope(owner, key_scope);
+    assert_ok(db_scope_few(owner, &few, &err), err);
+    assert_false(few);
+    db_scope(owner, 0);
+    return status;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1245,5 +1264,6 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_list_of_many_stays_quick),
     };
-    return cmocka_run_group_tests(tests, set_up, pagesite_down);
+    return cmocka_run_group_tests_name("few", tests, set_up, pagesite_down) +
+           cmocka_run_group_tests_name("many", tests, set_up_many, pagesite_down);
 }

@@ -484,6 +484,9 @@ static void an_empty_group_approves_nothing(void **state)
     turn();
     assert_int_equal(OPEN(), 0);
     assert_int_equal(OF(id, ORDER_WAITS), 2);
+    assert_ok(standing_count_turn(db, now, &err), err);
+    assert_int_equal(number("SELECT waiting FROM order_count WHERE order_id = %lld", (long long)id),
+                     2);
     assert_true(asked(id) != 0);
     /* where one is enough from now on, they have it */
     conf->command_approval = "none";

@@ -64,7 +64,7 @@ static void nobody_has_logged_in(int64_t i)
     assert_int_equal(x[0].state, WANTED_PENDING);
     assert_true(x[0].waits_user);
     assert_string_equal(x[0].reason, "waits until a user logs in");
-    assert_ok(wanted_counts(db, i, arena, counts, &err), err);
+    assert_ok(wanted_counts(db, i, 0, arena, counts, &err), err);
     assert_int_equal(counts[WANTED_QUEUED], 3);
     assert_int_equal(counts[WANTED_PENDING], 1);
     for (n = 1; n == 1; after = n ? x[0].enrollment_id : 0) {

@@ -1,0 +1,124 @@
+/* db_scope.c: what the statements of a connection reach: see db.h and scope.h. */
+#include "store/db_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+#define FEW 5000
+#define IN_SCOPE                                                                                   \
+    "FROM scope_group scg JOIN group_member scm ON scm.group_id = scg.group_id WHERE scg.owner = "
+/* What stands for "%WORD column%" in a statement that is prepared for a scope, with "@" for the
+ * column and "#" for the scope's number; in one of many devices, if that is another. The LIMIT
+ * keeps the optimizer from collecting the devices of a scope; the name in_scope is nobody's, so
+ * that a column without a table is the statement's. The groups that it made are its own, but give
+ * no device: its reach would be what it says itself. */
+static const struct {
+    const char *word, *means, *of_many;
+} SCOPES[] = {{"%SCOPE ", "@ IN (SELECT scm.device_id " IN_SCOPE "#)",
+               "(SELECT 1 FROM (SELECT scm.device_id AS in_scope " IN_SCOPE
+               "#) AS scd WHERE scd.in_scope = @ LIMIT 1) IS NOT NULL"},
+              {"%GROUP ",
+               "@ IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = # UNION SELECT "
+               "sco.id FROM device_group sco WHERE sco.owner = #)",
+               NULL},
+              {"%OWN ", "@ = #", NULL}};
+#define NSCOPES (sizeof SCOPES / sizeof *SCOPES)
+
+bool db_scope_marked(const struct sql *sql)
+{
+    for (size_t i = 0; i < NSCOPES; i++)
+        if (strstr(sql->text, SCOPES[i].word) != NULL)
+            return true;
+    return false;
+}
+
+/* The meaning of a mark, for a column that ends before `end`. */
+static void mark_build(const char *means, const char *column, const char *end, int64_t scope,
+                       struct buf *b)
+{
+    for (size_t n; *means != '\0'; means += n) {
+        n = strcspn(means, "@#");
+        buf_add(b, means, n);
+        if (means[n] == '@')
+            buf_add(b, column, (size_t)(end - column));
+        else if (means[n] == '#')
+            buf_fmt(b, "%lld", (long long)scope);
+        n += means[n] != '\0';
+    }
+}
+
+enum outcome db_scope_build(const char *at, int64_t scope, bool few, struct buf *b, struct err *err)
+{
+    for (const char *mark; (mark = strchr(at, '%')) != NULL;) {
+        size_t i = 0;
+        while (i < NSCOPES && strncmp(mark, SCOPES[i].word, strlen(SCOPES[i].word)) != 0)
+            i++;
+        const char *column = i < NSCOPES ? mark + strlen(SCOPES[i].word) : NULL;
+        const char *end = column ? strchr(column, '%') : NULL;
+        if (!end) { /* another mark, or a sign of its own */
+            buf_add(b, at, (size_t)(mark + 1 - at));
+            at = mark + 1;
+            continue;
+        }
+        buf_add(b, at, (size_t)(mark - at));
+        at = end + 1;
+        if (scope == 0)
+            buf_char(b, '1');
+        else
+            mark_build(few || SCOPES[i].of_many == NULL ? SCOPES[i].means : SCOPES[i].of_many,
+                       column, end, scope, b);
+    }
+    buf_str(b, at);
+    return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
+}
+
+enum outcome db_scope_few(struct db *db, bool *few, struct err *err)
+{
+    char text[256];
+    MYSQL_RES *r = NULL;
+    MYSQL_ROW row;
+    enum outcome o = OK;
+
+    *few = false;
+    if (db->scope != 0 && !db->scope_measured) {
+        if ((o = db_conn_ready(db, err)) != OK)
+            return o;
+        snprintf(text, sizeof text, "SELECT COUNT(*) FROM (SELECT 1 " IN_SCOPE "%lld LIMIT %d) x",
+                 (long long)db->scope, FEW);
+        if (!db_conn_query(db, text) || (r = mysql_store_result(db->my)) == NULL ||
+            (row = mysql_fetch_row(r)) == NULL)
+            return db_fail_report("scope_few", mysql_errno(db->my), mysql_error(db->my), false,
+                                  err);
+        db->scope_few = strtoll(row[0], NULL, 10) < FEW;
+        db->scope_measured = true;
+        mysql_free_result(r);
+    }
+    *few = db->scope != 0 && db->scope_few;
+    return OK;
+}
+
+void db_scope(struct db *db, int64_t scope)
+{
+    db->scope = scope;
+    db->scope_measured = false;
+}
+
+int64_t db_scope_of(const struct db *db)
+{
+    return db->scope;
+}
+
+bool db_scoped(const struct db *db)
+{
+    return db->scope != 0;
+}
+
+enum outcome db_whole(const struct db *db, struct err *err)
+{
+    return db->scope == 0 ? OK
+                          : err_set(err, DENIED,
+                                    "this concerns devices of other groups too: who is limited to "
+                                    "groups does not do it");
+}
