@@ -180,9 +180,10 @@ void db_unlock(struct db *db, const char *name);
 uint64_t db_round_trips(const struct db *db);
 
 /* Limits what the connection's statements reach from here on to a scope (store/scope.h; 0: all). In
- * the text of a statement "%SCOPE column%" (a device's enrollment.id), "%GROUP column%" (the id of
- * a group that gives it devices, or that it made) and "%OWN column%" (a number of a scope) become
- * conditions for a scope, and 1 without. */
+ * the text of a statement "%SCOPE column%" (a device's enrollment.id; "%EACH column%" asks about
+ * each one, however few are in the scope), "%GROUP column%" (the id of a group that gives it
+ * devices, or that it made) and "%OWN column%" (a number of a scope) become conditions for a scope,
+ * and 1 without. */
 void db_scope(struct db *db, int64_t scope);
 /* The same for every connection that this thread takes from a pool until it is set again. */
 void db_scope_thread(int64_t scope);

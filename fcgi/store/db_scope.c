@@ -9,16 +9,18 @@
 #define FEW 5000
 #define IN_SCOPE                                                                                   \
     "FROM scope_group scg JOIN group_member scm ON scm.group_id = scg.group_id WHERE scg.owner = "
+/* The LIMIT keeps the optimizer from collecting the devices of a scope; the name in_scope is
+ * nobody's, so that a column without a table is the statement's. */
+#define EACH                                                                                       \
+    "(SELECT 1 FROM (SELECT scm.device_id AS in_scope " IN_SCOPE                                   \
+    "#) AS scd WHERE scd.in_scope = @ LIMIT 1) IS NOT NULL"
 /* What stands for "%WORD column%" in a statement that is prepared for a scope, with "@" for the
- * column and "#" for the scope's number; in one of many devices, if that is another. The LIMIT
- * keeps the optimizer from collecting the devices of a scope; the name in_scope is nobody's, so
- * that a column without a table is the statement's. The groups that it made are its own, but give
- * no device: its reach would be what it says itself. */
+ * column and "#" for the scope's number; in one of many devices, if that is another. The groups
+ * that it made are its own, but give no device: its reach would be what it says itself. */
 static const struct {
     const char *word, *means, *of_many;
-} SCOPES[] = {{"%SCOPE ", "@ IN (SELECT scm.device_id " IN_SCOPE "#)",
-               "(SELECT 1 FROM (SELECT scm.device_id AS in_scope " IN_SCOPE
-               "#) AS scd WHERE scd.in_scope = @ LIMIT 1) IS NOT NULL"},
+} SCOPES[] = {{"%SCOPE ", "@ IN (SELECT scm.device_id " IN_SCOPE "#)", EACH},
+              {"%EACH ", EACH, NULL},
               {"%GROUP ",
                "@ IN (SELECT scg.group_id FROM scope_group scg WHERE scg.owner = # UNION SELECT "
                "sco.id FROM device_group sco WHERE sco.owner = #)",

@@ -18,7 +18,8 @@
 #include "store/scope.h"
 #include "store/search.h"
 
-#define NEAR 750 /* so many of the list are asked for the words one by one */
+#define SCOPE_MANY 20000 /* reaches so many: the words of each one are not looked at */
+#define NEAR 750         /* so many of the list are asked for the words one by one */
 _Static_assert(SEARCH_ARGS_MAX + 24 <= MAKING_ARGS, "room for all arguments");
 #define COLUMNS                                                                                    \
     "e.id, e.ident, COALESCE(d.serial_number, e.serial), COALESCE(d.device_name, e.device_name), " \
@@ -311,6 +312,22 @@ static enum outcome page_find(struct db *db, const struct asked *x, enum begin b
     return making_run(db, &m, "device_list", a, r, err);
 }
 
+/* Where they are not near: all that have the words, or all that the caller reaches. */
+static enum outcome far_find(struct db *db, const struct asked *x, struct arena *a, struct rows *r,
+                             struct err *err)
+{
+    int64_t reach = SCOPE_MANY;
+    enum outcome o = OK;
+
+    if (db_scoped(db) && x->s->n > 0)
+        o = scope_measure(db, a, SCOPE_MANY, &reach, err);
+    if (o != OK)
+        return o;
+    return page_find(
+        db, x, db_scoped(db) && (x->s->n == 0 || reach < SCOPE_MANY) ? BEGIN_SCOPE : BEGIN_ALL, a,
+        r, err);
+}
+
 static void brief_read(const struct val *v, enum device_sort by, struct arena *a,
                        struct device_brief *out)
 {
@@ -364,7 +381,7 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
         begin = BEGIN_NEAR;
     o = page_find(db, &x, begin, a, &r, err);
     if (o == OK && begin == BEGIN_NEAR && r.n < max && r.n < LIM_PAGE)
-        o = page_find(db, &x, db_scoped(db) ? BEGIN_SCOPE : BEGIN_ALL, a, &r, err);
+        o = far_find(db, &x, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

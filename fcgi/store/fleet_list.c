@@ -243,6 +243,7 @@ enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t *at
     struct search s;
     const struct asked x = {f, &s, max < LIM_PAGE ? max : LIM_PAGE};
     enum begin begin;
+    int64_t first, last;
     struct rows r;
     enum outcome o = search_read(db, f->text, a, &s, err);
 
@@ -257,6 +258,10 @@ enum outcome fleet_list(struct db *db, const struct fleet_filter *f, int64_t *at
     if (o != OK)
         return o;
     if (begin == BEGIN_NEAR) {
+        o = scope_range(db, a, &first, &last, err);
+        if (o != OK || *at >= last)
+            return o;
+        *at = *at < first ? first - 1 : *at;
         o = near_list(db, &x, at, more, a, *out, n, err);
         if (o != OK || !*more || *n > 0 || !db_scoped(db) || is_filtered(&x))
             return o;

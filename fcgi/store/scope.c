@@ -11,6 +11,20 @@
 #define ROWS_MAX (64u * LIM_MB)
 static const struct sql OWN_GROUPS = {"scope_own_groups",
                                       "SELECT group_id FROM scope_group WHERE %OWN owner%", 0};
+static const struct sql HOW_MANY = {
+    "scope_how_many",
+    "SELECT COUNT(*) FROM (SELECT 1 FROM scope_group g JOIN group_member m ON m.group_id = "
+    "g.group_id WHERE %OWN g.owner% LIMIT ?) AS some",
+    0};
+/* Each by the first entry of the index. */
+#define END_OF(way)                                                                                \
+    "(SELECT m.device_id FROM group_member m WHERE m.group_id = g.group_id ORDER BY "              \
+    "m.device_id " way " LIMIT 1)"
+static const struct sql RANGE = {
+    "scope_range",
+    "SELECT MIN(x.lo), MAX(x.hi) FROM (SELECT " END_OF("ASC") " AS lo, " END_OF(
+        "DESC") " AS hi FROM scope_group g WHERE %OWN g.owner%) AS x",
+    0};
 static const struct sql MEMBERS = {
     "scope_members", "SELECT device_id FROM group_member WHERE group_id = ? ORDER BY device_id", 0};
 static const struct sql FIND[] = {
@@ -51,6 +65,33 @@ static enum outcome ids_read(struct db *db, const struct sql *sql, const struct 
     for (; o == OK && out->n < r.n; out->n++)
         out->ids[out->n] = row_at(&r, out->n, 0)->i;
     arena_free(&rows);
+    return o;
+}
+
+enum outcome scope_measure(struct db *db, struct arena *a, int64_t max, int64_t *n, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &HOW_MANY, (struct val[]){val_int(max)}, 1, a, &r, err);
+
+    *n = o == OK ? row_at(&r, 0, 0)->i : 0;
+    return o;
+}
+
+enum outcome scope_range(struct db *db, struct arena *a, int64_t *first, int64_t *last,
+                         struct err *err)
+{
+    struct rows r;
+    enum outcome o = OK;
+
+    *first = 0;
+    *last = INT64_MAX;
+    if (!db_scoped(db))
+        return OK;
+    o = db_select(db, &RANGE, NULL, 0, a, &r, err);
+    if (o == OK && !val_is_null(row_at(&r, 0, 0))) {
+        *first = row_at(&r, 0, 0)->i;
+        *last = row_at(&r, 0, 1)->i;
+    }
     return o;
 }
 

@@ -27,6 +27,14 @@
     "SELECT DISTINCT scm.device_id AS id FROM scope_group scg JOIN group_member scm ON "           \
     "scm.group_id = scg.group_id WHERE %OWN scg.owner% "
 
+/* How many devices a limited caller reaches, up to max. */
+enum outcome scope_measure(struct db *db, struct arena *a, int64_t max, int64_t *n,
+                           struct err *err) MUST_USE;
+/* The first and the last id of the devices that the caller reaches; not limited: of all. What goes
+ * through devices by their ids begins and ends there. */
+enum outcome scope_range(struct db *db, struct arena *a, int64_t *first, int64_t *last,
+                         struct err *err) MUST_USE;
+
 /* The devices that a limited caller reaches, ascending: to count by where they are many, as asking
  * the database about each of them costs ten times as much. */
 struct scope_set {

@@ -44,7 +44,6 @@ static const struct sql RETRY = {"wanted_retry",
                                  "= ? AND d.state IN (4, 5) AND "
                                  "%SCOPE e.device_id% AND (? IS NULL OR e.ident = ?)",
                                  0};
-#define OWN_COUNTS 3
 #define NEAR 1500
 static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
@@ -220,14 +219,17 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
 /* ---- roll-outs ---- */
 
 /* Looked up in the index "item", by a LIMIT: the optimizer collects what stands in EXISTS of all
- * items and devices first. */
+ * items and devices first. It begins at the first device that the caller reaches. */
 #define HAS_ONE(more)                                                                              \
     "(SELECT 1 FROM device_item d FORCE INDEX (item) WHERE d.item_id = i.id AND d.wanted = 1 AND " \
-    "d.version = i.version" more " AND %SCOPE d.enrollment_id% LIMIT 1)"
+    "d.version = i.version" more                                                                   \
+    " AND d.enrollment_id BETWEEN ? AND ? AND %EACH d.enrollment_id% "                             \
+    "LIMIT 1)"
 /* 2: some are not there yet; 1: those that are not have failed. */
 #define UNDER_WAY                                                                                  \
     "IF(COALESCE(" HAS_ONE(" AND d.state = 1") ", " HAS_ONE(" AND d.state = 2") ", " HAS_ONE(      \
         " AND d.state = 7") ", 0), 2, COALESCE(" HAS_ONE(" AND d.state = 4") ", 0))"
+#define HAS_ONES 4 /* of UNDER_WAY */
 static const struct sql ROLLOUTS = {
     "rollout_list",
     "SELECT i.id, i.kind, i.identifier, i.name, i.version, i.wave_first, i.halt_percent, "
@@ -279,13 +281,12 @@ static void rollout_from_row(const struct val *v, struct rollout_row *x)
 }
 
 /* What the agent has counted counts, but for versions that are newer than that. For who is limited
- * to many devices a list counts the first, which are halted or under way. */
+ * to many devices a list does not count. */
 static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t n, bool alone,
                                    struct arena *a, struct err *err)
 {
     struct item_count *c = arena_array(a, n + 1, sizeof *c);
     int64_t *ids = arena_array(a, n + 1, sizeof *ids);
-    size_t own = 0;
     bool few, many;
     enum outcome o = db_scope_few(db, &few, err);
 
@@ -299,9 +300,9 @@ static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t 
     for (size_t i = 0; o == OK && i < n; i++)
         if (!alone && c[i].counted_at != 0 && c[i].version == x[i].version)
             memcpy(x[i].counts, c[i].of_version, sizeof x[i].counts);
-        else if (many && own++ >= OWN_COUNTS)
+        else if (many)
             x[i].uncounted = true;
-        else if (alone || many || x[i].under_way || x[i].halted_at != 0)
+        else if (alone || x[i].under_way || x[i].halted_at != 0)
             o = item_count_states(db, ids[i], x[i].version, a, x[i].counts, err);
     return o;
 }
@@ -309,11 +310,23 @@ static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t 
 enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
                           struct rollout_row **out, size_t *n, struct err *err)
 {
-    struct val id = val_int(item_id);
+    struct val args[2 * HAS_ONES + 5];
+    size_t k = 0;
+    int64_t first, last;
     struct rows r;
-    enum outcome o = db_select(
-        db, &ROLLOUTS, (struct val[]){id, id, val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)}, 3,
-        a, &r, err);
+    enum outcome o = scope_range(db, a, &first, &last, err);
+
+    for (size_t i = 0; i < HAS_ONES + 1; i++) {
+        if (i == HAS_ONES) {
+            args[k++] = val_int(item_id);
+            args[k++] = val_int(item_id);
+        }
+        args[k++] = val_int(first);
+        args[k++] = val_int(last);
+    }
+    args[k++] = val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
+    if (o == OK)
+        o = db_select(db, &ROLLOUTS, args, k, a, &r, err);
 
     *n = 0;
     if (o != OK)
