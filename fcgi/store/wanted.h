@@ -270,7 +270,8 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
  * 0: of all. */
 enum outcome wanted_counts(struct db *db, int64_t item_id, int version, struct arena *a,
                            int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
-/* Tries a failed or refused item of a device (NULL: of all devices) at once. */
+/* Tries a failed or refused item of a device (NULL: of all devices) at once, as many as two seconds
+ * are enough for; *n tells how many. */
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
                           int64_t now, uint64_t *n, struct err *err) MUST_USE;
 

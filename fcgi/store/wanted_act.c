@@ -1,6 +1,7 @@
 /* wanted_act.c: what is due, queueing it, and the waves it goes in: see wanted.h. */
 #include "store/wanted.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/event.h"
@@ -98,7 +99,9 @@ static const struct sql STOPPED = {
     0};
 static const struct sql HURRY = {
     "rollout_hurry",
-    "UPDATE device_item SET due_at = ? WHERE item_id = ? AND state = 1 AND due_at > ?", 0};
+    "UPDATE device_item SET due_at = ? WHERE item_id = ? AND state = 1 AND due_at > ? LIMIT ?", 0};
+#define HURRY_SOME 2000
+#define HURRY_US (2 * SECOND_US)
 static const struct sql NAME = {"rollout_name", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
 
@@ -416,11 +419,23 @@ static enum outcome resume_unit(struct db *db, void *arg, struct err *err)
     arena_reset(x->a);
     if (o == OK && n == 0)
         return err_set(err, NOT_FOUND, "its version is not halted");
-    if (o == OK)
-        o = db_exec(db, &HURRY,
-                    (struct val[]){val_int(x->now), val_int(x->item_id), val_int(x->now)}, 3, NULL,
-                    err);
     return o == OK ? audit_item(db, x->item_id, x->actor, "rollout.resume", x->why, x->a, err) : o;
+}
+
+/* Those that wait for a wave need not wait longer: some at a time, so that nobody waits long for a
+ * row. What is left is due by itself. */
+static void hurry(struct db *db, int64_t item_id, int64_t now)
+{
+    int64_t end = clock_mono() + HURRY_US;
+    uint64_t n = HURRY_SOME;
+    struct err err;
+
+    while (n == HURRY_SOME && clock_mono() < end)
+        if (db_exec(
+                db, &HURRY,
+                (struct val[]){val_int(now), val_int(item_id), val_int(now), val_int(HURRY_SOME)},
+                4, &n, &err) != OK)
+            return;
 }
 
 enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, const char *why,
@@ -431,7 +446,8 @@ enum outcome rollout_resume(struct db *db, int64_t item_id, const char *actor, c
 
     if (o == OK)
         o = x.a != NULL ? db_unit(db, resume_unit, &x, err) : err_set(err, ERROR, "out of memory");
-
+    if (o == OK)
+        hurry(db, item_id, now);
     arena_free(&x.a);
     return o;
 }

@@ -1,6 +1,7 @@
 /* wanted_read.c: how far devices are, for people: see wanted.h. */
 #include "store/wanted.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/itemcount.h"
@@ -37,13 +38,17 @@ static const struct sql VERSION_COUNTS = {
     "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
     "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
     0};
-static const struct sql RETRY = {"wanted_retry",
-                                 "UPDATE device_item d JOIN enrollment e ON e.id = d.enrollment_id "
-                                 "SET d.state = 1, d.attempts = "
-                                 "0, d.due_at = ?, d.changed_at = ?, d.reason = '' WHERE d.item_id "
-                                 "= ? AND d.state IN (4, 5) AND "
-                                 "%SCOPE e.device_id% AND (? IS NULL OR e.ident = ?)",
-                                 0};
+/* Some at a time, so that nobody waits long for a row. */
+static const struct sql RETRY = {
+    "wanted_retry",
+    "UPDATE device_item d JOIN (SELECT f.enrollment_id FROM device_item f FORCE INDEX (of_state) "
+    "STRAIGHT_JOIN enrollment e ON e.id = f.enrollment_id WHERE f.item_id = ? AND f.state IN (4, "
+    "5) AND (? IS NULL OR e.ident = ?) AND %SCOPE e.device_id% LIMIT ?) AS some ON "
+    "some.enrollment_id = d.enrollment_id SET d.state = 1, d.attempts = 0, d.due_at = ?, "
+    "d.changed_at = ?, d.reason = '' WHERE d.item_id = ? AND d.state IN (4, 5)",
+    0};
+#define RETRY_SOME 2000
+#define RETRY_US (2 * SECOND_US) /* what is left then is tried when it is asked for again */
 #define NEAR 1500
 static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
@@ -342,35 +347,47 @@ enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct are
 struct retry {
     int64_t item_id, now;
     const char *ident, *actor;
+    bool noted;
     uint64_t n;
     struct arena *a;
 };
 
+/* The first of them with the note of who asked for it; the others follow. */
 static enum outcome retry_unit(struct db *db, void *arg, struct err *err)
 {
     struct retry *x = arg;
-    struct val now = val_int(x->now), id = val_int(x->item_id);
+    struct val now = val_int(x->now), id = val_int(x->item_id), ident = val_str(x->ident);
     struct rows r;
-    enum outcome o;
-
-    arena_reset(x->a);
-    o = db_exec(db, &RETRY, (struct val[]){now, now, id, val_str(x->ident), val_str(x->ident)}, 5,
+    enum outcome o =
+        db_exec(db, &RETRY, (struct val[]){id, ident, ident, val_int(RETRY_SOME), now, now, id}, 7,
                 &x->n, err);
-    if (o == OK)
-        o = db_select(db, &NAME, &id, 1, x->a, &r, err);
-    if (o != OK || r.n == 0)
+
+    if (o != OK || x->noted)
         return o;
-    return audit_add(db, x->actor, "library.retry", row_at(&r, 0, 0)->s, x->ident, err);
+    arena_reset(x->a);
+    o = db_select(db, &NAME, &id, 1, x->a, &r, err);
+    return o == OK && r.n > 0
+               ? audit_add(db, x->actor, "library.retry", row_at(&r, 0, 0)->s, x->ident, err)
+               : o;
 }
 
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
                           int64_t now, uint64_t *n, struct err *err)
 {
-    struct retry x = {item_id, now, ident, actor, 0, arena_new(LIM_MB)};
-    enum outcome o =
-        x.a != NULL ? db_unit(db, retry_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    struct retry x = {.item_id = item_id, .now = now, .ident = ident, .actor = actor};
+    int64_t end = clock_mono() + RETRY_US;
+    enum outcome o = OK;
 
-    *n = x.n;
+    x.a = arena_new(LIM_MB);
+    if (x.a == NULL)
+        o = err_set(err, ERROR, "out of memory");
+    for (*n = 0; o == OK; *n += x.n) {
+        o = db_unit(db, retry_unit, &x, err);
+        x.noted = true;
+        if (o != OK || x.n < RETRY_SOME || clock_mono() >= end)
+            break;
+    }
+    *n += o == OK ? x.n : 0;
     arena_free(&x.a);
     return o;
 }

@@ -556,9 +556,33 @@ static void ten_thousand_at_once(void **state)
     print_message("10,000 results followed in %lld ms\n", (long long)(clock_mono() - start) / 1000);
 }
 
+/* Thousands at a time, and one note of it. */
+static void many_are_tried_again(void **state)
+{
+    (void)state;
+    uint64_t n;
+    sql("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by) VALUES (77, 1, 'many', 'many', 1, 1, 'x', 1, 'x')");
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
+        "SELECT "
+        "70000 + seq, CONCAT('MANY', seq), 1, 70000 + seq, 2, 1, 1 FROM seq_1_to_5000");
+    sql("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+        "changed_at) SELECT 70000 + seq, 77, 1, 1, IF(seq %% 5 = 0, 3, 4), 9000000000000000, 1 "
+        "FROM "
+        "seq_1_to_5000");
+    assert_ok(wanted_retry(db, 77, NULL, "t", now, &n, &err), err);
+    assert_int_equal(n, 4000);
+    assert_int_equal(STATES(77, WANTED_PENDING), 4000);
+    assert_int_equal(STATES(77, WANTED_INSTALLED), 1000);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE subject = 'many'"), 1);
+    assert_ok(wanted_retry(db, 77, NULL, "t", now, &n, &err), err);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(many_are_tried_again, each_setup),
         cmocka_unit_test_setup(a_profile_comes_and_goes, each_setup),
         cmocka_unit_test_setup(an_item_of_one_device, each_setup),
         cmocka_unit_test_setup(what_is_taken_back_before_it_went_out, each_setup),
