@@ -42,4 +42,4 @@ CREATE TABLE tag_count (
   devices BIGINT NOT NULL COMMENT 'how many have it: counted by each change',
   PRIMARY KEY (tag)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='tags that devices have';
-INSERT INTO tag_count (tag, devices) SELECT tag, COUNT(*) FROM device_tag GROUP BY tag;
+REPLACE INTO tag_count (tag, devices) SELECT tag, COUNT(*) FROM device_tag GROUP BY tag;

@@ -408,6 +408,7 @@ static void a_filled_database_is_upgraded(void **state)
     assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment"), 5000);
     /* the agent makes the index of words for all of them */
     assert_int_equal(select_int("SELECT COUNT(*) FROM enrollment WHERE search_due = 1"), 5000);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM identity_cert WHERE word_due = 1"), 5000);
     assert_int_equal(select_int("SELECT COUNT(*) FROM session"), 0);
     /* what they enrolled with is not known; a link gives the default profile */
     assert_int_equal(select_int("SELECT COUNT(*) FROM life WHERE handout_id IS NULL"), 5000);
@@ -515,6 +516,22 @@ static void failed_results_are_upgraded(void **state)
     /* 1 succeeded, 2 and 4 failed, 3 failed long ago, 5 is not read yet */
     assert_int_equal(select_int("SELECT SUM(digest << (2 * enrollment_id)) FROM result"),
                      3 << 4 | 3 << 8 | 1 << 10);
+}
+
+static void tags_are_counted(void **state)
+{
+    (void)state;
+    testdb_shell("for f in sql/schema/*.sql; do case $f in *-list-speed.sql) break ;; esac; cp $f "
+                 "%s/; done",
+                 dir);
+    assert_ok(run(), err);
+    SQL(TAGS, "INSERT INTO device_tag (device_id, tag, at, by_whom) SELECT seq, IF(seq > 700, "
+              "'kiosk', 'school'), 1, 'ann' FROM seq_1_to_1000");
+    assert_ok(db_exec(db, &TAGS, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(select_int("SELECT devices FROM tag_count WHERE tag = 'kiosk'"), 300);
+    assert_int_equal(select_int("SELECT SUM(devices) FROM tag_count"), 1000);
 }
 
 /* What people and profiles were before the ways in were is what they are after. */
@@ -742,6 +759,7 @@ int main(void)
         TEST(the_schema_of_this_program),
         TEST(a_filled_database_is_upgraded),
         TEST(failed_results_are_upgraded),
+        TEST(tags_are_counted),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
         TEST(a_calendar_is_upgraded),
