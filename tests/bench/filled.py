@@ -28,6 +28,17 @@ DELIVERIES = 500000
 DAY = 86400 * 10 ** 6
 
 
+def answered(connection, method, path, body, headers):
+    """The answer; on a new connection where this one was idle for too long, and is closed."""
+    try:
+        connection.request(method, path, body, headers)
+        return connection.getresponse()
+    except (ConnectionError, ssl.SSLError):
+        connection.close()
+        connection.request(method, path, body, headers)
+        return connection.getresponse()
+
+
 class Client:
     """One connection that stays open, as a script's."""
 
@@ -45,12 +56,7 @@ class Client:
             body = json.dumps(body)
         headers = {"Authorization": self.auth, "Content-Type": kind}
         begin = time.monotonic()
-        try:
-            self.http.request(method, path, body, headers)
-        except (ConnectionError, ssl.SSLError):  # it was idle for too long, and is closed
-            self.http.close()
-            self.http.request(method, path, body, headers)
-        r = self.http.getresponse()
+        r = answered(self.http, method, path, body, headers)
         data = r.read()
         if r.status not in statuses:
             raise SystemExit("%s %s is %d: %s" % (method, path, r.status, data[:300]))
