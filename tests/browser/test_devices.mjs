@@ -128,6 +128,7 @@ await test("columns of one's own, in the list and in CSV", async () => {
 });
 
 await test("a filter under a name, for oneself and for all", async () => {
+  sql("DELETE FROM saved_filter"); // those of pages.mjs
   await p.goto("/devices?platform=iPhone&sort=name&q=x%26%23%22%3Cb");
   await p.getByText("Saved filters", { exact: true }).click();
   await p.getByLabel("Name of the filter").fill(EVIL.slice(0, 60));

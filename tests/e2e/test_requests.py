@@ -154,6 +154,10 @@ class Requests(unittest.TestCase):
         for name in names:
             yield name, named.get(name)
 
+    def wake(self, ident):
+        self.s.api("POST", "/v1/push", json.dumps({"ids": [ident]}).encode(),
+                   headers={"Content-Type": "application/json"})
+
     def run_kind(self, kind):
         platform = PLATFORMS[kind]
         ident = self.enrol(kind)
@@ -172,13 +176,16 @@ class Requests(unittest.TestCase):
             keys = as_json(keys) if keys is not None else {
                 k["name"]: sample(k, platform) for k in row.get("keys", [])
                 if k.get("required") and on(k, platform)}
+            if name == "EnableLostMode" and "ClearPasscode" in sent:
+                self.wake(ident)  # once that is queued, the passcode is not cleared any more
+                drover.wait_for(lambda: self.s.command_state(
+                    ident, sent["ClearPasscode"][0]) == "acknowledged", 60)
             status, answer = self.order(ident, name, keys)
             if status == 200:
                 sent[name] = (answer["commands"][0]["command_uuid"], keys)
             else:
                 refused[name] = (status, answer)
-        self.s.api("POST", "/v1/push", json.dumps({"ids": [ident]}).encode(),
-                   headers={"Content-Type": "application/json"})
+        self.wake(ident)
         last = sent["EraseDevice"][0] if "EraseDevice" in sent else list(sent.values())[-1][0]
         drover.wait_for(lambda: self.s.command_state(ident, last) == "acknowledged", 60)
         drover.wait_for(lambda: self.s.count(
