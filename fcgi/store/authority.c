@@ -111,10 +111,14 @@ static enum outcome admin_unit(struct db *db, void *arg, struct err *err)
 
 static enum outcome admin_work(struct db *db, struct work *w, struct err *err)
 {
-    struct admin_secret secret;
+    struct admin_secret secret = {0};
     bool makes = w->add || w->edit->reset;
-    enum outcome o = makes ? admin_secret_make(&secret, err) : OK;
+    enum outcome o = OK;
 
+    if (w->edit->role != NULL) /* before a password is made, which takes its time */
+        o = may_role(w->a, w->name, w->edit->role, err);
+    if (o == OK && makes)
+        o = admin_secret_make(&secret, err);
     w->secret = makes ? &secret : NULL;
     if (o == OK)
         o = work_run(db, admin_unit, w, err);
