@@ -76,6 +76,12 @@ export async function context(options = {}) {
   const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
   c.setDefaultTimeout(20000);
   c.faults = [];
+  // A connection that was idle may be closed by the server in the moment in which it is used again.
+  const get = c.request.get.bind(c.request);
+  c.request.get = (...all) => get(...all).catch((e) => {
+    if (!/socket hang up|ECONNRESET/.test(e.message)) throw e;
+    return get(...all);
+  });
   c.on("page", (p) => {
     if (judged) p.on("response", (r) => served.push(keep(r).catch(() => {}))); // it may be gone already
     p.on("pageerror", (e) => c.faults.push("error: " + e.message));

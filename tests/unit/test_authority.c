@@ -36,6 +36,9 @@ static enum outcome wanted(bool allowed)
     return allowed ? OK : DENIED;
 }
 
+/* Accounts as they begin; made once, as a password takes its time. */
+static bool kept;
+
 static int each_setup(void **state)
 {
     (void)state;
@@ -44,9 +47,15 @@ static int each_setup(void **state)
     sql("DELETE FROM apikey");
     sql("DELETE FROM scope_group");
     sql("DELETE FROM audit");
+    if (kept) {
+        sql("INSERT INTO admin SELECT * FROM kept");
+        return 0;
+    }
     assert_ok(admin_add(db, "boss", "administrator", "a long password", "t", &err), err);
     for (size_t i = 0; role_names[i]; i++)
         assert_ok(admin_add(db, role_names[i], role_names[i], "a long password", "t", &err), err);
+    sql("CREATE TABLE kept AS SELECT * FROM admin");
+    kept = true;
     return 0;
 }
 
@@ -118,7 +127,8 @@ static void nobody_takes_over_who_has_more(void **state)
             assert_ok(admin_find(db, role_names[r], arena, &now, &err), err);
             assert_int_equal(now.password_due, want == OK);
             assert_int_equal(now.disabled_at, 0);
-            assert_ok(admin_password_set(db, role_names[r], "a long password", "t", &err), err);
+            sql("UPDATE admin a JOIN kept k ON k.id = a.id SET a.password_hash = "
+                "k.password_hash, a.password_due = 0");
         }
     }
 }
