@@ -143,7 +143,10 @@ static bool filter_read(struct req *req, struct resp *resp, js o, const char *cu
 {
     int64_t at = 0;
 
-    *f = (struct failed_filter){req->now - SINCE_US, INT64_MAX, js_get_str(o, "request_type")};
+    *f = (struct failed_filter){.since = req->now - SINCE_US,
+                                .before = INT64_MAX,
+                                .request_type = js_get_str(o, "request_type"),
+                                .not_again = true};
     if (js_type_of(o) != JS_OBJECT || (js_get(o, "request_type") != NULL && !f->request_type)) {
         resp_json_error(resp, 400,
                         "\"failed\" must be an object with \"since\", \"before\" and "

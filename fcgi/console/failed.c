@@ -10,8 +10,9 @@
 struct failed_filter failed_filter_of(struct page *p)
 {
     const char *type = *page_field(p, "type") ? page_field(p, "type") : req_query(p->req, "type");
-    return (struct failed_filter){p->req->now - DAYS * DAY_US, INT64_MAX,
-                                  type && *type ? type : NULL};
+    return (struct failed_filter){.since = p->req->now - DAYS * DAY_US,
+                                  .before = INT64_MAX,
+                                  .request_type = type && *type ? type : NULL};
 }
 
 /* The commands of the catalogue, to choose one. */

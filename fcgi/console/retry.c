@@ -8,7 +8,6 @@
 #include "console/failed.h"
 #include "store/failed.h"
 
-#define PAGES 4 /* of RETRY_MAX: more are told, and done the next time */
 #define WHYS 12 /* reasons that are told apart */
 
 /* Who only assists asks, and does what is on the device's page. */
@@ -126,21 +125,21 @@ static enum outcome page_run(struct page *p, const struct failed *f, size_t n, b
     return o;
 }
 
-static enum outcome all_run(struct page *p, struct failed_filter f, bool dry, struct tally *t)
+/* The latest of them, as many as one look takes; more are told, and done the next time. */
+static enum outcome all_run(struct page *p, const struct failed_filter *f, bool dry,
+                            struct tally *t)
 {
     struct arena *a = arena_new(LIM_ARENA_ORDER);
-    int64_t next = f.before;
-    enum outcome o = a ? OK : err_set(&p->err, ERROR, "out of memory");
+    struct failed *list;
+    int64_t next = 0;
+    size_t n = 0;
+    struct failed_filter left = *f;
+    left.not_again = true;
+    enum outcome o = a ? failed_list(p->db, &left, RETRY_MAX, a, &list, &n, &next, &p->err)
+                       : err_set(&p->err, ERROR, "out of memory");
     *t = (struct tally){.nwhys = 0};
-    for (int i = 0; o == OK && i < PAGES && next != 0; i++) {
-        struct failed *list;
-        size_t n;
-        f.before = next;
-        arena_reset(a);
-        o = failed_list(p->db, &f, RETRY_MAX, a, &list, &n, &next, &p->err);
-        if (o == OK && n > 0)
-            o = page_run(p, list, n, dry, a, t);
-    }
+    if (o == OK && n > 0)
+        o = page_run(p, list, n, dry, a, t);
     t->more = next != 0;
     arena_free(&a);
     return o;
@@ -148,9 +147,9 @@ static enum outcome all_run(struct page *p, struct failed_filter f, bool dry, st
 
 static void show(struct page *p, int status)
 {
-    struct failed_filter f = failed_filter_of(p);
+    const struct failed_filter f = failed_filter_of(p);
     struct tally t;
-    if (all_run(p, f, true, &t) != OK) {
+    if (all_run(p, &f, true, &t) != OK) {
         page_fail(p);
         return;
     }
@@ -182,8 +181,9 @@ void console_failed_retry_post(struct app *app, struct req *req, const struct ca
     struct tally t;
     if (!page_open(&p, app, req, caller, resp, "failed"))
         return;
+    const struct failed_filter f = failed_filter_of(&p);
     enum outcome o = strcmp(page_field(&p, "sure"), "yes") == 0
-                         ? all_run(&p, failed_filter_of(&p), false, &t)
+                         ? all_run(&p, &f, false, &t)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "bulk_not_sure"));
     if (o == OK) {
         page_go(&p, "/failed?done=queued_again");

@@ -88,7 +88,7 @@ int ctl_retry(struct ctl *c, int argc, char **argv)
 {
     const char *rest[2], *within = "7d";
     struct retry how = {.push = true, .forbids = forbids, .forbids_arg = c};
-    struct failed_filter f = {.before = INT64_MAX};
+    struct failed_filter f = {.before = INT64_MAX, .not_again = true};
     bool failed = false, no_push = false, json = false;
     const struct ctl_option options[] = {{.name = "failed", .flag = &failed},
                                          {.name = "within", .value = &within},

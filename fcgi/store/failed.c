@@ -18,9 +18,10 @@ static const struct sql LIST = {
     "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
     "IF(x.english <> '', x.english, x.localized) FROM result_error x WHERE x.enrollment_id = "
     "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
-    "r.state, r.closed_at, " AGAIN("y.uuid") ", " AGAIN("COALESCE(q.state, z.state)") FAILED
-    "AND (? IS NULL OR c.request_type = ?) AND %SCOPE e.device_id% ORDER BY r.closed_at DESC LIMIT "
-    "?",
+    "r.state, r.closed_at, " AGAIN("y.uuid") " AS again, " AGAIN("COALESCE(q.state, z.state)")
+        FAILED
+    "AND (? IS NULL OR c.request_type = ?) AND %SCOPE e.device_id% HAVING ? = 0 OR again IS NULL "
+    "ORDER BY r.closed_at DESC LIMIT ?",
     0};
 
 #define L_CLOSED 6
@@ -41,10 +42,10 @@ enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t ma
 {
     struct val type = val_str(f->request_type);
     size_t most = max < LIM_PAGE ? max : LIM_PAGE, take;
-    struct val args[] = {val_int(f->since), val_int(f->before), type, type,
-                         val_int((int64_t)most + 1)};
+    struct val args[] = {val_int(f->since),     val_int(f->before),        type, type,
+                         val_int(f->not_again), val_int((int64_t)most + 1)};
     struct rows r;
-    enum outcome o = db_select(db, &LIST, args, 5, a, &r, err);
+    enum outcome o = db_select(db, &LIST, args, 6, a, &r, err);
 
     *n = 0;
     *next = 0;

@@ -16,6 +16,7 @@ struct failed {
 struct failed_filter {
     int64_t since, before;    /* that ended at `since` or later and earlier than `before` */
     const char *request_type; /* NULL: any */
+    bool not_again;           /* only those in whose place nothing was sent yet */
 };
 /* At most max (LIM_PAGE) whose reports were read; in a. *next: `before` of the page that follows, 0
  * when none does. What ended in the same microsecond is not parted: a page that would is shorter.

@@ -223,23 +223,23 @@ static void what_the_overview_shows(void **state)
     assert_ok(activity_list(console, now, x, 4, arena, &err), err);
     assert_int_equal(x[3].polls, 3);
     assert_int_equal(x[3].answered, 10);
-    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
-                          &n, &next, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){.since = 1, .before = INT64_MAX}, 2,
+                          arena, &failed, &n, &next, &err),
               err);
     assert_int_equal(n, 0); /* of commands that are not there */
     sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (1, "
         "'U', 'DeviceLock', 'x', 1, 'ann')");
     sql("REPLACE INTO result_error (enrollment_id, command_id, item, position, domain, code, "
         "english) VALUES (2, 1, 0, 0, 'd', 1, 'because')");
-    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
-                          &n, &next, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){.since = 1, .before = INT64_MAX}, 2,
+                          arena, &failed, &n, &next, &err),
               err);
     assert_int_equal(n, 2);
     assert_int_equal(next, failed[1].closed_at);
     assert_string_equal(failed[0].ident, "D1");
     assert_string_equal(failed[1].why, "because");
-    assert_ok(failed_list(console, &(struct failed_filter){1, next, NULL}, 2, arena, &failed, &n,
-                          &next, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){.since = 1, .before = next}, 2, arena,
+                          &failed, &n, &next, &err),
               err);
     assert_int_equal(n, 1);
     assert_int_equal(next, 0);
@@ -247,15 +247,31 @@ static void what_the_overview_shows(void **state)
     /* two of the same microsecond are not parted */
     sql("UPDATE result a JOIN result b ON b.command_id = 1 AND b.enrollment_id = 3 SET a.closed_at "
         "= b.closed_at WHERE a.command_id = 1 AND a.enrollment_id = 2");
-    assert_ok(failed_list(console, &(struct failed_filter){1, INT64_MAX, NULL}, 2, arena, &failed,
-                          &n, &next, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){.since = 1, .before = INT64_MAX}, 2,
+                          arena, &failed, &n, &next, &err),
               err);
     assert_int_equal(n, 1);
-    assert_ok(failed_list(console, &(struct failed_filter){1, next, NULL}, 2, arena, &failed, &n,
-                          &next, &err),
+    assert_ok(failed_list(console, &(struct failed_filter){.since = 1, .before = next}, 2, arena,
+                          &failed, &n, &next, &err),
               err);
     assert_int_equal(n, 2);
     assert_int_equal(next, 0);
+    /* nor is what was sent again in the way of what was not */
+    sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by, retry_of) "
+        "VALUES (2, 'V', 'DeviceLock', 'x', 1, 'ann', 1)");
+    sql("INSERT INTO queue (enrollment_id, command_id, state, queued_at, urgency, not_before) "
+        "SELECT id, 2, 1, 1, 0, 0 FROM enrollment WHERE ident = 'D1'");
+    assert_ok(
+        failed_list(console,
+                    &(struct failed_filter){.since = 1, .before = INT64_MAX, .not_again = true}, 2,
+                    arena, &failed, &n, &next, &err),
+        err);
+    assert_int_equal(n, 2);
+    assert_int_equal(next, 0);
+    assert_string_not_equal(failed[0].ident, "D1");
+    assert_string_not_equal(failed[1].ident, "D1");
+    sql("DELETE FROM queue WHERE command_id = 2");
+    sql("DELETE FROM command WHERE id = 2");
     /* an hour later those that came again are not lost for the hour before */
     sql("UPDATE enrollment SET last_seen_at = last_seen_at + 360000000000");
     assert_ok(activity_note(agent, now + HOUR_US, &err), err);
