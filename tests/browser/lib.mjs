@@ -45,9 +45,10 @@ export function sql(text) {
 export const quoted = (s) => "'" + s.replaceAll("\\", "\\\\").replaceAll("'", "''") + "'";
 
 // Playwright gives each browser that it launches a fresh folder of user data.
-const engine = await chromium.launch({ executablePath: process.env.CHROMIUM, headless: true,
+const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM, headless: true,
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+let engine = await launch();
 
 const sum = (text) => crypto.createHash("sha1").update(text).digest("hex");
 // What the files of this run have judged already; each looks it up once, and adds what it judges itself.
@@ -73,6 +74,7 @@ async function keep(response) {
 }
 
 export async function context(options = {}) {
+  if (!engine.isConnected()) engine = await launch(); // it died between two tests
   const c = await engine.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", baseURL: base, ...options });
   c.setDefaultTimeout(20000);
   c.faults = [];
