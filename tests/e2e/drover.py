@@ -20,6 +20,8 @@ import time
 import urllib.parse
 import uuid
 
+import sqlclient
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
 CHECKIN = "application/x-apple-aspen-mdm-checkin"
@@ -180,7 +182,7 @@ class Server:
     """An installation that scripts/run has started, known by its run.json."""
 
     def __init__(self, state):
-        self.state = state
+        self.state, self._sql = state, None
         with open(os.path.join(state, "run.json")) as f:
             self.run = json.load(f)
 
@@ -196,6 +198,8 @@ class Server:
         return cls(state)
 
     def stop(self):
+        if self._sql:
+            self._sql.close()
         sh(os.path.join(TOP, "scripts/run"), "--stop", "--state", self.state, timeout=60)
 
     # --- requests ---
@@ -283,12 +287,14 @@ class Server:
 
     def sql(self, text):
         """Rows as lists of strings; NULL is the word NULL."""
-        with open(self.run["mysql_password_file"]) as f:
-            password = f.read().strip()
-        out = sh("mariadb", "--no-defaults", "--socket", self.run["mysql_socket"], "--user",
-                 self.run["mysql_user"], "--batch", "--skip-column-names", "--execute", text,
-                 self.run["mysql_database"], env={"MYSQL_PWD": password})
-        return [line.split("\t") for line in out.decode().splitlines()]
+        if not self._sql:
+            with open(self.run["mysql_password_file"]) as f:
+                password = f.read().strip()
+            self._sql = sqlclient.SqlClient(
+                ["mariadb", "--no-defaults", "--socket", self.run["mysql_socket"], "--user",
+                 self.run["mysql_user"], self.run["mysql_database"]],
+                {**os.environ, "MYSQL_PWD": password})
+        return self._sql.rows(text)
 
     def count(self, text):
         return int(self.sql(text)[0][0])
@@ -324,13 +330,12 @@ class Server:
         found, todo = [], [self.pid(name)]
         while todo:
             parent = todo.pop()
-            for d in os.listdir("/proc"):
-                if d.isdigit():
-                    with contextlib.suppress(OSError):
-                        with open("/proc/%s/stat" % d) as f:
-                            if int(f.read().rsplit(")", 1)[1].split()[1]) == parent:
-                                found.append(int(d))
-                                todo.append(int(d))
+            with contextlib.suppress(OSError):
+                for task in os.listdir("/proc/%d/task" % parent):
+                    with open("/proc/%d/task/%s/children" % (parent, task)) as f:
+                        below = [int(x) for x in f.read().split()]
+                    found += below
+                    todo += below
         return found
 
     def workers(self, program="mdm"):

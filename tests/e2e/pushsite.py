@@ -11,6 +11,8 @@ import tempfile
 import time
 import urllib.request
 
+import sqlclient
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 DROVER = os.path.join(BUILD, "drover")
@@ -63,7 +65,7 @@ class Site:
         self.fast = fast
         self.apns_options = apns_options
         self.agents = []
-        self.signer = None
+        self.signer = self._sql = None
         self.conf = os.path.join(self.dir, "drover.conf")
         with open(self.conf, "w") as f:
             f.write(CONF.format(dir=self.dir, port=self.port, streams=streams,
@@ -87,6 +89,8 @@ class Site:
             if p and p.poll() is None:
                 p.kill()
                 p.wait()
+        if self._sql:
+            self._sql.close()
         subprocess.run([APNS_START, "--stop", self.path("apns")], check=False)
         if os.path.isdir(self.path("db")):
             subprocess.run([TESTDB, "stop", self.path("db")], check=False)
@@ -136,13 +140,13 @@ class Site:
     # --- the database
 
     def sql(self, text):
-        with open(self.path("db", "secrets", "owner.password")) as f:
-            password = f.read()
-        r = subprocess.run(["mariadb", "--no-defaults", "--batch", "--skip-column-names",
-                            "--socket", self.path("db", "mysqld.sock"), "--user=drover_owner",
-                            "--password=" + password, "drover"], input=text, text=True,
-                           check=True, capture_output=True)
-        return [line.split("\t") for line in r.stdout.splitlines()]
+        if not self._sql:
+            with open(self.path("db", "secrets", "owner.password")) as f:
+                password = f.read()
+            self._sql = sqlclient.SqlClient(
+                ["mariadb", "--no-defaults", "--socket", self.path("db", "mysqld.sock"),
+                 "--user=drover_owner", "drover"], {**os.environ, "MYSQL_PWD": password.strip()})
+        return self._sql.rows(text)
 
     def push_cert(self, topic, days=365, stem="cert", extension=""):
         path = self.path(stem + ".pem")
