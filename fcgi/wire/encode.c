@@ -46,22 +46,24 @@ void base64url(struct bytes b, char *out)
     *out = '\0';
 }
 
-static int base64_value(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
-}
+/* What a character stands for: one of 64 digits ('-' and '_' are twins of '+' and '/'), or: */
+enum { PAD = 64, SPACE, NEITHER };
 
-static bool is_space(unsigned char c)
+static unsigned base64_value(unsigned char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    /* clang-format off */
+    static const unsigned char table[128] = {
+        66, 66, 66, 66, 66, 66, 66, 66, 66, 65, 65, 66, 66, 65, 66, 66,
+        66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
+        65, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 62, 66, 62, 66, 63,
+        52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 66, 66, 66, 64, 66, 66,
+        66,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+        15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 66, 66, 66, 66, 63,
+        66, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+        41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 66, 66, 66, 66, 66,
+    };
+    /* clang-format on */
+    return c < sizeof table ? table[c] : NEITHER;
 }
 
 /* Decodes into `to`, which has room for text.n / 4 * 3 + 3 octets. EVP_DecodeBlock is no help: it
@@ -71,17 +73,17 @@ static bool base64_into(struct bytes text, uint8_t *to, size_t *wrote)
     uint32_t group = 0;
     size_t digits = 0, pads = 0, n = 0;
     for (size_t i = 0; i < text.n; i++) {
-        int v = base64_value(text.p[i]);
-        if (v >= 0 && pads == 0) {
-            group = group << 6 | (uint32_t)v;
+        unsigned v = base64_value(text.p[i]);
+        if (v < PAD && pads == 0) {
+            group = group << 6 | v;
             if (++digits % 4 == 0) {
                 to[n++] = (uint8_t)(group >> 16);
                 to[n++] = (uint8_t)(group >> 8);
                 to[n++] = (uint8_t)group;
             }
-        } else if (text.p[i] == '=') {
+        } else if (v == PAD) {
             pads++;
-        } else if (!is_space(text.p[i])) {
+        } else if (v != SPACE) {
             return false;
         }
     }
