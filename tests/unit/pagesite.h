@@ -101,7 +101,7 @@ static inline int pagesite_post(const char *path, const char *fields)
 /* Is it in the body of the last answer? */
 static inline bool pagesite_tells(const char *text)
 {
-    return memmem(resp.body.data, resp.body.len, text, strlen(text)) != NULL;
+    return resp.body.len && memmem(resp.body.data, resp.body.len, text, strlen(text)) != NULL;
 }
 
 /* What one column of one row holds, as a number. */
