@@ -60,6 +60,15 @@ static const struct sql OWN = {
                                                        "d.item_id WHERE d.item_id IN (%IN%) GROUP "
                                                        "BY i.id",
     1};
+static const struct sql NOW = {"itemcount_now",
+                               "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND "
+                               "%SCOPE enrollment_id% GROUP BY state",
+                               0};
+static const struct sql VERSION_NOW = {
+    "itemcount_version_now",
+    "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
+    "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
+    0};
 /* In the order of the ids. */
 static const struct sql IN_STATE = {
     "itemcount_in_state",
@@ -159,6 +168,22 @@ static enum outcome count_own(struct db *db, int64_t id, int version, struct are
     return o;
 }
 
+/* Here and now. */
+static enum outcome count_now(struct db *db, int64_t id, int version, struct arena *a,
+                              int64_t counts[WANTED__MAX], struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, version != 0 ? &VERSION_NOW : &NOW,
+                  (struct val[]){val_int(id), val_int(version)}, version != 0 ? 2 : 1, a, &r, err);
+
+    memset(counts, 0, WANTED__MAX * sizeof *counts);
+    for (size_t i = 0; o == OK && i < r.n; i++)
+        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i < WANTED__MAX)
+            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
+    return o == OK && version == 0 ? wanted_waits_add(db, id, a, counts, err) : o;
+}
+
 static int64_t sum(const int64_t counts[WANTED__MAX])
 {
     int64_t all = 0;
@@ -183,7 +208,7 @@ enum outcome item_count_states(struct db *db, int64_t id, int version, struct ar
         return o;
     if (few ||
         (!many && (sum(c.devices) <= ITEM_COUNT_NOW || (version != 0 && c.version != version))))
-        return wanted_counts(db, id, version, a, counts, err);
+        return count_now(db, id, version, a, counts, err);
     if (many)
         o = count_own(db, id, version, a, counts, err);
     else

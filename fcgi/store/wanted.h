@@ -266,10 +266,6 @@ enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t a
 /* Items of a device and of its users, or of one user's channel. NOT_FOUND: no such enrollment. */
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
-/* How many devices of an item are in each state: counts[s]; version: of those that are to have it,
- * 0: of all. */
-enum outcome wanted_counts(struct db *db, int64_t item_id, int version, struct arena *a,
-                           int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 /* Tries a failed or refused item of a device (NULL: of all devices) at once, as many as two seconds
  * are enough for; *n tells how many. */
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,

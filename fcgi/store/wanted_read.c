@@ -29,15 +29,6 @@ static const struct sql OF_DEVICE = {
     0};
 static const struct sql EXISTS = {
     "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
-static const struct sql COUNTS = {"wanted_counts",
-                                  "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND "
-                                  "%SCOPE enrollment_id% GROUP BY state",
-                                  0};
-static const struct sql VERSION_COUNTS = {
-    "wanted_version_counts",
-    "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
-    "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
-    0};
 /* Some at a time, so that nobody waits long for a row. */
 static const struct sql RETRY = {
     "wanted_retry",
@@ -244,21 +235,6 @@ static const struct sql ROLLOUTS = {
     "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND " HAS_ONE(
         "") " IS NOT NULL ORDER BY r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
     0};
-
-enum outcome wanted_counts(struct db *db, int64_t item_id, int version, struct arena *a,
-                           int64_t counts[WANTED__MAX], struct err *err)
-{
-    struct rows r;
-    enum outcome o = db_select(db, version != 0 ? &VERSION_COUNTS : &COUNTS,
-                               (struct val[]){val_int(item_id), val_int(version)},
-                               version != 0 ? 2 : 1, a, &r, err);
-
-    memset(counts, 0, WANTED__MAX * sizeof *counts);
-    for (size_t i = 0; o == OK && i < r.n; i++)
-        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i < WANTED__MAX)
-            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
-    return o == OK && version == 0 ? wanted_waits_add(db, item_id, a, counts, err) : o;
-}
 
 const char *rollout_state(const struct rollout_row *r)
 {

@@ -5,6 +5,7 @@
 #define CONVERGENCE_DB "drover_user_profiles"
 #include "convergence.h"
 
+#include "store/itemcount.h"
 #include "store/preview.h"
 #include "store/wanted.h"
 
@@ -64,7 +65,7 @@ static void nobody_has_logged_in(int64_t i)
     assert_int_equal(x[0].state, WANTED_PENDING);
     assert_true(x[0].waits_user);
     assert_string_equal(x[0].reason, "waits until a user logs in");
-    assert_ok(wanted_counts(db, i, 0, arena, counts, &err), err);
+    assert_ok(item_count_states(db, i, 0, arena, counts, &err), err);
     assert_int_equal(counts[WANTED_QUEUED], 3);
     assert_int_equal(counts[WANTED_PENDING], 1);
     for (n = 1; n == 1; after = n ? x[0].enrollment_id : 0) {
