@@ -6,10 +6,12 @@
 
 #define PATH "/api/v1/administrators/"
 
-static js admin_object(const struct admin *a)
+static js admin_object(const void *row, const void *arg)
 {
+    const struct admin *a = row;
     js o = js_object();
 
+    (void)arg;
     js_set_str(o, "name", a->name);
     js_set_str(o, "role", a->role);
     js_set_bool(o, "limited", a->limited);
@@ -35,15 +37,8 @@ void api_admins(struct app *app, struct req *req, const struct caller *caller, s
         return;
     enum outcome o = admin_list(db, req->arena, &a, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, admin_object(&a[i]));
-    js_set(root, "administrators", list);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("administrators", a, n, sizeof *a, admin_object, NULL) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 /* Answers with the account as it is now, and the password that was made, if one was. */
@@ -53,20 +48,13 @@ static void answer(struct db *db, struct req *req, struct resp *resp, int status
     struct admin a;
     struct err err = {0};
     enum outcome o = admin_find(db, name, req->arena, &a, &err);
-    js root = o == OK ? admin_object(&a) : NULL;
+    js root = o == OK ? admin_object(&a, NULL) : NULL;
 
     if (o == OK)
         o = api_scope_set(db, req, SCOPE_ADMIN, name, root, &err);
-    if (o != OK) {
-        js_free(&root);
-        api_fail(resp, &err);
-        return;
-    }
-    if (password != NULL && password[0] != '\0') {
-        js_set_str(root, "password", password);
-        resp->secret = true;
-    }
-    api_json(resp, status, &root);
+    if (o == OK)
+        api_set_secret(resp, root, "password", password);
+    api_answer(resp, status, o, &err, &root);
 }
 
 void api_admin(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -83,6 +83,13 @@ void api_fail(struct resp *resp, const struct err *err);
 void api_problem(struct resp *resp, int status, js *root, const char *detail);
 /* The value as indented JSON with a newline at its end; frees it. */
 void api_json(struct resp *resp, int status, js *value);
+/* The value, where o is OK; else what err says, and the value is freed. */
+void api_answer(struct resp *resp, int status, enum outcome o, const struct err *err, js *value);
+/* {key: [...]}: what object makes of each of n rows of that size. */
+js api_rows(const char *key, const void *rows, size_t n, size_t size,
+            js (*object)(const void *row, const void *arg), const void *arg);
+/* A secret that was made here, and is told in this answer only; NULL or "": none was. */
+void api_set_secret(struct resp *resp, js o, const char *key, const char *secret);
 /* Who asks, for the audit log: "api:" and the key's name. In the request's arena. */
 const char *api_actor(struct req *req, const struct caller *caller);
 

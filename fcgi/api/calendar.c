@@ -59,6 +59,19 @@ void api_calendar(struct app *app, struct req *req, const struct caller *caller,
 
 /* --- addresses --- */
 
+static js feed_object(const void *row, const void *arg)
+{
+    const struct calendar_feed *f = row;
+    js o = js_object();
+
+    (void)arg;
+    js_set_str(o, "name", f->name);
+    api_set_time(o, "created_at", f->created_at);
+    js_set_str(o, "created_by", f->created_by);
+    api_set_time(o, "last_used_at", f->last_used_at);
+    return o;
+}
+
 void api_feeds(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     struct calendar_feed *f;
@@ -71,22 +84,8 @@ void api_feeds(struct app *app, struct req *req, const struct caller *caller, st
         return;
     enum outcome o = feed_list(db, req->arena, &f, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), array = js_array();
-    for (size_t i = 0; i < n; i++) {
-        js one = js_object();
-
-        js_set_str(one, "name", f[i].name);
-        api_set_time(one, "created_at", f[i].created_at);
-        js_set_str(one, "created_by", f[i].created_by);
-        api_set_time(one, "last_used_at", f[i].last_used_at);
-        js_append(array, one);
-    }
-    js_set(root, "feeds", array);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("feeds", f, n, sizeof *f, feed_object, NULL) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 void api_feed_new(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -63,6 +63,35 @@ void api_json(struct resp *resp, int status, js *value)
     js_free(value);
 }
 
+void api_answer(struct resp *resp, int status, enum outcome o, const struct err *err, js *value)
+{
+    if (o == OK) {
+        api_json(resp, status, value);
+        return;
+    }
+    js_free(value);
+    api_fail(resp, err);
+}
+
+js api_rows(const char *key, const void *rows, size_t n, size_t size,
+            js (*object)(const void *row, const void *arg), const void *arg)
+{
+    js root = js_object(), list = js_array();
+
+    for (size_t i = 0; i < n; i++)
+        js_append(list, object((const char *)rows + i * size, arg));
+    js_set(root, key, list);
+    return root;
+}
+
+void api_set_secret(struct resp *resp, js o, const char *key, const char *secret)
+{
+    if (secret == NULL || secret[0] == '\0')
+        return;
+    js_set_str(o, key, secret);
+    resp->secret = true;
+}
+
 void api_problem(struct resp *resp, int status, js *root, const char *detail)
 {
     js_set_str(*root, "type", "about:blank");

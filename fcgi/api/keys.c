@@ -27,8 +27,10 @@ static js scopes_array(const char *scopes)
     return list;
 }
 
-static js key_object(const struct apikey *k, int64_t now)
+static js key_object(const void *row, const void *arg)
 {
+    const struct apikey *k = row;
+    const int64_t now = *(const int64_t *)arg;
     js o = js_object();
 
     js_set_str(o, "name", k->name);
@@ -55,15 +57,8 @@ void api_keys(struct app *app, struct req *req, const struct caller *caller, str
         return;
     enum outcome o = apikey_list(db, req->arena, &k, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, key_object(&k[i], req->now));
-    js_set(root, "keys", list);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("keys", k, n, sizeof *k, key_object, &req->now) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 /* Answers with the key's row as it is now, and the key itself where it was made. */
@@ -73,20 +68,13 @@ static void answer(struct db *db, struct req *req, struct resp *resp, int status
     struct apikey k;
     struct err err = {0};
     enum outcome o = apikey_get(db, name, req->arena, &k, &err);
-    js root = o == OK ? key_object(&k, req->now) : NULL;
+    js root = o == OK ? key_object(&k, &req->now) : NULL;
 
     if (o == OK)
         o = api_scope_set(db, req, SCOPE_KEY, name, root, &err);
-    if (o != OK) {
-        js_free(&root);
-        api_fail(resp, &err);
-        return;
-    }
-    if (secret != NULL) {
-        js_set_str(root, "key", secret);
-        resp->secret = true;
-    }
-    api_json(resp, status, &root);
+    if (o == OK)
+        api_set_secret(resp, root, "key", secret);
+    api_answer(resp, status, o, &err, &root);
 }
 
 void api_key(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

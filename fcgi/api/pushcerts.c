@@ -9,16 +9,23 @@
 
 #define NAME_DEFAULT "MDM push certificate"
 
-static int64_t channels_of(const struct topic_use *u, size_t n, const char *topic)
+/* How many channels have which topic. */
+struct uses {
+    struct topic_use *list;
+    size_t n;
+};
+
+static int64_t channels_of(const struct uses *u, const char *topic)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(u[i].topic, topic) == 0)
-            return u[i].channels;
+    for (size_t i = 0; i < u->n; i++)
+        if (strcmp(u->list[i].topic, topic) == 0)
+            return u->list[i].channels;
     return 0;
 }
 
-static js cert_object(const struct pushcert_row *r, int64_t channels)
+static js cert_object(const void *row, const void *uses)
 {
+    const struct pushcert_row *r = row;
     char hex[SHA256_HEX_LEN + 1] = "";
     js o = js_object();
 
@@ -29,7 +36,7 @@ static js cert_object(const struct pushcert_row *r, int64_t channels)
     api_set_text(o, "sha256", hex);
     api_set_time(o, "not_before", r->not_before);
     api_set_time(o, "not_after", r->not_after);
-    js_set_int(o, "channels", channels);
+    js_set_int(o, "channels", channels_of(uses, r->topic));
     api_set_time(o, "suspended_at", r->suspended_at);
     api_set_text(o, "suspended_why", r->suspended_why);
     api_set_time(o, "added_at", r->added_at);
@@ -40,27 +47,20 @@ static js cert_object(const struct pushcert_row *r, int64_t channels)
 void api_pushcerts(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     struct pushcert_row *r;
-    struct topic_use *u;
+    struct uses uses = {0};
     struct err err = {0};
     struct db *db = NULL;
-    size_t n, k;
+    size_t n;
 
     (void)caller;
     if (!api_db(app, resp, &db))
         return;
     enum outcome o = pushcert_list(db, req->arena, &r, &n, &err);
     if (o == OK)
-        o = pushcert_topics_used(db, req->arena, &u, &k, &err);
+        o = pushcert_topics_used(db, req->arena, &uses.list, &uses.n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, cert_object(&r[i], channels_of(u, k, r[i].topic)));
-    js_set(root, "push_certificates", list);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("push_certificates", r, n, sizeof *r, cert_object, &uses) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 void api_pushcerts_put(struct app *app, struct req *req, const struct caller *caller,
@@ -83,21 +83,19 @@ void api_pushcerts_put(struct app *app, struct req *req, const struct caller *ca
         o = pushcert_get(db, cert.info.topic, req->arena, &row, &err);
     db_pool_give(app->pool, &db);
     pushcert_wipe(&cert);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = cert_object(&row, 0);
-    api_json(resp, 200, &root);
+    js root = o == OK ? cert_object(&row, &(struct uses){0}) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 /* --- requests --- */
 
-static js request_object(const struct push_request *r)
+static js request_object(const void *row, const void *arg)
 {
+    const struct push_request *r = row;
     struct buf pem = BUF_INIT(VENDOR_PEM_MAX);
     js o = js_object();
 
+    (void)arg;
     csr_to_pem(r->csr, &pem);
     js_set_int(o, "id", r->id);
     js_set_str(o, "purpose", r->purpose == PUSH_PURPOSE_VENDOR ? "vendor" : "push");
@@ -124,15 +122,8 @@ void api_push_requests(struct app *app, struct req *req, const struct caller *ca
         return;
     enum outcome o = push_request_list(db, req->arena, &r, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, request_object(&r[i]));
-    js_set(root, "requests", list);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("requests", r, n, sizeof *r, request_object, NULL) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 void api_push_request_new(struct app *app, struct req *req, const struct caller *caller,
@@ -155,7 +146,7 @@ void api_push_request_new(struct app *app, struct req *req, const struct caller 
         if (vendor_request_new(db, app->conf, vendor ? PUSH_PURPOSE_VENDOR : PUSH_PURPOSE_PUSH,
                                name != NULL ? name : NAME_DEFAULT, topic != NULL ? topic : "",
                                api_actor(req, caller), req->arena, &r, &err) == OK) {
-            js root = request_object(&r);
+            js root = request_object(&r, NULL);
             api_json(resp, 201, &root);
         } else {
             api_fail(resp, &err);
@@ -167,11 +158,13 @@ void api_push_request_new(struct app *app, struct req *req, const struct caller 
 
 /* --- the vendor --- */
 
-static js vendor_object(const struct vendor_cert *v)
+static js vendor_object(const void *row, const void *arg)
 {
+    const struct vendor_cert *v = row;
     char hex[SHA256_HEX_LEN + 1];
     js o = js_object();
 
+    (void)arg;
     hex_encode(bytes_of(v->sha256, sizeof(v->sha256)), hex);
     js_set_str(o, "sha256", hex);
     js_set_str(o, "subject", v->subject);
@@ -194,15 +187,9 @@ void api_vendor_certs(struct app *app, struct req *req, const struct caller *cal
         return;
     enum outcome o = vendor_cert_list(db, req->arena, &v, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, vendor_object(&v[i]));
-    js_set(root, "vendor_certificates", list);
-    api_json(resp, 200, &root);
+    js root =
+        o == OK ? api_rows("vendor_certificates", v, n, sizeof *v, vendor_object, NULL) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 void api_vendor_cert_put(struct app *app, struct req *req, const struct caller *caller,
@@ -217,12 +204,8 @@ void api_vendor_cert_put(struct app *app, struct req *req, const struct caller *
     enum outcome o =
         vendor_import(db, app->conf, req->body, api_actor(req, caller), req->arena, &v, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = vendor_object(&v);
-    api_json(resp, 200, &root);
+    js root = o == OK ? vendor_object(&v, NULL) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 static void sign(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,

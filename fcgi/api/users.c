@@ -6,10 +6,12 @@
 
 #define PATH "/api/v1/users/"
 
-static js user_object(const struct enroluser *u)
+static js user_object(const void *row, const void *arg)
 {
+    const struct enroluser *u = row;
     js o = js_object();
 
+    (void)arg;
     js_set_str(o, "name", u->name);
     api_set_text(o, "full_name", u->full_name);
     api_set_text(o, "managed_account", u->managed_account);
@@ -33,17 +35,10 @@ void api_users(struct app *app, struct req *req, const struct caller *caller, st
     enum outcome o = enroluser_list(db, search != NULL ? search : "", after != NULL ? after : "",
                                     limit, req->arena, &u, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, user_object(&u[i]));
-    js_set(root, "users", list);
-    if (n == limit)
+    js root = o == OK ? api_rows("users", u, n, sizeof *u, user_object, NULL) : NULL;
+    if (o == OK && n == limit)
         js_set_str(root, "next_cursor", u[n - 1].name);
-    api_json(resp, 200, &root);
+    api_answer(resp, 200, o, &err, &root);
 }
 
 /* Answers with the user as it is now; password: the one that was made, told this once; NULL: none.
@@ -54,16 +49,12 @@ static void answer(struct db *db, struct req *req, struct resp *resp, int status
     struct enroluser u;
     struct err err = {0};
 
-    if (enroluser_find(db, name, req->arena, &u, &err) != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = user_object(&u);
-    if (password != NULL) {
-        js_set_str(root, "password", password);
-        resp->secret = true;
-    }
-    api_json(resp, status, &root);
+    enum outcome o = enroluser_find(db, name, req->arena, &u, &err);
+    js root = o == OK ? user_object(&u, NULL) : NULL;
+
+    if (o == OK)
+        api_set_secret(resp, root, "password", password);
+    api_answer(resp, status, o, &err, &root);
 }
 
 void api_user(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
