@@ -201,12 +201,23 @@ static void settle(struct exchange *x, struct db *db, struct arena *a)
         batch_touch(x->who.id, x->unit.now);
 }
 
+/* As if nothing had been answered yet: what came before may have been undone. */
+static void answer_clear(struct exchange *x)
+{
+    x->effect = EFFECT_NONE;
+    x->command_id = 0;
+    x->fill = 0;
+    x->fill_from = 0;
+    x->closed_ticket = bytes_of(NULL, 0);
+}
+
 static enum outcome exchange_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
                                      struct err *err)
 {
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
+        answer_clear(of(u[i])); /* it may have nothing to write this time */
         of(u[i])->next_command_ = 0;
         of(u[i])->head_reported_ = of(u[i])->reset_ = false;
     }
@@ -458,11 +469,7 @@ static enum outcome exchange_write(struct db *db, struct unit **u, size_t n, str
         if (!u[i]->writes)
             continue;
         x[nx] = of(u[i]);
-        x[nx]->effect = EFFECT_NONE;
-        x[nx]->command_id = 0;
-        x[nx]->fill = 0;
-        x[nx]->fill_from = 0;
-        x[nx]->closed_ticket = bytes_of(NULL, 0);
+        answer_clear(x[nx]);
         if (x[nx]->next_command_ != 0)
             send[ns++] = x[nx];
         nx++;

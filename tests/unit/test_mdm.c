@@ -447,6 +447,21 @@ static void cancelled(void **state)
     assert_int_equal(state_of(b), QUEUE_CANCELLED);
 }
 
+/* The same message once more, after its command was given up or the batch it was in was undone. */
+static void cancelled_before_another_try(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "ProfileList");
+    struct exchange x = say(&d, REPORT_IDLE, NULL);
+    size_t n, sent;
+
+    (void)state;
+    assert_next(x, a);
+    assert_ok(queue_cancel(db, d.udid, a, "test", "why", clock_now(), &n, &sent, &err), err);
+    run(&x.unit);
+    assert_empty(x);
+}
+
 static void dedupe(void **state)
 {
     struct device d = enrolled();
@@ -1244,6 +1259,7 @@ int main(void)
         cmocka_unit_test(pushed_when_it_is_time),
         BOTH(unknown_command),
         BOTH(cancelled),
+        BOTH(cancelled_before_another_try),
         BOTH(dedupe),
         BOTH(wiped_and_enrolled_anew),
         BOTH(renewed),
