@@ -66,7 +66,7 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
             continue;
         }
         if (f == FAIL_LOST) {
-            db_conn_close(db);
+            db_conn_lost(db, code);
             unit_doom(db, DOOM_AGAIN, &e);
             if (!db->in_unit && (read || !st) && !reconnected) {
                 reconnected = true;
@@ -287,7 +287,7 @@ enum outcome db_run(struct db *db, const char *name, const char *text, struct er
     unsigned code = mysql_errno(db->my);
     o = db_fail_report(name, code, mysql_error(db->my), false, &e);
     if (db_fail_of(code) == FAIL_LOST)
-        db_conn_close(db);
+        db_conn_lost(db, code);
     if (db_fail_of(code) == FAIL_LOST || db_fail_of(code) == FAIL_AGAIN)
         unit_doom(db, DOOM_AGAIN, &e);
     if (err)
@@ -353,7 +353,7 @@ static enum fail unit_word(struct db *db, const char *word, enum outcome *o, str
     enum fail f = db_fail_of(code);
     *o = db_fail_report(word, code, mysql_error(db->my), false, err);
     if (f != FAIL_AGAIN)
-        db_conn_close(db);
+        db_conn_lost(db, code);
     return f;
 }
 

@@ -37,6 +37,13 @@ void db_conn_close(struct db *db)
     db->my = NULL;
 }
 
+void db_conn_lost(struct db *db, unsigned code)
+{
+    db_conn_close(db);
+    if (db_fail_of_host(code) && db->conf->db_hosts.n > 0)
+        db->target = (db->target + 1) % db->conf->db_hosts.n;
+}
+
 void db_free(struct db **db)
 {
     if (!*db)

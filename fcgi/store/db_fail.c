@@ -101,6 +101,12 @@ enum fail db_fail_of(unsigned code)
     }
 }
 
+bool db_fail_of_host(unsigned code)
+{
+    return code == ER_OPTION_PREVENTS_STATEMENT || code == ER_READ_ONLY_MODE ||
+           code == ER_WSREP_NOT_READY;
+}
+
 static enum outcome fail_outcome(enum fail f)
 {
     switch (f) {

@@ -102,6 +102,8 @@ enum fail {
     FAIL_STALE  /* the prepared statement is of no use any more */
 };
 enum fail db_fail_of(unsigned code);
+/* FAIL_LOST because this host serves nobody at the moment, though it answers: another one may. */
+bool db_fail_of_host(unsigned code);
 /* Fills err with name, number, message (not if secret: the server quotes values in some) and
  * advice; returns the outcome that the number means. */
 enum outcome db_fail_report(const char *name, unsigned code, const char *msg, bool secret,
@@ -111,6 +113,8 @@ enum outcome db_fail_report(const char *name, unsigned code, const char *msg, bo
  * a unit of work and while a named lock is held. */
 enum outcome db_conn_ready(struct db *db, struct err *err) MUST_USE;
 void db_conn_close(struct db *db);
+/* Closes it after a FAIL_LOST; the next one is made to another host where that may help. */
+void db_conn_lost(struct db *db, unsigned code);
 /* Sends text and reads the first answer; a result is left to be read. */
 bool db_conn_query(struct db *db, const char *text);
 

@@ -378,6 +378,49 @@ static void a_server_that_is_stopped_and_started(void **state)
     testdb_shell("scripts/testdb stop " RESTART_DIR);
 }
 
+/* The first host has become a replica: it answers, and takes no writes. */
+static void a_host_that_takes_no_writes(void **state)
+{
+    (void)state;
+    struct relay replica, main;
+    char first[32], second[32];
+    int64_t id = 700000;
+    struct val v = val_int(id);
+    testdb_shell("mkdir -p " RESTART_DIR "/secrets && cp " TESTDB_DIR
+                 "/secrets/owner.password " RESTART_DIR
+                 "/secrets/ && scripts/testdb stop " RESTART_DIR);
+    const struct conf *own = testdb_conf(RESTART_DIR, "drover_test_db_net");
+    struct db *d = connect_as(own, DB_OWNER);
+    assert_ok(db_run(d, "r", "CREATE TABLE t (id BIGINT PRIMARY KEY, n BIGINT)", &err), err);
+    db_free(&d);
+    testdb_shell("mariadb --no-defaults --socket=%s --user=root -e 'SET GLOBAL read_only=1'",
+                 own->db_socket);
+    relay_start(&replica);
+    replica.target = own->db_socket;
+    relay_start(&main);
+    struct conf c = conf_relay(&replica, first);
+    (void)conf_relay(&main, second);
+    c.db_hosts = (struct conf_list){.item = {first, second}, .n = 2};
+    d = connect_as(&c, DB_OWNER);
+    assert_ok(db_ping(d, &err), err);
+    assert_int_equal(replica.lines, 1);
+    assert_ok(db_unit(d, put, &id, &err), err);
+    assert_int_equal(select_int(d, &GET, id), 1);
+    assert_int_equal(main.lines, 1);
+    assert_ok(db_exec(d, &PUT, &v, 1, NULL, &err), err);
+    assert_int_equal(replica.lines, 1); /* and it stays with the host that does */
+    db_free(&d);
+    relay_stop(&main);
+    relay_stop(&replica);
+}
+
+static int writes_again(void **state)
+{
+    (void)state;
+    testdb_shell("scripts/testdb stop " RESTART_DIR);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +431,7 @@ int main(void)
         cmocka_unit_test(threads_share_a_pool),
         cmocka_unit_test(a_pool_keeps_its_ceiling_and_its_connections),
         cmocka_unit_test(a_server_that_is_stopped_and_started),
+        cmocka_unit_test_teardown(a_host_that_takes_no_writes, writes_again),
     };
     conf = testdb_conf(TESTDB_DIR, "drover_test_db_net");
     arena = arena_new(64 * LIM_MB);
