@@ -3,7 +3,8 @@
 
 #include "store/leave.h"
 
-void checkin_CheckOut(struct message *m)
+/* True: a person has just accepted the device, try again. */
+static bool serve(struct message *m)
 {
     struct err err = {0};
     struct db *db = NULL;
@@ -16,11 +17,17 @@ void checkin_CheckOut(struct message *m)
     db_pool_give(m->app->pool, &db);
     if (o != OK) {
         device_fail(m, &err);
-        return;
+        return false;
     }
     if (who.verdict == WHO_MISMATCH || who.verdict == WHO_REVOKED || who.verdict == WHO_UNBOUND)
-        device_turn_away(m, &who);
-    else
-        resp_note(m->resp, "CheckOut, %s",
-                  who.verdict == WHO_GOOD || who.verdict == WHO_PENDING ? "left" : "no effect");
+        return device_turn_away(m, &who);
+    resp_note(m->resp, "CheckOut, %s",
+              who.verdict == WHO_GOOD || who.verdict == WHO_PENDING ? "left" : "no effect");
+    return false;
+}
+
+void checkin_CheckOut(struct message *m)
+{
+    if (serve(m))
+        serve(m);
 }

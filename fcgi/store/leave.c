@@ -165,9 +165,10 @@ enum outcome leave_check_out(struct db *db, const uint8_t sha256[32], const stru
     struct check_out x = {sha256, id, now, event, a, out};
     enum outcome o = db_unit(db, check_out_unit, &x, err);
 
-    if (o == OK && out->verdict == WHO_UNBOUND)
-        o = who_look(db, sha256, id, a, out, err);
-    return o;
+    if (o != OK || out->verdict != WHO_UNBOUND)
+        return o;
+    o = who_look(db, sha256, id, a, out, err);
+    return o == OK && out->verdict == WHO_GOOD ? db_unit(db, check_out_unit, &x, err) : o;
 }
 
 /* ---- ended by a person or rule ---- */

@@ -31,10 +31,12 @@ static const struct sql DEVICE = {
 static const struct sql BIND = {
     "who_bind",
     "INSERT INTO identity_cert (sha256, device_id, life_id) VALUES (?,?,?) "
-    "ON DUPLICATE KEY UPDATE device_id=VALUES(device_id), life_id=VALUES(life_id)",
+    "ON DUPLICATE KEY UPDATE life_id=IF(device_id IS NULL, VALUES(life_id), life_id), "
+    "device_id=COALESCE(device_id, VALUES(device_id))",
     0};
 static const struct sql BIND_LIFE = {
-    "who_bind_life", "UPDATE life SET cert_sha256=? WHERE id=? AND cert_sha256 IS NULL", 0};
+    "who_bind_life",
+    "UPDATE life SET cert_sha256=? WHERE id=? AND (cert_sha256 IS NULL OR cert_sha256=?)", 0};
 
 static enum verdict verdict_of(const struct who *w, bool revoked, bool same_device)
 {
@@ -91,19 +93,24 @@ struct bind {
     struct bytes sha256;
     int64_t device_id, life_id;
     const char *ident;
+    struct arena *a;
 };
 
+/* CONFLICT: another certificate was first, or another device with this one. */
 static enum outcome bind_unit(struct db *db, void *arg, struct err *err)
 {
     struct bind *b = arg;
+    struct val sha = val_bin(b->sha256), device = val_int(b->device_id), life = val_int(b->life_id);
+    uint64_t n = 0;
+    struct rows r;
     enum outcome o;
 
-    o = db_exec(db, &BIND,
-                (struct val[]){val_bin(b->sha256), val_int(b->device_id), val_int(b->life_id)}, 3,
-                NULL, err);
-    if (o == OK)
-        o = db_exec(db, &BIND_LIFE, (struct val[]){val_bin(b->sha256), val_int(b->life_id)}, 2,
-                    NULL, err);
+    if ((o = db_exec(db, &BIND_LIFE, (struct val[]){sha, life, sha}, 3, &n, err)) != OK ||
+        (o = db_exec(db, &BIND, (struct val[]){sha, device, life}, 3, NULL, err)) != OK ||
+        (o = db_select(db, &CERT, &sha, 1, b->a, &r, err)) != OK)
+        return o;
+    if (n != 1 || r.n != 1 || val_or_0(row_at(&r, 0, 0)) != b->device_id)
+        o = err_set(err, CONFLICT, "the certificate or the device was bound meanwhile");
     if (o == OK)
         o = audit_add(db, "rule:first-contact", "identity.bind", b->ident,
                       "the first certificate of a device that was moved in without one", err);
@@ -114,7 +121,8 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
                       struct arena *a, struct who *out, struct err *err)
 {
     struct val sha = val_bin(bytes_of(sha256, 32)), ident = val_str(id->device);
-    struct rows cert, device;
+    struct rows cert, device, r;
+    int64_t bound;
     enum outcome o;
 
     memset(out, 0, sizeof(*out));
@@ -131,13 +139,18 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     out->device_id = row_at(&device, 0, 0)->i;
     out->device_state = (int)row_at(&device, 0, 1)->i;
     out->verdict = WHO_MISMATCH;
-    if (val_is_null(row_at(&device, 0, 2)) || !val_is_null(row_at(&device, 0, 3)))
-        return OK;
-    struct bind b = {bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i, id->device};
-    struct rows r;
-
-    if ((o = db_unit(db, bind_unit, &b, err)) != OK ||
-        (o = db_select(db, &BY_CERT, (struct val[]){sha, val_str(id->name)}, 2, a, &r, err)) != OK)
+    bound = cert.n != 0 ? val_or_0(row_at(&cert, 0, 0)) : 0;
+    if (bound != out->device_id) { /* else it was bound since the caller looked */
+        if (bound != 0 || val_is_null(row_at(&device, 0, 2)) || !val_is_null(row_at(&device, 0, 3)))
+            return OK;
+        o = db_unit(db, bind_unit,
+                    &(struct bind){bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i,
+                                   id->device, a},
+                    err);
+        if (o != OK)
+            return o == CONFLICT ? OK : o;
+    }
+    if ((o = db_select(db, &BY_CERT, (struct val[]){sha, val_str(id->name)}, 2, a, &r, err)) != OK)
         return o;
     who_judge(&r, sha256, id, out);
     return OK;

@@ -594,6 +594,25 @@ static void identities(void **state)
     assert_int_equal(say(&a, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
 }
 
+static void change(const char *text, struct device *d)
+{
+    struct sql *sql = arena_alloc(arena, sizeof(*sql));
+    struct val v = val_str(d->udid);
+
+    *sql = (struct sql){"change", text, 0};
+    assert_ok(db_exec(db, sql, &v, 1, NULL, &err), err);
+}
+
+/* As droverctl moves a device in from another server. */
+static void forget_certificate(struct device *d)
+{
+    change("DELETE i FROM identity_cert i JOIN enrollment e ON e.id=i.device_id WHERE e.ident=?",
+           d);
+    change("UPDATE life l JOIN enrollment e ON e.life_id=l.id SET l.cert_sha256=NULL "
+           "WHERE e.ident=?",
+           d);
+}
+
 static void left_and_restored(void **state)
 {
     struct device d = enrolled();
@@ -611,6 +630,33 @@ static void left_and_restored(void **state)
     t = token_update_with(&d, "", arena);
     assert_true(t.accepted);
     assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+}
+
+/* A device that was moved in without a certificate leaves with its first message. */
+static void left_at_first_contact(void **state)
+{
+    struct device d = enrolled(), thief = d, other = enrolled();
+    struct who who;
+
+    (void)state;
+    assert_int_equal(ask("SELECT COUNT(*) FROM enrollment WHERE ident=?", d.udid), 1);
+    forget_certificate(&d);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), NULL, arena, &who, &err), err);
+    assert_int_equal(who.verdict, WHO_GOOD);
+    assert_int_equal(ask("SELECT state FROM enrollment WHERE ident=?", d.udid), ENROLLMENT_LEFT);
+
+    /* and the certificate of another device binds nobody, whatever was read before */
+    d = enrolled();
+    memcpy(thief.cert, other.cert, 32);
+    memcpy(&thief.id, &d.id, sizeof d.id);
+    memcpy(thief.udid, d.udid, sizeof d.udid);
+    forget_certificate(&d);
+    assert_ok(who_look(db, thief.cert, id_of(&thief), arena, &who, &err), err);
+    assert_int_equal(who.verdict, WHO_MISMATCH);
+    assert_int_equal(say(&other, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+    assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+    assert_ok(who_look(db, d.cert, id_of(&d), arena, &who, &err), err); /* bound since it asked */
+    assert_int_equal(who.verdict, WHO_GOOD);
 }
 
 static void ended(void **state)
@@ -1206,6 +1252,73 @@ static void in_company(void **state)
     assert_true(s.batches < s.units);
 }
 
+struct first_contact {
+    struct device *d;
+    struct who who;
+    enum outcome o;
+};
+
+static void *look(void *arg)
+{
+    struct first_contact *x = arg;
+    struct arena *a = arena_new(1 << 20);
+    struct db *own = NULL;
+    struct err e;
+
+    x->o = db_new(conf, DB_OWNER, &own, &e);
+    if (x->o == OK)
+        x->o = who_look(own, x->d->cert, id_of(x->d), a, &x->who, &e);
+    db_free(&own);
+    arena_free(&a);
+    return NULL;
+}
+
+static enum outcome bind_while_looked(struct db *d, void *arg, struct err *e)
+{
+    static const struct sql TAKE = {"take",
+                                    "UPDATE life l JOIN enrollment e ON e.life_id=l.id SET "
+                                    "l.cert_sha256=? WHERE e.ident=?",
+                                    0};
+    static const struct sql BIND = {"bind",
+                                    "INSERT INTO identity_cert (sha256, device_id, life_id) SELECT "
+                                    "?, id, life_id FROM enrollment WHERE ident=?",
+                                    0};
+    struct first_contact *x = arg;
+    struct device owner = *x->d;
+    pthread_t t;
+    enum outcome o;
+
+    cert_new(&owner);
+    struct val v[] = {val_bin(bytes_of(owner.cert, 32)), val_str(owner.udid)};
+    o = db_exec(d, &TAKE, v, 2, NULL, e);
+    if (pthread_create(&t, NULL, look, x) != 0)
+        return ERROR;
+    usleep(300000); /* it has read what was, and waits for the row */
+    if (o == OK)
+        o = db_exec(d, &BIND, v, 2, NULL, e);
+    pthread_detach(t);
+    return o;
+}
+
+/* Two certificates for one device that was moved in, at once: one of them has it. */
+static void two_certificates_at_first_contact(void **state)
+{
+    struct device d = enrolled();
+    static struct first_contact x;
+
+    (void)state;
+    forget_certificate(&d);
+    x = (struct first_contact){.d = &d};
+    assert_ok(db_unit(db, bind_while_looked, &x, &err), err);
+    usleep(700000);
+    assert_int_equal(x.o, OK);
+    assert_int_equal(x.who.verdict, WHO_MISMATCH);
+    assert_int_equal(ask("SELECT COUNT(*) FROM identity_cert i JOIN enrollment e ON "
+                         "e.id=i.device_id WHERE e.ident=?",
+                         d.udid),
+                     1);
+}
+
 static int set_up(void **state)
 {
     int applied;
@@ -1267,6 +1380,8 @@ int main(void)
         BOTH(update_failed),
         BOTH(identities),
         BOTH(left_and_restored),
+        cmocka_unit_test(left_at_first_contact),
+        cmocka_unit_test(two_certificates_at_first_contact),
         BOTH(ended),
         BOTH(user_channel),
         BOTH(ended_while_pending),
