@@ -131,11 +131,13 @@ static const struct verb verbs[] = {
      ctl_failed_list},
     {"retry",
      "ID UUID [--reason TEXT] [--no-push] [--dry-run] [--json]\n"
-     "--failed [--within TIME] [--request-type NAME] [--reason TEXT] [--no-push] [--dry-run] "
-     "[--json]",
-     "sends commands that failed again, one or all of the list of failed: each as another command, "
-     "checked anew",
+     "--failed [--within TIME] [--request-type NAME] [--reason TEXT] [--no-push] "
+     "[--dry-run|--wait] [--json]",
+     "sends commands that failed again, each as another command, checked anew: one, or all of the "
+     "list of failed, as a job",
      ctl_retry},
+    {"job", "list [--json]\nshow NUMBER [--wait] [--json]\nstop NUMBER [--json]",
+     "what the agent does for many devices in the background, and how far it is", ctl_job},
     {"cancel", "ID UUID|--all [--why TEXT]", "cancel open commands", ctl_cancel},
     {"decide",
      "list [--json]\naccept ID|NUMBER --why TEXT\nend ID|NUMBER --why TEXT\n"
@@ -184,7 +186,9 @@ static const struct verb verbs[] = {
      "devices GROUP ID [--state STATE] [--json]",
      "all that is assigned to a group: its commands, its versions, how far its devices are",
      ctl_blueprint},
-    {"rollout", "list [--json]\nstop ITEM --why TEXT\nresume ITEM --why TEXT\nretry ITEM [ID]",
+    {"rollout",
+     "list [--json]\nstop ITEM --why TEXT\nresume ITEM --why TEXT\nretry ITEM "
+     "[ID|--wait]",
      "how far profiles and apps are on the devices that are to have them (wanted item: on which); "
      "to "
      "stop one, go on with one that was halted, and try again where it failed",

@@ -67,6 +67,7 @@ handler_fn api_invitation_delete;                              /* invitations.c 
 handler_fn api_webhooks, api_webhook_new, api_webhook;         /* webhooks.c */
 handler_fn api_failed;                                         /* failed.c */
 handler_fn api_retries;                                        /* retry.c */
+handler_fn api_jobs, api_job;                                  /* jobs.c */
 handler_fn api_rollouts;                                       /* rollouts.c */
 handler_fn api_settings, api_settings_patch;                   /* settings.c */
 handler_fn api_webhook_patch, api_webhook_delete, api_webhook_act;

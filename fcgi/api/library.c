@@ -1,6 +1,8 @@
 /* library.c: see library.h. */
 #include "api/library.h"
 
+#include "api/jobs.h"
+
 #include "base/limits.h"
 #include "command/platform.h"
 #include "library/app_sweep.h"
@@ -346,6 +348,11 @@ bool library_rollout(struct app *app, struct req *req, const struct caller *call
     why = why != NULL ? why : "no reason given";
     if (!item_take(app, req, resp, kinds, id, &db, &i))
         return true;
+    if (!stop && !resume && ident == NULL) {
+        api_job_begin(req, caller, resp, db, &(struct bulk_job){.task = BULK_ITEM, .item_id = id});
+        db_pool_give(app->pool, &db);
+        return true;
+    }
     o = stop     ? rollout_stop(db, id, by, why, req->now, &err)
         : resume ? rollout_resume(db, id, by, why, req->now, &err)
                  : wanted_retry(db, id, ident, by, req->now, &n, &err);

@@ -1,7 +1,9 @@
 /*
- * retry.c: commands that failed are sent again: POST /api/v1/retries, those that are named or those
- * of GET /api/v1/failed, up to 500 in a call; POST /api/v1/devices/{id}/commands/{uuid}/retry, one.
+ * retry.c: commands that failed are sent again: POST /api/v1/retries, those that are named, up to
+ * 500 in a call, or, as a job, those of GET /api/v1/failed; POST
+ * /api/v1/devices/{id}/commands/{uuid}/retry, one.
  */
+#include "api/jobs.h"
 #include "api/order.h"
 
 #include "base/clock.h"
@@ -164,7 +166,7 @@ static bool filter_read(struct req *req, struct resp *resp, js o, const char *cu
     return true;
 }
 
-/* A page of those that failed and were not sent again yet. */
+/* A page of those that failed and were not sent again yet: what would become of them. */
 static bool failed_read(struct req *req, struct resp *resp, struct db *db,
                         const struct failed_filter *filter, struct retry *r, int64_t *next)
 {
@@ -182,6 +184,19 @@ static bool failed_read(struct req *req, struct resp *resp, struct db *db,
         if (f[i].again[0] == '\0')
             r->list[r->n++] = (struct retry_one){.ident = f[i].ident, .uuid = f[i].uuid};
     return r->list != NULL;
+}
+
+static void begin(struct req *req, const struct caller *caller, struct resp *resp, struct db *db,
+                  const struct failed_filter *f, const struct retry *r)
+{
+    struct bulk_job job = {.task = BULK_FAILED_AGAIN,
+                           .request_type = f->request_type,
+                           .failed_since = f->since,
+                           .failed_before = f->before < req->now ? f->before : req->now,
+                           .reason = r->reason,
+                           .no_push = !r->push};
+
+    api_job_begin(req, caller, resp, db, &job);
 }
 
 void api_retries(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
@@ -205,7 +220,13 @@ void api_retries(struct app *app, struct req *req, const struct caller *caller, 
     if (list != NULL ? !named_read(req, resp, list, &r)
                      : !filter_read(req, resp, failed, js_get_str(body, "cursor"), &filter))
         goto out;
-    if (api_db(app, resp, &db) && (list != NULL || failed_read(req, resp, db, &filter, &r, &next)))
+    if (failed != NULL && !r.dry && js_get(body, "cursor") != NULL)
+        resp_json_error(resp, 400, "\"cursor\" is for a dry run: the job takes all of them");
+    else if (!api_db(app, resp, &db))
+        goto out;
+    else if (failed != NULL && !r.dry)
+        begin(req, caller, resp, db, &filter, &r);
+    else if (list != NULL || failed_read(req, resp, db, &filter, &r, &next))
         run(app, req, caller, resp, db, &r, next);
 out:
     db_pool_give(app->pool, &db);

@@ -220,6 +220,7 @@ static enum outcome send_part(struct running *r, struct order_part *p)
         return out;
     p->send = (struct send){.command = &p->command,
                             .push = o->push,
+                            .no_wait = o->no_wait,
                             .priority = o->priority,
                             .not_before = o->not_before,
                             .expires_at = o->expires_at,

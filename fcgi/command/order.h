@@ -30,6 +30,7 @@ struct order {
     const char *const *ids;
     size_t n;
     bool force, push;
+    bool no_wait; /* as in struct send */
     int priority;
     int64_t not_before, expires_at; /* 0: none */
     const char *dedupe_key;

@@ -258,6 +258,7 @@ static enum outcome group_run(struct run *r, struct group *g)
                               .ids = ids,
                               .n = g->n,
                               .push = r->r->push,
+                              .no_wait = r->r->no_wait,
                               .reason = r->r->reason,
                               .dedupe_key = key,
                               .retry_of = i->command_id};

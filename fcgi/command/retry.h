@@ -43,8 +43,9 @@ struct retry {
     size_t n;
     const char *reason; /* NULL: that of the first sending, of what is not sensitive */
     bool push;
-    bool dry;  /* nothing is sent: what would be */
-    bool many; /* nobody wrote the list: sensitive commands are left out */
+    bool no_wait; /* as in struct send */
+    bool dry;     /* nothing is sent: what would be */
+    bool many;    /* nobody wrote the list: sensitive commands are left out */
     /* why the caller may not send that; NULL: the caller may. No function: all that is */
     const char *(*forbids)(void *arg, const char *request_type);
     void *forbids_arg;

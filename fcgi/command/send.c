@@ -463,7 +463,7 @@ static enum outcome await_pushes(struct run *r)
             s->targets[i].push_result = s->targets[i].apns_id; /* unless the agent says more */
             ids[n++] = s->targets[i].enrollment_id;
         }
-    if (n > 0 && n <= WAIT_MAX)
+    if (n > 0 && n <= WAIT_MAX && !s->no_wait)
         o = push_wait(r->db, ids, n, WAIT_MS, r->a, &rows, &found, &r->err);
     if (found == 0)
         return o;

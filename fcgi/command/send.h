@@ -27,6 +27,7 @@ struct send {
     size_t n;
     const struct raw_command *command; /* NULL: push only */
     bool push;
+    bool no_wait; /* nobody waits for what becomes of the pushes: for the agent, which sends them */
     int priority;
     int64_t not_before, expires_at; /* 0: none */
     const char *dedupe_key;         /* NULL: none */

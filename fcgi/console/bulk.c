@@ -1,5 +1,5 @@
-/* bulk.c: one command for many devices: who is hit, then how far it is. */
-#include "store/bulk.h"
+/* bulk.c: one command for many devices: who is hit; and how far jobs for many devices are. */
+#include "console/bulk.h"
 
 #include "base/limits.h"
 #include "command/bulk.h"
@@ -109,7 +109,7 @@ void console_bulk_post(struct app *app, struct req *req, const struct caller *ca
     else if (o == OK)
         o = bulk_add(p.db, &job, x->ids, x->n, req->now, &p.err);
     if (o == OK) {
-        page_go(&p, page_link(&p, "/bulk/job", "id", arena_fmt(p.a, "%lld", (long long)job.id)));
+        page_go(&p, bulk_job_link(&p, job.id));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         show(&p, page_status(o));
@@ -118,26 +118,52 @@ void console_bulk_post(struct app *app, struct req *req, const struct caller *ca
     }
 }
 
+static const char *job_name(struct page *p, const struct bulk_job *j)
+{
+    if (j->task == BULK_ITEM)
+        return words_fill(p->w, p->a, "job_item", j->item, NULL);
+    if (j->task == BULK_FAILED_AGAIN)
+        return *j->request_type ? words_fill(p->w, p->a, "job_failed", j->request_type, NULL)
+                                : page_text(p, "job_failed_all");
+    return j->request_type;
+}
+
 static void job_show(struct page *p, struct value *v, const struct bulk_job *j)
 {
     const char *id = arena_fmt(p->a, "%lld", (long long)j->id);
     int64_t done = j->queued + j->refused;
     value_set_text(v, "id", id);
-    value_set_text(v, "type", j->request_type);
-    value_set_text(v, "link", page_link(p, "/bulk/job", "id", id ? id : ""));
+    value_set_text(v, "type", job_name(p, j));
+    value_set_text(v, "link", bulk_job_link(p, j->id));
     value_set_text(v, "by", j->created_by);
     value_set_text(v, "why", page_said(p, j->ended_why));
+    value_set_bool(v, "counted", j->total >= 0);
     value_set_int(v, "total", j->total);
     value_set_int(v, "queued", j->queued);
     value_set_int(v, "refused", j->refused);
+    value_set_bool(v, "is_failed_again", j->task == BULK_FAILED_AGAIN);
+    value_set_bool(v, "is_item", j->task == BULK_ITEM);
+    value_set_bool(v, "is_command", j->task == BULK_COMMAND);
     value_set_int(v, "percent",
                   j->state == BULK_DONE ? 100
-                  : j->total            ? (done < j->total ? 100 * done / j->total : 99)
+                  : j->total > 0        ? (done < j->total ? 100 * done / j->total : 99)
                                         : 0);
     value_set_bool(v, "is_open", j->state == BULK_OPEN);
     page_state(p, v, "bulk", bulk_state_name(j->state));
     page_time(p, v, "created", j->created_at);
     page_time(p, v, "ended", j->ended_at);
+}
+
+const char *bulk_job_link(struct page *p, int64_t id)
+{
+    return page_link(p, "/bulk/job", "id", arena_fmt(p->a, "%lld", (long long)id));
+}
+
+enum outcome bulk_again(struct page *p, struct bulk_job *job)
+{
+    job->created_by = p->caller->admin;
+    job->scope = p->caller->session->scope;
+    return bulk_add(p->db, job, NULL, 0, p->req->now, &p->err);
 }
 
 void console_bulk_job(struct app *app, struct req *req, const struct caller *caller,
@@ -163,7 +189,7 @@ void console_bulk_jobs(struct app *app, struct req *req, const struct caller *ca
     size_t n;
     if (!page_open(&p, app, req, caller, resp, "bulk"))
         return;
-    if (bulk_list(p.db, JOBS, p.a, &j, &n, &p.err) != OK) {
+    if (bulk_list(p.db, page_number(req_query(req, "before")), JOBS, p.a, &j, &n, &p.err) != OK) {
         page_fail(&p);
         return;
     }
@@ -171,6 +197,10 @@ void console_bulk_jobs(struct app *app, struct req *req, const struct caller *ca
     for (size_t i = 0; i < n; i++)
         job_show(&p, value_append_dict(list), &j[i]);
     value_set_bool(p.root, "some", n > 0);
+    if (n == JOBS)
+        value_set_text(
+            p.root, "next",
+            page_link(&p, "/bulk/jobs", "before", arena_fmt(p.a, "%lld", (long long)j[n - 1].id)));
     page_show(&p, 200, "bulkjobs");
 }
 

@@ -2,6 +2,7 @@
 #include "console/item.h"
 
 #include "base/limits.h"
+#include "console/bulk.h"
 #include "library/app_sweep.h"
 #include "store/assignment.h"
 #include "store/group.h"
@@ -178,11 +179,16 @@ static enum outcome do_retry(struct item_page *x)
 {
     struct page *p = x->p;
     const char *device = page_field(p, "device");
+    struct bulk_job job = {.task = BULK_ITEM, .item_id = x->item->id};
     uint64_t n;
     x->tab = "devices";
-    x->done = "item_retried";
-    return wanted_retry(p->db, x->item->id, *device ? device : NULL, p->caller->admin, p->req->now,
-                        &n, &p->err);
+    x->done = *device ? "item_retried" : NULL;
+    if (*device)
+        return wanted_retry(p->db, x->item->id, device, p->caller->admin, p->req->now, &n, &p->err);
+    enum outcome o = bulk_again(p, &job);
+    if (o == OK)
+        page_go(p, bulk_job_link(p, job.id));
+    return o;
 }
 
 static enum outcome do_resume(struct item_page *x)

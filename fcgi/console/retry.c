@@ -1,14 +1,16 @@
 /* retry.c: commands that failed are sent again: one from its page, or all of the list of those that
- * failed, after a look at how many these are. */
+ * failed, after a look at what these are, as a job. */
 #include "command/retry.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "console/bulk.h"
 #include "console/device.h"
 #include "console/failed.h"
 #include "store/failed.h"
 
-#define WHYS 12 /* reasons that are told apart */
+#define WHYS 12  /* reasons that are told apart */
+#define LOOK 200 /* commands that the preview looks at */
 
 /* Who only assists asks, and does what is on the device's page. */
 static bool may_send(const struct page *p, const char *request_type)
@@ -106,11 +108,11 @@ static void add_why(struct page *p, struct tally *t, const char *text)
         t->why[i].n++;
 }
 
-static enum outcome page_run(struct page *p, const struct failed *f, size_t n, bool dry,
-                             struct arena *a, struct tally *t)
+static enum outcome page_run(struct page *p, const struct failed *f, size_t n, struct arena *a,
+                             struct tally *t)
 {
     struct retry r = {
-        .list = arena_array(a, n + 1, sizeof *r.list), .push = true, .dry = dry, .many = true};
+        .list = arena_array(a, n + 1, sizeof *r.list), .push = true, .dry = true, .many = true};
     for (size_t i = 0; r.list && i < n; i++)
         if (!*f[i].again)
             r.list[r.n++] = (struct retry_one){.ident = f[i].ident, .uuid = f[i].uuid};
@@ -125,9 +127,9 @@ static enum outcome page_run(struct page *p, const struct failed *f, size_t n, b
     return o;
 }
 
-/* The latest of them, as many as one look takes; more are told, and done the next time. */
-static enum outcome all_run(struct page *p, const struct failed_filter *f, bool dry,
-                            struct tally *t)
+/* What would become of the latest of them, as many as a look takes: the job goes on with the rest.
+ */
+static enum outcome look(struct page *p, const struct failed_filter *f, struct tally *t)
 {
     struct arena *a = arena_new(LIM_ARENA_ORDER);
     struct failed *list;
@@ -135,11 +137,11 @@ static enum outcome all_run(struct page *p, const struct failed_filter *f, bool 
     size_t n = 0;
     struct failed_filter left = *f;
     left.not_again = true;
-    enum outcome o = a ? failed_list(p->db, &left, RETRY_MAX, a, &list, &n, &next, &p->err)
+    enum outcome o = a ? failed_list(p->db, &left, LOOK, a, &list, &n, &next, &p->err)
                        : err_set(&p->err, ERROR, "out of memory");
     *t = (struct tally){.nwhys = 0};
     if (o == OK && n > 0)
-        o = page_run(p, list, n, dry, a, t);
+        o = page_run(p, list, n, a, t);
     t->more = next != 0;
     arena_free(&a);
     return o;
@@ -149,13 +151,13 @@ static void show(struct page *p, int status)
 {
     const struct failed_filter f = failed_filter_of(p);
     struct tally t;
-    if (all_run(p, &f, true, &t) != OK) {
+    if (look(p, &f, &t) != OK) {
         page_fail(p);
         return;
     }
     value_set_text(p->root, "type", f.request_type);
     value_set_int(p->root, "n", (int64_t)t.counts[RETRY_QUEUED]);
-    value_set_bool(p->root, "some", t.counts[RETRY_QUEUED] > 0);
+    value_set_bool(p->root, "some", t.counts[RETRY_QUEUED] > 0 || t.more);
     value_set_bool(p->root, "more", t.more);
     struct value *list = value_set_list(p->root, "whys");
     for (size_t i = 0; i < t.nwhys; i++) {
@@ -178,15 +180,18 @@ void console_failed_retry_post(struct app *app, struct req *req, const struct ca
                                struct resp *resp)
 {
     struct page p;
-    struct tally t;
     if (!page_open(&p, app, req, caller, resp, "failed"))
         return;
     const struct failed_filter f = failed_filter_of(&p);
+    struct bulk_job job = {.task = BULK_FAILED_AGAIN,
+                           .request_type = f.request_type,
+                           .failed_since = f.since,
+                           .failed_before = req->now};
     enum outcome o = strcmp(page_field(&p, "sure"), "yes") == 0
-                         ? all_run(&p, &f, false, &t)
+                         ? bulk_again(&p, &job)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "bulk_not_sure"));
     if (o == OK) {
-        page_go(&p, "/failed?done=queued_again");
+        page_go(&p, bulk_job_link(&p, job.id));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         show(&p, page_status(o));

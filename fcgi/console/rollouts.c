@@ -2,6 +2,7 @@
  * waves, halted when too many fail or by a person, resumed. What is shown stands in the database:
  * nobody has to keep the page open. */
 #include "base/limits.h"
+#include "console/bulk.h"
 #include "console/page.h"
 #include "library/edit.h"
 #include "store/wanted.h"
@@ -137,10 +138,17 @@ static enum outcome waves(struct page *p, int64_t id)
     return o;
 }
 
-static enum outcome act(struct page *p, int64_t id)
+static enum outcome try_again(struct page *p, int64_t id, int64_t *job)
+{
+    struct bulk_job j = {.task = BULK_ITEM, .item_id = id};
+    enum outcome o = bulk_again(p, &j);
+    *job = j.id;
+    return o;
+}
+
+static enum outcome act(struct page *p, int64_t id, int64_t *job)
 {
     const char *what = page_field(p, "what"), *why = page_field(p, "why"), *by = p->caller->admin;
-    uint64_t n;
     if (strcmp(what, "waves") == 0)
         return waves(p, id);
     if (!*why || strlen(why) > WHY_MAX)
@@ -150,7 +158,7 @@ static enum outcome act(struct page *p, int64_t id)
     if (strcmp(what, "resume") == 0)
         return rollout_resume(p->db, id, by, why, p->req->now, &p->err);
     if (strcmp(what, "retry") == 0)
-        return wanted_retry(p->db, id, NULL, by, p->req->now, &n, &p->err);
+        return try_again(p, id, job);
     return err_set(&p->err, INVALID, "%s", page_text(p, "group_choose"));
 }
 
@@ -161,9 +169,11 @@ void console_rollout_post(struct app *app, struct req *req, const struct caller 
     if (!page_open(&p, app, req, caller, resp, "rollouts"))
         return;
     const char *field = page_field(&p, "id");
-    int64_t id = page_number(field);
-    enum outcome o = act(&p, id);
-    if (o == OK) {
+    int64_t id = page_number(field), job = 0;
+    enum outcome o = act(&p, id, &job);
+    if (o == OK && job) {
+        page_go(&p, bulk_job_link(&p, job));
+    } else if (o == OK) {
         page_go(&p, page_link(&p, page_link(&p, "/rollout", "id", field), "done", "saved"));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);

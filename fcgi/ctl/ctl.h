@@ -56,6 +56,7 @@ ctl_fn ctl_webhook;                                     /* webhook.c */
 ctl_fn ctl_reveal;                                      /* reveal.c */
 ctl_fn ctl_failed_list;                                 /* failed.c */
 ctl_fn ctl_retry;                                       /* retry.c */
+ctl_fn ctl_job;                                         /* job.c */
 ctl_fn ctl_rollout;                                     /* rollout.c */
 ctl_fn ctl_approvals;                                   /* approvals.c */
 

@@ -1,5 +1,5 @@
-/* retry.c: droverctl retry: commands that failed are sent again, one or all of a list. */
-#include "ctl/ctl.h"
+/* retry.c: droverctl retry: commands that failed are sent again, one, or all of a list as a job. */
+#include "ctl/job.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
 #include "store/failed.h"
 
 #define COLUMNS 6
-#define ALL_MAX 100000 /* commands of one call */
+#define ALL_MAX 100000 /* commands of one dry run */
 
 /* What became of all of them; the rest of a list is shown at the end, as one. */
 struct told {
@@ -63,6 +63,7 @@ static const char *forbids(void *arg, const char *request_type)
                : NULL;
 }
 
+/* What would become of all of them. */
 static bool all(struct ctl *c, struct db *db, struct failed_filter f, const struct retry *how,
                 struct told *t)
 {
@@ -89,22 +90,25 @@ int ctl_retry(struct ctl *c, int argc, char **argv)
     const char *rest[2], *within = "7d";
     struct retry how = {.push = true, .forbids = forbids, .forbids_arg = c};
     struct failed_filter f = {.before = INT64_MAX, .not_again = true};
-    bool failed = false, no_push = false, json = false;
+    bool failed = false, no_push = false, wait = false, json = false;
     const struct ctl_option options[] = {{.name = "failed", .flag = &failed},
                                          {.name = "within", .value = &within},
                                          {.name = "request-type", .value = &f.request_type},
                                          {.name = "reason", .value = &how.reason},
                                          {.name = "dry-run", .flag = &how.dry},
                                          {.name = "no-push", .flag = &no_push},
+                                         {.name = "wait", .flag = &wait},
                                          {.name = "json", .flag = &json}};
     struct told t = {.n = 0};
     struct db *db;
     int64_t us;
-    int n = ctl_args(argc, argv, options, 7, rest, 0, 2);
+    int n = ctl_args(argc, argv, options, 8, rest, 0, 2);
     if (n < 0)
         return CTL_USAGE;
     if (failed ? n != 0 : n != 2 || f.request_type)
         return ctl_wrong("retry: give an id and a CommandUUID, or --failed");
+    if (wait && (!failed || how.dry))
+        return ctl_wrong("--wait is for --failed without --dry-run");
     if (!ctl_duration(within, &us))
         return ctl_wrong("--within is a time like 7d");
     if (how.reason && strlen(how.reason) > ORDER_REASON_MAX)
@@ -114,6 +118,15 @@ int ctl_retry(struct ctl *c, int argc, char **argv)
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
     how.push = !no_push;
     f.since = clock_now() - us;
+    if (failed && !how.dry) {
+        struct bulk_job job = {.task = BULK_FAILED_AGAIN,
+                               .request_type = f.request_type,
+                               .failed_since = f.since,
+                               .failed_before = clock_now(),
+                               .reason = how.reason,
+                               .no_push = no_push};
+        return ctl_job_begin(c, db, &job, wait, json);
+    }
     t.cells = arena_array(c->arena, (failed ? ALL_MAX : 1) * COLUMNS, sizeof *t.cells);
     struct retry_one one = {.ident = rest[0], .uuid = rest[1]};
     if (!failed) {

@@ -1,6 +1,6 @@
 /* rollout.c: droverctl rollout: how far profiles and apps are on the devices that are to have them.
  */
-#include "ctl/ctl.h"
+#include "ctl/job.h"
 
 #include <stdio.h>
 
@@ -58,12 +58,13 @@ static int act(struct ctl *c, struct db *db, const char *verb, int64_t item, con
 int ctl_rollout(struct ctl *c, int argc, char **argv)
 {
     const char *rest[3], *why = NULL;
-    bool json = false;
+    bool json = false, wait = false;
     const struct ctl_option options[] = {{.name = "why", .value = &why},
+                                         {.name = "wait", .flag = &wait},
                                          {.name = "json", .flag = &json}};
     struct library_item item;
     struct db *db;
-    int n = ctl_args(argc, argv, options, 2, rest, 1, 3);
+    int n = ctl_args(argc, argv, options, 3, rest, 1, 3);
     if (n < 0)
         return CTL_USAGE;
     const char *verb = rest[0];
@@ -76,10 +77,16 @@ int ctl_rollout(struct ctl *c, int argc, char **argv)
                          lists     ? "takes no more"
                          : decides ? "give a profile or an app, and --why TEXT"
                                    : "give a profile or an app");
+    if (wait && !(retry && n == 2))
+        return ctl_wrong("--wait is for a retry on all devices");
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     if (lists)
         return list(c, db, json);
-    return ctl_item(c, db, rest[1], CTL_ITEM_ANY, &item) ? act(c, db, verb, item.id, rest[2], why)
-                                                         : CTL_FAILED;
+    if (!ctl_item(c, db, rest[1], CTL_ITEM_ANY, &item))
+        return CTL_FAILED;
+    return retry && n == 2
+               ? ctl_job_begin(c, db, &(struct bulk_job){.task = BULK_ITEM, .item_id = item.id},
+                               wait, json)
+               : act(c, db, verb, item.id, rest[2], why);
 }

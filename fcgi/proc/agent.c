@@ -221,11 +221,17 @@ static enum outcome job_activity(struct agent *a, struct err *err)
     return o == OK ? device_groups_count(a->db, clock_now(), err) : o;
 }
 
-/* One slice at each turn, so that pushes go on meanwhile. */
+#define BULK_US (SECOND_US / 4)
+
+/* Some slices at each turn, so that what else there is goes on meanwhile. */
 static enum outcome job_bulk(struct agent *a, struct err *err)
 {
-    bool more;
-    return bulk_turn(a->db, a->conf, &more, err);
+    int64_t end = clock_mono() + BULK_US;
+    bool more = true;
+    enum outcome o = OK;
+    while (o == OK && more && clock_mono() < end)
+        o = bulk_turn(a->db, a->conf, &more, err);
+    return o;
 }
 
 /* The newest link goes into the log, out of reach of whoever can write to the database. */

@@ -24,6 +24,13 @@ static const struct sql LIST = {
     "ORDER BY r.closed_at DESC LIMIT ?",
     0};
 
+static const struct sql COUNT = {
+    "failed_count",
+    "SELECT COUNT(*)" FAILED
+    "AND (? IS NULL OR c.request_type = ?) AND %SCOPE e.device_id% AND (? = 0 OR " AGAIN(
+        "1") " IS NULL)",
+    0};
+
 #define L_CLOSED 6
 
 /* How many of the rows, one more than the page has, are the page's. */
@@ -65,4 +72,18 @@ enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t ma
                                      v[6].i, val_text(&v[7]), (int)val_or_0(&v[8])};
     }
     return OK;
+}
+
+enum outcome failed_count(struct db *db, const struct failed_filter *f, struct arena *a, int64_t *n,
+                          struct err *err)
+{
+    struct val type = val_str(f->request_type);
+    struct rows r;
+    enum outcome o = db_select(
+        db, &COUNT,
+        (struct val[]){val_int(f->since), val_int(f->before), type, type, val_int(f->not_again)}, 5,
+        a, &r, err);
+
+    *n = o == OK ? row_at(&r, 0, 0)->i : 0;
+    return o;
 }

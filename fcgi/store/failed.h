@@ -23,5 +23,8 @@ struct failed_filter {
  */
 enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t max, struct arena *a,
                          struct failed **out, size_t *n, int64_t *next, struct err *err) MUST_USE;
+/* How many they are; of a large fleet that takes a second. */
+enum outcome failed_count(struct db *db, const struct failed_filter *f, struct arena *a, int64_t *n,
+                          struct err *err) MUST_USE;
 
 #endif

@@ -266,9 +266,12 @@ enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t a
 /* Items of a device and of its users, or of one user's channel. NOT_FOUND: no such enrollment. */
 enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
                               struct wanted_row **out, size_t *n, struct err *err) MUST_USE;
-/* Tries a failed or refused item of a device (NULL: of all devices) at once, as many as two seconds
- * are enough for; *n tells how many. */
+/* Tries a failed or refused item of one device at once; *n tells on how many channels. */
 enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, const char *actor,
                           int64_t now, uint64_t *n, struct err *err) MUST_USE;
+/* The same on at most max channels of all devices, of those where it failed at `until` or earlier:
+ * inside a unit of work, without a note (store/bulk.h). */
+enum outcome wanted_retry_some(struct db *db, int64_t item_id, int64_t until, size_t max,
+                               int64_t now, uint64_t *n, struct err *err) MUST_USE;
 
 #endif

@@ -29,17 +29,17 @@ static const struct sql OF_DEVICE = {
     0};
 static const struct sql EXISTS = {
     "wanted_device", "SELECT id FROM enrollment WHERE ident = ? AND %SCOPE device_id%", 0};
-/* Some at a time, so that nobody waits long for a row. */
+/* Some at a time, so that nobody waits long for a row. What failed again since is another matter.
+ */
 static const struct sql RETRY = {
     "wanted_retry",
     "UPDATE device_item d JOIN (SELECT f.enrollment_id FROM device_item f FORCE INDEX (of_state) "
     "STRAIGHT_JOIN enrollment e ON e.id = f.enrollment_id WHERE f.item_id = ? AND f.state IN (4, "
-    "5) AND (? IS NULL OR e.ident = ?) AND %SCOPE e.device_id% LIMIT ?) AS some ON "
+    "5) AND (? IS NULL OR e.ident = ?) AND f.changed_at <= ? AND %SCOPE e.device_id% LIMIT ?) AS "
+    "some ON "
     "some.enrollment_id = d.enrollment_id SET d.state = 1, d.attempts = 0, d.due_at = ?, "
     "d.changed_at = ?, d.reason = '' WHERE d.item_id = ? AND d.state IN (4, 5)",
     0};
-#define RETRY_SOME 2000
-#define RETRY_US (2 * SECOND_US) /* what is left then is tried when it is asked for again */
 #define NEAR 1500
 static const struct sql NAME = {"wanted_item", "SELECT identifier FROM library_item WHERE id = ?",
                                 0};
@@ -320,25 +320,35 @@ enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct are
     return rollout_counts(db, *out, *n, item_id != 0, a, err);
 }
 
+enum outcome wanted_retry_some(struct db *db, int64_t item_id, int64_t until, size_t max,
+                               int64_t now, uint64_t *n, struct err *err)
+{
+    struct val at = val_int(now), id = val_int(item_id);
+
+    return db_exec(db, &RETRY,
+                   (struct val[]){id, val_null(), val_null(), val_int(until), val_int((int64_t)max),
+                                  at, at, id},
+                   8, n, err);
+}
+
 struct retry {
     int64_t item_id, now;
     const char *ident, *actor;
-    bool noted;
     uint64_t n;
     struct arena *a;
 };
 
-/* The first of them with the note of who asked for it; the others follow. */
 static enum outcome retry_unit(struct db *db, void *arg, struct err *err)
 {
     struct retry *x = arg;
     struct val now = val_int(x->now), id = val_int(x->item_id), ident = val_str(x->ident);
     struct rows r;
-    enum outcome o =
-        db_exec(db, &RETRY, (struct val[]){id, ident, ident, val_int(RETRY_SOME), now, now, id}, 7,
-                &x->n, err);
+    enum outcome o = db_exec(
+        db, &RETRY,
+        (struct val[]){id, ident, ident, val_int(INT64_MAX), val_int(LIM_PAGE), now, now, id}, 8,
+        &x->n, err);
 
-    if (o != OK || x->noted)
+    if (o != OK)
         return o;
     arena_reset(x->a);
     o = db_select(db, &NAME, &id, 1, x->a, &r, err);
@@ -351,19 +361,11 @@ enum outcome wanted_retry(struct db *db, int64_t item_id, const char *ident, con
                           int64_t now, uint64_t *n, struct err *err)
 {
     struct retry x = {.item_id = item_id, .now = now, .ident = ident, .actor = actor};
-    int64_t end = clock_mono() + RETRY_US;
-    enum outcome o = OK;
+    enum outcome o;
 
     x.a = arena_new(LIM_MB);
-    if (x.a == NULL)
-        o = err_set(err, ERROR, "out of memory");
-    for (*n = 0; o == OK; *n += x.n) {
-        o = db_unit(db, retry_unit, &x, err);
-        x.noted = true;
-        if (o != OK || x.n < RETRY_SOME || clock_mono() >= end)
-            break;
-    }
-    *n += o == OK ? x.n : 0;
+    o = x.a != NULL ? db_unit(db, retry_unit, &x, err) : err_set(err, ERROR, "out of memory");
+    *n = o == OK ? x.n : 0;
     arena_free(&x.a);
     return o;
 }

@@ -135,7 +135,8 @@ class Retries(unittest.TestCase):
         c = self.failed("DeviceLock", {"Message": "x"}, reason="was lost")
         self.assertIn("say the reason", self.retry(c)["error"])
         self.assertIn("lacks the scope", self.retry(c, key=self.plain, reason="r")["error"])
-        many = self.post("/api/v1/retries", {"failed": {"request_type": "DeviceLock"}, "push": False})
+        many = self.post("/api/v1/retries", {"failed": {"request_type": "DeviceLock"}, "push": False,
+                                             "dry_run": True})
         mine = [r for r in many["results"] if r["command_uuid"] == c]
         self.assertIn("by its CommandUUID alone", mine[0]["error"])
         got = self.retry(c, reason="still lost")
@@ -156,7 +157,8 @@ class Retries(unittest.TestCase):
         for body in ({}, {"commands": []}, {"commands": [{"id": "x"}]}, {"failed": 1},
                      {"commands": [{"id": "x", "command_uuid": "y"}], "failed": {}},
                      {"failed": {"since": "x"}}, {"failed": {}, "cursor": "x"},
-                     {"failed": {}, "dry_run": 1}, {"failed": {}, "more": 1}):
+                     {"failed": {}, "dry_run": 1}, {"failed": {}, "more": 1},
+                     {"failed": {}, "cursor": "7"}):
             self.post("/api/v1/retries", body, 400)
 
     def test_a_second_person_is_asked_again(self):
@@ -195,8 +197,11 @@ class Retries(unittest.TestCase):
         mine = [r for r in said if r["id"] in [d.ident for d in devices]]
         self.assertEqual([(r["id"], r["outcome"]) for r in mine], [(devices[2].ident, "queued")])
         said = json.loads(self.s.ctl("retry", "--failed", "--request-type", "Restrictions",
-                                     "--no-push", "--json"))
-        self.assertIn(devices[2].ident, [r["id"] for r in said if r["outcome"] == "queued"])
+                                     "--no-push", "--wait", "--json"))[0]
+        self.assertEqual((said["task"], said["what"], said["state"], said["total"]),
+                         ("failed", "Restrictions", "done", said["queued"] + said["refused"]))
+        self.assertEqual(self.s.count("SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = "
+                                      "q.enrollment_id WHERE e.ident = '%s'" % devices[2].ident), 1)
         for d in devices:
             self.assertEqual(d.idle().plist()["Command"]["RequestType"], "Restrictions")
         told = {f["command_uuid"]: f for f in json.loads(self.s.api(
@@ -205,10 +210,41 @@ class Retries(unittest.TestCase):
             self.assertEqual(told[c]["retry_state"], "sent")
         self.assertEqual({f["request_type"] for f in told.values()}, {"Restrictions"})
         for argv in (("retry",), ("retry", "x"), ("retry", "x", "y", "--failed"),
-                     ("retry", "--failed", "--within", "x")):
+                     ("retry", "--failed", "--within", "x"), ("retry", "x", "y", "--wait"),
+                     ("job",), ("job", "show"), ("job", "stop", "x"), ("job", "list", "1")):
             self.assertEqual(self.s.ctl(*argv, check=False)[0], 2)
         self.assertEqual(self.s.ctl("retry", self.d.ident, failed[0][1], "--json",
                                     check=False)[0], 0)
+
+    def test_all_of_the_list_in_the_background(self):
+        c = self.failed("ProvisioningProfileList")
+        job = self.post("/api/v1/retries", {"failed": {"request_type": "ProvisioningProfileList"},
+                                            "push": False}, 202)
+        self.assertEqual((job["task"], job["request_type"]), ("failed", "ProvisioningProfileList"))
+        path = "/api/v1/jobs/" + job["job"]
+        drover.wait_for(lambda: json.loads(self.s.api("GET", path).body)["state"] == "done")
+        done = json.loads(self.s.api("GET", path).body)
+        self.assertEqual(done["total"], done["queued"] + done["refused"])
+        self.assertGreaterEqual(done["queued"], 1)
+        sent = self.d.idle().plist()
+        self.assertEqual(self.one(sent["CommandUUID"])["retry_of"], c)
+        # what is over cannot be stopped; jobs are listed; a key that only reads stops none
+        self.assertEqual(self.s.api("DELETE", path).status, 409)
+        listed = json.loads(self.s.api("GET", "/api/v1/jobs?limit=500").body)["jobs"]
+        self.assertIn(job["job"], [j["job"] for j in listed])
+        self.assertEqual(self.s.api("GET", "/api/v1/jobs/1").status, 404)
+        reader = self.s.ctl("apikey", "add", "r" + uuid.uuid4().hex[:6], "--scopes",
+                            "read").strip().split()[-1]
+        self.assertEqual(self.s.api("DELETE", path, key=reader).status, 403)
+        self.assertEqual(self.s.api("GET", path, key=reader).status, 200)
+        # stopped before it began
+        self.s.sql("INSERT INTO bulk_job (id, request_type, state, picked, total, created_at, "
+                   "created_by, task, failed_since, failed_before) SELECT MAX(id) + 1, "
+                   "'UserList', 3, 0, -1, 1, 'x', 2, 1, 2 FROM bulk_job")
+        number = json.loads(self.s.ctl("job", "list", "--json"))[0]["job"]
+        self.assertEqual(self.s.ctl("job", "stop", number, check=False)[0], 1)
+        self.assertEqual(json.loads(self.s.ctl("job", "show", number, "--json"))[0]["state"],
+                         "stopped")
 
     def test_in_the_console(self):
         c = self.failed("InstalledApplicationList")
@@ -225,7 +261,10 @@ class Retries(unittest.TestCase):
         self.assertEqual(self.d.idle().body, b"")
         status, text = who.post(preview, "/failed/retry", type="InstalledApplicationList",
                                 sure="yes")
-        self.assertIn("queued again", text)
+        self.assertIn("goes on without this page", text)
+        drover.wait_for(lambda: self.s.count(
+            "SELECT COUNT(*) FROM queue q JOIN enrollment e ON e.id = q.enrollment_id WHERE e.ident "
+            "= '%s'" % self.d.ident) == 1)
         again = self.d.idle().plist()
         self.assertEqual(again["Command"]["RequestType"], "InstalledApplicationList")
         text = who.get(page)[1]

@@ -173,9 +173,81 @@ static void stopped_and_refused(void **state)
     assert_int_equal(turns(), 1);
     assert_int_equal(look(j.id).state, BULK_FAILED);
     assert_int_equal(number("SELECT COUNT(*) FROM command WHERE request_type = 'EraseDevice'"), 0);
-    assert_ok(bulk_list(console, 10, arena, &list, &n, &err), err);
+    assert_ok(bulk_list(console, 0, 10, arena, &list, &n, &err), err);
     assert_int_equal(n, 2);
     assert_string_equal(list[0].request_type, "EraseDevice");
+}
+
+/* Sixty that failed of two commands, one sensitive one, and one that was sent again before. */
+static void what_failed_is_sent_again(void **state)
+{
+    struct bulk_job j = {.task = BULK_FAILED_AGAIN,
+                         .failed_since = 1,
+                         .failed_before = 5000,
+                         .no_push = true,
+                         .created_by = "ann"},
+                    done;
+    bool more;
+    (void)state;
+    sql("DELETE FROM result");
+    sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by) SELECT seq, "
+        "CONCAT('U', seq), ELT(seq, 'ProfileList', 'SecurityInfo', 'DeviceLock'), "
+        "CONCAT('<plist "
+        "version=\"1.0\"><dict><key>Command</key><dict><key>RequestType</key><string>', "
+        "ELT(seq, 'ProfileList', 'SecurityInfo', 'DeviceLock'), '</string></dict><key>CommandUUID"
+        "</key><string>U', seq, '</string></dict></plist>'), 1, 'ben' FROM seq_1_to_3");
+    sql("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
+        "SELECT "
+        "e.id, IF(e.id % 2, 1, 2), 5, 1, 1000 + e.id, 3 FROM enrollment e WHERE e.kind = 1 AND "
+        "e.state = 2 AND e.id < 67");
+    assert_int_equal(number("SELECT COUNT(*) FROM result"), 60);
+    sql("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
+        "VALUES "
+        "(71, 3, 5, 1, 900, 3), (72, 1, 5, 1, 901, 3), (73, 1, 5, 1, 6000, 3)");
+    sql("INSERT INTO command (id, uuid, request_type, body, created_at, created_by, retry_of) "
+        "VALUES (4, 'U4', 'ProfileList', 'x', 1, 'ben', 1)");
+    sql("INSERT INTO queue (enrollment_id, command_id, state, queued_at, urgency, not_before) "
+        "VALUES (72, 4, 1, 1, 0, 0)");
+    assert_ok(bulk_add(console, &j, NULL, 0, 5, &err), err);
+    assert_int_equal(j.total, -1);
+    assert_ok(bulk_turn(agent, &conf, &more, &err), err);
+    assert_true(more);
+    done = look(j.id);
+    assert_int_equal(done.total, 61);
+    assert_int_equal(done.queued, 50);
+    /* the agent ends before it wrote down how far it was: nobody gets it twice */
+    sql("UPDATE bulk_job SET last_id = 0, queued = 0, total = -1");
+    while (more)
+        assert_ok(bulk_turn(agent, &conf, &more, &err), err);
+    done = look(j.id);
+    assert_int_equal(done.state, BULK_DONE);
+    assert_int_equal(done.total, 11);
+    assert_int_equal(done.queued, 10);
+    assert_int_equal(done.refused, 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id "
+                            "WHERE c.retry_of IN (1, 2)"),
+                     61);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE created_by = 'ann'"), 4);
+    assert_int_equal(number("SELECT COUNT(*) FROM command WHERE retry_of = 3"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM push"), 0);
+    /* of one command alone; and a slice that is under way does not wake a job that was stopped */
+    sql("DELETE FROM queue");
+    sql("DELETE FROM command WHERE id > 3");
+    j.request_type = "SecurityInfo";
+    j.reason = "once more";
+    assert_ok(bulk_add(console, &j, NULL, 0, 6, &err), err);
+    done = look(j.id);
+    assert_ok(bulk_stop(console, j.id, "ben", 9, &err), err);
+    done.queued = 7;
+    assert_ok(bulk_progress(agent, &done, NULL, 10, &err), err);
+    done = look(j.id);
+    assert_int_equal(done.state, BULK_STOPPED);
+    assert_int_equal(done.queued, 7);
+    assert_string_equal(done.ended_why, "ben");
+    assert_int_equal(turns(), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'bulk.retry'"), 2);
+    sql("DELETE FROM result");
 }
 
 static void what_the_overview_shows(void **state)
@@ -332,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup(only_those_that_fit, fill),
         cmocka_unit_test_setup(those_that_were_picked, fill),
         cmocka_unit_test_setup(stopped_and_refused, fill),
+        cmocka_unit_test_setup(what_failed_is_sent_again, fill),
         cmocka_unit_test_setup(what_the_overview_shows, fill),
         cmocka_unit_test(no_spreadsheet_takes_it_for_a_formula),
     };

@@ -5,6 +5,8 @@
 #define CONVERGENCE_DB "drover_converge"
 #include "convergence.h"
 
+#include "command/bulk.h"
+#include "store/bulk.h"
 #include "store/filter.h"
 #include "store/offer.h"
 #include "store/preview.h"
@@ -556,13 +558,16 @@ static void ten_thousand_at_once(void **state)
     print_message("10,000 results followed in %lld ms\n", (long long)(clock_mono() - start) / 1000);
 }
 
-/* Thousands at a time, and one note of it. */
+/* Thousands at a time, as a job, with one note of it; one device at once. */
 static void many_are_tried_again(void **state)
 {
     (void)state;
+    struct bulk_job j = {.task = BULK_ITEM, .item_id = 77, .created_by = "t"}, done;
     uint64_t n;
+    bool more;
+    int turns = 0;
     sql("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
-        "changed_at, changed_by) VALUES (77, 1, 'many', 'many', 1, 1, 'x', 1, 'x')");
+        "changed_at, changed_by) VALUES (77, 1, 'many', 'Many', 1, 1, 'x', 1, 'x')");
     sql("INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at) "
         "SELECT "
         "70000 + seq, CONCAT('MANY', seq), 1, 70000 + seq, 2, 1, 1 FROM seq_1_to_5000");
@@ -570,13 +575,29 @@ static void many_are_tried_again(void **state)
         "changed_at) SELECT 70000 + seq, 77, 1, 1, IF(seq %% 5 = 0, 3, 4), 9000000000000000, 1 "
         "FROM "
         "seq_1_to_5000");
-    assert_ok(wanted_retry(db, 77, NULL, "t", now, &n, &err), err);
-    assert_int_equal(n, 4000);
-    assert_int_equal(STATES(77, WANTED_PENDING), 4000);
+    assert_ok(wanted_retry(db, 77, "MANY1", "t", now, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(STATES(77, WANTED_PENDING), 1);
+    assert_ok(bulk_add(db, &j, NULL, 0, now, &err), err);
+    assert_int_equal(j.total, 3999);
+    assert_ok(bulk_turn(db, conf, &more, &err), err);
+    assert_true(more);
+    assert_int_equal(STATES(77, WANTED_PENDING), 2001);
+    /* what fails meanwhile is not tried again and again */
+    sql("UPDATE device_item SET state = 4, changed_at = %lld WHERE item_id = 77 AND state = 1",
+        (long long)now + 1);
+    for (more = true; more; turns++)
+        assert_ok(bulk_turn(db, conf, &more, &err), err);
+    assert_true(turns <= 2);
+    assert_ok(bulk_get(db, j.id, arena, &done, &err), err);
+    assert_int_equal(done.state, BULK_DONE);
+    assert_int_equal(done.queued, 3999);
+    assert_string_equal(done.item, "Many");
+    assert_int_equal(STATES(77, WANTED_PENDING), 1999);
     assert_int_equal(STATES(77, WANTED_INSTALLED), 1000);
-    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE subject = 'many'"), 1);
-    assert_ok(wanted_retry(db, 77, NULL, "t", now, &n, &err), err);
-    assert_int_equal(n, 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE subject = 'many'"), 2);
+    j = (struct bulk_job){.task = BULK_ITEM, .item_id = 78, .created_by = "t"};
+    assert_outcome(bulk_add(db, &j, NULL, 0, now, &err), NOT_FOUND, err);
 }
 
 int main(void)

@@ -441,6 +441,26 @@ static void a_filled_database_is_upgraded(void **state)
                      1);
 }
 
+/* A job that was under way goes on as what it was: a command for devices. */
+static void jobs_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("cp sql/schema/00[0-4]*.sql sql/schema/005[0-6]-*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO bulk_job (id, request_type, state, picked, total, last_id, "
+                     "created_at, created_by) VALUES (7, 'SecurityInfo', 1, 0, 9, 4, 1, 'ann')",
+                     &err),
+              err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(
+        select_int("SELECT COUNT(*) FROM bulk_job WHERE id = 7 AND task = 1 AND push = "
+                   "1 AND reason IS NULL AND total = 9 AND last_id = 4"),
+        1);
+}
+
 /* A request that waits for a second person is about the device it names, or the group. */
 static void requests_that_wait_are_upgraded(void **state)
 {
@@ -766,6 +786,7 @@ int main(void)
         TEST(apps_are_upgraded),
         TEST(profiles_stay_on_their_channel),
         TEST(requests_that_wait_are_upgraded),
+        TEST(jobs_are_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };

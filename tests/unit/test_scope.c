@@ -5,6 +5,7 @@
  */
 #include "pagesite.h"
 
+#include "command/bulk.h"
 #include "store/account.h"
 #include "store/admin.h"
 #include "store/approval.h"
@@ -477,8 +478,18 @@ static void what_is_inside_is_done(void **state)
     assert_int_equal(json_ask("DELETE", "/api/v1/offers/932?why=x", ""), 204);
     assert_int_equal(json_ask("DELETE", "/api/v1/offers/931?why=x", ""), 404);
     /* a failure is tried again for the own device alone */
-    assert_int_equal(json_ask("POST", "/api/v1/profiles/901/retry", ""), 200);
-    assert_non_null(strstr(buf_cstr(&resp.body), "\"devices\": 1"));
+    RUN("UPDATE device_item SET state = 4 WHERE item_id = 901");
+    assert_int_equal(json_ask("POST", "/api/v1/profiles/901/retry", ""), 202);
+    assert_non_null(strstr(buf_cstr(&resp.body), "\"total\": 1"));
+    RUN("UPDATE bulk_job SET created_at = 9000000000000000"); /* these requests have no time */
+    for (bool more; pagesite_number("SELECT COUNT(*) FROM bulk_job WHERE state = 1") > 0;)
+        assert_ok(bulk_turn(owner, &conf, &more, &err), err);
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM device_item WHERE item_id = 901 AND state = 1 AND "
+                        "enrollment_id = 1"),
+        1);
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM device_item WHERE item_id = 901 AND state = 1"), 1);
     assert_int_equal(json_ask("POST", "/api/v1/profiles/901/resume?why=x", ""), 403);
     assert_int_equal(json_ask("POST", "/api/v1/apps/902/versions", "{}"), 403);
     /* what a filter would find is counted among the own devices */
@@ -940,7 +951,7 @@ static void a_job_of_a_limited_person_stays_inside(void **state)
     /* another's job is not there */
     db_scope(db, session.scope + 2);
     assert_outcome(bulk_get(db, job.id, arena, &got, &err), NOT_FOUND, err);
-    assert_ok(bulk_list(db, 10, arena, &list, &n, &err), err);
+    assert_ok(bulk_list(db, 0, 10, arena, &list, &n, &err), err);
     assert_int_equal(n, 0);
     assert_outcome(bulk_stop(db, job.id, "x", clock_now(), &err), CONFLICT, err);
     db_scope(db, 0);
