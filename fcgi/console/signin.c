@@ -65,6 +65,21 @@ static void refuse(struct page *p, const char *name, const char *why)
     show(p, 403);
 }
 
+/* What was typed is not lost while the database is away; the password has to be given again. */
+static void fail(struct page *p, const char *name)
+{
+    if (p->err.outcome != UNAVAILABLE) {
+        page_fail(p);
+        return;
+    }
+    log_err(LOG_LEVEL_WARNING, "console.signin", &p->err);
+    resp_note(p->resp, "%s", p->err.msg);
+    resp_header(p->resp, "Retry-After", "10");
+    page_bad(p, page_text(p, "error_away"));
+    value_set_text(p->root, "name", name);
+    show(p, 503);
+}
+
 static void try_password(struct page *p, const char *name, const char *password)
 {
     struct admin admin;
@@ -75,12 +90,12 @@ static void try_password(struct page *p, const char *name, const char *password)
         if (signin_succeeded(p->db, name, p->req->remote_addr, p->a, &p->err) == OK)
             admit_done(p, name, admin.has_totp);
         else
-            page_fail(p);
+            fail(p, name);
         return;
     case DENIED:
         break;
     default:
-        page_fail(p);
+        fail(p, name);
         return;
     }
     if (!wait) {
@@ -100,8 +115,11 @@ void console_signin_post(struct app *app, struct req *req, const struct caller *
     struct page p;
     const char *cookie = req_cookie(req, ADMIT_FORM_COOKIE), *password = req_form(req, "password");
     (void)caller;
-    if (!page_open(&p, app, req, NULL, resp, "signin"))
+    page_begin(&p, app, req, NULL, resp, "signin");
+    if (db_pool_take(app->pool, &p.db, &p.err) != OK) {
+        fail(&p, page_field(&p, "name"));
         return;
+    }
     if (is_hex(cookie, FORM_COOKIE_LEN) &&
         form_token_valid(bytes_str(cookie), req_form(req, "csrf"))) {
         try_password(&p, page_field(&p, "name"), password ? password : "");

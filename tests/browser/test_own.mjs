@@ -216,15 +216,26 @@ await test("pages of errors of both hosts: 403, 404, 405, 413, 500 and 503, for 
   const health = async (status) => {
     for (let i = 0; i < 300 && (await admin.request.get(path)).status() !== status; i++) await pause(50);
   };
+  const typed = await context(), s = await typed.newPage();
+  await s.goto("/signin");
   fs.writeFileSync(hold, "");
   process.kill(Number(fs.readFileSync(process.env.STATE + "/pid/mariadbd", "utf8").split(" ")[0] || run().pids.mariadbd));
   try {
     await health(503);
     await error(p, "/devices", 503, "console");
     await error(q, "/enroll/me?device=x", 503, "outside");
+    // who signs in just then does not lose the name that was typed
+    await s.getByLabel("Name").fill("somebody");
+    await s.getByLabel("Password").fill("anything");
+    const [answer] = await Promise.all([s.waitForResponse((r) => r.request().method() === "POST"), s.getByRole("button", { name: "Sign in" }).click()]);
+    await seen(s, answer, "sign in, the database is away");
+    assert.equal(answer.status(), 503);
+    assert.equal(await s.getByLabel("Name").inputValue(), "somebody");
+    assert.match(await s.locator("[role=alert]").textContent(), /try again in a few seconds/);
   } finally {
     fs.rmSync(hold);
   }
+  await typed.close();
   await health(200);
   assert.equal((await p.goto("/devices")).status(), 200);
   await admin.close();
