@@ -42,6 +42,11 @@ static const struct verb verbs[] = {
      "set NAME [--role ROLE] [--password-file FILE]\nrole NAME ROLE\nreset NAME\ndisable NAME\n"
      "enable NAME\nlist [--json]",
      "administrators of the console; set adds one or gives another password", ctl_admin},
+    {"sessions", "list [ADMIN] [--json]\nend ADMIN [SESSION]",
+     "who is signed in to the console; end those of an administrator, or one", ctl_sessions},
+    {"throttles", "list [--json]\nclear SUBJECT",
+     "wrong passwords, of administrators and users, that slow those down that follow; forget them",
+     ctl_throttles},
     {"audit",
      "verify [--link NUMBER:DIGEST]\nlist [--actor NAME] [--action BEGINNING] [--subject TEXT] "
      "[--limit N] [--before ID] [--json]",

@@ -30,6 +30,8 @@ handler_fn api_audit, api_errors;                             /* trail.c */
 handler_fn api_audit_verification, api_audit_verify;          /* trail.c */
 handler_fn api_admins, api_admin, api_admin_add;              /* administrators.c */
 handler_fn api_admin_patch, api_admin_reset;                  /* administrators.c */
+handler_fn api_sessions, api_session_end;                     /* signins.c */
+handler_fn api_throttles, api_throttle_clear;                 /* signins.c */
 handler_fn api_keys, api_key, api_key_add, api_key_patch;     /* keys.c */
 handler_fn api_key_delete;                                    /* keys.c */
 handler_fn api_users, api_user, api_user_add, api_user_patch; /* users.c */

@@ -1,5 +1,5 @@
 /* account.c: droverctl admin and apikey. */
-#include "ctl/ctl.h"
+#include "ctl/scope.h"
 
 #include <stdio.h>
 
@@ -35,24 +35,26 @@ static int admin_put(struct ctl *c, struct db *db, const char *name, const char 
 
 static int admin_show(struct ctl *c, struct db *db, bool json)
 {
-    static const struct ctl_column cols[] = {
-        {"name", CTL_TEXT},       {"role", CTL_TEXT},         {"second_factor", CTL_TEXT},
-        {"created_at", CTL_TIME}, {"signed_in_at", CTL_TIME}, {"disabled_at", CTL_TIME}};
+    static const struct ctl_column cols[] = {{"name", CTL_TEXT},       {"role", CTL_TEXT},
+                                             {"reach", CTL_TEXT},      {"second_factor", CTL_TEXT},
+                                             {"created_at", CTL_TIME}, {"signed_in_at", CTL_TIME},
+                                             {"disabled_at", CTL_TIME}};
     struct err err;
     struct admin *list;
     size_t n;
     if (admin_list(db, c->arena, &list, &n, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n * 6, sizeof *cells);
+    struct val *cells = arena_array(c->arena, n * 7, sizeof *cells);
     for (size_t i = 0; cells && i < n; i++) {
-        cells[i * 6] = val_str(list[i].name);
-        cells[i * 6 + 1] = val_str(list[i].role);
-        cells[i * 6 + 2] = val_str(list[i].has_totp ? "yes" : "no");
-        cells[i * 6 + 3] = val_int(list[i].created_at);
-        cells[i * 6 + 4] = ctl_time(list[i].signed_in_at);
-        cells[i * 6 + 5] = ctl_time(list[i].disabled_at);
+        const struct admin *a = &list[i];
+        memcpy(&cells[i * 7],
+               (struct val[]){val_str(a->name), val_str(a->role),
+                              val_str(ctl_reach(c, db, SCOPE_ADMIN, a->name, a->limited)),
+                              val_str(a->has_totp ? "yes" : "no"), val_int(a->created_at),
+                              ctl_time(a->signed_in_at), ctl_time(a->disabled_at)},
+               7 * sizeof *cells);
     }
-    return cells ? ctl_list(c, json, cols, 6, cells, n) : CTL_FAILED;
+    return cells ? ctl_list(c, json, cols, 7, cells, n) : CTL_FAILED;
 }
 
 /* Another password, made here, and no second factor: for somebody who has lost them. */
@@ -106,25 +108,27 @@ int ctl_admin(struct ctl *c, int argc, char **argv)
 
 static int apikey_show(struct ctl *c, struct db *db, bool json)
 {
-    static const struct ctl_column cols[] = {{"name", CTL_TEXT},        {"scopes", CTL_TEXT},
-                                             {"created_at", CTL_TIME},  {"created_by", CTL_TEXT},
-                                             {"expires_at", CTL_TIME},  {"revoked_at", CTL_TIME},
-                                             {"last_used_at", CTL_TIME}};
+    static const struct ctl_column cols[] = {{"name", CTL_TEXT},       {"scopes", CTL_TEXT},
+                                             {"reach", CTL_TEXT},      {"created_at", CTL_TIME},
+                                             {"created_by", CTL_TEXT}, {"expires_at", CTL_TIME},
+                                             {"revoked_at", CTL_TIME}, {"last_used_at", CTL_TIME}};
     struct err err;
     struct apikey *list;
     size_t n;
     if (apikey_list(db, c->arena, &list, &n, &err) != OK)
         return ctl_failed(&err);
-    struct val *cells = arena_array(c->arena, n * 7, sizeof *cells);
+    struct val *cells = arena_array(c->arena, n * 8, sizeof *cells);
     for (size_t i = 0; cells && i < n; i++) {
         const struct apikey *k = &list[i];
-        memcpy(&cells[i * 7],
-               (struct val[]){val_str(k->name), val_str(k->scopes), val_int(k->created_at),
-                              val_str(k->created_by), ctl_time(k->expires_at),
-                              ctl_time(k->revoked_at), ctl_time(k->last_used_at)},
-               7 * sizeof *cells);
+        memcpy(&cells[i * 8],
+               (struct val[]){val_str(k->name), val_str(k->scopes),
+                              val_str(ctl_reach(c, db, SCOPE_KEY, k->name, k->limited)),
+                              val_int(k->created_at), val_str(k->created_by),
+                              ctl_time(k->expires_at), ctl_time(k->revoked_at),
+                              ctl_time(k->last_used_at)},
+               8 * sizeof *cells);
     }
-    return cells ? ctl_list(c, json, cols, 7, cells, n) : CTL_FAILED;
+    return cells ? ctl_list(c, json, cols, 8, cells, n) : CTL_FAILED;
 }
 
 /* Makes a key and prints it, or stores the one of a file. */

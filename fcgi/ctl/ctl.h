@@ -28,6 +28,7 @@ typedef int ctl_fn(struct ctl *c, int argc, char **argv);
 
 ctl_fn ctl_migrate, ctl_grants;                         /* schema.c */
 ctl_fn ctl_admin, ctl_apikey;                           /* account.c */
+ctl_fn ctl_sessions, ctl_throttles;                     /* signins.c */
 ctl_fn ctl_audit;                                       /* audit.c */
 ctl_fn ctl_certs;                                       /* certs.c */
 ctl_fn ctl_assigned;                                    /* assigned.c */

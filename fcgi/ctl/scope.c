@@ -1,7 +1,5 @@
 /* scope.c: droverctl scope: what an account or an API key is limited to. */
-#include "store/scope.h"
-
-#include "ctl/ctl.h"
+#include "ctl/scope.h"
 
 #include <stdio.h>
 
@@ -24,6 +22,29 @@ static enum outcome group_named(struct ctl *c, struct db *db, const char *word, 
     else
         err_prefix(err, "%.100s", word);
     return o;
+}
+
+const char *ctl_reach(struct ctl *c, struct db *db, enum scope_kind kind, const char *name,
+                      bool limited)
+{
+    struct buf b = BUF_INIT(LIM_MB);
+    struct scope s = {.n = 0};
+    const char *text = "all";
+    struct err err;
+
+    if (!limited)
+        return text;
+    if (scope_get(db, kind, name, c->arena, &s, &err) != OK)
+        return "?";
+    for (size_t i = 0; i < s.n; i++) {
+        struct device_group g;
+
+        if (group_get(db, s.groups[i], c->arena, &g, &err) == OK)
+            buf_fmt(&b, "%s%s", b.len > 0 ? ", " : "", g.name);
+    }
+    text = b.len > 0 ? arena_strdup(c->arena, buf_cstr(&b)) : "nothing";
+    buf_free(&b);
+    return text != NULL ? text : "?";
 }
 
 static int show(struct ctl *c, struct db *db, enum scope_kind kind, const char *name)

@@ -41,12 +41,12 @@ static const struct sql FIND = {
     0};
 static const struct sql SEEN = {
     "session_seen", "UPDATE session SET seen_at = ?, idle_until = ? WHERE token_sha256 = ?", 0};
-static const struct sql LIST = {"session_list",
-                                "SELECT " COLUMNS
-                                " FROM session s JOIN admin a ON a.name = s.admin "
-                                "WHERE s.admin = ? AND s.idle_until > ? AND s.ends_at > ? AND "
-                                "s.pending = 0 ORDER BY s.created_at DESC LIMIT ?",
-                                0};
+static const struct sql LIST = {
+    "session_list",
+    "SELECT " COLUMNS " FROM session s JOIN admin a ON a.name = s.admin "
+    "WHERE (? IS NULL OR s.admin = ?) AND s.idle_until > ? AND s.ends_at > ? AND "
+    "s.pending = 0 ORDER BY s.created_at DESC LIMIT ?",
+    0};
 struct birth {
     uint8_t token[SHA256_LEN], old[SHA256_LEN], csrf[SESSION_SECRET_LEN];
     const struct session_start *start;
@@ -230,9 +230,10 @@ enum outcome session_list(struct db *db, const char *admin, int64_t now, struct 
 {
     struct rows r;
     *n = 0;
-    enum outcome o = db_select(
-        db, &LIST, (struct val[]){val_str(admin), val_int(now), val_int(now), val_int(LIM_PAGE)}, 4,
-        a, &r, err);
+    enum outcome o = db_select(db, &LIST,
+                               (struct val[]){val_str(admin), val_str(admin), val_int(now),
+                                              val_int(now), val_int(LIM_PAGE)},
+                               5, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -62,7 +62,8 @@ enum outcome session_end_others(struct db *db, const struct session *s, uint64_t
  * did it. */
 enum outcome session_end_all(struct db *db, const char *admin, const char *by, uint64_t *n,
                              struct err *err) MUST_USE;
-/* The sessions of an administrator that are not over, the latest first; at most LIM_PAGE. */
+/* The sessions of an administrator (NULL: of all) that are not over, the latest first; at most
+ * LIM_PAGE. */
 enum outcome session_list(struct db *db, const char *admin, int64_t now, struct arena *a,
                           struct session **out, size_t *n, struct err *err) MUST_USE;
 

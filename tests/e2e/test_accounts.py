@@ -6,6 +6,7 @@ import urllib.parse
 import uuid
 
 import drover
+from test_api_orders import Person
 
 ALL = ("read command sensitive approve push reveal audit library enroll users identity pushcert "
        "decide migrate webhook settings accounts").split()
@@ -161,6 +162,71 @@ class Accounts(unittest.TestCase):
         if not others:
             self.call("PATCH", "/api/v1/administrators/" + boss, {"role": "viewer"}, 409)
             self.call("PATCH", "/api/v1/administrators/" + boss, {"disabled": True}, 409)
+
+    def test_who_is_signed_in(self):
+        name = "s" + self.word
+        who = Person(self.s, name)
+        at = "/api/v1/sessions?administrator=" + name
+        told = self.call("GET", at)["sessions"]
+        self.assertEqual([(s["administrator"], s["role"]) for s in told], [(name, "operator")])
+        self.assertIn(told[0]["session"], [s["session"] for s in
+                                           self.call("GET", "/api/v1/sessions")["sessions"]])
+        reader = self.key("read", "audit")["key"]
+        for method, path in (("GET", at), ("DELETE", "/api/v1/sessions/" + name),
+                             ("GET", "/api/v1/throttles"), ("DELETE", "/api/v1/throttles/x")):
+            self.call(method, path, status=403, key=reader)
+        self.call("DELETE", "/api/v1/sessions/%s/%s" % (name, "0" * 63), status=404)
+        self.call("DELETE", "/api/v1/sessions/%s/%s" % (name, told[0]["session"]), status=204)
+        self.assertEqual(self.call("GET", at)["sessions"], [])
+        self.assertIn('action="/signin"', who.get("/devices")[1])
+        self.assertEqual(self.audit("admin.session_end", name)[0]["actor"], "api:nanomdm")
+        # at the shell
+        other = Person(self.s, "t" + self.word)
+        listed = json.loads(self.s.ctl("sessions", "list", other.name, "--json"))
+        self.assertEqual([(s["administrator"], s["role"]) for s in listed],
+                         [(other.name, "operator")])
+        self.s.ctl("sessions", "end", other.name)
+        self.assertEqual(json.loads(self.s.ctl("sessions", "list", other.name, "--json")), [])
+        for argv in ((), ("x",), ("end",), ("end", name, "zz"), ("list", name, name)):
+            self.assertEqual(self.s.ctl("sessions", *argv, check=False)[0], 2)
+
+    def test_wrong_passwords(self):
+        name = "w" + self.word
+        who = Person(self.s, name)
+        for _ in range(6):
+            who.post("/signin", "/signin", name=name, password="wrong")
+        told = self.call("GET", "/api/v1/throttles?administrator=" + name)["throttles"]
+        mine = [t["subject"] for t in told]
+        self.assertEqual(sorted(s.split("@")[0] for s in mine), ["admin:" + name] * 2)
+        held = [t for t in self.call("GET", "/api/v1/throttles")["throttles"]
+                if t["subject"].startswith("admin:%s@" % name)]
+        self.assertEqual(len(held), 1)
+        self.assertIn("held_until", held[0])
+        self.assertIn(held[0]["subject"],
+                      [t["subject"] for t in json.loads(self.s.ctl("throttles", "list", "--json"))])
+        self.call("GET", "/api/v1/throttles?administrator=a&user=b", status=400)
+        self.call("DELETE", "/api/v1/throttles/" + urllib.parse.quote(held[0]["subject"], safe=""),
+                  status=204)
+        self.s.ctl("throttles", "clear", "admin:" + name)
+        self.assertEqual(self.call("GET", "/api/v1/throttles?administrator=" + name)["throttles"],
+                         [])
+        self.assertEqual(self.audit("login.release", held[0]["subject"])[0]["actor"], "api:nanomdm")
+        # who fails from here for everybody would fail the others' tests
+        for t in self.call("GET", "/api/v1/throttles")["throttles"]:
+            self.s.ctl("throttles", "clear", t["subject"])
+        for argv in ((), ("x",), ("list", "x"), ("clear",)):
+            self.assertEqual(self.s.ctl("throttles", *argv, check=False)[0], 2)
+
+    def test_lists_at_the_shell_tell_limits(self):
+        g = self.call("POST", "/api/v1/groups", {"name": "G " + self.word}, 201)
+        key = self.key("read", groups=[g["id"]])
+        self.call("POST", "/api/v1/administrators", {"name": self.word, "role": "viewer",
+                                                     "groups": []}, 201)
+        keys = {k["name"]: k for k in json.loads(self.s.ctl("apikey", "list", "--json"))}
+        self.assertEqual((keys[key["name"]]["reach"], keys["nanomdm"]["reach"]),
+                         ("G " + self.word, "all"))
+        admins = {a["name"]: a for a in json.loads(self.s.ctl("admin", "list", "--json"))}
+        self.assertEqual(admins[self.word]["reach"], "nothing")
 
     def test_the_audit_log_is_verified(self):
         self.key("read")
