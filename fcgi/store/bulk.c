@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/id.h"
+#include "store/itemcount.h"
 #include "store/wanted.h"
 
 #define COLUMNS                                                                                    \
@@ -96,7 +97,7 @@ static enum outcome measure(struct db *db, struct addition *x, struct err *err)
         return OK;
     }
     if (j->task == BULK_ITEM) {
-        o = wanted_counts(db, j->item_id, 0, x->a, counts, err);
+        o = item_count_states(db, j->item_id, 0, x->a, counts, err);
         j->total = o == OK ? counts[WANTED_FAILED] + counts[WANTED_REFUSED] : 0;
         return o;
     }

@@ -143,10 +143,9 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     if (bound != out->device_id) { /* else it was bound since the caller looked */
         if (bound != 0 || val_is_null(row_at(&device, 0, 2)) || !val_is_null(row_at(&device, 0, 3)))
             return OK;
-        o = db_unit(db, bind_unit,
-                    &(struct bind){bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i,
-                                   id->device, a},
-                    err);
+        struct bind b = {bytes_of(sha256, 32), out->device_id, row_at(&device, 0, 2)->i, id->device,
+                         a};
+        o = db_unit(db, bind_unit, &b, err);
         if (o != OK)
             return o == CONFLICT ? OK : o;
     }
