@@ -70,7 +70,7 @@ await test("a device that is off; one whose token is dead; a push that nobody se
   sql(`UPDATE enrollment SET last_seen_at = ${now - 9 * hour} WHERE ident = ${quoted(tv.ident)}; UPDATE push SET sent_at = ${now - hour}, wanted_at = ${now - hour} ${of}`);
   await p.goto(tv.page);
   assert.match(await why(), /has not come since.*It is off, or without network/s);
-  sql(`UPDATE push SET state = 1, due_at = ${now - hour}, wanted_at = ${now - hour} ${of}; UPDATE push SET state = 2 ${of}`);
+  sql(`UPDATE push SET state = 2, due_at = ${now - hour}, wanted_at = ${now - hour} ${of}`); // as one that an agent holds
   await p.goto(tv.page);
   assert.match(await why(), /nobody has sent it: the agent does not run/);
   assert.equal(await p.locator(".why a").getAttribute("href"), "/");
