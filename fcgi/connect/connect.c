@@ -220,14 +220,25 @@ static bool serve(struct message *m, struct exchange *x)
         void_ticket(x);
         return x->command_id != 0 && hand_out(m, x);
     case WHO_PENDING:
+        if (x->status != REPORT_IDLE) { /* it is not stored, so it must come again */
+            device_refuse(m, 503, "the device's TokenUpdate has not come yet");
+            return false;
+        }
+        break;
     case WHO_LEFT:
+        if (x->status != REPORT_IDLE) {
+            note(m, x);
+            return false;
+        }
+        break;
     case WHO_NO_CHANNEL:
-        /* nothing is queued for it; the empty answer ends the exchange */
-        resp_note(m->resp, "%s, no TokenUpdate of this channel has come", m->word);
-        return false;
+        break;
     default:
         return device_turn_away(m, &x->who);
     }
+    /* nothing is queued for it; the empty answer ends the exchange */
+    resp_note(m->resp, "%s, no TokenUpdate of this channel has come", m->word);
+    return false;
 }
 
 #define TRIES 8

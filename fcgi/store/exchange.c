@@ -193,7 +193,13 @@ static void settle(struct exchange *x, struct db *db, struct arena *a)
 {
     if (x->who.verdict == WHO_UNBOUND && !x->only)
         x->unit.outcome = who_look(db, x->sha256, x->id, a, &x->who, &x->unit.err);
-    if (x->unit.outcome != OK || x->who.verdict != WHO_GOOD)
+    if (x->unit.outcome != OK)
+        return;
+    if (x->who.verdict == WHO_LEFT && x->who.id != 0 && is_final(x->status) && !x->only) {
+        x->unit.writes = true; /* what it was still doing when it left */
+        unit_tell(&x->unit, x->who.id, 0);
+    }
+    if (x->who.verdict != WHO_GOOD)
         return;
     x->unit.writes = x->status != REPORT_IDLE || x->next_command_ != 0;
     unit_tell(&x->unit, x->who.id, 0);

@@ -173,6 +173,26 @@ class Lives(unittest.TestCase):
         # The old identity has been replaced; it is refused and not told to leave.
         self.assertIn(d.idle().status, (400, 403))
 
+    def test_a_report_between_two_lives_comes_again(self):
+        """What is answered 200 is stored; before the TokenUpdate it cannot be."""
+        d = drover.device().enrol()
+        c = d.server.enqueue(d.ident, "DeviceInformation", push=False)
+        d.idle()
+        new = drover.Device(d.server, drover.trusted_ca().issue(), udid=d.udid)
+        self.assertEqual(new.authenticate().status, 200)
+        self.assertEqual(new.report(c).status, 503)
+        self.assertEqual(new.idle().status, 200)
+        self.assertEqual(d.report(c).status, 200)
+        self.assertEqual(d.server.command_state(d.ident, c), "acknowledged")
+
+    def test_a_report_after_check_out(self):
+        d = drover.device().enrol()
+        c = d.server.enqueue(d.ident, "RemoveProfile", push=False, Identifier="mdm")
+        d.idle()
+        d.checkin({"MessageType": "CheckOut", "Topic": d.topic, "UDID": d.udid})
+        self.assertEqual(d.report(c).status, 200)
+        self.assertEqual(d.server.command_state(d.ident, c), "acknowledged")
+
     def test_secrets_do_not_carry_over(self):
         d = drover.device().enrol()
         d.checkin({"MessageType": "SetBootstrapToken", "UDID": d.udid, "BootstrapToken": b"old"})

@@ -632,6 +632,24 @@ static void left_and_restored(void **state)
     assert_int_equal(say(&d, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
 }
 
+/* The result of its last command overtakes nothing: it comes after the CheckOut. */
+static void reported_after_leaving(void **state)
+{
+    struct device d = enrolled();
+    char *a = queue_command(&d, "RemoveProfile");
+    struct exchange x;
+    struct who who;
+
+    (void)state;
+    assert_next(say(&d, REPORT_IDLE, NULL), a);
+    assert_ok(leave_check_out(db, d.cert, id_of(&d), clock_now(), NULL, arena, &who, &err), err);
+    x = say(&d, REPORT_ACKNOWLEDGED, a);
+    assert_int_equal(x.who.verdict, WHO_LEFT);
+    assert_int_equal(x.effect, EFFECT_LATE);
+    assert_empty(x);
+    assert_int_equal(state_of(a), QUEUE_ACKNOWLEDGED);
+}
+
 /* A device that was moved in without a certificate leaves with its first message. */
 static void left_at_first_contact(void **state)
 {
@@ -1380,6 +1398,7 @@ int main(void)
         BOTH(update_failed),
         BOTH(identities),
         BOTH(left_and_restored),
+        BOTH(reported_after_leaving),
         cmocka_unit_test(left_at_first_contact),
         cmocka_unit_test(two_certificates_at_first_contact),
         BOTH(ended),
