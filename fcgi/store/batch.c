@@ -24,6 +24,8 @@
 /* At most this many units done together: the load is low and what was noted is written now. */
 #define TOUCH_QUIET 4
 #define LONE_TRIES 16
+/* A batch in which so many units wait in vain for locks is not waited for any longer. */
+#define RIVALLED_MAX 2
 
 enum { STATE_WAITS, STATE_LEADS, STATE_DONE };
 
@@ -271,18 +273,41 @@ static void fail_all(struct work *w, enum outcome o, const struct err *err)
 
 /* A unit by itself. CONFLICT means that somebody else wrote the same between reading and writing:
  * read again. */
-static void do_alone(struct unit *u, const struct work *set)
+static enum outcome do_alone(struct unit *u, const struct work *set, struct err *err)
 {
     struct work w = {&u, 1, set->reads, set->writes, set->scratch};
-    struct err err = {0};
     enum outcome o = CONFLICT;
 
     for (int i = 0; o == CONFLICT && i < LONE_TRIES; i++)
-        o = attempt(&w, &err);
+        o = attempt(&w, err);
     if (o == CONFLICT) /* the device comes again */
-        o = err.outcome = UNAVAILABLE;
+        o = err->outcome = UNAVAILABLE;
     if (o != OK)
-        fail_all(&w, o, &err);
+        fail_all(&w, o, err);
+    return o;
+}
+
+/* No database for one is no database for the others; a lock is another matter. */
+static bool rivalled(const struct work *w, enum outcome o)
+{
+    return o == UNAVAILABLE && db_unit_rivalled(w->writes);
+}
+
+static void do_one_by_one(struct work *w)
+{
+    size_t vain = 0;
+
+    for (size_t i = 0; i < w->n; i++) {
+        struct err err = {0};
+
+        vain += rivalled(w, do_alone(w->u[i], w, &err));
+        if (vain < RIVALLED_MAX)
+            continue;
+        for (i++; i < w->n; i++) { /* somebody holds more than a row */
+            w->u[i]->outcome = UNAVAILABLE;
+            w->u[i]->err = err;
+        }
+    }
 }
 
 /* Returns whether the units had to be done one by one. */
@@ -292,19 +317,18 @@ static bool do_set(struct work *w)
     enum outcome o;
 
     if (w->n == 1) {
-        do_alone(w->u[0], w);
+        (void)do_alone(w->u[0], w, &err);
         return false;
     }
     o = attempt(w, &err);
     if (o == OK)
         return false;
-    if (o == UNAVAILABLE) { /* no database for one is no database for the others */
+    if (o == UNAVAILABLE && !rivalled(w, o)) {
         fail_all(w, o, &err);
         return false;
     }
     log_err(LOG_LEVEL_DEBUG, "batch.split", &err);
-    for (size_t i = 0; i < w->n; i++)
-        do_alone(w->u[i], w);
+    do_one_by_one(w);
     return true;
 }
 
@@ -331,7 +355,7 @@ enum outcome unit_do(struct db *db, struct unit *u)
     if (scratch == NULL)
         return u->outcome = err_set(&u->err, ERROR, "out of memory");
     touches_now = &touches;
-    do_alone(u, &(struct work){NULL, 0, db, db, scratch});
+    (void)do_alone(u, &(struct work){NULL, 0, db, db, scratch}, &(struct err){0});
     touches_flush(db, &touches, scratch);
     touches_now = NULL;
     arena_free(&scratch);

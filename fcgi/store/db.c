@@ -418,6 +418,7 @@ static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twic
     for (int run = 1;; run++) {
         bool again, uncertain;
         o = unit_once(db, fn, arg, &again, &uncertain, e);
+        db->rivalled = o != OK && again && db->my;
         if (o == OK || !again || (uncertain && !twice))
             return o;
         bool last = run == RUNS_MAX;
@@ -428,6 +429,11 @@ static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twic
             return o;
         pause_before(run - 1);
     }
+}
+
+bool db_unit_rivalled(const struct db *db)
+{
+    return db->rivalled;
 }
 
 void db_units_only(struct db *db)

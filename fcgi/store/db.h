@@ -161,6 +161,8 @@ typedef enum outcome db_unit_fn(struct db *db, void *arg, struct err *err);
 #define db_unit(db, fn, arg, err) db_unit_at((db), (fn), (arg), (err), __FILE__, __LINE__)
 enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err, const char *file,
                         int line) MUST_USE;
+/* Was the last unit given up over locks that others hold? The database is there then. */
+bool db_unit_rivalled(const struct db *db);
 
 /* fn(arg) is called each time a unit of work has said all and only its COMMIT is left. */
 void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg);

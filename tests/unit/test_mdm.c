@@ -1337,6 +1337,75 @@ static void two_certificates_at_first_contact(void **state)
                      1);
 }
 
+/* ---- a row that somebody holds ---- */
+
+#define HELD_N 6
+
+struct waiting {
+    struct device d;
+    struct token_update x;
+    struct arena *arena;
+    pthread_t thread;
+};
+
+static void *updates_its_token(void *arg)
+{
+    struct waiting *w = arg;
+
+    token_update_init(&w->x, w->arena, clock_now(), w->d.cert, id_of(&w->d));
+    w->x.topic = TOPIC;
+    w->x.push_magic = "magic";
+    w->x.push_token = bytes_str("another");
+    w->x.push_keep_s = 3600;
+    (void)batch_do(batch, &w->x.unit);
+    return NULL;
+}
+
+static void hold(struct db *other, struct device *d)
+{
+    char text[300];
+
+    assert_ok(db_run(other, "begin", "START TRANSACTION", &err), err);
+    snprintf(text, sizeof text,
+             "UPDATE life l JOIN enrollment e ON e.life_id=l.id SET l.push_magic='x' WHERE "
+             "e.ident='%s'",
+             d->udid);
+    assert_ok(db_run(other, "hold", text, &err), err);
+}
+
+/* Of a batch the one whose row is held waits in vain, and no other with it. */
+static void a_held_row_is_one_devices_fault(void **state)
+{
+    static struct waiting w[HELD_N];
+    struct db *first = NULL, *held = NULL;
+
+    (void)state;
+    assert_ok(db_new(conf, DB_OWNER, &first, &err), err);
+    assert_ok(db_new(conf, DB_OWNER, &held, &err), err);
+    for (int i = 0; i < HELD_N; i++) {
+        w[i].d = enrolled();
+        w[i].arena = arena_new(1 << 20);
+    }
+    hold(first, &w[0].d);
+    hold(held, &w[1].d);
+    for (int i = 0; i < HELD_N; i++) { /* the first leads, alone; the others gather behind it */
+        assert_int_equal(pthread_create(&w[i].thread, NULL, updates_its_token, &w[i]), 0);
+        usleep(100000);
+    }
+    assert_ok(db_run(first, "end", "ROLLBACK", &err), err);
+    for (int i = HELD_N - 1; i >= 0; i--) {
+        if (i == 1) /* nobody needed it */
+            assert_ok(db_run(held, "end", "ROLLBACK", &err), err);
+        pthread_join(w[i].thread, NULL);
+        assert_true(i == 1 || w[i].x.unit.outcome == OK);
+    }
+    assert_int_equal(batch_stats(batch).one_by_one, 1);
+    db_free(&first);
+    db_free(&held);
+    for (int i = 0; i < HELD_N; i++)
+        arena_free(&w[i].arena);
+}
+
 static int set_up(void **state)
 {
     int applied;
@@ -1353,6 +1422,17 @@ static int batched(void **state)
 {
     (void)state;
     return batch_new(conf, DB_OWNER, LIM_BATCH, &batch, &err) == OK ? 0 : -1;
+}
+
+/* The shortest wait for a lock. */
+static int hasty(void **state)
+{
+    static struct conf c;
+
+    (void)state;
+    c = *conf;
+    c.db_timeout_s = 2;
+    return batch_new(&c, DB_OWNER, LIM_BATCH, &batch, &err) == OK ? 0 : -1;
 }
 
 static int unbatched(void **state)
@@ -1416,6 +1496,7 @@ int main(void)
         cmocka_unit_test(many_are_not_passed_over),
         cmocka_unit_test(many_users),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
+        cmocka_unit_test_setup_teardown(a_held_row_is_one_devices_fault, hasty, unbatched),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
