@@ -6,16 +6,17 @@
 #include "store/enrollment_int.h"
 
 #include "base/limits.h"
-#include "store/making.h"
+#include "store/begin.h"
 #include "store/scope.h"
 #include "wire/json.h"
 
 #define MANY 20000 /* more than a page collects */
-#define FEW 1000   /* so few need no fewer */
 #define NEAR_FIRST 600
 #define NEAR_MOST 4000 /* enrollments that a page looks at, then it ends */
 #define ALL_KINDS 0x3e
 #define ALL_STATES 0x1e
+#define KINDS 5
+#define STATES 4
 
 /* The list that can be looked up by an index takes %IN%'s place; all three are asked for again as
  * JSON arrays, so that every combination is one of these statements. */
@@ -166,19 +167,12 @@ struct asked {
     bool seen; /* the latest first; else by id */
 };
 
-static void bits_say(struct making *m, const char *column, unsigned bits)
-{
-    buf_fmt(&m->sql, "%s IN (0", column);
-    for (int i = 1; i <= 5; i++)
-        if (bits >> i & 1)
-            buf_fmt(&m->sql, ", %d", i);
-    buf_str(&m->sql, ") ");
-}
-
 /* "SELECT id ...", of those that have what the page begins at. */
-static void found_say(struct making *m, const struct asked *x, enum begin begin)
+static void found_say(struct making *m, const void *asked, int begin)
 {
-    switch (begin) {
+    const struct asked *x = asked;
+
+    switch ((enum begin)begin) {
     case BEGIN_SCOPE:
         buf_str(&m->sql, "SELECT c.id FROM (" SCOPE_DEVICES
                          ") AS reached STRAIGHT_JOIN enrollment c FORCE INDEX (device) ON "
@@ -196,8 +190,8 @@ static void found_say(struct making *m, const struct asked *x, enum begin begin)
         break;
     case BEGIN_STATE:
         buf_str(&m->sql, "SELECT id FROM enrollment FORCE INDEX (filters) WHERE ");
-        bits_say(m, "kind", x->kinds);
-        bits_say(m, "AND state", x->states);
+        making_bits(m, "kind", x->kinds, KINDS);
+        making_bits(m, "AND state", x->states, STATES);
         break;
     case BEGIN_NEAR:
         break;
@@ -224,9 +218,9 @@ static void conditions_say(struct making *m, const struct asked *x)
 {
     buf_str(&m->sql, "AND %SCOPE e.device_id% ");
     if (x->kinds != ALL_KINDS)
-        bits_say(m, "AND e.kind", x->kinds);
+        making_bits(m, "AND e.kind", x->kinds, KINDS);
     if (x->states != ALL_STATES)
-        bits_say(m, "AND e.state", x->states);
+        making_bits(m, "AND e.state", x->states, STATES);
     if (x->f->inactive)
         buf_str(&m->sql, "AND " ENROLLMENT_INACTIVE_AT " IS NOT NULL ");
     if (x->f->push_dead)
@@ -239,21 +233,6 @@ static bool all_fit(const struct asked *x)
     return x->kinds == ALL_KINDS && x->states == ALL_STATES && !x->f->inactive && !x->f->push_dead;
 }
 
-static enum outcome measure(struct db *db, const struct asked *x, enum begin begin, struct arena *a,
-                            int64_t *n, struct err *err)
-{
-    struct making m = MAKING_INIT;
-    struct rows r;
-    enum outcome o;
-
-    buf_str(&m.sql, "SELECT COUNT(*) FROM (");
-    found_say(&m, x, begin);
-    making_say(&m, "LIMIT ?) AS some", val_int(MANY));
-    o = making_run(db, &m, "enrollment_measure", a, &r, err);
-    *n = o == OK ? row_at(&r, 0, 0)->i : MANY;
-    return o;
-}
-
 /* What the fewest have. */
 static enum outcome begin_choose(struct db *db, const struct asked *x, enum begin *out,
                                  struct arena *a, struct err *err)
@@ -263,18 +242,14 @@ static enum outcome begin_choose(struct db *db, const struct asked *x, enum begi
     const bool may[] = {[BEGIN_INACTIVE] = x->f->inactive,
                         [BEGIN_PUSH_DEAD] = x->f->push_dead,
                         [BEGIN_STATE] = x->kinds != ALL_KINDS || x->states != ALL_STATES};
-    int64_t least = MANY, n;
+    const struct begin_ways ways = {"enrollment_measure", x,          found_say, may,
+                                    BEGIN_INACTIVE,       BEGIN_NEAR, MANY};
+    int64_t least = MANY;
+    int way = few ? BEGIN_SCOPE : BEGIN_NEAR;
 
-    *out = few ? BEGIN_SCOPE : BEGIN_NEAR;
-    for (size_t i = BEGIN_INACTIVE; o == OK && !few && least > FEW && i < BEGIN_NEAR; i++) {
-        if (!may[i])
-            continue;
-        o = measure(db, x, (enum begin)i, a, &n, err);
-        if (o == OK && n < least) {
-            least = n;
-            *out = (enum begin)i;
-        }
-    }
+    if (o == OK && !few)
+        o = begin_at_fewest(db, &ways, a, &least, &way, err);
+    *out = (enum begin)way;
     return o;
 }
 

@@ -6,16 +6,16 @@
 #include "store/fleet_int.h"
 
 #include "base/limits.h"
-#include "store/making.h"
+#include "store/begin.h"
 #include "store/scope.h"
 #include "store/search.h"
 
 #define MANY 10000 /* more than a page collects */
-#define FEW 1000   /* so few need no fewer */
 #define NEAR_FIRST 300
 #define NEAR_MOST 2000 /* devices that a page looks at, then it ends */
 #define NEAR_WORDS 400 /* and where each is asked for words */
 #define ALL_STATES 0x1e
+#define STATES 4
 
 enum begin { BEGIN_SERIAL, BEGIN_TEXT, BEGIN_SCOPE, BEGIN_OS, BEGIN_STATE, BEGIN_SEEN, BEGIN_NEAR };
 
@@ -25,21 +25,12 @@ struct asked {
     size_t max;
 };
 
-static void states_say(struct making *m, unsigned states)
-{
-    buf_str(&m->sql, "state IN (0");
-    for (int i = 1; i <= 4; i++)
-        if (states >> i & 1)
-            buf_fmt(&m->sql, ", %d", i);
-    buf_str(&m->sql, ") ");
-}
-
 /* "SELECT id FROM ...", read in an index alone, of those that have what the page begins at. */
-static void found_say(struct making *m, const struct asked *x, enum begin begin)
+static void found_say(struct making *m, const void *asked, int begin)
 {
-    const struct fleet_filter *f = x->f;
+    const struct fleet_filter *f = ((const struct asked *)asked)->f;
 
-    switch (begin) {
+    switch ((enum begin)begin) {
     case BEGIN_SERIAL:
         making_say_all(m,
                        "SELECT id FROM enrollment WHERE serial = ? UNION SELECT enrollment_id FROM "
@@ -59,9 +50,8 @@ static void found_say(struct making *m, const struct asked *x, enum begin begin)
         making_say(m, "AND os_number <= ? ", val_int(f->os_max != 0 ? f->os_max : INT32_MAX));
         break;
     case BEGIN_STATE:
-        buf_str(&m->sql,
-                "SELECT id FROM enrollment FORCE INDEX (filters) WHERE kind IN (1, 4) AND ");
-        states_say(m, f->states);
+        buf_str(&m->sql, "SELECT id FROM enrollment FORCE INDEX (filters) WHERE kind IN (1, 4) ");
+        making_bits(m, "AND state", f->states, STATES);
         break;
     case BEGIN_SEEN:
         making_say(m,
@@ -80,10 +70,8 @@ static void found_say(struct making *m, const struct asked *x, enum begin begin)
 static void conditions_say(struct making *m, const struct fleet_filter *f)
 {
     buf_str(&m->sql, "AND e.kind IN (1, 4) AND %SCOPE e.device_id% ");
-    if (f->states != 0) {
-        buf_str(&m->sql, "AND e.");
-        states_say(m, f->states);
-    }
+    if (f->states != 0)
+        making_bits(m, "AND e.state", f->states, STATES);
     if (f->platform != 0)
         making_say(m, "AND d.platform = ? ", val_int(f->platform));
     if (f->os_min != 0)
@@ -103,22 +91,6 @@ static void conditions_say(struct making *m, const struct fleet_filter *f)
         making_say(m, "AND e.last_seen_at < ? ", val_int(f->seen_before));
 }
 
-/* How many a page would have to collect, up to MANY. */
-static enum outcome measure(struct db *db, const struct asked *x, enum begin begin, struct arena *a,
-                            int64_t *n, struct err *err)
-{
-    struct making m = MAKING_INIT;
-    struct rows r;
-    enum outcome o;
-
-    buf_str(&m.sql, "SELECT COUNT(*) FROM (");
-    found_say(&m, x, begin);
-    making_say(&m, "LIMIT ?) AS some", val_int(MANY));
-    o = making_run(db, &m, "fleet_measure", a, &r, err);
-    *n = o == OK ? row_at(&r, 0, 0)->i : MANY;
-    return o;
-}
-
 /* What the fewest have. */
 static enum outcome begin_choose(struct db *db, const struct asked *x, enum begin *out,
                                  struct arena *a, struct err *err)
@@ -131,24 +103,20 @@ static enum outcome begin_choose(struct db *db, const struct asked *x, enum begi
         [BEGIN_STATE] = f->states != 0 && (f->states & ALL_STATES) != ALL_STATES,
         [BEGIN_SEEN] = f->seen_after != 0 || f->seen_before != 0,
     };
-    int64_t least = MANY, n;
+    const struct begin_ways ways = {"fleet_measure", x, found_say, may, BEGIN_OS, BEGIN_NEAR, MANY};
+    int64_t least = MANY;
+    int way;
 
     *out = f->serial != NULL ? BEGIN_SERIAL : few ? BEGIN_SCOPE : BEGIN_NEAR;
-    if (*out != BEGIN_NEAR)
+    if (*out != BEGIN_NEAR || o != OK)
         return o;
     if (x->s->n > 0 && x->s->piece[x->s->rarest].devices < SEARCH_MANY) {
         least = x->s->piece[x->s->rarest].devices;
         *out = BEGIN_TEXT;
     }
-    for (size_t i = BEGIN_OS; o == OK && least > FEW && i < BEGIN_NEAR; i++) {
-        if (!may[i])
-            continue;
-        o = measure(db, x, (enum begin)i, a, &n, err);
-        if (o == OK && n < least) {
-            least = n;
-            *out = (enum begin)i;
-        }
-    }
+    way = *out;
+    o = begin_at_fewest(db, &ways, a, &least, &way, err);
+    *out = (enum begin)way;
     return o;
 }
 

@@ -13,6 +13,15 @@ void making_say(struct making *m, const char *sql, struct val v)
     making_say_all(m, sql, v, 1);
 }
 
+void making_bits(struct making *m, const char *column, unsigned bits, int last)
+{
+    buf_fmt(&m->sql, "%s IN (0", column);
+    for (int i = 1; i <= last; i++)
+        if (bits >> i & 1)
+            buf_fmt(&m->sql, ", %d", i);
+    buf_str(&m->sql, ") ");
+}
+
 enum outcome making_run(struct db *db, struct making *m, const char *name, struct arena *a,
                         struct rows *out, struct err *err)
 {
