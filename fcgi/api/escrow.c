@@ -1,11 +1,13 @@
 /* escrow.c: POST /v1/escrowkeyunlock: Apple's answer is passed on; the agent makes the call. */
-#include "api/api.h"
+#include "api/order.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "command/consent.h"
 #include "push/escrow.h"
 #include "store/account.h"
 #include "store/audit.h"
+#include "store/enrollment.h"
 #include "store/id.h"
 #include "store/outcall.h"
 #include "store/pushcert.h"
@@ -88,6 +90,47 @@ static enum outcome call(struct app *app, struct req *req, const struct caller *
     return o;
 }
 
+/* Whether the call may be made now; false: resp says that a second person is asked, or that it
+ * fails. The call is made anew once that has approved: the key is not kept meanwhile. */
+static bool consented(struct app *app, struct req *req, const struct caller *caller,
+                      struct resp *resp, struct db *db)
+{
+    const char *serial = req_form(req, "serial"), *why = req_form(req, "reason");
+    const struct enrollment_filter f = {.serials = &serial,
+                                        .nserials = 1,
+                                        .kinds = 1u << IDENT_DEVICE |
+                                                 1u << IDENT_USER_ENROLLMENT_DEVICE};
+    struct enrollment_cursor at = {0, 0};
+    struct enrollment *e = NULL;
+    struct approval asked;
+    struct err err = {0};
+    size_t n = 0;
+    bool more;
+    enum outcome o;
+
+    if (strcmp(app->conf->command_approval, "sensitive") != 0)
+        return true;
+    o = enrollment_list(db, &f, ENROLLMENT_BY_ID, &at, 0, 1, false, req->arena, &e, &n, &more,
+                        &err);
+    if (o == OK && n == 0)
+        o = err_set(
+            &err, DENIED,
+            "a second person must approve this, and no device of this serial number is known");
+    if (o == OK)
+        o = consent_deed(
+            db, app->conf, req->arena, api_actor(req, caller), req->now, CONSENT_ESCROW, e[0].ident,
+            why != NULL && why[0] != '\0' && strlen(why) <= CONSENT_WHY_MAX ? why
+                                                                            : "no reason given",
+            &asked, &err);
+    if (o == OK && asked.state == APPROVAL_APPROVED)
+        return true;
+    if (o == OK)
+        approval_asked(resp, &asked);
+    else
+        api_fail(resp, &err);
+    return false;
+}
+
 static void pass_on(struct resp *resp, const struct outcall_answer *answer)
 {
     if (answer->status < 200 || answer->status > 599) {
@@ -114,7 +157,8 @@ void api_escrow(struct app *app, struct req *req, const struct caller *caller, s
                         "an Activation Lock is taken off with the scope \"sensitive\" too");
     else if (topic == NULL || topic[0] == '\0')
         resp_json_error(resp, 400, "missing field: topic");
-    else if (read_fields(req, resp, &query, &form) && api_db(app, resp, &db)) {
+    else if (read_fields(req, resp, &query, &form) && api_db(app, resp, &db) &&
+             consented(app, req, caller, resp, db)) {
         if (call(app, req, caller, db, topic, &query, &form, &answer, &err) == OK)
             pass_on(resp, &answer);
         else if (err.outcome == ERROR)

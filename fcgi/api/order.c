@@ -243,23 +243,27 @@ static void run(struct app *app, struct req *req, struct resp *resp, struct db *
 
 /* ---- a second person ---- */
 
-/* Kept until somebody approves it: 202. */
+void approval_asked(struct resp *resp, const struct approval *x)
+{
+    js root = js_object();
+
+    api_set_id(root, "approval", x->id);
+    js_set_str(root, "state", approval_state_name(x->state));
+    api_set_time(root, "expires_at", x->expires_at);
+    api_json(resp, 202, &root);
+}
+
+/* Kept until somebody approves it. */
 static void ask_for_approval(struct app *app, struct req *req, struct resp *resp, struct db *db,
                              const char *actor, struct order *o)
 {
     struct approval x;
     struct err err = {0};
-    js root;
 
-    if (consent_ask(db, app->conf, req->arena, actor, req->now, o, &x, &err) != OK) {
+    if (consent_ask(db, app->conf, req->arena, actor, req->now, o, &x, &err) == OK)
+        approval_asked(resp, &x);
+    else
         order_refuse(resp, o, &err);
-        return;
-    }
-    root = js_object();
-    api_set_id(root, "approval", x.id);
-    js_set_str(root, "state", approval_state_name(x.state));
-    api_set_time(root, "expires_at", x.expires_at);
-    api_json(resp, 202, &root);
 }
 
 static void admit(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,

@@ -17,6 +17,8 @@ void order_answer(struct arena *a, struct resp *resp, const struct order *o,
 /* POST /api/v1/devices/{id}/commands/{uuid}/retry (retry.c). */
 void retry_device(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                   const char *ident, const char *uuid);
+/* A second person is asked: 202. */
+void approval_asked(struct resp *resp, const struct approval *x);
 /* Why order_run() would not, with what was found. */
 void order_refuse(struct resp *resp, const struct order *o, const struct err *err);
 

@@ -1,6 +1,8 @@
 /* secrets.c: POST /api/v1/secrets: a secret that a device told, or was given, is opened for a named
- * caller with a reason. It is on record before it is told. */
+ * caller with a reason, and the leave of a second person where that is asked for. It is on record
+ * before it is told. */
 #include "api/fleet.h"
+#include "api/order.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -30,6 +32,7 @@ void api_secret_reveal(struct app *app, struct req *req, const struct caller *ca
     static const char *const known[] = {"id", "kind", "about", "reason"};
     js body = api_body(req, resp, known, 4);
     struct buf secret = BUF_INIT(LIM_SECRET);
+    struct approval asked;
     struct reveal r;
     struct err err = {0};
     struct db *db = NULL;
@@ -47,10 +50,13 @@ void api_secret_reveal(struct app *app, struct req *req, const struct caller *ca
                         "\"id\", \"kind\" and a \"reason\" of at most %d octets must be said",
                         REVEAL_REASON_MAX);
     else if (api_db(app, resp, &db)) {
-        if (reveal(db, api_actor(req, caller), &r, req->arena, &secret, &at, &err) == OK)
+        if (reveal(db, app->conf, api_actor(req, caller), req->now, &r, req->arena, &secret, &at,
+                   &asked, &err) != OK)
+            api_fail(resp, &err);
+        else if (asked.state == APPROVAL_APPROVED)
             tell(resp, &r, &secret, at);
         else
-            api_fail(resp, &err);
+            approval_asked(resp, &asked);
     }
     db_pool_give(app->pool, &db);
     buf_wipe(&secret);

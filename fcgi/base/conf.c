@@ -253,7 +253,8 @@ const struct conf_key conf_keys[] = {
     {"command", "approval", ENUM, AT(command_approval), "never", .choices = "never sensitive",
         .help = "which commands a second person must approve before they are queued: none, or those "
                 "that the catalogue calls sensitive (EraseDevice, DeviceLock, ClearPasscode, Lost "
-                "Mode, ...)", .live = true},
+                "Mode, ...), and then also before a secret of a device is told and an Activation Lock "
+                "is taken off by its escrow key", .live = true},
     {"command", "approval_hours", INT, AT(command_approval_hours), "24", 1, 720, .help =
         "hours after which a request that nobody approved is void", .live = true},
     {"history", "days", INT, AT(history_days), "365", 1, 36500, .help =

@@ -15,6 +15,12 @@ bool consent_needed(const struct conf *conf, const char *request_type)
     return order_sensitive(request_type) && strcmp(conf->command_approval, "sensitive") == 0;
 }
 
+bool consent_is_deed(const char *request_type)
+{
+    return strncmp(request_type, CONSENT_REVEAL " ", strlen(CONSENT_REVEAL) + 1) == 0 ||
+           strcmp(request_type, CONSENT_ESCROW) == 0;
+}
+
 /* ---- asking ---- */
 
 static void set_time(js body, const char *key, int64_t t)
@@ -91,6 +97,39 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
                              .decided_why = ""};
     x = order_seal(conf, a, o, out->id, &out->request, err);
     return x == OK ? approval_ask(db, out, err) : x;
+}
+
+enum outcome consent_deed(struct db *db, const struct conf *conf, struct arena *a,
+                          const char *actor, int64_t now, const char *name, const char *ident,
+                          const char *reason, struct approval *out, struct err *err)
+{
+    const char **idents = arena_array(a, 1, sizeof *idents);
+    enum outcome o;
+
+    *out = (struct approval){.state = APPROVAL_APPROVED, .decided_by = ""};
+    if (strcmp(conf->command_approval, "sensitive") != 0)
+        return OK;
+    if (idents == NULL)
+        return err_set(err, ERROR, "out of memory");
+    o = approval_of(db, actor, name, ident, now, a, out, err);
+    if (o != NOT_FOUND)
+        return o;
+    *err = (struct err){.outcome = OK};
+    idents[0] = ident;
+    *out = (struct approval){.id = id_new(),
+                             .state = APPROVAL_WAITS,
+                             .request_type = name,
+                             .first_target = ident,
+                             .reason = reason,
+                             .asked_by = actor,
+                             .idents = idents,
+                             .nidents = 1,
+                             .request = bytes_str("{}"),
+                             .asked_at = now,
+                             .expires_at = now + conf->command_approval_hours * HOUR_US,
+                             .decided_by = "",
+                             .decided_why = ""};
+    return approval_ask(db, out, err);
 }
 
 /* ---- deciding ---- */
@@ -215,9 +254,10 @@ enum outcome consent_decide(struct db *db, const struct conf *conf, struct arena
     if (o == CONFLICT && again(&out->approval, d)) {
         *err = (struct err){.outcome = OK};
         o = OK;
-        out->repeated = out->approval.order_id != 0;
+        out->repeated = out->approval.order_id != 0 || consent_is_deed(out->approval.request_type);
     }
-    return o == OK && d->approve && out->approval.order_id == 0
+    return o == OK && d->approve && out->approval.order_id == 0 &&
+                   !consent_is_deed(out->approval.request_type)
                ? request_run(db, conf, a, d->by, d->now, out, err)
                : o;
 }

@@ -18,6 +18,23 @@ enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a
                          int64_t now, struct order *o, struct approval *out,
                          struct err *err) MUST_USE;
 
+/*
+ * What is as sensitive as a command and none: a secret is told, an Activation Lock is taken off.
+ * Approved, it is for who asked to do it, until the request is void.
+ */
+#define CONSENT_REVEAL "RevealSecret" /* and what is told, behind a space */
+#define CONSENT_ESCROW "EscrowKeyUnlock"
+#define CONSENT_DEED_MAX 64u /* octets of a name with what is behind it */
+/* Whether a request is about one of these. */
+bool consent_is_deed(const char *request_type);
+/* Asks for it, unless it was asked for before, with the configuration's leave or that of a second
+ * person. out->state: APPROVAL_APPROVED, it may be done (by leave of out->decided_by, "": nobody
+ * had to be asked); APPROVAL_WAITS, out->id waits for somebody. INVALID: there is no such
+ * enrollment. */
+enum outcome consent_deed(struct db *db, const struct conf *conf, struct arena *a,
+                          const char *actor, int64_t now, const char *name, const char *ident,
+                          const char *reason, struct approval *out, struct err *err) MUST_USE;
+
 /* What was decided, and what came of it; in the arena. */
 struct consent {
     struct approval approval;

@@ -6,11 +6,21 @@
 #include "command/consent.h"
 #include "store/standing.h"
 
+/* What is no command is told in words. */
+static const char *deed_name(struct page *p, const char *type)
+{
+    return strcmp(type, CONSENT_ESCROW) == 0
+               ? page_text(p, "approval_escrow")
+               : words_fill(p->w, p->a, "approval_reveal", type + strlen(CONSENT_REVEAL) + 1, NULL);
+}
+
 static void one_show(struct page *p, struct value *v, const struct approval *x)
 {
     const char *id = arena_fmt(p->a, "%lld", (long long)x->id);
     value_set_text(v, "id", id);
-    value_set_text(v, "type", x->request_type);
+    bool deed = consent_is_deed(x->request_type);
+    value_set_text(v, "type", deed ? deed_name(p, x->request_type) : x->request_type);
+    value_set_bool(v, "deed", deed);
     value_set_text(v, "first", x->first_target);
     value_set_text(v, "link",
                    x->order_id ? page_link(p, "/group/order", "id",
@@ -81,7 +91,9 @@ void console_approval(struct app *app, struct req *req, const struct caller *cal
         return;
     }
     one_show(&p, p.root, &x);
-    value_set_text(p.root, "title", x.request_type);
+    value_set_text(p.root, "title",
+                   consent_is_deed(x.request_type) ? deed_name(&p, x.request_type)
+                                                   : x.request_type);
     struct value *list = value_set_list(p.root, "devices");
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
@@ -118,7 +130,7 @@ static enum outcome decided(struct page *p, const struct approval *x)
         words_fill(p->w, p->a, key, x->decided_by, clock_rfc3339(x->decided_at, false, at)));
 }
 
-static enum outcome decide(struct page *p, bool approve)
+static enum outcome decide(struct page *p, bool approve, bool *deed)
 {
     struct consent c;
     const struct approval_decision d = {.id = page_number(page_field(p, "id")),
@@ -132,6 +144,7 @@ static enum outcome decide(struct page *p, bool approve)
     enum outcome o = consent_decide(p->db, p->app->conf, p->a, &d, &c, &p->err);
     if (c.repeated || (o == CONFLICT && c.approval.decided_at))
         return decided(p, &c.approval);
+    *deed = o == OK && consent_is_deed(c.approval.request_type);
     return o == OK ? became(p, &c) : o;
 }
 
@@ -142,9 +155,12 @@ void console_approvals_post(struct app *app, struct req *req, const struct calle
     if (!page_open(&p, app, req, caller, resp, "approvals") || !page_confirmed(&p))
         return;
     bool approve = strcmp(page_field(&p, "decision"), "approve") == 0;
-    enum outcome o = decide(&p, approve);
+    bool deed = false;
+    enum outcome o = decide(&p, approve, &deed);
     if (o == OK) {
-        page_go(&p, approve ? "/approvals?done=approved" : "/approvals?done=refused");
+        page_go(&p, !approve ? "/approvals?done=refused"
+                    : deed   ? "/approvals?done=approved_deed"
+                             : "/approvals?done=approved");
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         show(&p, page_status(o));

@@ -30,9 +30,18 @@ void console_secret_post(struct app *app, struct req *req, const struct caller *
                        .kind = page_field(&p, "kind"),
                        .about = page_field(&p, "about"),
                        .reason = page_field(&p, "why")};
+    struct approval asked;
     enum outcome o = *r.reason && strlen(r.reason) <= REVEAL_REASON_MAX
-                         ? reveal(p.db, caller->admin, &r, p.a, &secret, &at, &p.err)
+                         ? reveal(p.db, app->conf, caller->admin, req->now, &r, p.a, &secret, &at,
+                                  &asked, &p.err)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "send_reason"));
+    if (o == OK && asked.state != APPROVAL_APPROVED) {
+        page_go(&p, page_link(&p,
+                              page_link(&p, page_link(&p, "/device/part", "id", r.id), "part",
+                                        "security"),
+                              "done", "secret_asked"));
+        return;
+    }
     if (o == OK) {
         struct value *v = value_set_dict(p.root, "revealed");
         value_set_text(v, "kind", r.kind);

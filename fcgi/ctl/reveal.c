@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "command/reveal.h"
 #include "wire/sign.h"
@@ -15,6 +16,7 @@ int ctl_reveal(struct ctl *c, int argc, char **argv)
     struct buf secret = BUF_INIT(LIM_SECRET);
     struct err err;
     struct db *db;
+    struct approval asked;
     int64_t at;
     if (ctl_args(argc, argv, options, 2, rest, 2, 2) < 0)
         return CTL_USAGE;
@@ -25,10 +27,19 @@ int ctl_reveal(struct ctl *c, int argc, char **argv)
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
     struct reveal r = {rest[0], rest[1], about, reason};
     int status = CTL_OK;
-    if (reveal(db, c->actor, &r, c->arena, &secret, &at, &err) != OK)
+    if (strcmp(c->conf->command_approval, "never") != 0 && !ctl_person(c))
+        return CTL_FAILED;
+    if (reveal(db, c->conf, c->actor, clock_now(), &r, c->arena, &secret, &at, &asked, &err) !=
+        OK) {
         status = ctl_failed(&err);
-    else if (fwrite(secret.data, 1, secret.len, stdout) != secret.len || putchar('\n') == EOF)
+    } else if (asked.state != APPROVAL_APPROVED) {
+        fprintf(stderr,
+                "droverctl: a second person must approve it (approval %lld); then ask again\n",
+                (long long)asked.id);
         status = CTL_FAILED;
+    } else if (fwrite(secret.data, 1, secret.len, stdout) != secret.len || putchar('\n') == EOF) {
+        status = CTL_FAILED;
+    }
     buf_wipe(&secret);
     return status;
 }

@@ -63,6 +63,14 @@ static const struct sql LOCK = {"approval_lock",
                                 "approval.id), decided_by, decided_at FROM approval WHERE id = ? "
                                 "AND " REACHED " FOR UPDATE",
                                 0};
+static const struct sql OF = {
+    "approval_of",
+    "SELECT x.id FROM approval x JOIN approval_target t ON t.approval_id = x.id JOIN enrollment e "
+    "ON e.id = t.enrollment_id JOIN enrollment d ON d.id = e.device_id LEFT JOIN life l ON l.id = "
+    "d.life_id WHERE e.ident = ? AND %SCOPE e.device_id% AND x.asked_by = ? AND x.request_type = ? "
+    "AND x.state IN (1, 2) AND x.expires_at > ? AND (l.renewal = 1 OR COALESCE(d.enrolled_at, 0) "
+    "<= x.asked_at) ORDER BY x.state DESC, x.id DESC LIMIT 1",
+    0};
 static const struct sql DECIDE = {
     "approval_decide",
     "UPDATE approval SET state = ?, decided_at = ?, decided_by = ?, decided_why = ? WHERE id = ?",
@@ -229,6 +237,21 @@ enum outcome approval_get(struct db *db, int64_t id, struct arena *a, struct app
         out->request = val_bytes(row_at(&r, 0, 15));
     }
     return o;
+}
+
+enum outcome approval_of(struct db *db, const char *actor, const char *request_type,
+                         const char *ident, int64_t now, struct arena *a, struct approval *out,
+                         struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(
+        db, &OF,
+        (struct val[]){val_str(ident), val_str(actor), val_str(request_type), val_int(now)}, 4, a,
+        &r, err);
+
+    if (o == OK && r.n == 0)
+        return err_set(err, NOT_FOUND, "there is no approval %d", 0);
+    return o == OK ? approval_get(db, row_at(&r, 0, 0)->i, a, out, err) : o;
 }
 
 enum outcome approval_list(struct db *db, bool waiting, int64_t before, size_t max, struct arena *a,

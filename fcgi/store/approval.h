@@ -54,6 +54,13 @@ enum outcome approval_targets_read(const struct rows *r, enum outcome o, struct 
                                    struct approval_target **out, size_t *n,
                                    struct err *err) MUST_USE;
 
+/* What `actor` asked for, of that name, about one enrollment: one that is approved and not void
+ * yet, else one that waits. NOT_FOUND: neither; what was asked for before the device enrolled anew
+ * does not count. */
+enum outcome approval_of(struct db *db, const char *actor, const char *request_type,
+                         const char *ident, int64_t now, struct arena *a, struct approval *out,
+                         struct err *err) MUST_USE;
+
 struct approval_decision {
     int64_t id;
     bool approve;

@@ -182,6 +182,63 @@ class Orders(unittest.TestCase):
         self.assertEqual(self.s.count("SELECT COUNT(*) FROM audit WHERE action = 'secret.reveal' "
                                       "AND subject = '%s'" % self.d.ident), 1)
 
+    def test_a_secret_wants_a_second_person_too(self):
+        c = self.s.enqueue(self.d.ident, "ActivationLockBypassCode", push=False)
+        self.d.idle()
+        self.tell(c, ActivationLockBypassCode="BYPASS-4712")
+        body = {"id": self.d.ident, "kind": "ActivationLockBypassCode", "reason": "sold"}
+        with drover.setting(self.s, "command", approval="sensitive"):
+            asked = self.post("/api/v1/secrets", body, 202, key="second")
+            self.assertEqual((asked["state"], sorted(asked)),
+                             ("waiting", ["approval", "expires_at", "state"]))
+            self.assertEqual(self.post("/api/v1/secrets", body, 202, key="second")["approval"],
+                             asked["approval"])
+            self.post("/api/v1/secrets", {**body, "kind": "x"}, 404, key="second")
+            # not by who asked; by another, and then for who asked alone
+            path = "/api/v1/approvals/" + asked["approval"]
+            self.post(path, {"decision": "approve", "reason": "x"}, 403, key="second")
+            who = Person(self.s, "v" + uuid.uuid4().hex[:6])
+            page = who.get("/approvals")[1]
+            self.assertIn("Show a secret: ActivationLockBypassCode", page)
+            status, text = who.post("/approvals", "/approvals", id=asked["approval"],
+                                    decision="approve", why="checked")
+            self.assertIn("who asked for it can do it now", text)
+            self.assertEqual(self.post("/api/v1/secrets", body, key="second")["secret"],
+                             "BYPASS-4712")
+            self.assertEqual(self.s.count(
+                "SELECT COUNT(*) FROM audit WHERE action = 'secret.reveal' AND subject = '%s' AND "
+                "detail LIKE '%%approved_by=%s%%'" % (self.d.ident, who.name)), 1)
+            page = "/device/part?part=security&" + urllib.parse.urlencode({"id": self.d.ident})
+            status, text = who.post(page, "/device/secret", device=self.d.ident, about="",
+                                    kind="ActivationLockBypassCode", why="me too")
+            self.assertIn("second person is asked", text)
+            self.assertNotIn("BYPASS-4712", text)
+            # who has the device now is not whom it was about
+            self.s.sql("UPDATE enrollment SET enrolled_at = UNIX_TIMESTAMP() * 1000000 + 9000000 "
+                       "WHERE ident = '%s'" % self.d.ident)
+            self.assertNotEqual(self.post("/api/v1/secrets", body, 202, key="second")["approval"],
+                                asked["approval"])
+        self.assertEqual(self.post("/api/v1/secrets", body, key="second")["secret"], "BYPASS-4712")
+
+    def test_the_escrow_key_wants_a_second_person_too(self):
+        serial = "SER" + uuid.uuid4().hex[:8].upper()
+        self.s.sql("UPDATE enrollment SET serial = '%s' WHERE ident = '%s'" % (serial, self.d.ident))
+
+        def call(which):
+            fields = {"topic": "com.apple.mgmt.none", "serial": which, "productType": "iPhone1,1",
+                      "escrowKey": "AAAAA-BBBBB", "orgName": "O", "guid": "g", "reason": "sold"}
+            return self.s.api("POST", "/v1/escrowkeyunlock", urllib.parse.urlencode(fields).encode(),
+                              headers={"Content-Type": "application/x-www-form-urlencoded"})
+        with drover.setting(self.s, "command", approval="sensitive"):
+            asked = call(serial)
+            self.assertEqual(asked.status, 202)
+            number = json.loads(asked.body)["approval"]
+            self.assertEqual(call("nobody's").status, 403)
+            Person(self.s, "e" + uuid.uuid4().hex[:6]).post(
+                "/approvals", "/approvals", id=number, decision="approve", why="checked")
+            self.assertEqual(call(serial).status, 500)  # it goes on: there is no such topic
+        self.assertEqual(call(serial).status, 500)
+
     def test_what_a_device_tells_is_sealed(self):
         c = self.s.enqueue(self.d.ident, "ActivationLockBypassCode", push=False)
         self.d.idle()
