@@ -5,7 +5,10 @@ static const struct sql FIND = {
     "retry_find",
     "SELECT e.id, c.id, e.device_id, c.request_type, c.reason, c.created_by, c.dedupe_key, "
     "COALESCE(q.state, r.state), c.fill, c.sealed IS NOT NULL, COALESCE(q.queued_at, r.queued_at), "
-    "IF(l.renewal = 1, 0, d.enrolled_at) FROM enrollment e JOIN enrollment d ON d.id = e.device_id "
+    "IF(l.renewal = 1, 0, d.enrolled_at), EXISTS (SELECT 1 FROM command y WHERE y.retry_of = "
+    "c.id), "
+    "EXISTS (SELECT 1 FROM approval a WHERE a.retry_of = c.id AND a.state = 1) FROM enrollment e "
+    "JOIN enrollment d ON d.id = e.device_id "
     "LEFT JOIN life l ON l.id = d.life_id JOIN command c LEFT JOIN queue q ON q.enrollment_id = "
     "e.id AND q.command_id = c.id LEFT JOIN result r ON "
     "r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident = ? AND c.uuid = ? AND %SCOPE "
@@ -26,19 +29,23 @@ static const struct sql ASKED = {
     0};
 static const struct sql BODY = {"retry_body", "SELECT body FROM command WHERE id = ?", 0};
 
-/* What was done about it since. */
-static enum outcome since(struct db *db, int64_t now, struct arena *a, struct retry_item *out,
-                          struct err *err)
+/* What was done about it since, of which FIND tells whether there can be any: most were not
+ * touched.
+ */
+static enum outcome since(struct db *db, bool again, bool asked, int64_t now, struct arena *a,
+                          struct retry_item *out, struct err *err)
 {
     struct val who = val_int(out->enrollment_id), command = val_int(out->command_id);
-    struct rows r;
-    enum outcome o = db_select(db, &AGAIN, (struct val[]){who, who, command}, 3, a, &r, err);
+    struct rows r = {0};
+    enum outcome o =
+        again ? db_select(db, &AGAIN, (struct val[]){who, who, command}, 3, a, &r, err) : OK;
 
     if (o == OK && r.n > 0) {
         out->again = row_at(&r, 0, 0)->s;
         out->again_state = (int)row_at(&r, 0, 1)->i;
     }
-    if (o == OK)
+    r = (struct rows){0};
+    if (o == OK && asked)
         o = db_select(db, &ASKED, (struct val[]){who, command, val_int(now)}, 3, a, &r, err);
     if (o == OK && r.n > 0)
         out->approval = row_at(&r, 0, 0)->i;
@@ -70,7 +77,7 @@ enum outcome retry_find(struct db *db, const char *ident, const char *uuid, int6
                                .queued_at = v[10].i,
                                .enrolled_at = val_or_0(&v[11]),
                                .again = ""};
-    return since(db, now, a, out, err);
+    return since(db, v[12].i != 0, v[13].i != 0, now, a, out, err);
 }
 
 enum outcome retry_body(struct db *db, int64_t command_id, struct arena *a, struct bytes *out,
