@@ -130,16 +130,38 @@ static enum outcome filter_measure(struct db *db, const struct device_filter *f,
     return o;
 }
 
-/* Where a page begins. */
-enum begin { BEGIN_SCOPE, BEGIN_WORD, BEGIN_FILTER, BEGIN_NEAR, BEGIN_ORDER, BEGIN_ALL };
+/* Where a page begins; SCOPE_NEAR: at those that the caller reaches, of which the first are asked
+ * for the words. */
+enum begin {
+    BEGIN_SCOPE,
+    BEGIN_SCOPE_NEAR,
+    BEGIN_WORD,
+    BEGIN_FILTER,
+    BEGIN_NEAR,
+    BEGIN_ORDER,
+    BEGIN_ALL
+};
+
+static bool is_near(enum begin begin)
+{
+    return begin == BEGIN_NEAR || begin == BEGIN_SCOPE_NEAR;
+}
+
+/* By their ids, in the index alone: few fit, and their rows are read then. */
+static bool is_collected(enum begin begin, const struct device_filter *f)
+{
+    return begin == BEGIN_ALL && is_narrow(f);
+}
 
 /* "FROM ... WHERE ..." of the devices e that fit; index: that of the order. */
 static void from_say(struct making *m, const struct device_filter *f, const struct search *s,
                      enum begin begin, const char *index)
 {
+    const bool of_scope = begin == BEGIN_SCOPE || begin == BEGIN_SCOPE_NEAR;
+
     buf_str(&m->sql, "FROM ");
-    if (begin == BEGIN_SCOPE || begin == BEGIN_WORD) {
-        if (begin == BEGIN_SCOPE)
+    if (of_scope || begin == BEGIN_WORD) {
+        if (of_scope)
             buf_str(&m->sql, "(" SCOPE_DEVICES ")");
         else
             search_table(s, &m->sql, m->args, &m->n);
@@ -147,10 +169,10 @@ static void from_say(struct making *m, const struct device_filter *f, const stru
                          "found.id ");
     } else {
         buf_fmt(&m->sql, "enrollment e FORCE INDEX (%s) ",
-                begin == BEGIN_FILTER || (begin == BEGIN_ALL && is_narrow(f)) ? "filters" : index);
+                begin == BEGIN_FILTER || is_collected(begin, f) ? "filters" : index);
     }
-    filter_say(m, f, begin != BEGIN_NEAR);
-    if (begin != BEGIN_NEAR)
+    filter_say(m, f, !of_scope && begin != BEGIN_NEAR && !is_collected(begin, f));
+    if (!is_near(begin))
         search_conditions(s,
                           begin == BEGIN_ALL     ? SEARCH_COLLECT
                           : begin == BEGIN_SCOPE ? SEARCH_EACH
@@ -273,30 +295,30 @@ static void columns_say(struct making *m, const struct asked *x)
 /* "(SELECT ...)", the ids of the page. */
 static void ids_say(struct making *m, const struct asked *x, enum begin begin)
 {
-    struct val max = val_int((int64_t)(x->max < LIM_PAGE ? x->max : LIM_PAGE));
-
-    bool collect = begin == BEGIN_ALL && is_narrow(x->f);
+    const bool collect = is_collected(begin, x->f);
 
     buf_str(&m->sql,
-            begin == BEGIN_NEAR || collect ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
+            is_near(begin) || collect ? "(SELECT e.id FROM (SELECT e.id " : "(SELECT e.id ");
     from_say(m, x->f, x->s, begin, SORTS[x->at->by].index);
-    if (collect) /* by their ids, in the index alone: few fit, and their rows are read then */
+    if (collect)
         making_say(
             m,
             "LIMIT ?) AS fit STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = fit.id "
-            "WHERE TRUE ",
+            "WHERE %SCOPE e.device_id% ",
             val_int(INT64_MAX));
     after_say(m, x->at);
     order_say(m, x->at);
-    if (begin == BEGIN_NEAR) {
+    if (is_near(begin)) {
         making_say(m,
                    " LIMIT ?) AS near STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
-                   "near.id WHERE %SCOPE e.device_id% ",
+                   "near.id WHERE TRUE ",
                    val_int(NEAR));
+        if (begin == BEGIN_NEAR)
+            buf_str(&m->sql, "AND %SCOPE e.device_id% ");
         search_conditions(x->s, SEARCH_EACH, false, &m->sql, m->args, &m->n);
         order_say(m, x->at);
     }
-    making_say(m, " LIMIT ?)", max);
+    making_say(m, " LIMIT ?)", val_int((int64_t)x->max));
 }
 
 static enum outcome page_find(struct db *db, const struct asked *x, enum begin begin,
@@ -323,9 +345,12 @@ static enum outcome far_find(struct db *db, const struct asked *x, struct arena 
         o = scope_measure(db, a, SCOPE_MANY, &reach, err);
     if (o != OK)
         return o;
-    return page_find(
-        db, x, db_scoped(db) && (x->s->n == 0 || reach < SCOPE_MANY) ? BEGIN_SCOPE : BEGIN_ALL, a,
-        r, err);
+    if (!db_scoped(db) || (x->s->n > 0 && reach >= SCOPE_MANY))
+        return page_find(db, x, BEGIN_ALL, a, r, err);
+    *r = (struct rows){0};
+    if (x->s->n > 0 && !is_narrow(x->f)) /* a filter may exclude the words */
+        o = page_find(db, x, BEGIN_SCOPE_NEAR, a, r, err);
+    return o == OK && r->n < x->max ? page_find(db, x, BEGIN_SCOPE, a, r, err) : o;
 }
 
 static void brief_read(const struct val *v, enum device_sort by, struct arena *a,
@@ -357,7 +382,7 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
                          struct device_brief **out, size_t *n, struct err *err)
 {
     struct search s;
-    const struct asked x = {f, &s, &order, facts, nfacts, max};
+    const struct asked x = {f, &s, &order, facts, nfacts, max < LIM_PAGE ? max : LIM_PAGE};
     struct rows r;
     int64_t fit = SEARCH_MANY;
     enum begin begin = BEGIN_ORDER;
@@ -380,7 +405,7 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
     else if (s.n > 0 || db_scoped(db))
         begin = BEGIN_NEAR;
     o = page_find(db, &x, begin, a, &r, err);
-    if (o == OK && begin == BEGIN_NEAR && r.n < max && r.n < LIM_PAGE)
+    if (o == OK && begin == BEGIN_NEAR && r.n < x.max)
         o = far_find(db, &x, a, &r, err);
     if (o != OK)
         return o;

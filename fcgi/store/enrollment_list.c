@@ -214,9 +214,10 @@ static void order_say(struct making *m, const struct asked *x)
     buf_str(&m->sql, x->seen ? "ORDER BY e.last_seen_at DESC, e.id DESC " : "ORDER BY e.id ");
 }
 
-static void conditions_say(struct making *m, const struct asked *x)
+static void conditions_say(struct making *m, const struct asked *x, bool scoped)
 {
-    buf_str(&m->sql, "AND %SCOPE e.device_id% ");
+    if (scoped)
+        buf_str(&m->sql, "AND %SCOPE e.device_id% ");
     if (x->kinds != ALL_KINDS)
         making_bits(m, "AND e.kind", x->kinds, KINDS);
     if (x->states != ALL_STATES)
@@ -278,7 +279,7 @@ static enum outcome ids_find(struct db *db, const struct asked *x, enum begin be
         buf_str(&m.sql, ") AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = "
                         "found.id WHERE ");
     after_say(&m, x, at);
-    conditions_say(&m, x);
+    conditions_say(&m, x, begin != BEGIN_SCOPE);
     order_say(&m, x);
     making_say(&m, "LIMIT ? ", val_int((int64_t)max));
     making_say(&m, "OFFSET ?", val_int((int64_t)offset));
@@ -342,9 +343,14 @@ static enum outcome find(struct db *db, const struct asked *x, struct enrollment
                          size_t *n, struct err *err)
 {
     enum begin begin;
+    int64_t first, last;
     struct rows r;
     enum outcome o = begin_choose(db, x, &begin, a, err);
 
+    if (o == OK && begin == BEGIN_NEAR && db_scoped(db) && !x->seen) {
+        o = scope_range(db, a, &first, &last, err); /* a user is younger than its device */
+        at->id = o == OK && at->id < first ? first - 1 : at->id;
+    }
     if (o == OK && begin == BEGIN_NEAR && offset == 0 && (db_scoped(db) || !all_fit(x))) {
         o = near_find(db, x, at, max, more, a, ids, n, err);
         if (o != OK || !*more || *n > 0 || !db_scoped(db) || !all_fit(x))

@@ -67,9 +67,11 @@ static void found_say(struct making *m, const void *asked, int begin)
     }
 }
 
-static void conditions_say(struct making *m, const struct fleet_filter *f)
+static void conditions_say(struct making *m, const struct fleet_filter *f, bool scoped)
 {
-    buf_str(&m->sql, "AND e.kind IN (1, 4) AND %SCOPE e.device_id% ");
+    buf_str(&m->sql, "AND e.kind IN (1, 4) ");
+    if (scoped)
+        buf_str(&m->sql, "AND %SCOPE e.device_id% ");
     if (f->states != 0)
         making_bits(m, "AND e.state", f->states, STATES);
     if (f->platform != 0)
@@ -141,7 +143,7 @@ static enum outcome page_find(struct db *db, const struct asked *x, enum begin b
             ") AS found STRAIGHT_JOIN enrollment e FORCE INDEX (PRIMARY) ON e.id = found.id "
             "LEFT JOIN inv_device d ON d.enrollment_id = e.id WHERE ");
     making_say(&m, "e.id > ? ", val_int(after));
-    conditions_say(&m, x->f);
+    conditions_say(&m, x->f, begin != BEGIN_SCOPE);
     search_conditions(x->s, SEARCH_EACH, begin == BEGIN_TEXT, &m.sql, m.args, &m.n);
     making_say(&m, "ORDER BY e.id LIMIT ?", val_int((int64_t)max));
     return making_run(db, &m, "fleet_list", a, r, err);

@@ -1,6 +1,8 @@
 /* wanted_read.c: how far devices are, for people: see wanted.h. */
 #include "store/wanted.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
@@ -149,6 +151,15 @@ static void page_say(struct making *m, enum begin begin, int64_t item_id, int st
     }
 }
 
+/* "d.item_id = ? ...", what is asked for of the channels of page_say(). */
+static void asked_say(struct making *m, int64_t item_id, int state, int64_t after)
+{
+    making_say(m, "d.item_id = ? ", val_int(item_id));
+    if (state != 0)
+        making_say(m, "AND d.state = ? ", val_int(state));
+    making_say(m, "AND d.enrollment_id > ? AND " NO_WAIT, val_int(after));
+}
+
 static enum outcome page_find(struct db *db, enum begin begin, int64_t item_id, int state,
                               int64_t after, size_t max, struct arena *a, struct rows *r,
                               struct err *err)
@@ -156,15 +167,18 @@ static enum outcome page_find(struct db *db, enum begin begin, int64_t item_id, 
     struct making m = MAKING_INIT;
 
     buf_str(&m.sql, COLUMNS "JOIN (");
+    if (begin == BEGIN_SCOPE) /* no more is read of these than of a page */
+        buf_str(&m.sql, "SELECT d.enrollment_id AS id FROM (");
     page_say(&m, begin, item_id, state, after, max);
-    making_say(&m, ") AS page ON page.id = d.enrollment_id WHERE d.item_id = ? ", val_int(item_id));
-    if (state != 0)
-        making_say(&m, "AND d.state = ? ", val_int(state));
-    making_say(&m,
-               "AND d.enrollment_id > ? AND %SCOPE e.device_id% AND " NO_WAIT
-               "ORDER BY d.enrollment_id ",
-               val_int(after));
-    making_say(&m, "LIMIT ?", val_int((int64_t)max));
+    if (begin == BEGIN_SCOPE) {
+        buf_str(&m.sql, ") AS own STRAIGHT_JOIN device_item d FORCE INDEX (PRIMARY) ON "
+                        "d.enrollment_id = own.id WHERE ");
+        asked_say(&m, item_id, state, after);
+        making_say(&m, "ORDER BY d.enrollment_id LIMIT ?", val_int((int64_t)max));
+    }
+    buf_str(&m.sql, ") AS page ON page.id = d.enrollment_id WHERE %SCOPE e.device_id% AND ");
+    asked_say(&m, item_id, state, after);
+    making_say(&m, "ORDER BY d.enrollment_id LIMIT ?", val_int((int64_t)max));
     return making_run(db, &m, "wanted_of_item", a, r, err);
 }
 
@@ -173,14 +187,18 @@ enum outcome wanted_of_item(struct db *db, int64_t item_id, int state, int64_t a
 {
     struct wanted_row *rows = NULL, *waits = NULL;
     size_t limit = max < LIM_PAGE ? max : LIM_PAGE, nrows = 0, nwaits = 0;
+    int64_t first = 0, last;
     struct rows r;
     bool few;
     enum outcome o = db_scope_few(db, &few, err);
     enum begin begin = !db_scoped(db) ? BEGIN_STATES : few ? BEGIN_SCOPE : BEGIN_NEAR;
 
     *n = 0;
+    if (o == OK && begin == BEGIN_NEAR) /* a user's channel is younger than its device's */
+        o = scope_range(db, a, &first, &last, err);
     if (o == OK)
-        o = page_find(db, begin, item_id, state, after, limit, a, &r, err);
+        o = page_find(db, begin, item_id, state, after >= first ? after : first - 1, limit, a, &r,
+                      err);
     if (o == OK && begin == BEGIN_NEAR && r.n < limit)
         o = page_find(db, BEGIN_SCOPE, item_id, state, after, limit, a, &r, err);
     if (o == OK)
@@ -215,17 +233,14 @@ enum outcome wanted_of_device(struct db *db, const char *ident, struct arena *a,
 /* ---- roll-outs ---- */
 
 /* Looked up in the index "item", by a LIMIT: the optimizer collects what stands in EXISTS of all
- * items and devices first. It begins at the first device that the caller reaches. */
+ * items and devices first. */
 #define HAS_ONE(more)                                                                              \
     "(SELECT 1 FROM device_item d FORCE INDEX (item) WHERE d.item_id = i.id AND d.wanted = 1 AND " \
-    "d.version = i.version" more                                                                   \
-    " AND d.enrollment_id BETWEEN ? AND ? AND %EACH d.enrollment_id% "                             \
-    "LIMIT 1)"
+    "d.version = i.version" more " LIMIT 1)"
 /* 2: some are not there yet; 1: those that are not have failed. */
 #define UNDER_WAY                                                                                  \
     "IF(COALESCE(" HAS_ONE(" AND d.state = 1") ", " HAS_ONE(" AND d.state = 2") ", " HAS_ONE(      \
         " AND d.state = 7") ", 0), 2, COALESCE(" HAS_ONE(" AND d.state = 4") ", 0))"
-#define HAS_ONES 4 /* of UNDER_WAY */
 static const struct sql ROLLOUTS = {
     "rollout_list",
     "SELECT i.id, i.kind, i.identifier, i.name, i.version, i.wave_first, i.halt_percent, "
@@ -234,6 +249,19 @@ static const struct sql ROLLOUTS = {
     " AS under_way FROM library_item i LEFT JOIN rollout r ON r.item_id = i.id AND r.version = "
     "i.version WHERE i.deleted_at = 0 AND (? = 0 OR i.id = ?) AND " HAS_ONE(
         "") " IS NOT NULL ORDER BY r.halted_at IS NULL, under_way = 0, i.changed_at DESC LIMIT ?",
+    0};
+/* Of one item: with a value for each part of the index the server begins at the first device that
+ * the caller reaches; where they come from another table it reads all that stand before it. */
+#define OWN_ONE(state)                                                                             \
+    "(SELECT 1 FROM device_item d FORCE INDEX (item) WHERE d.item_id = ? AND d.wanted = 1 AND "    \
+    "d.version = ? AND d.state = " #state                                                          \
+    " AND d.enrollment_id BETWEEN ? AND ? AND %EACH d.enrollment_id% LIMIT 1)"
+#define OWN_OPEN OWN_ONE(1) ", " OWN_ONE(2) ", " OWN_ONE(7)
+#define OWN_CLOSED OWN_ONE(3) ", " OWN_ONE(5) ", " OWN_ONE(6)
+static const struct sql OWN_UNDER_WAY = {
+    "rollout_own",
+    "SELECT CASE WHEN COALESCE(" OWN_OPEN
+    ") THEN 2 WHEN " OWN_ONE(4) " THEN 1 WHEN COALESCE(" OWN_CLOSED ") THEN 0 END",
     0};
 
 const char *rollout_state(const struct rollout_row *r)
@@ -288,35 +316,73 @@ static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t 
     return o;
 }
 
+/* How far the devices of a limited caller are with it; *some: there are any. */
+static enum outcome rollout_own(struct db *db, struct rollout_row *x, int64_t first, int64_t last,
+                                struct arena *a, bool *some, struct err *err)
+{
+    struct val args[4 * (WANTED__MAX - WANTED_PENDING)];
+    size_t n = 0;
+    struct rows r;
+    enum outcome o;
+
+    while (n < sizeof args / sizeof *args) {
+        args[n++] = val_int(x->item_id);
+        args[n++] = val_int(x->version);
+        args[n++] = val_int(first);
+        args[n++] = val_int(last);
+    }
+    o = db_select(db, &OWN_UNDER_WAY, args, n, a, &r, err);
+    *some = o == OK && !val_is_null(row_at(&r, 0, 0));
+    x->under_way = *some && row_at(&r, 0, 0)->i != 0;
+    x->open = *some && row_at(&r, 0, 0)->i == 2;
+    return o;
+}
+
+/* As ROLLOUTS has them. */
+static int rollout_order(const void *a, const void *b)
+{
+    const struct rollout_row *x = a, *y = b;
+
+    if ((x->halted_at == 0) != (y->halted_at == 0))
+        return x->halted_at == 0 ? 1 : -1;
+    if (x->under_way != y->under_way)
+        return x->under_way ? -1 : 1;
+    return x->changed_at != y->changed_at ? (x->changed_at < y->changed_at ? 1 : -1)
+                                          : (x->item_id > y->item_id) - (x->item_id < y->item_id);
+}
+
 enum outcome rollout_list(struct db *db, int64_t item_id, size_t max, struct arena *a,
                           struct rollout_row **out, size_t *n, struct err *err)
 {
-    struct val args[2 * HAS_ONES + 5];
-    size_t k = 0;
+    size_t limit = max < LIM_PAGE ? max : LIM_PAGE;
     int64_t first, last;
     struct rows r;
     enum outcome o = scope_range(db, a, &first, &last, err);
 
-    for (size_t i = 0; i < HAS_ONES + 1; i++) {
-        if (i == HAS_ONES) {
-            args[k++] = val_int(item_id);
-            args[k++] = val_int(item_id);
-        }
-        args[k++] = val_int(first);
-        args[k++] = val_int(last);
-    }
-    args[k++] = val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
     if (o == OK)
-        o = db_select(db, &ROLLOUTS, args, k, a, &r, err);
-
+        o = db_select(db, &ROLLOUTS,
+                      (struct val[]){val_int(item_id), val_int(item_id),
+                                     val_int(db_scoped(db) ? LIM_PAGE : (int64_t)limit)},
+                      3, a, &r, err);
     *n = 0;
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);
     if (*out == NULL)
         return err_set(err, ERROR, "out of memory");
-    for (; *n < r.n; ++*n)
-        rollout_from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        bool some = true;
+
+        rollout_from_row(row_at(&r, i, 0), &(*out)[*n]);
+        if (db_scoped(db))
+            o = rollout_own(db, &(*out)[*n], first, last, a, &some, err);
+        *n += some;
+    }
+    if (o != OK)
+        return o;
+    if (db_scoped(db))
+        qsort(*out, *n, sizeof **out, rollout_order);
+    *n = *n < limit ? *n : limit;
     return rollout_counts(db, *out, *n, item_id != 0, a, err);
 }
 

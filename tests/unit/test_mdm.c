@@ -1017,16 +1017,6 @@ static void round_trips(void **state)
 #define CROWD 8
 #define OTHERS 3000
 
-/* Rows that this connection's statements have passed over, so far; reading it adds some of its own.
- */
-static int64_t passed_over(void)
-{
-    return ask("SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.session_status "
-               "WHERE variable_name IN ('HANDLER_READ_NEXT', 'HANDLER_READ_PREV', "
-               "'HANDLER_READ_RND', 'HANDLER_READ_RND_NEXT') AND ? = ''",
-               "");
-}
-
 struct crowd {
     struct unit *u[CROWD];
 };
@@ -1048,13 +1038,13 @@ static int by_key(const void *a, const void *b)
 /* Does them in one batch; the rows that it passed over. */
 static int64_t together(struct crowd *c)
 {
-    int64_t own = passed_over(), before = passed_over();
+    int64_t own = testdb_passed_over(db, arena), before = testdb_passed_over(db, arena);
 
     own = before - own;
     qsort(c->u, CROWD, sizeof(c->u[0]), by_key);
     assert_ok(c->u[0]->kind->prepare(db, c->u, CROWD, arena, &err), err);
     assert_ok(db_unit(db, crowd_write, c, &err), err);
-    return passed_over() - before - own;
+    return testdb_passed_over(db, arena) - before - own;
 }
 
 static int64_t all_say(struct device *d, enum report_status status, char *const *uuid)

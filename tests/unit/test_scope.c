@@ -10,6 +10,8 @@
 #include "store/admin.h"
 #include "store/approval.h"
 #include "store/bulk.h"
+#include "store/device.h"
+#include "store/failed.h"
 #include "library/converge.h"
 #include "store/group.h"
 #include "store/id.h"
@@ -994,6 +996,127 @@ static void a_list_of_many_stays_quick(void **state)
     RUN("DELETE FROM enrollment WHERE id >= 1000 AND id < 101000");
 }
 
+#define FAR 6000 /* the devices of a group that begins behind all others */
+#define FAR_AT 500000
+#define FAR_KEY 900 /* the number of who reaches them */
+
+/* They have an item that all the others have too, and a word. */
+static void far_fill(void)
+{
+    RUN("INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at, "
+        "search_due, list_platform) SELECT seq, CONCAT('F', seq), 1, seq, 2, 1, 0, 0, 1 + seq % 2 "
+        "FROM seq_500000_to_505999");
+    RUN("INSERT INTO device_group (id, name, note, created_at, created_by, changed_at, changed_by) "
+        "VALUES (5900, 'far', '', 1, 'x', 1, 'x')");
+    RUN("INSERT INTO group_member (group_id, device_id, since) SELECT 5900, seq, 1 FROM "
+        "seq_500000_to_505999");
+    RUN("INSERT INTO scope_group (owner, group_id) VALUES (900, 5900)");
+    RUN("INSERT INTO device_word (device_id, backward, word) SELECT id, 0, 'common' FROM "
+        "enrollment "
+        "WHERE id >= 200000");
+    RUN("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by) VALUES (905, 1, 'e', 'e', 1, 1, 'x', 1, 'x')");
+    RUN("INSERT INTO library_version (id, item_id, number, uuid, sha256, size, types, details, "
+        "created_at, created_by) VALUES (915, 905, 1, 'U', REPEAT('x', 32), 1, '', '{}', 1, 'x')");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT id, 905, 1, 1, IF(id % 50, 3, 4), 1, '', 1 FROM enrollment WHERE id >= "
+        "200000");
+    RUN("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
+        "SELECT "
+        "id, 80, 5, 1, 1000000 - id, 3 FROM enrollment WHERE id >= 200000");
+}
+
+static void far_drop(void)
+{
+    RUN("DELETE FROM result WHERE enrollment_id >= 200000");
+    RUN("DELETE FROM device_item WHERE item_id = 905");
+    RUN("DELETE FROM library_version WHERE item_id = 905");
+    RUN("DELETE FROM library_item WHERE id = 905");
+    RUN("DELETE FROM device_word WHERE word = 'common'");
+    RUN("DELETE FROM scope_group WHERE owner = 900");
+    RUN("DELETE FROM group_member WHERE group_id = 5900");
+    RUN("DELETE FROM device_group WHERE id = 5900");
+    RUN("DELETE FROM enrollment WHERE id >= 500000 AND id < 506000");
+}
+
+static int64_t passed, passed_own;
+
+static void passing(struct db *db)
+{
+    passed_own = testdb_passed_over(db, arena);
+    passed = testdb_passed_over(db, arena);
+    passed_own = passed - passed_own;
+}
+
+/* What was read since is not much. */
+static void passed_at_most(struct db *db, const char *what, int64_t most)
+{
+    int64_t n = testdb_passed_over(db, arena) - passed - passed_own;
+
+    print_message("%s: %lld rows\n", what, (long long)n);
+    if (n > most)
+        fail_msg("%s: %lld rows were passed over", what, (long long)n);
+    passing(db);
+}
+
+/* A page of one who reaches many devices, at the end of every order, begins there. */
+static void what_is_far_is_not_passed_over(void **state)
+{
+    const struct enrollment_filter all = {.inactive = false};
+    struct enrollment_cursor at = {0};
+    struct rollout_row *roll;
+    struct wanted_row *had;
+    struct enrollment *e;
+    struct device_brief *brief;
+    struct failed *failed;
+    int64_t next;
+    struct db *db = NULL;
+    bool more, few;
+    size_t n;
+    (void)state;
+    far_fill();
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    db_scope(db, FAR_KEY);
+    assert_ok(db_scope_few(db, &few, &err), err);
+    assert_false(few);
+    passing(db);
+    assert_ok(rollout_list(db, 0, 50, arena, &roll, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_int_equal(roll[0].item_id, 905);
+    assert_string_equal(rollout_state(&roll[0]), "failed");
+    passed_at_most(db, "roll-outs", 500);
+    assert_ok(wanted_of_item(db, 905, 0, 0, 50, arena, &had, &n, &err), err);
+    assert_int_equal(n, 50);
+    assert_int_equal(had[0].enrollment_id, FAR_AT);
+    passed_at_most(db, "an item's devices", FAR * 2);
+    assert_ok(wanted_of_item(db, 905, WANTED_INSTALLED, 0, 50, arena, &had, &n, &err), err);
+    assert_int_equal(n, 50);
+    passed_at_most(db, "an item's devices that have it", FAR * 2);
+    assert_ok(
+        enrollment_list(db, &all, ENROLLMENT_BY_ID, &at, 0, 50, false, arena, &e, &n, &more, &err),
+        err);
+    assert_int_equal(n, 50);
+    passed_at_most(db, "enrollments", FAR);
+    assert_ok(device_list(db, &(struct device_filter){.text = "", .platform = "", .os = ""},
+                          (struct device_order){0}, NULL, 0, 50, arena, &brief, &n, &err),
+              err);
+    assert_int_equal(n, 50);
+    passed_at_most(db, "devices", FAR * 6);
+    assert_ok(device_list(db, &(struct device_filter){.text = "common", .platform = "", .os = ""},
+                          (struct device_order){0}, NULL, 0, 50, arena, &brief, &n, &err),
+              err);
+    assert_int_equal(n, 50);
+    passed_at_most(db, "devices by a word", FAR * 11);
+    assert_ok(failed_list(db, &(struct failed_filter){.before = FAR_AT * 2}, 50, arena, &failed, &n,
+                          &next, &err),
+              err);
+    assert_int_equal(n, 50);
+    passed_at_most(db, "failed commands", CROWD + FAR / 2);
+    db_scope(db, 0);
+    db_pool_give(app.pool, &db);
+    far_drop();
+}
+
 /* Many outside, so that what counts the fleet shows. */
 static void crowd(void)
 {
@@ -1281,6 +1404,7 @@ int main(void)
         cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_list_of_many_stays_quick),
+        cmocka_unit_test(what_is_far_is_not_passed_over),
     };
     return cmocka_run_group_tests_name("few", tests, set_up, pagesite_down) +
            cmocka_run_group_tests_name("many", tests, set_up_many, pagesite_down);

@@ -92,4 +92,20 @@ static inline struct conf *testdb_conf(const char *dir, const char *name)
                      outcome_ == OK ? "" : (err).msg);                                             \
     } while (0)
 
+/* Rows that this connection's statements have passed over so far, read or not; asking adds some. */
+static inline int64_t testdb_passed_over(struct db *db, struct arena *a)
+{
+    static const struct sql ask = {
+        "passed_over",
+        "SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.session_status WHERE "
+        "variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_PREV', "
+        "'HANDLER_READ_RND', 'HANDLER_READ_RND_NEXT', 'HANDLER_ICP_ATTEMPTS')",
+        0};
+    struct rows r;
+    struct err err = {0};
+
+    assert_ok(db_select(db, &ask, NULL, 0, a, &r, &err), err);
+    return row_at(&r, 0, 0)->i;
+}
+
 #endif
