@@ -64,7 +64,7 @@ struct db {
     bool scope_measured, scope_few;
     bool in_unit;
     bool rivalled; /* the last unit was given up over others' locks */
-    bool locked; /* holds a named lock: it would be lost with the connection */
+    bool locked;   /* holds a named lock: it would be lost with the connection */
     void (*at_commit)(void *arg);
     void *at_commit_arg;
     enum doom doom;

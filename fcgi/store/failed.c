@@ -13,12 +13,12 @@
 /* DIGEST_FAILED: backward through the index of those alone, however many have not failed, and
  * without their rows, however many are of others. The index has the enrollment too: one that is
  * older than all devices of a limited caller is none of them, nor one of their users. */
-#define PAGE                                                                                       \
-    "SELECT r.enrollment_id, r.command_id FROM result r FORCE INDEX (digest) STRAIGHT_JOIN "       \
-    "enrollment e ON e.id = r.enrollment_id WHERE r.digest = 3 AND r.closed_at >= ? AND "          \
-    "r.closed_at < ? AND r.enrollment_id >= ? AND %SCOPE e.device_id% AND (? IS NULL OR (SELECT "  \
-    "t.request_type FROM command t WHERE t.id = r.command_id) = ?) AND (? = 0 OR " AGAIN(          \
-        "1") " IS NULL) ORDER BY r.closed_at DESC LIMIT ?"
+#define FAILED                                                                                     \
+    " FROM result r FORCE INDEX (digest) STRAIGHT_JOIN enrollment e ON e.id = r.enrollment_id "    \
+    "WHERE r.digest = 3 AND r.closed_at >= ? AND r.closed_at < ? AND r.enrollment_id >= ? AND "    \
+    "%SCOPE e.device_id% AND (? IS NULL OR (SELECT t.request_type FROM command t WHERE t.id = "    \
+    "r.command_id) = ?) AND (? = 0 OR " AGAIN("1") " IS NULL) "
+#define PAGE "SELECT r.enrollment_id, r.command_id" FAILED "ORDER BY r.closed_at DESC LIMIT ?"
 static const struct sql LIST = {
     "failed_list",
     "SELECT e.ident, COALESCE(NULLIF(e.list_name, ''), e.ident), c.uuid, c.request_type, (SELECT "
@@ -32,12 +32,7 @@ static const struct sql LIST = {
                                       "= r.enrollment_id ORDER BY r.closed_at DESC",
     0};
 
-static const struct sql COUNT = {
-    "failed_count",
-    "SELECT COUNT(*)" FAILED
-    "AND (? IS NULL OR c.request_type = ?) AND %SCOPE e.device_id% AND (? = 0 OR " AGAIN(
-        "1") " IS NULL)",
-    0};
+static const struct sql COUNT = {"failed_count", "SELECT COUNT(*)" FAILED, 0};
 
 #define L_CLOSED 6
 
@@ -91,10 +86,10 @@ enum outcome failed_count(struct db *db, const struct failed_filter *f, struct a
 {
     struct val type = val_str(f->request_type);
     struct rows r;
-    enum outcome o = db_select(
-        db, &COUNT,
-        (struct val[]){val_int(f->since), val_int(f->before), type, type, val_int(f->not_again)}, 5,
-        a, &r, err);
+    enum outcome o = db_select(db, &COUNT,
+                               (struct val[]){val_int(f->since), val_int(f->before), val_int(0),
+                                              type, type, val_int(f->not_again)},
+                               6, a, &r, err);
 
     *n = o == OK ? row_at(&r, 0, 0)->i : 0;
     return o;
