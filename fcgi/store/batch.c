@@ -8,36 +8,13 @@
  * durable. A second seat without that rule would make batches smaller, and they are cheap by being
  * large.
  */
-#include "store/batch.h"
-
-#include "base/clock.h"
-#include "base/limits.h"
-#include "base/log.h"
-#include "store/event.h"
+#include "store/batch_int.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
-#define TOUCH_MAX LIM_BATCH
-#define SCRATCH_MAX (64u * LIM_MB)
-/* At most this many units done together: the load is low and what was noted is written now. */
-#define TOUCH_QUIET 4
-#define LONE_TRIES 16
-/* A batch in which so many units wait in vain for locks is not waited for any longer. */
-#define RIVALLED_MAX 2
-
 enum { STATE_WAITS, STATE_LEADS, STATE_DONE };
-
-struct touch {
-    int64_t enrollment_id, at;
-};
-
-struct touches {
-    struct touch item[TOUCH_MAX];
-    size_t n;
-    int64_t oldest; /* clock_mono() of the first */
-};
 
 #define SEATS 2
 
@@ -61,14 +38,6 @@ struct batch {
     struct batch_stats stats;
 };
 
-static _Thread_local struct touches *touches_now;
-
-static const struct sql TOUCH = {
-    "enrollment_touch",
-    "UPDATE enrollment FORCE INDEX (PRIMARY) SET last_seen_at=? WHERE last_seen_at<? "
-    "AND id IN (%IN%)",
-    1};
-
 static void at_commit(void *arg);
 
 static enum outcome seat_open(struct seat *s, struct batch *b, const struct conf *conf,
@@ -81,7 +50,7 @@ static enum outcome seat_open(struct seat *s, struct batch *b, const struct conf
     if (o != OK)
         return o;
     s->batch = b;
-    s->scratch = arena_new(SCRATCH_MAX);
+    s->scratch = arena_new(BATCH_SCRATCH);
     db_units_only(s->writes);
     db_at_commit(s->writes, at_commit, s);
     return s->scratch != NULL ? OK : err_set(err, ERROR, "out of memory");
@@ -131,237 +100,6 @@ struct batch_stats batch_stats(struct batch *b)
     return s;
 }
 
-/* ---- what is seen, written later ---- */
-
-void batch_touch(int64_t enrollment_id, int64_t now)
-{
-    struct touches *t = touches_now;
-
-    if (t == NULL || t->n == TOUCH_MAX)
-        return; /* the next message will say it again */
-    if (t->n == 0)
-        t->oldest = clock_mono();
-    t->item[t->n++] = (struct touch){enrollment_id, now};
-}
-
-struct flush {
-    const struct touches *t;
-    struct arena *arena;
-};
-
-/* All get the time of the last: it is true to a minute. */
-static enum outcome flush_unit(struct db *db, void *arg, struct err *err)
-{
-    const struct flush *f = arg;
-    struct val id[TOUCH_MAX], at[2];
-
-    at[0] = at[1] = val_int(f->t->item[f->t->n - 1].at);
-    for (size_t i = 0; i < f->t->n; i++)
-        id[i] = val_int(f->t->item[i].enrollment_id);
-    return db_exec_in(db, &TOUCH, at, 2, id, f->t->n, f->arena, NULL, err);
-}
-
-static void touches_flush(struct db *db, struct touches *t, struct arena *a)
-{
-    struct flush f = {t, a};
-    struct err err;
-
-    if (t->n > 0 && db_unit(db, flush_unit, &f, &err) != OK)
-        log_err(LOG_LEVEL_WARNING, "enrollment.touch", &err);
-    t->n = 0;
-}
-
-/* ---- doing a set of units ---- */
-
-struct work {
-    struct unit **u;
-    size_t n;
-    struct db *reads, *writes;
-    struct arena *scratch;
-};
-
-static int unit_order(const void *a, const void *b)
-{
-    const struct unit *x = *(struct unit *const *)a, *y = *(struct unit *const *)b;
-
-    if (x->kind != y->kind)
-        return (x->kind > y->kind) - (x->kind < y->kind);
-    return (x->key > y->key) - (x->key < y->key);
-}
-
-/* How many units from u on are of the kind of the first. */
-static size_t kind_run(struct unit **u, size_t n)
-{
-    size_t i = 1;
-
-    while (i < n && u[i]->kind == u[0]->kind)
-        i++;
-    return i;
-}
-
-static bool has_event(const struct unit *u)
-{
-    return u->event != NULL && u->tells_;
-}
-
-/* The events of all of them, whatever their kinds, in one statement. */
-static enum outcome write_events(struct db *db, const struct work *w, struct err *err)
-{
-    struct event event[LIM_BATCH];
-    const struct event *list[LIM_BATCH];
-    size_t n = 0;
-
-    for (size_t i = 0; i < w->n; i++) {
-        if (!has_event(w->u[i]))
-            continue;
-        event[n] = *w->u[i]->event;
-        event[n].enrollment_id = w->u[i]->enrollment_id_;
-        event[n].tally_life_id = w->u[i]->tally_life_id_;
-        list[n] = &event[n];
-        n++;
-    }
-    return n > 0 ? event_add(db, list, n, err) : OK;
-}
-
-static enum outcome write_all(struct db *db, void *arg, struct err *err)
-{
-    struct work *w = arg;
-    enum outcome o = OK;
-
-    for (size_t i = 0, k; o == OK && i < w->n; i += k) {
-        bool any = false;
-
-        k = kind_run(w->u + i, w->n - i);
-        for (size_t j = 0; j < k; j++)
-            any = any || w->u[i + j]->writes;
-        if (any)
-            o = w->u[i]->kind->write(db, w->u + i, k, w->scratch, err);
-    }
-    return o == OK ? write_events(db, w, err) : o;
-}
-
-/* One attempt at all of them: reads, then, where something is to be written, one transaction. */
-static enum outcome attempt(struct work *w, struct err *err)
-{
-    enum outcome o = OK;
-    bool writes = false;
-
-    qsort(w->u, w->n, sizeof(w->u[0]), unit_order);
-    for (size_t i = 0; i < w->n; i++) {
-        w->u[i]->outcome = OK;
-        w->u[i]->err.msg[0] = '\0';
-        w->u[i]->writes = w->u[i]->tells_ = false;
-    }
-    for (size_t i = 0, k; o == OK && i < w->n; i += k) {
-        k = kind_run(w->u + i, w->n - i);
-        o = w->u[i]->kind->prepare(w->reads, w->u + i, k, w->scratch, err);
-    }
-    for (size_t i = 0; i < w->n; i++)
-        writes = writes || w->u[i]->writes || has_event(w->u[i]);
-    if (o == OK && writes)
-        o = db_unit(w->writes, write_all, w, err);
-    return o;
-}
-
-static void fail_all(struct work *w, enum outcome o, const struct err *err)
-{
-    for (size_t i = 0; i < w->n; i++) {
-        w->u[i]->outcome = o;
-        w->u[i]->err = *err;
-    }
-}
-
-/* A unit by itself. CONFLICT means that somebody else wrote the same between reading and writing:
- * read again. */
-static enum outcome do_alone(struct unit *u, const struct work *set, struct err *err)
-{
-    struct work w = {&u, 1, set->reads, set->writes, set->scratch};
-    enum outcome o = CONFLICT;
-
-    for (int i = 0; o == CONFLICT && i < LONE_TRIES; i++)
-        o = attempt(&w, err);
-    if (o == CONFLICT) /* the device comes again */
-        o = err->outcome = UNAVAILABLE;
-    if (o != OK)
-        fail_all(&w, o, err);
-    return o;
-}
-
-/* No database for one is no database for the others; a lock is another matter. */
-static bool rivalled(const struct work *w, enum outcome o)
-{
-    return o == UNAVAILABLE && db_unit_rivalled(w->writes);
-}
-
-static void do_one_by_one(struct work *w)
-{
-    size_t vain = 0;
-
-    for (size_t i = 0; i < w->n; i++) {
-        struct err err = {0};
-
-        vain += rivalled(w, do_alone(w->u[i], w, &err));
-        if (vain < RIVALLED_MAX)
-            continue;
-        for (i++; i < w->n; i++) { /* somebody holds more than a row */
-            w->u[i]->outcome = UNAVAILABLE;
-            w->u[i]->err = err;
-        }
-    }
-}
-
-/* Returns whether the units had to be done one by one. */
-static bool do_set(struct work *w)
-{
-    struct err err = {0};
-    enum outcome o;
-
-    if (w->n == 1) {
-        (void)do_alone(w->u[0], w, &err);
-        return false;
-    }
-    o = attempt(w, &err);
-    if (o == OK)
-        return false;
-    if (o == UNAVAILABLE && !rivalled(w, o)) {
-        fail_all(w, o, &err);
-        return false;
-    }
-    log_err(LOG_LEVEL_DEBUG, "batch.split", &err);
-    do_one_by_one(w);
-    return true;
-}
-
-void unit_init(struct unit *u, const struct unit_kind *kind, struct arena *arena, int64_t now,
-               const uint8_t *sha256)
-{
-    *u = (struct unit){.kind = kind, .arena = arena, .now = now};
-    if (sha256 != NULL)
-        memcpy(&u->key, sha256, sizeof(u->key));
-}
-
-void unit_tell(struct unit *u, int64_t enrollment_id, int64_t tally_life_id)
-{
-    u->tells_ = true;
-    u->enrollment_id_ = enrollment_id;
-    u->tally_life_id_ = tally_life_id;
-}
-
-enum outcome unit_do(struct db *db, struct unit *u)
-{
-    struct touches touches = {.n = 0};
-    struct arena *scratch = arena_new(SCRATCH_MAX);
-
-    if (scratch == NULL)
-        return u->outcome = err_set(&u->err, ERROR, "out of memory");
-    touches_now = &touches;
-    (void)do_alone(u, &(struct work){NULL, 0, db, db, scratch}, &(struct err){0});
-    touches_flush(db, &touches, scratch);
-    touches_now = NULL;
-    arena_free(&scratch);
-    return u->outcome;
-}
-
 /* ---- the lead ---- */
 
 static bool in_work(const struct batch *b, const struct unit *u)
@@ -401,12 +139,6 @@ static void wake(struct unit *u, int state)
 {
     u->state_ = state;
     sem_post(u->wait_); /* from here on u is its owner's again */
-}
-
-static bool flush_due(const struct touches *t, size_t n)
-{
-    return t->n != 0 &&
-           (n <= TOUCH_QUIET || t->n >= TOUCH_MAX / 2 || clock_mono() - t->oldest > SECOND_US);
 }
 
 /* How many units must wait for a batch to begin; 0: there is no seat for one. Beside a batch that
@@ -509,10 +241,10 @@ static void lead(struct batch *b, struct unit *own)
     s = seat_take(b);
     n = take(b, s, own, u);
     pthread_mutex_unlock(&b->lock);
-    touches_now = &s->touches;
-    split = do_set(&(struct work){u, n, s->reads, s->writes, s->scratch});
-    touches_now = NULL;
-    if (flush_due(&s->touches, n)) {
+    touches_begin(&s->touches);
+    split = work_do(&(struct work){u, n, s->reads, s->writes, s->scratch});
+    touches_begin(NULL);
+    if (touches_due(&s->touches, n)) {
         at_commit(s);
         release(u, n, own);
         touches_flush(s->writes, &s->touches, s->scratch);
