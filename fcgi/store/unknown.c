@@ -99,8 +99,11 @@ static const struct sql ADD_LIFE = {
 static const struct sql BIND = {
     "identity_accept",
     "INSERT INTO identity_cert (sha256, subject, device_id, life_id) VALUES (?,?,?,?) "
-    "ON DUPLICATE KEY UPDATE device_id=VALUES(device_id), life_id=VALUES(life_id)",
+    "ON DUPLICATE KEY UPDATE life_id=IF(device_id IS NULL, VALUES(life_id), life_id), "
+    "device_id=COALESCE(device_id, VALUES(device_id))",
     0};
+static const struct sql OWNER = {"identity_owner",
+                                 "SELECT device_id FROM identity_cert WHERE sha256=?", 0};
 
 static const char *const names[] = {"open", "accept", "end"};
 
@@ -158,6 +161,7 @@ static enum outcome accept_unit(struct db *db, void *arg, struct err *err)
     struct val ident = val_str(x->id->device);
     const char *topic = x->topic != NULL ? x->topic : x->d.topic;
     int kind = x->id->udid != NULL ? IDENT_DEVICE : IDENT_USER_ENROLLMENT_DEVICE;
+    struct rows r;
     enum outcome o;
 
     if ((o = db_exec(db, &ADD_ENROLLMENT,
@@ -170,8 +174,11 @@ static enum outcome accept_unit(struct db *db, void *arg, struct err *err)
         (o = db_exec(db, &BIND,
                      (struct val[]){val_bin(x->sha256), val_str(x->subject), enrollment, life}, 4,
                      NULL, err)) != OK ||
+        (o = db_select(db, &OWNER, (struct val[]){val_bin(x->sha256)}, 1, x->a, &r, err)) != OK ||
         (o = db_exec(db, &REMOVE, &ident, 1, NULL, err)) != OK)
         return o;
+    if (r.n != 1 || row_at(&r, 0, 0)->i != enrollment.i)
+        return err_set(err, CONFLICT, "somebody else has changed it meanwhile; read it again");
     return audit_add(db, x->d.decided_by, "unknown.accepted", x->id->device, x->d.decided_why, err);
 }
 

@@ -251,6 +251,29 @@ static void long_and_strange_texts_fit(void **state)
     assert_int_equal(strlen(d[0].subject), 1024);
 }
 
+/* Both were looked up before either was bound. */
+static void one_certificate_is_accepted_once(void **state)
+{
+    static const struct sql OWNER = {
+        "OWNER", "SELECT e.ident FROM identity_cert i JOIN enrollment e ON e.id=i.device_id", 0};
+    struct unknown_device *d, done;
+    struct rows r;
+    (void)state;
+    contact_with("A", 7);
+    contact_with("B", 7);
+    assert_int_equal(listed(&d), 2);
+    for (int i = 0; i < 2; i++)
+        assert_ok(
+            unknown_decide(db, d[i].id, DECISION_ACCEPT, "ann", "ours", now, arena, &done, &err),
+            err);
+    assert_int_equal(contact_with("A", 7), UNKNOWN_ACCEPT);
+    assert_int_equal(contact_with("B", 7), UNKNOWN_HOLD);
+    assert_ok(db_select(db, &OWNER, NULL, 0, arena, &r, &err), err);
+    assert_int_equal(r.n, 1);
+    assert_string_equal(row_at(&r, 0, 0)->s, "A");
+    assert_int_equal(audited("unknown.accepted"), 1);
+}
+
 static void pages_and_is_purged(void **state)
 {
     struct unknown_device *d;
@@ -286,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup(rule_spares_a_fleet, clear),
         cmocka_unit_test_setup(rule_rests_after_a_restore, clear),
         cmocka_unit_test_setup(long_and_strange_texts_fit, clear),
+        cmocka_unit_test_setup(one_certificate_is_accepted_once, clear),
         cmocka_unit_test_setup(pages_and_is_purged, clear),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
