@@ -81,6 +81,10 @@ static bool serve(struct message *m, struct token_update *x)
         return false;
     case WHO_LEFT:
     case WHO_OLD:
+        if (x->overtaken && !ident_is_user(&m->id)) {
+            device_refuse(m, 503, "a later message of this device was faster");
+            return false;
+        }
         if (!x->accept_restore && !ident_is_user(&m->id)) {
             refuse_restore(m);
             return false;

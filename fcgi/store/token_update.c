@@ -21,13 +21,15 @@
     ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s FORCE INDEX (device) "               \
     "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
     ", (SELECT o.state FROM push o FORCE INDEX (PRIMARY) WHERE o.enrollment_id = e.id), "          \
-    "p.cert_sha256 " from "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "    \
+    "p.cert_sha256, GREATEST(COALESCE(e.ended_at, 0), COALESCE((SELECT c.token_at FROM life c "    \
+    "FORCE INDEX (PRIMARY) WHERE c.id = e.life_id), 0)) " from                                     \
+    "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "                          \
     "WHERE i.sha256 IN (%IN%)" more
 /* [0] for messages of a device's own channel, [1] for those of its users. */
 static const struct sql WHO[] = {
     {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE, ""), .tuple = 1},
     {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
-enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH, T_PENDING_SHA };
+enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH, T_PENDING_SHA, T_SETTLED };
 
 /* Moved in from another server: no certificate speaks for it. */
 static const struct sql BY_IDENT = {
@@ -118,7 +120,7 @@ static void decide(struct token_update *x)
 {
     struct who *w = &x->who;
 
-    x->accepted = false;
+    x->accepted = x->overtaken = false;
     x->new_channel_ = x->new_life_ = false;
     x->id_ = w->id;
     x->life_ = w->life_id;
@@ -136,7 +138,9 @@ static void decide(struct token_update *x)
         break;
     case WHO_OLD:
     case WHO_LEFT:
-        if (!x->accept_restore || is_user(x))
+        /* held up on its way while the device was enrolled anew, or left */
+        x->overtaken = x->unit.now <= x->settled_at_;
+        if (x->overtaken || !x->accept_restore || is_user(x))
             return;
         x->life_ = w->cert_life_id;
         break;
@@ -206,6 +210,7 @@ static void take_row(struct token_update *x, const struct rows *r)
 {
     who_judge(r, x->sha256, x->id, &x->who);
     x->renewal_ = x->has_queue = x->push_open_ = x->moves_cert_ = false;
+    x->settled_at_ = 0;
     if (x->who.id != 0) {
         const struct val *v = row_at(r, x->who.row, 0);
 
@@ -214,6 +219,7 @@ static void take_row(struct token_update *x, const struct rows *r)
         x->has_queue = v[T_QUEUE].i != 0;
         x->has_users_ = v[T_USERS].i != 0;
         x->push_open_ = !val_is_null(&v[T_PUSH]) && v[T_PUSH].i != PUSH_SENT;
+        x->settled_at_ = v[T_SETTLED].i;
         begin_again(x, &v[T_PENDING_SHA]);
     }
 }

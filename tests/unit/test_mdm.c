@@ -854,6 +854,9 @@ static void token_update_overtaken(void **state)
     assert_ok(leave_check_out(db, left.cert, id_of(&left), clock_now(), NULL, arena, &who, &err),
               err);
     assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    run(&x.unit); /* read again it is no restored backup: it came before */
+    assert_false(x.accepted);
+    assert_true(x.overtaken);
     assert_int_equal(say(&left, REPORT_IDLE, NULL).who.verdict, WHO_LEFT);
 
     x = token_update_read(&old); /* of the installation that is replaced meanwhile */
@@ -861,7 +864,12 @@ static void token_update_overtaken(void **state)
     assert_int_equal(authenticate(&anew), WHO_GOOD);
     assert_true(token_update(&anew, "new"));
     assert_int_equal(db_unit(db, write_late, &x.unit, &err), CONFLICT);
+    run(&x.unit);
+    assert_false(x.accepted);
+    assert_true(x.overtaken);
     assert_int_equal(say(&anew, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+    assert_true(token_update(&old, "")); /* a backup that is restored after it */
+    assert_int_equal(say(&old, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
 }
 
 static void user_token_update_overtaken(void **state)
