@@ -110,7 +110,7 @@ static enum outcome bind_unit(struct db *db, void *arg, struct err *err)
         (o = db_select(db, &CERT, &sha, 1, b->a, &r, err)) != OK)
         return o;
     if (n != 1 || r.n != 1 || val_or_0(row_at(&r, 0, 0)) != b->device_id)
-        o = err_set(err, CONFLICT, "the certificate or the device was bound meanwhile");
+        o = err_set(err, CONFLICT, "somebody else has changed it meanwhile; read it again");
     if (o == OK)
         o = audit_add(db, "rule:first-contact", "identity.bind", b->ident,
                       "the first certificate of a device that was moved in without one", err);
