@@ -86,6 +86,7 @@ static void show(struct page *p)
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "who", e[i].actor);
+        value_set_text(v, "act", page_named(p, arena_fmt(p->a, "audit_act_%s", e[i].action)));
         value_set_text(v, "what", e[i].action);
         value_set_text(v, "whom", e[i].subject);
         value_set_text(v, "detail", e[i].detail);

@@ -185,6 +185,12 @@ const char *page_text(const struct page *p, const char *key)
     return words_find(p->w, key);
 }
 
+const char *page_named(const struct page *p, const char *key)
+{
+    const char *text = key ? words_find(p->w, key) : NULL;
+    return text != key ? text : NULL;
+}
+
 const char *page_said(const struct page *p, const char *english)
 {
     return words_said(p->w, p->a, english);

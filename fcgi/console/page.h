@@ -53,6 +53,8 @@ bool page_confirmed(struct page *p);
 
 /* The text of a key. */
 const char *page_text(const struct page *p, const char *key);
+/* The same, NULL where the catalogue has none under that key. */
+const char *page_named(const struct page *p, const char *key);
 /* What the program said in English, an error or a reason that was stored, in the page's language.
  */
 const char *page_said(const struct page *p, const char *english);

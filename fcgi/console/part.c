@@ -68,9 +68,13 @@ void device_tabs(struct page *p, const char *ident, const char *part)
     }
 }
 
-static const char *label(const struct inv_column *c)
+/* What a column is called; *known: in the reader's language, and not by Apple's key alone. */
+static const char *label(struct page *p, const struct inv_column *c, bool *known)
 {
-    return *c->key ? c->key : c->name;
+    const char *own = *c->key ? c->key : c->name;
+    const char *name = page_named(p, arena_fmt(p->a, "inv_%s", own));
+    *known = name != NULL;
+    return name ? name : own;
 }
 
 /* One row as a list of facts: what was told. */
@@ -82,7 +86,10 @@ static void facts(struct page *p, const struct inv_column *c, size_t n, const st
         if (val_is_null(&row[i]) || own || c[i].type == INV_EXTRA || c[i].type == INV_BIN)
             continue;
         struct value *v = value_append_dict(list);
-        value_set_text(v, "name", label(&c[i]));
+        bool known;
+        value_set_text(v, "name", label(p, &c[i], &known));
+        value_set_bool(v, "foreign", !known);
+        value_set_text(v, "key", known ? c[i].key : NULL);
         page_cell(p, v, &c[i], &row[i]);
     }
 }
@@ -98,8 +105,13 @@ static void table(struct page *p, const struct inv_column *c, size_t n, const st
         for (size_t k = 0; k < r->n && !shown[i]; k++)
             shown[i] = !val_is_null(row_at(r, k, first + i)) && c[i].type != INV_EXTRA &&
                        c[i].type != INV_BIN && c[i].type != INV_JSON;
-        if (shown[i])
-            value_append(heads, value_text(p->a, label(&c[i])));
+        if (shown[i]) {
+            struct value *v = value_append_dict(heads);
+            bool known;
+            value_set_text(v, "name", label(p, &c[i], &known));
+            value_set_bool(v, "foreign", !known);
+            value_set_text(v, "key", known ? c[i].key : NULL);
+        }
     }
     for (size_t k = 0; k < r->n; k++) {
         struct value *cells = value_set_list(value_append_dict(lines), "cells");

@@ -14,7 +14,7 @@ static void heads(struct page *p, const char *const *keys)
 {
     struct value *list = value_set_list(p->root, "heads");
     for (; *keys; keys++)
-        value_append(list, value_text(p->a, page_text(p, *keys)));
+        value_set_text(value_append_dict(list), "name", page_text(p, *keys));
     value_set_bool(p->root, "is_list", true);
 }
 
@@ -157,7 +157,8 @@ enum outcome device_list_audit(struct page *p, const struct fleet_device *d, con
         struct value *cells = line_of(p, lines);
         cell_time(p, cells, e[i].at);
         cell(cells, e[i].actor, NULL);
-        cell(cells, e[i].action, NULL);
+        const char *act = page_named(p, arena_fmt(p->a, "audit_act_%s", e[i].action));
+        cell(cells, act ? act : e[i].action, NULL);
         cell(cells, strcmp(e[i].subject, d->ident) == 0 ? "" : e[i].subject, NULL);
         value_set_bool(cell(cells, e[i].detail, NULL), "record", true);
     }
