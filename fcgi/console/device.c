@@ -205,7 +205,8 @@ static bool audit(struct page *p, const struct enrollment *e)
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
         value_set_text(v, "actor", a[i].actor);
-        value_set_text(v, "action", a[i].action);
+        const char *act = page_named(p, arena_fmt(p->a, "audit_act_%s", a[i].action));
+        value_set_text(v, "action", act ? act : a[i].action);
         value_set_text(v, "detail", a[i].detail);
         page_time(p, v, "at", a[i].at);
     }
@@ -230,6 +231,20 @@ static void offer(struct page *p, const char *key, const char *const *names,
         value_set_text(v, "verb", page_text(p, arena_fmt(p->a, "verb_%s", *names)));
         value_set_text(v, "link", page_link(p, send, "type", *names));
     }
+}
+
+enum outcome device_question(struct page *p, const char *ident, const char *type)
+{
+    cat c = catalogue_find(type);
+    struct enrollment e;
+    const char *why;
+    enum outcome o = enrollment_get_whole(p->db, ident, p->a, &e, &p->err);
+    if (o != OK || !c || e.state != ENROLLMENT_ENROLLED || !page_may(p, "assist"))
+        return o;
+    const struct device_facts takes = device_facts_of(&e);
+    if (command_has(p->a, c, &takes, &why))
+        value_set_text(p->root, "question", type);
+    return OK;
 }
 
 bool device_newest(struct page *p, struct enrollment *e)

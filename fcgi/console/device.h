@@ -54,7 +54,9 @@ device_list_fn device_list_queue, device_list_results, device_list_users, device
 
 /* The requests that are sent with a button: their names, ended by NULL. */
 extern const char *const device_questions[]; /* they only ask */
-extern const char *const device_actions[];   /* they are felt by whoever uses the device */
+/* Offers one of them, where the device takes it and the caller may ask: "question" of the page. */
+enum outcome device_question(struct page *p, const char *ident, const char *type) MUST_USE;
+extern const char *const device_actions[]; /* they are felt by whoever uses the device */
 /* Is s one of those names? */
 bool device_names(const char *const *names, const char *s);
 

@@ -7,30 +7,31 @@
 static device_list_fn history;
 
 /* The tabs of a device's page. area INV_NONE: a list of another kind, or (word "") the page itself.
- * may: who sees it; NULL: everybody who sees the device. */
+ * may: who sees it; NULL: everybody who sees the device. question: the command that asks for it. */
 static const struct {
     const char *word;
     enum inv_area area;
     device_list_fn *list;
     const char *may;
-} PARTS[] = {{"", INV_NONE, NULL, NULL},
-             {"queue", INV_NONE, device_list_queue, NULL},
-             {"results", INV_NONE, device_list_results, NULL},
-             {"facts", INV_DEVICE, NULL, NULL},
-             {"network", INV_NETWORK, NULL, NULL},
-             {"security", INV_SECURITY, NULL, NULL},
-             {"profiles", INV_PROFILE, NULL, NULL},
-             {"provisioning", INV_PROVISIONING, NULL, NULL},
-             {"apps", INV_APP, NULL, NULL},
-             {"managed-apps", INV_MANAGED_APP, NULL, NULL},
-             {"certificates", INV_CERTIFICATE, NULL, NULL},
-             {"restrictions", INV_RESTRICTION, NULL, NULL},
-             {"users", INV_NONE, device_list_users, NULL},
-             {"accounts", INV_USER, NULL, NULL},
-             {"os-updates", INV_UPDATE, NULL, NULL},
-             {"settings", INV_SETTING, NULL, NULL},
-             {"history", INV_NONE, history, NULL},
-             {"audit", INV_NONE, device_list_audit, "audit"}};
+    const char *question;
+} PARTS[] = {{"", INV_NONE, NULL, NULL, NULL},
+             {"queue", INV_NONE, device_list_queue, NULL, NULL},
+             {"results", INV_NONE, device_list_results, NULL, NULL},
+             {"facts", INV_DEVICE, NULL, NULL, "DeviceInformation"},
+             {"network", INV_NETWORK, NULL, NULL, "DeviceInformation"},
+             {"security", INV_SECURITY, NULL, NULL, "SecurityInfo"},
+             {"profiles", INV_PROFILE, NULL, NULL, "ProfileList"},
+             {"provisioning", INV_PROVISIONING, NULL, NULL, "ProvisioningProfileList"},
+             {"apps", INV_APP, NULL, NULL, "InstalledApplicationList"},
+             {"managed-apps", INV_MANAGED_APP, NULL, NULL, NULL},
+             {"certificates", INV_CERTIFICATE, NULL, NULL, "CertificateList"},
+             {"restrictions", INV_RESTRICTION, NULL, NULL, "Restrictions"},
+             {"users", INV_NONE, device_list_users, NULL, NULL},
+             {"accounts", INV_USER, NULL, NULL, "UserList"},
+             {"os-updates", INV_UPDATE, NULL, NULL, NULL},
+             {"settings", INV_SETTING, NULL, NULL, NULL},
+             {"history", INV_NONE, history, NULL, NULL},
+             {"audit", INV_NONE, device_list_audit, "audit", NULL}};
 #define PARTS_N (sizeof PARTS / sizeof PARTS[0])
 
 /* Columns of fleet_apps() and fleet_certificates(), which tell more than their tables. */
@@ -260,7 +261,10 @@ void device_part_show(struct page *p, const char *ident, const char *word, int s
     page_state(p, p->root, "state", enrollment_state_name(d.state));
     value_set_text(p->root, "part", key ? page_text(p, key) : NULL);
     device_tabs(p, d.ident, word);
-    page_show(p, status, "part");
+    if (PARTS[i].question && device_question(p, d.ident, PARTS[i].question) != OK)
+        page_fail(p);
+    else
+        page_show(p, status, "part");
 }
 
 void console_part(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -1,6 +1,6 @@
 // test_signin.mjs: signing in, sessions, accounts, the second factor, and who guesses.
 import assert from "node:assert/strict";
-import { accessible, base, context, finish, picture, signIn, site, sql, test, totp } from "./lib.mjs";
+import { accessible, base, context, finish, picture, signIn, site, sql, test, totp, until } from "./lib.mjs";
 import { ID, device, fill } from "./pages.mjs";
 
 fill();
@@ -101,6 +101,12 @@ await test("an account: made, first password, its role, and its end", async () =
   assert.equal(await q.locator("a.button[title=DeviceLock]").count(), 1);
   assert.equal(await q.locator("textarea").count(), 0);
   await accessible(q, "device for the helpdesk");
+  // what a device has not told yet is asked for where it is missed
+  await q.goto(device.replace("/device?", "/device/part?part=restrictions&"));
+  await q.getByRole("button", { name: "Ask the device now" }).click();
+  assert.equal(new URL(q.url()).pathname, "/device");
+  await until(`SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id WHERE c.request_type = 'Restrictions' AND c.created_by LIKE 'ben %'`, "1");
+  sql("DELETE q FROM queue q JOIN command c ON c.id = q.command_id WHERE c.created_by LIKE 'ben %'");
   // what the device's page does not offer is not the helpdesk's
   assert.equal((await q.goto(device.replace("/device?", "/device/send?type=EraseDevice&"))).status(), 403);
   const csrf = await q.locator("[name=csrf]").first().inputValue();
