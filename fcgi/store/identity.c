@@ -11,6 +11,7 @@
 #define DIGITS_MIN 8
 #define TEXT_MAX 256
 #define MANY 5000 /* more than a page collects */
+#define REVOKED_FEW 1000
 #define REVOKED_MANY 10000
 #define NEAR_FIRST 300
 #define NEAR_MOST 3000 /* places of the order that a page looks at, then it ends */
@@ -96,7 +97,7 @@ static struct identity identity_of(const struct val *v, int64_t now)
 
 /* Where a page begins: at what few have, a device, words, a serial number, a revocation, the few
  * devices that the caller reaches; else the index of the order is gone through, as far as a page
- * may. */
+ * may, or until it is full where that index tells what is asked for: whether it is revoked. */
 enum begin { BEGIN_DEVICE, BEGIN_TEXT, BEGIN_REVOKED, BEGIN_SCOPE, BEGIN_ORDER, BEGIN_NEAR };
 
 /* A list that is asked for. */
@@ -155,6 +156,7 @@ static enum outcome begin_choose(struct db *db, struct asked *x, enum begin *beg
 {
     const struct identity_filter *f = x->f;
     bool rare = false, few;
+    int64_t n;
     struct rows r;
     enum outcome o = db_scope_few(db, &few, err);
     enum begin else_at = few ? BEGIN_SCOPE : BEGIN_NEAR;
@@ -173,8 +175,11 @@ static enum outcome begin_choose(struct db *db, struct asked *x, enum begin *beg
         *begin = BEGIN_DEVICE;
     } else if (o == OK && f->state == IDENTITY_REVOKED && !rare && !few) {
         o = db_select(db, &HOW_MANY_REVOKED, (struct val[]){val_int(REVOKED_MANY)}, 1, a, &r, err);
-        if (o == OK && row_at(&r, 0, 0)->i < REVOKED_MANY)
+        n = o == OK ? row_at(&r, 0, 0)->i : 0;
+        if (n < REVOKED_FEW)
             *begin = BEGIN_REVOKED;
+        else if (n < REVOKED_MANY || (f->text == NULL && !f->issued && !db_scoped(db)))
+            *begin = BEGIN_ORDER;
     }
     return o;
 }

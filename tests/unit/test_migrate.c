@@ -554,6 +554,28 @@ static void tags_are_counted(void **state)
     assert_int_equal(select_int("SELECT SUM(devices) FROM tag_count"), 1000);
 }
 
+/* The order of identities tells which are revoked, and has them as it had. */
+static void revoked_identities_are_in_the_order(void **state)
+{
+    (void)state;
+    testdb_shell("for f in sql/schema/*.sql; do case $f in *-revoked-order.sql) break ;; esac; cp "
+                 "$f %s/; done",
+                 dir);
+    assert_ok(run(), err);
+    SQL(CERTS, "INSERT INTO identity_cert (sha256, not_after, revoked_at) SELECT UNHEX(SHA2(seq, "
+               "256)), seq, IF(seq % 10, NULL, 1) FROM seq_1_to_1000");
+    assert_ok(db_exec(db, &CERTS, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(select_int("SELECT SUM(not_after) FROM identity_cert FORCE INDEX (not_after) "
+                                "WHERE revoked_at IS NOT NULL"),
+                     50500);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM information_schema.statistics WHERE "
+                                "table_schema = DATABASE() AND table_name = 'identity_cert' AND "
+                                "index_name = 'not_after'"),
+                     3);
+}
+
 /* What people and profiles were before the ways in were is what they are after. */
 static void people_and_profiles_are_upgraded(void **state)
 {
@@ -779,6 +801,7 @@ int main(void)
         TEST(the_schema_of_this_program),
         TEST(a_filled_database_is_upgraded),
         TEST(failed_results_are_upgraded),
+        TEST(revoked_identities_are_in_the_order),
         TEST(tags_are_counted),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),

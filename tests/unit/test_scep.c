@@ -821,6 +821,35 @@ static void a_large_inventory_is_paged(void **state)
         walk(&(struct identity_filter){.ident = "renews", .text = "even"}, 500, &pages), 0);
 }
 
+/* Many revoked ones are found in the order of the list, not collected for each page. */
+static void many_revoked_are_not_passed_over(void **state)
+{
+    const struct identity_filter revoked = {.state = IDENTITY_REVOKED};
+    struct identity_place at = {-1, {0}};
+    struct identity *list;
+    int64_t own, before;
+    size_t n, pages;
+    bool more;
+    (void)state;
+    assert_ok(db_exec(owner, &CLEAR_CERT, NULL, 0, NULL, &err), err);
+    assert_ok(db_run(owner, "many",
+                     "INSERT INTO identity_cert (sha256, subject, not_after, device_id, "
+                     "revoked_at) SELECT UNHEX(SHA2(seq, 256)), CONCAT('CN=Device ', seq), seq, "
+                     "seq, IF(seq % 5, NULL, 1) FROM seq_1_to_10000",
+                     &err),
+              err);
+    own = testdb_passed_over(owner, arena);
+    before = testdb_passed_over(owner, arena);
+    own = before - own;
+    assert_ok(identity_list(owner, &revoked, &at, 1000, 50, arena, &list, &n, &more, &err), err);
+    assert_int_equal(n, 50);
+    assert_true(more);
+    assert_int_equal(list[49].not_after, 250);
+    /* more than half of it to see that they are many */
+    assert_in_range(testdb_passed_over(owner, arena) - before - own, 0, 7000);
+    assert_int_equal(walk(&revoked, 100, &pages), 2000);
+}
+
 /* GetCert and GetCRL: for who has an identity, and for nobody else. */
 static void looked_up(void **state)
 {
@@ -1164,6 +1193,7 @@ int main(void)
         cmocka_unit_test_setup(a_key_serves_one_of_two_at_once, clear),
         cmocka_unit_test_setup(inventory_is_listed, clear),
         cmocka_unit_test_setup(a_large_inventory_is_paged, clear),
+        cmocka_unit_test(many_revoked_are_not_passed_over),
         cmocka_unit_test_setup(operations, clear),
         cmocka_unit_test_setup(by_get, clear),
         cmocka_unit_test_setup(at_once, clear),
