@@ -69,16 +69,16 @@ static const struct sql VERSION_NOW = {
     "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
     "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
     0};
-/* In the order of the ids. */
+/* In the order of the ids, between the first and the last that the caller reaches. */
 static const struct sql IN_STATE = {
     "itemcount_in_state",
     "SELECT enrollment_id FROM device_item FORCE INDEX (of_state) WHERE item_id = ? AND state = ? "
-    "ORDER BY enrollment_id",
+    "AND enrollment_id BETWEEN ? AND ? ORDER BY enrollment_id",
     0};
 static const struct sql OF_VERSION = {
     "itemcount_of_version",
     "SELECT enrollment_id FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 AND "
-    "version = ? AND state = ? ORDER BY enrollment_id",
+    "version = ? AND state = ? AND enrollment_id BETWEEN ? AND ? ORDER BY enrollment_id",
     0};
 
 static enum outcome count(struct db *db, int64_t id, int64_t now, struct arena *a, struct err *err)
@@ -160,10 +160,18 @@ static enum outcome count_own(struct db *db, int64_t id, int version, struct are
     enum outcome o = scope_set_read(db, a, &reach, err);
 
     for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
-        struct val v[] = {val_int(id), val_int(version != 0 ? version : s), val_int(s)};
+        struct val v[5] = {val_int(id)};
+        size_t n = 1;
 
-        o = scope_set_count(db, &reach, version != 0 ? &OF_VERSION : &IN_STATE, v,
-                            version != 0 ? 3 : 2, &counts[s], err);
+        if (reach.n == 0)
+            break;
+        if (version != 0)
+            v[n++] = val_int(version);
+        v[n++] = val_int(s);
+        v[n++] = val_int(reach.ids[0]);
+        v[n++] = val_int(reach.ids[reach.n - 1]);
+        o = scope_set_count(db, &reach, version != 0 ? &OF_VERSION : &IN_STATE, v, n, &counts[s],
+                            err);
     }
     return o;
 }

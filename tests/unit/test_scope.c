@@ -15,6 +15,7 @@
 #include "library/converge.h"
 #include "store/group.h"
 #include "store/id.h"
+#include "store/itemcount.h"
 #include "store/member.h"
 #include "store/scope.h"
 #include "store/wanted.h"
@@ -1021,9 +1022,10 @@ static void far_fill(void)
     RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
         "changed_at) SELECT id, 905, 1, 1, IF(id % 50, 3, 4), 1, '', 1 FROM enrollment WHERE id >= "
         "200000");
+    RUN("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT seq, 905, 1, 1, 3, 1, '', 1 FROM seq_300000_to_319999");
     RUN("INSERT INTO result (enrollment_id, command_id, state, queued_at, closed_at, digest) "
-        "SELECT "
-        "id, 80, 5, 1, 1000000 - id, 3 FROM enrollment WHERE id >= 200000");
+        "SELECT id, 80, 5, 1, 1000000 - id, 3 FROM enrollment WHERE id >= 200000");
 }
 
 static void far_drop(void)
@@ -1069,7 +1071,7 @@ static void what_is_far_is_not_passed_over(void **state)
     struct enrollment *e;
     struct device_brief *brief;
     struct failed *failed;
-    int64_t next;
+    int64_t next, counts[WANTED__MAX];
     struct db *db = NULL;
     bool more, few;
     size_t n;
@@ -1092,6 +1094,10 @@ static void what_is_far_is_not_passed_over(void **state)
     assert_ok(wanted_of_item(db, 905, WANTED_INSTALLED, 0, 50, arena, &had, &n, &err), err);
     assert_int_equal(n, 50);
     passed_at_most(db, "an item's devices that have it", FAR * 2);
+    assert_ok(item_count_states(db, 905, 0, arena, counts, &err), err);
+    assert_int_equal(counts[WANTED_INSTALLED], FAR - FAR / 50);
+    assert_int_equal(counts[WANTED_FAILED], FAR / 50);
+    passed_at_most(db, "an item's states", 3 * FAR + 200);
     assert_ok(
         enrollment_list(db, &all, ENROLLMENT_BY_ID, &at, 0, 50, false, arena, &e, &n, &more, &err),
         err);
