@@ -43,23 +43,32 @@ static const struct sql NEXT_ASSIGNMENT = {
     "library_version v ON v.item_id = i.id AND v.number = i.version WHERE a.id >= ? AND a.group_id "
     "IS NOT NULL ORDER BY a.id LIMIT 1",
     0};
+/* A large group is looked at some devices at a time: where each one ends. */
+static const struct sql WINDOW = {
+    "wanted_window",
+    "SELECT device_id FROM group_member WHERE group_id = ? AND device_id > ? ORDER BY device_id "
+    "LIMIT 1 OFFSET ?",
+    0};
+#define WINDOW_DEVICES 5000
 #define LACKS "(d.enrollment_id IS NULL OR d.wanted = 0 OR d.version <> ?) "
 /* Of devices, and of their users: the channel and its device. A device's users stand together;
  * those that were noted are not found again. */
 static const struct sql MISSING[] = {
     {"wanted_missing",
-     "SELECT m.device_id, m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id "
+     "SELECT m.device_id, m.device_id FROM group_member m FORCE INDEX (PRIMARY) JOIN enrollment e "
+     "ON e.id = m.device_id "
      "AND e.state = 2 LEFT JOIN device_item d ON d.enrollment_id = m.device_id AND d.item_id = ? "
-     "WHERE m.group_id = ? AND m.device_id > ? AND (? = 0 OR m.device_id = ?) AND " LACKS
-     "ORDER BY m.device_id LIMIT ?",
+     "WHERE m.group_id = ? AND m.device_id > ? AND m.device_id <= ? AND (? = 0 OR m.device_id = "
+     "?) AND " LACKS "ORDER BY m.device_id LIMIT ?",
      0},
     {"wanted_missing_users",
-     "SELECT c.id, m.device_id FROM group_member m JOIN enrollment e ON e.id = m.device_id AND "
+     "SELECT c.id, m.device_id FROM group_member m FORCE INDEX (PRIMARY) JOIN enrollment e ON e.id "
+     "= m.device_id AND "
      "e.state = 2 JOIN enrollment c ON c.device_id = e.id AND c.state = 2 AND (c.id <> "
      "c.device_id) = " CHANNEL_HAS_USERS(
          "e") " LEFT JOIN device_item d ON d.enrollment_id = c.id AND d.item_id = ? "
-              "WHERE m.group_id = ? AND m.device_id >= ? AND (? = 0 OR ? IN (c.id, c.device_id)) "
-              "AND " LACKS "ORDER BY m.device_id LIMIT ?",
+              "WHERE m.group_id = ? AND m.device_id >= ? AND m.device_id <= ? AND (? = 0 OR ? IN "
+              "(c.id, c.device_id)) AND " LACKS "ORDER BY m.device_id LIMIT ?",
      0}};
 /* The order matters: state is made of what wanted and state were. An item that was about to be
  * removed and is still there stays. */
@@ -290,17 +299,78 @@ static enum outcome waits_step(struct db *db, struct wanted_walk *w, size_t max,
     return o;
 }
 
-/* Goes on where the walk stands; false in *more: the assignment (or item) is done. */
+/* The last device of the group's next window; INT64_MAX: the group has no more than that. One
+ * device alone needs none. */
+static enum outcome window_end(struct db *db, const struct wanted_walk *w, const struct val *group,
+                               struct arena *a, int64_t *end, struct err *err)
+{
+    struct rows r = {0};
+    enum outcome o =
+        w->only != 0
+            ? OK
+            : db_select(db, &WINDOW,
+                        (struct val[]){*group, val_int(w->device), val_int(WINDOW_DEVICES - 1)}, 3,
+                        a, &r, err);
+
+    *end = o == OK && r.n > 0 ? row_at(&r, 0, 0)->i : INT64_MAX;
+    return o;
+}
+
+/* Goes on in an assignment: its id, group, item, version, and whether it is for users. */
+static enum outcome assignment_step(struct db *db, struct wanted_walk *w, const struct val *at,
+                                    size_t max, struct arena *a, bool *more, struct err *err)
+{
+    struct val only = val_int(w->only);
+    struct rows r = {0};
+    int64_t end;
+    enum outcome o = window_end(db, w, &at[1], a, &end, err);
+
+    if (o == OK)
+        o = db_select(db, &MISSING[at[4].i != 0],
+                      (struct val[]){at[2], at[1], val_int(w->device), val_int(end), only, only,
+                                     at[3], val_int((int64_t)max)},
+                      8, a, &r, err);
+    if (o == OK)
+        o = want_some(db, &r, at[2].i, at[3].i, w->now, err);
+    if (o != OK)
+        return o;
+    w->changes += r.n;
+    *more = r.n == max;
+    w->assignment = at[0].i + (!*more && end == INT64_MAX);
+    w->device = *more ? row_at(&r, r.n - 1, 1)->i : end != INT64_MAX ? end : 0;
+    return OK;
+}
+
+/* Goes on in an item: its id, and whether it is for users. */
+static enum outcome item_step(struct db *db, struct wanted_walk *w, const struct val *at,
+                              size_t max, struct arena *a, bool *more, struct err *err)
+{
+    struct val only = val_int(w->only);
+    struct rows r = {0};
+    enum outcome o = db_select(db, &EXTRA,
+                               (struct val[]){at[0], val_int(w->device), only, only,
+                                              val_int(at[1].i != 0), val_int((int64_t)max)},
+                               6, a, &r, err);
+
+    if (o == OK)
+        o = unwant_some(db, &r, at[0].i, w->now, a, err);
+    if (o != OK)
+        return o;
+    w->changes += r.n;
+    *more = r.n == max;
+    w->item = at[0].i + !*more;
+    w->device = *more ? row_at(&r, r.n - 1, 0)->i : 0;
+    return OK;
+}
+
+/* Goes on where the walk stands; true in *more: so many were changed that others may come first. */
 static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struct arena *a,
                          bool *more, struct err *err)
 {
-    struct val only = val_int(w->only), limit = val_int((int64_t)max);
-    struct rows at, r = {0};
+    struct rows at;
     enum outcome o =
         db_select(db, w->items ? &NEXT_ITEM : &NEXT_ASSIGNMENT,
                   (struct val[]){val_int(w->items ? w->item : w->assignment)}, 1, a, &at, err);
-    int64_t item;
-    bool users;
 
     *more = false;
     if (o == OK && at.n == 0 && !w->items) {
@@ -311,31 +381,10 @@ static enum outcome step(struct db *db, struct wanted_walk *w, size_t max, struc
         return waits_step(db, w, max, more, err);
     if (o != OK)
         return o;
-    item = row_at(&at, 0, w->items ? 0 : 2)->i;
-    users = row_at(&at, 0, w->items ? 1 : 4)->i != 0;
     if ((w->items ? w->item : w->assignment) != row_at(&at, 0, 0)->i)
         w->device = 0; /* the one it stood at is gone */
-    o = w->items ? db_select(db, &EXTRA,
-                             (struct val[]){val_int(item), val_int(w->device), only, only,
-                                            val_int(users), limit},
-                             6, a, &r, err)
-                 : db_select(db, &MISSING[users],
-                             (struct val[]){val_int(item), *row_at(&at, 0, 1), val_int(w->device),
-                                            only, only, *row_at(&at, 0, 3), limit},
-                             7, a, &r, err);
-    if (o == OK)
-        o = w->items ? unwant_some(db, &r, item, w->now, a, err)
-                     : want_some(db, &r, item, row_at(&at, 0, 3)->i, w->now, err);
-    if (o != OK)
-        return o;
-    w->changes += r.n;
-    *more = r.n == max;
-    if (w->items)
-        w->item = *more ? item : item + 1;
-    else
-        w->assignment = row_at(&at, 0, 0)->i + !*more;
-    w->device = *more ? row_at(&r, r.n - 1, !w->items)->i : 0;
-    return OK;
+    return w->items ? item_step(db, w, row_at(&at, 0, 0), max, a, more, err)
+                    : assignment_step(db, w, row_at(&at, 0, 0), max, a, more, err);
 }
 
 enum outcome wanted_plan(struct db *db, struct wanted_walk *w, size_t max, struct err *err)

@@ -558,6 +558,31 @@ static void ten_thousand_at_once(void **state)
     print_message("10,000 results followed in %lld ms\n", (long long)(clock_mono() - start) / 1000);
 }
 
+/* A group is looked at some thousands at a time: at the edges of these, and behind the last one,
+ * nobody is left out, and nobody is found twice. */
+static void a_large_group_is_looked_at_in_parts(void **state)
+{
+    static const int lack[] = {1, 4999, 5000, 5001, 9999, 10000, 10001, 12000};
+    struct wanted_walk w = {.now = now};
+    int64_t i = item("org.example.a", "com.apple.wifi.managed"), g = group("G", "");
+    (void)state;
+    devices(1, 12000, "iPhone14,2", "17.0");
+    sql("INSERT INTO group_member (group_id, device_id, since) SELECT %lld, seq, 1 FROM "
+        "seq_1_to_12000",
+        (long long)g);
+    sql("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+        "changed_at) SELECT seq, %lld, 1, 1, 3, 1, 1 FROM seq_1_to_12000",
+        (long long)i);
+    for (size_t k = 0; k < sizeof lack / sizeof *lack; k++)
+        sql("DELETE FROM device_item WHERE enrollment_id = %d", lack[k]);
+    assign(g, i);
+    while (!w.done)
+        assert_ok(wanted_plan(db, &w, 2, &err), err);
+    assert_int_equal(w.changes, sizeof lack / sizeof *lack);
+    assert_int_equal(STATES(i, WANTED_PENDING), sizeof lack / sizeof *lack);
+    assert_int_equal(STATES(i, WANTED_INSTALLED), 12000 - sizeof lack / sizeof *lack);
+}
+
 /* Thousands at a time, as a job, with one note of it; one device at once. */
 static void many_are_tried_again(void **state)
 {
@@ -619,6 +644,7 @@ int main(void)
         cmocka_unit_test_setup(filters, each_setup),
         cmocka_unit_test_setup(a_deep_filter_is_refused, each_setup),
         cmocka_unit_test_setup(ten_thousand_at_once, each_setup),
+        cmocka_unit_test_setup(a_large_group_is_looked_at_in_parts, each_setup),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
