@@ -386,9 +386,9 @@ static void a_host_that_takes_no_writes(void **state)
     char first[32], second[32];
     int64_t id = 700000;
     struct val v = val_int(id);
-    testdb_shell("mkdir -p " RESTART_DIR "/secrets && cp " TESTDB_DIR
-                 "/secrets/owner.password " RESTART_DIR
-                 "/secrets/ && scripts/testdb stop " RESTART_DIR);
+    testdb_shell("mkdir -p " RESTART_DIR "/secrets && cp %s/secrets/owner.password " RESTART_DIR
+                 "/secrets/ && scripts/testdb stop " RESTART_DIR,
+                 TESTDB_DIR);
     const struct conf *own = testdb_conf(RESTART_DIR, "drover_test_db_net");
     struct db *d = connect_as(own, DB_OWNER);
     assert_ok(db_run(d, "r", "CREATE TABLE t (id BIGINT PRIMARY KEY, n BIGINT)", &err), err);

@@ -1,7 +1,8 @@
 /*
- * testdb.h: a real MariaDB server for the unit tests that need one, kept in build/testdb and left
- * running for the next run (scripts/testdb stop build/testdb ends it). Each test program has a
- * database of its own, emptied first.
+ * testdb.h: a real MariaDB server for the unit tests that need one, kept in build/testdb, or the
+ * folder that TESTDB names, and left running for the next run (scripts/testdb stop build/testdb
+ * ends it). Each test program has a database of its own, emptied first. Of two that run at once
+ * each needs a server of its own: some count the rows that the whole server reads.
  */
 #ifndef DROVER_TESTS_UNIT_TESTDB_H
 #define DROVER_TESTS_UNIT_TESTDB_H
@@ -20,7 +21,13 @@
 
 #include "store/db.h"
 
-#define TESTDB_DIR "build/testdb"
+#define TESTDB_DIR testdb_dir()
+
+static inline const char *testdb_dir(void)
+{
+    const char *dir = getenv("TESTDB");
+    return dir ? dir : "build/testdb";
+}
 
 /* Runs a shell command that must succeed. */
 static inline void testdb_shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
