@@ -2,9 +2,11 @@
  * GET and DELETE /api/v1/jobs/{id}, one, and stops it. */
 #include "api/jobs.h"
 
-static js job_json(const struct bulk_job *j)
+static js job_object(const void *row, const void *arg)
 {
+    const struct bulk_job *j = row;
     js o = js_object();
+    (void)arg;
 
     api_set_id(o, "job", j->id);
     js_set_str(o, "task", bulk_task_name(j->task));
@@ -37,31 +39,20 @@ void api_jobs(struct app *app, struct req *req, const struct caller *caller, str
         return;
     enum outcome o = bulk_list(db, before, limit, req->arena, &j, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, job_json(&j[i]));
-    js_set(root, "jobs", list);
-    if (n == limit)
+    js root = o == OK ? api_rows("jobs", j, n, sizeof *j, job_object, NULL) : NULL;
+    if (o == OK && n == limit)
         api_set_cursor(root, j[n - 1].id);
-    api_json(resp, 200, &root);
+    api_answer(resp, 200, o, &err, &root);
 }
 
 static void tell(struct req *req, struct resp *resp, struct db *db, int64_t id, int status)
 {
     struct bulk_job j;
     struct err err = {0};
-    js root;
+    enum outcome o = bulk_get(db, id, req->arena, &j, &err);
+    js root = o == OK ? job_object(&j, NULL) : NULL;
 
-    if (bulk_get(db, id, req->arena, &j, &err) != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    root = job_json(&j);
-    api_json(resp, status, &root);
+    api_answer(resp, status, o, &err, &root);
 }
 
 void api_job(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)

@@ -9,8 +9,10 @@
 #define SESSIONS "/api/v1/sessions/"
 #define THROTTLES "/api/v1/throttles/"
 
-static js session_json(struct req *req, const struct session *s)
+static js session_object(const void *row, const void *arg)
 {
+    const struct session *s = row;
+    const struct req *req = arg;
     char hex[SHA256_HEX_LEN + 1];
     js o = js_object();
 
@@ -39,15 +41,8 @@ void api_sessions(struct app *app, struct req *req, const struct caller *caller,
     enum outcome o =
         session_list(db, req_query(req, "administrator"), req->now, req->arena, &s, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, session_json(req, &s[i]));
-    js_set(root, "sessions", list);
-    api_json(resp, 200, &root);
+    js root = o == OK ? api_rows("sessions", s, n, sizeof *s, session_object, req) : NULL;
+    api_answer(resp, 200, o, &err, &root);
 }
 
 /* All of an administrator, or one of them. */
@@ -127,11 +122,7 @@ void api_throttles(struct app *app, struct req *req, const struct caller *caller
     }
     db_pool_give(app->pool, &db);
     js_set(root, "throttles", list);
-    if (o == OK)
-        api_json(resp, 200, &root);
-    else
-        api_fail(resp, &err);
-    js_free(&root);
+    api_answer(resp, 200, o, &err, &root);
 }
 
 void api_throttle_clear(struct app *app, struct req *req, const struct caller *caller,
