@@ -31,7 +31,8 @@ static void row_show(struct page *p, struct value *v, const struct rollout_row *
     value_set_int(v, "refused", refused);
     value_set_int(v, "percent", all ? 100 * done / all : 100);
     value_set_bool(v, "uncounted", r->uncounted);
-    value_set_bool(v, "counted", r->under_way || r->halted_at != 0 || all + refused > 0);
+    value_set_bool(v, "counted",
+                   !r->uncounted && (r->under_way || r->halted_at != 0 || all + refused > 0));
     value_set_bool(v, "halted", r->halted_at != 0);
     value_set_bool(v, "under_way", r->under_way && r->halted_at == 0);
     value_set_text(v, "why", page_said(p, r->halted_why));

@@ -69,6 +69,11 @@ static const struct sql VERSION_NOW = {
     "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
     "AND version = ? AND %SCOPE enrollment_id% GROUP BY state",
     0};
+static const struct sql SOME_NOW = {
+    "itemcount_some_now",
+    "SELECT state, COUNT(*) FROM (SELECT state FROM device_item FORCE INDEX (item) WHERE item_id = "
+    "? AND wanted = 1 AND version = ? AND %SCOPE enrollment_id% LIMIT ?) AS some GROUP BY state",
+    0};
 /* In the order of the ids, between the first and the last that the caller reaches. */
 static const struct sql IN_STATE = {
     "itemcount_in_state",
@@ -176,19 +181,25 @@ static enum outcome count_own(struct db *db, int64_t id, int version, struct are
     return o;
 }
 
+/* Rows of a state and a number. */
+static void counts_from(const struct rows *r, int64_t counts[WANTED__MAX])
+{
+    memset(counts, 0, WANTED__MAX * sizeof *counts);
+    for (size_t i = 0; i < r->n; i++)
+        if (row_at(r, i, 0)->i >= WANTED_PENDING && row_at(r, i, 0)->i < WANTED__MAX)
+            counts[row_at(r, i, 0)->i] = row_at(r, i, 1)->i;
+}
+
 /* Here and now. */
 static enum outcome count_now(struct db *db, int64_t id, int version, struct arena *a,
                               int64_t counts[WANTED__MAX], struct err *err)
 {
-    struct rows r;
+    struct rows r = {0};
     enum outcome o =
         db_select(db, version != 0 ? &VERSION_NOW : &NOW,
                   (struct val[]){val_int(id), val_int(version)}, version != 0 ? 2 : 1, a, &r, err);
 
-    memset(counts, 0, WANTED__MAX * sizeof *counts);
-    for (size_t i = 0; o == OK && i < r.n; i++)
-        if (row_at(&r, i, 0)->i >= WANTED_PENDING && row_at(&r, i, 0)->i < WANTED__MAX)
-            counts[row_at(&r, i, 0)->i] = row_at(&r, i, 1)->i;
+    counts_from(&r, counts);
     return o == OK && version == 0 ? wanted_waits_add(db, id, a, counts, err) : o;
 }
 
@@ -199,6 +210,22 @@ static int64_t sum(const int64_t counts[WANTED__MAX])
     for (int s = WANTED_PENDING; s < WANTED__MAX; s++)
         all += counts[s];
     return all;
+}
+
+enum outcome item_count_within(struct db *db, int64_t id, int version, int64_t *room,
+                               struct arena *a, int64_t counts[WANTED__MAX], bool *all,
+                               struct err *err)
+{
+    struct rows r = {0};
+    enum outcome o =
+        db_select(db, &SOME_NOW, (struct val[]){val_int(id), val_int(version), val_int(*room + 1)},
+                  3, a, &r, err);
+
+    counts_from(&r, counts);
+    int64_t n = sum(counts);
+    *all = n <= *room;
+    *room = *all ? *room - n : 0;
+    return o;
 }
 
 enum outcome item_count_states(struct db *db, int64_t id, int version, struct arena *a,

@@ -124,14 +124,15 @@ enum outcome rollout_halt(struct db *db, int64_t item_id, int version, const cha
 /* A person stops it. NOT_FOUND: no such item; CONFLICT: it is halted already. */
 enum outcome rollout_stop(struct db *db, int64_t item_id, const char *actor, const char *why,
                           int64_t now, struct err *err) MUST_USE;
-/* Items that devices are to have (item_id 0: all): those halted first, then those under way.
- */
+/* Items that devices are to have (item_id 0: all): those halted first, then those under way. In a
+ * list some are uncounted: all, for who is limited to very many devices; and versions that the agent
+ * has not counted yet, when they are more than ITEM_COUNT_NOW together. */
 struct rollout_row {
     int64_t item_id;
     int kind;
     const char *identifier, *name;
     int version, wave_first, halt_percent;
-    bool uncounted;              /* in a list, for who is limited to very many devices */
+    bool uncounted;              /* in a list: see rollout_list */
     int64_t counts[WANTED__MAX]; /* devices of the item's version by state: now, when it is asked
                                   * for alone; of a list as the agent counted them (itemcount.h) */
     bool under_way, open; /* now: some are not there yet, or failed; some are not there yet */

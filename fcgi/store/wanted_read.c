@@ -289,13 +289,27 @@ static void rollout_from_row(const struct val *v, struct rollout_row *x)
                               .open = v[11].i == 2};
 }
 
-/* What the agent has counted counts, but for versions that are newer than that. For who is limited
- * to many devices a list does not count. */
+static enum outcome count_one(struct db *db, struct rollout_row *x, int64_t *room, struct arena *a,
+                              struct err *err)
+{
+    bool all;
+    enum outcome o = item_count_within(db, x->item_id, x->version, room, a, x->counts, &all, err);
+
+    x->uncounted = o == OK && !all;
+    if (x->uncounted)
+        memset(x->counts, 0, sizeof x->counts);
+    return o;
+}
+
+/* What the agent has counted counts. A list counts versions that are newer than that itself as long
+ * as they are small together, the others stand without numbers until the agent has been there; for
+ * who is limited to many devices it does not count. */
 static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t n, bool alone,
                                    struct arena *a, struct err *err)
 {
     struct item_count *c = arena_array(a, n + 1, sizeof *c);
     int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    int64_t room = ITEM_COUNT_NOW;
     bool few, many;
     enum outcome o = db_scope_few(db, &few, err);
 
@@ -311,8 +325,10 @@ static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t 
             memcpy(x[i].counts, c[i].of_version, sizeof x[i].counts);
         else if (many)
             x[i].uncounted = true;
-        else if (alone || x[i].under_way || x[i].halted_at != 0)
+        else if (alone)
             o = item_count_states(db, ids[i], x[i].version, a, x[i].counts, err);
+        else if (x[i].under_way || x[i].halted_at != 0)
+            o = count_one(db, &x[i], &room, a, err);
     return o;
 }
 

@@ -227,6 +227,24 @@ static void state_is(int64_t id, const char *want)
     assert_string_equal(rollout_state(&r), want);
 }
 
+/* One more than a list counts itself waits for the agent, and is told without numbers until then.
+ */
+static void a_list_counts_few_itself(int64_t id)
+{
+    sql("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT 1000 + seq, item_id, 1, 2, 1, 1, '', 1 FROM device_item JOIN "
+        "seq_1_to_9997 WHERE enrollment_id = 110");
+    assert_false(rollout(0, id).uncounted);
+    assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 10000);
+    sql("INSERT INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, reason, "
+        "changed_at) SELECT 11000, item_id, 1, 2, 1, 1, '', 1 FROM device_item WHERE enrollment_id "
+        "= 110");
+    assert_true(rollout(0, id).uncounted);
+    assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 0);
+    assert_int_equal(rollout(id, id).counts[WANTED_PENDING], 10001);
+    sql("DELETE FROM device_item WHERE enrollment_id > 1000");
+}
+
 /* 10 of 12 devices have version 1, and the agent has counted. */
 static void the_list_of_rollouts(int64_t id)
 {
@@ -247,6 +265,7 @@ static void the_list_of_rollouts(int64_t id)
     sql("UPDATE device_item SET version = 2, state = 1 WHERE enrollment_id > 109");
     assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 3);
     assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 0);
+    a_list_counts_few_itself(id);
     /* devices that have another version are not of it; nor are those that are to be rid of it */
     sql("UPDATE device_item SET wanted = 0 WHERE enrollment_id > 111");
     assert_ok(item_count_turn(site.owner, 78, &err), err);

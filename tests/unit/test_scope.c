@@ -861,6 +861,10 @@ static void rollouts_are_of_ones_own_devices(void **state)
     assert_ok(rollout_list(db, 904, 1, arena, &r, &n, &err), err);
     assert_string_equal(rollout_state(&r[0]), "failed");
     db_pool_give(app.pool, &db);
+    /* no numbers, rather than wrong ones, where nothing was counted */
+    pagesite_sign_in("limited");
+    assert_int_equal(ask("GET", "/rollouts", "", "", NULL), 200);
+    assert_int_equal(strstr(buf_cstr(&resp.body), "class=\"progress\"") != NULL, few);
     RUN("DELETE FROM device_item WHERE item_id IN (903, 904)");
     RUN("DELETE FROM library_item WHERE id IN (903, 904)");
 }
