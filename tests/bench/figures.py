@@ -1,6 +1,10 @@
 """figures.py: what a benchmark measured, beside what is wanted of it: told at once, kept as JSON."""
 import json
 
+# How the database of a benchmark is set up, for scripts/run: durable, and as INSTALL advises for a
+# large fleet.
+DATABASE = ("--db", "innodb-buffer-pool-size=1G", "--db", "innodb-log-file-size=1G",
+            "--db", "innodb-buffer-pool-dump-pct=100")
 
 class Figures:
     """The figures of one program."""

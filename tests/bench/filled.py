@@ -324,8 +324,12 @@ def everybodys(server):
 
 
 def settled(server, seconds=900):
-    """Waits until the agent has made the index of words and has planned what it has to."""
+    """Waits until the agent has made the index of words, has planned and counted what it has to, and
+    the database has read what it had in memory when it was stopped."""
     begin = time.monotonic()
+    while "completed" not in (server.sql("SHOW STATUS LIKE 'Innodb_buffer_pool_load_status'")[0][1]
+                              + server.sql("SHOW STATUS LIKE 'Innodb_buffer_pool_load_status'")[0][1]):
+        time.sleep(0.5)
     while server.count("SELECT (SELECT COUNT(*) FROM enrollment WHERE search_due = 1) + (SELECT "
                        "COUNT(*) FROM identity_cert WHERE word_due = 1) + (SELECT COUNT(*) FROM "
                        "device_group WHERE evaluated_at = 0 AND filter IS NOT NULL)"):
