@@ -125,8 +125,8 @@ enum outcome rollout_halt(struct db *db, int64_t item_id, int version, const cha
 enum outcome rollout_stop(struct db *db, int64_t item_id, const char *actor, const char *why,
                           int64_t now, struct err *err) MUST_USE;
 /* Items that devices are to have (item_id 0: all): those halted first, then those under way. In a
- * list some are uncounted: all, for who is limited to very many devices; and versions that the agent
- * has not counted yet, when they are more than ITEM_COUNT_NOW together. */
+ * list some are uncounted: all, for who is limited to very many devices; and versions that the
+ * agent has not counted yet, when they are more than ITEM_COUNT_NOW together. */
 struct rollout_row {
     int64_t item_id;
     int kind;
