@@ -28,6 +28,7 @@ js item_object(const struct queue_item *q)
         js_set_int(o, "not_now_count", q->notnow_count);
     api_set_time(o, "closed_at", q->closed_at);
     api_set_text(o, "closed_why", q->closed_why);
+    api_set_text(o, "report_set_aside", q->aside);
     api_set_time(o, "reported_at", q->reported_at);
     api_set_text(o, "created_by", q->created_by);
     api_set_text(o, "reason", q->reason);

@@ -10,6 +10,7 @@
 /* requests */
 #define LIM_BODY_CHECKIN (256u * LIM_KB)    /* a check-in message */
 #define LIM_BODY_CONNECT (16u * LIM_MB - 1) /* a command report: what its column holds */
+#define LIM_REPORT_SHORT (256u * LIM_KB)    /* what is kept of one that is more than that */
 #define LIM_BODY_ATTESTED (64u * LIM_KB)    /* what a device signs before it enrols */
 #define LIM_BODY_SCEP (64u * LIM_KB)        /* a PKIMessage */
 #define LIM_BODY_API (16u * LIM_MB)         /* a raw command, NanoMDM's own ceiling */

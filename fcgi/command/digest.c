@@ -93,6 +93,17 @@ static enum outcome read_trees(struct digesting *d, pl *command_root)
     return o;
 }
 
+static enum outcome whole(const struct digesting *d)
+{
+    int64_t octets;
+
+    if (d->r->state != QUEUE_ACKNOWLEDGED || !pl_get_int(d->root, DIGEST_LEFT_OUT, &octets))
+        return OK;
+    return err_set(d->err, INVALID,
+                   "the device sent %lld octets, more than can be kept: only what is short was",
+                   (long long)octets);
+}
+
 static enum outcome read_report(struct db *db, const struct digest_report *r,
                                 struct inv_ahead *ahead, struct arena *a, struct err *err)
 {
@@ -107,6 +118,8 @@ static enum outcome read_report(struct db *db, const struct digest_report *r,
     if (r->report.n == 0)
         return OK;
     o = read_trees(&d, &command_root);
+    if (o == OK)
+        o = whole(&d);
     if (o == OK)
         o = digest_errors(&d, d.root, 0);
     if (o == OK)

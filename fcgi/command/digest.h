@@ -5,6 +5,11 @@
 
 #include "store/digest.h"
 
+/* The key of a report that was stored shortened, as it was too large (connect/report.h): the number
+ * of octets that the device sent. Its errors are read; it is set aside as the answer to a command,
+ * as what it lacks would be taken for gone. */
+#define DIGEST_LEFT_OUT "DroverLeftOut"
+
 /* What one who works the list off remembers from turn to turn; all zero at first. */
 struct digest_place {
     int64_t from;      /* reports that were closed before this are done, but for late ones */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "command/fill.h"
 #include "command/secrets.h"
+#include "connect/report.h"
 #include "library/deliver.h"
 #include "library/deliver_app.h"
 #include "store/activity.h"
@@ -200,11 +201,14 @@ static bool grace(struct message *m, struct exchange *x)
     return false;
 }
 
-/* True: try again (a person has just accepted the device, or a command was given up). */
+/* True: try again (a person has just accepted the device, a command was given up, or the report was
+ * shortened). */
 static bool serve(struct message *m, struct exchange *x)
 {
     enum outcome o = batch_do(m->app->batch, &x->unit);
 
+    if (o == INVALID && report_too_large(m, x))
+        return true;
     if (o != OK) {
         device_fail(m, &x->unit.err);
         return false;
@@ -243,70 +247,15 @@ static bool serve(struct message *m, struct exchange *x)
 
 #define TRIES 8
 
-/* What a user showed to be let in is nobody's to read later; the gate has looked at it. */
-static bool token_drop(pl report)
-{
-    if (pl_get(report, "AuthToken") == NULL)
-        return false;
-    pl_remove(report, "AuthToken");
-    return true;
-}
-
-/* What the device tells that nobody is to read in the database: passcode tokens, bypass codes. */
-static bool hide_secrets(struct message *m, struct exchange *x)
-{
-    struct buf xml = BUF_INIT(LIM_BODY_CONNECT);
-    struct err err = {0};
-    bool changed = false, token;
-    enum outcome o;
-
-    if (x->status == REPORT_IDLE)
-        return true;
-    token = token_drop(m->root);
-    o = secrets_seal_report(m->app->conf->signer_dir, m->id.name, m->root, m->req->arena, &changed,
-                            &err);
-    if (o == OK && (changed || token)) {
-        o = pl_to_xml(m->root, &xml);
-        if (o == OK)
-            x->report = arena_bytes(m->req->arena, buf_bytes(&xml));
-        if (o == OK && x->report.p == NULL)
-            o = err_set(&err, ERROR, "out of memory");
-        buf_free(&xml);
-    }
-    if (o != OK)
-        device_fail(m, &err);
-    return o == OK;
-}
-
-static bool strip(pl report, struct arena *a)
-{
-    bool token = token_drop(report);
-
-    return secrets_strip_report(report, a) || token;
-}
-
-static const struct event *event_of(struct message *m, const struct exchange *x)
-{
-    struct event *e =
-        device_event(m, x->status == REPORT_IDLE ? EVENT_CONNECT_IDLE : EVENT_CONNECT, strip);
-
-    if (e != NULL) {
-        e->status = m->word;
-        e->command_uuid = x->uuid;
-    }
-    return e;
-}
-
 void connect_message(struct message *m)
 {
     struct exchange x;
 
     exchange_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
-    x.report = m->req->body;
     if (!status_read(m, &x) || !uuid_read(m, &x) || !grace(m, &x))
         return;
-    x.unit.event = event_of(m, &x); /* of the message as it came */
-    if (!hide_secrets(m, &x))
+    x.unit.event = report_event(m, &x);
+    if (!report_keep(m, &x))
         return;
     activity_polled();
     for (int i = 0; i < TRIES; i++)

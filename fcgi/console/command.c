@@ -203,6 +203,7 @@ void console_command(struct app *app, struct req *req, const struct caller *call
     value_set_text(p.root, "by", q.created_by);
     value_set_text(p.root, "why", page_said(&p, q.closed_why));
     value_set_text(p.root, "reason", q.reason);
+    value_set_text(p.root, "aside", page_said(&p, q.aside));
     if (*q.retry_of)
         value_set_text(p.root, "retry_of", device_command_link(&p, ident, q.retry_of));
     value_set_bool(p.root, "is_open", q.state <= QUEUE_NOT_NOW);

@@ -220,6 +220,8 @@ int ctl_results(struct ctl *c, int argc, char **argv)
                 queue_state_name(one.state));
         return items_show(c, &one, 1, json);
     }
+    if (*one.aside)
+        fprintf(stderr, "The report was set aside: %s\n", one.aside);
     fwrite(one.report.p, 1, one.report.n, stdout); /* a property list, as the device sent it */
     return CTL_OK;
 }

@@ -80,6 +80,8 @@ struct queue_item {
     const char *reason;     /* "" when absent */
     const char *retry_of;   /* CommandUUID of the one in whose place it was sent; "" when absent */
     const char *created_by;
+    const char
+        *aside; /* why its report was set aside (store/digest.h); "" unless from queue_get() */
     struct bytes body, report; /* empty unless asked for */
 };
 

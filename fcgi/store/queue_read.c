@@ -35,7 +35,8 @@ enum {
     C_REASON,
     C_RETRY_OF,
     C_BLOB, /* the body of an open one, the report of a closed one */
-    C_BODY
+    C_BODY,
+    C_ASIDE
 };
 
 static const struct sql OPEN = {
@@ -60,7 +61,10 @@ static const struct sql ONE_OPEN = {"queue_get_open",
                                     0};
 static const struct sql ONE_CLOSED = {
     "queue_get_closed",
-    "SELECT " CLOSED_COLUMNS ", r.report, c.body FROM enrollment e JOIN command c JOIN result r "
+    "SELECT " CLOSED_COLUMNS
+    ", r.report, c.body, IF(r.digest = 2, (SELECT f.why FROM digest_failure f WHERE "
+    "f.enrollment_id = r.enrollment_id AND f.command_id = r.command_id), NULL) FROM enrollment e "
+    "JOIN command c JOIN result r "
     "ON r.enrollment_id = e.id AND r.command_id = c.id WHERE e.ident=? AND c.uuid=? AND %SCOPE "
     "e.device_id%",
     0};
@@ -85,7 +89,8 @@ static void item_from_row(const struct val *v, bool open, struct queue_item *out
                                .created_by = v[C_BY].s,
                                .dropped = val_text(&v[C_DROPPED]),
                                .reason = val_text(&v[C_REASON]),
-                               .retry_of = val_text(&v[C_RETRY_OF])};
+                               .retry_of = val_text(&v[C_RETRY_OF]),
+                               .aside = ""};
     *(open ? &out->body : &out->report) = val_bytes(&v[C_BLOB]);
 }
 
@@ -174,6 +179,7 @@ enum outcome queue_get(struct db *db, const char *ident, const char *uuid, struc
     if (o == OK) {
         item_from_row(row_at(&r, 0, 0), false, out);
         out->body = val_bytes(row_at(&r, 0, C_BODY));
+        out->aside = val_text(row_at(&r, 0, C_ASIDE));
     }
     return o;
 }
