@@ -7,6 +7,9 @@
  * is waited for, at COMMIT: the next batch is read and written while the one before is being made
  * durable. A second seat without that rule would make batches smaller, and they are cheap by being
  * large.
+ *
+ * The connections of the seats do not wait long for locks. A unit that does leaves its seat: its
+ * own thread does it, on a connection made for that, while its key stays taken.
  */
 #include "store/batch_int.h"
 
@@ -31,7 +34,10 @@ struct seat {
 
 struct batch {
     pthread_mutex_t lock;
+    const struct conf *conf;
+    enum db_role role;
     struct unit *first, **last; /* units nobody has taken yet */
+    struct unit *alone;         /* those that are done by their own threads */
     bool led;                   /* somebody has the lead, or is being woken to take it */
     size_t max;
     struct seat seat[SEATS];
@@ -52,6 +58,7 @@ static enum outcome seat_open(struct seat *s, struct batch *b, const struct conf
     s->batch = b;
     s->scratch = arena_new(BATCH_SCRATCH);
     db_units_only(s->writes);
+    db_impatient(s->writes);
     db_at_commit(s->writes, at_commit, s);
     return s->scratch != NULL ? OK : err_set(err, ERROR, "out of memory");
 }
@@ -66,6 +73,8 @@ enum outcome batch_new(const struct conf *conf, enum db_role role, size_t max, s
     if (b == NULL)
         return err_set(err, ERROR, "out of memory");
     pthread_mutex_init(&b->lock, NULL);
+    b->conf = conf;
+    b->role = role;
     b->last = &b->first;
     b->max = max < 1 ? 1 : max > LIM_BATCH ? LIM_BATCH : max;
     for (size_t i = 0; o == OK && i < SEATS; i++)
@@ -108,6 +117,9 @@ static bool in_work(const struct batch *b, const struct unit *u)
         for (size_t k = 0; k < b->seat[i].nkeys; k++)
             if (b->seat[i].key[k] == u->key)
                 return true;
+    for (const struct unit *x = b->alone; x != NULL; x = x->next_)
+        if (x->key == u->key)
+            return true;
     return false;
 }
 
@@ -212,6 +224,41 @@ static void seat_leave(struct seat *s, size_t n, bool split)
         wake(next, STATE_LEADS);
 }
 
+/* Those that wait for others' locks leave the seat; what they are about stays taken. */
+static void part(struct batch *b, struct unit **u, size_t n)
+{
+    pthread_mutex_lock(&b->lock);
+    for (size_t i = 0; i < n; i++) {
+        if (!u[i]->rivalled_)
+            continue;
+        u[i]->next_ = b->alone;
+        b->alone = u[i];
+        b->stats.by_itself++;
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* With the patience of any other connection. */
+static void go_on_alone(struct batch *b, struct unit *u)
+{
+    struct unit **at, *next;
+    struct db *db = NULL;
+
+    if (db_new(b->conf, b->role, &db, &u->err) == OK)
+        (void)unit_do(db, u);
+    else
+        u->outcome = ERROR;
+    db_free(&db);
+    pthread_mutex_lock(&b->lock);
+    for (at = &b->alone; *at != u;)
+        at = &(*at)->next_;
+    *at = u->next_;
+    next = lead_next(b);
+    pthread_mutex_unlock(&b->lock);
+    if (next != NULL)
+        wake(next, STATE_LEADS);
+}
+
 static void release(struct unit **u, size_t n, const struct unit *own)
 {
     for (size_t i = 0; i < n; i++)
@@ -244,6 +291,7 @@ static void lead(struct batch *b, struct unit *own)
     touches_begin(&s->touches);
     split = work_do(&(struct work){u, n, s->reads, s->writes, s->scratch});
     touches_begin(NULL);
+    part(b, u, n);
     if (touches_due(&s->touches, n)) {
         at_commit(s);
         release(u, n, own);
@@ -282,5 +330,7 @@ enum outcome batch_do(struct batch *b, struct unit *u)
     if (u->state_ == STATE_LEADS)
         lead(b, u);
     sem_destroy(&wait);
+    if (u->rivalled_)
+        go_on_alone(b, u);
     return u->outcome;
 }

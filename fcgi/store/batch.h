@@ -5,7 +5,8 @@
  *
  * A handler fills a unit of some kind, calls batch_do() and reads the outcome; it cannot tell
  * whether there was company. A batch that fails is rolled back and its members are done one by
- * one, each with its own outcome.
+ * one, each with its own outcome. One that waits for a lock which somebody else holds goes on by
+ * itself, on a connection of its own, and holds nobody up.
  */
 #ifndef DROVER_STORE_BATCH_H
 #define DROVER_STORE_BATCH_H
@@ -45,7 +46,7 @@ struct unit {
     struct unit *next_;
     void *wait_;
     int state_;
-    bool tells_;
+    bool tells_, rivalled_;
     int64_t enrollment_id_, tally_life_id_;
 };
 
@@ -74,7 +75,7 @@ enum outcome unit_do(struct db *db, struct unit *u);
 
 /* Counters since the start. */
 struct batch_stats {
-    uint64_t units, batches, one_by_one;
+    uint64_t units, batches, one_by_one, by_itself;
 };
 struct batch_stats batch_stats(struct batch *b);
 

@@ -40,7 +40,8 @@ struct work {
 
 #define BATCH_SCRATCH (64u * LIM_MB)
 
-/* Does all of them, each with its own outcome. Returns whether that had to be one by one. */
+/* Does all of them, each with its own outcome. Returns whether that had to be one by one. A unit
+ * that waited for a lock in vain, on a connection that does not wait long, is marked rivalled_. */
 bool work_do(struct work *w);
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #define LONE_TRIES 16
-/* A batch in which so many units wait in vain for locks is not waited for any longer. */
+/* When so many units of a batch wait in vain for locks, somebody holds more than a row: the others
+ * are not tried. */
 #define RIVALLED_MAX 2
 
 static int unit_order(const void *a, const void *b)
@@ -133,13 +134,11 @@ static void do_one_by_one(struct work *w)
     for (size_t i = 0; i < w->n; i++) {
         struct err err = {0};
 
-        vain += rivalled(w, do_alone(w->u[i], w, &err));
         if (vain < RIVALLED_MAX)
-            continue;
-        for (i++; i < w->n; i++) { /* somebody holds more than a row */
-            w->u[i]->outcome = UNAVAILABLE;
-            w->u[i]->err = err;
-        }
+            w->u[i]->rivalled_ = rivalled(w, do_alone(w->u[i], w, &err));
+        else
+            w->u[i]->rivalled_ = true;
+        vain += w->u[i]->rivalled_;
     }
 }
 
@@ -148,8 +147,10 @@ bool work_do(struct work *w)
     struct err err = {0};
     enum outcome o;
 
+    for (size_t i = 0; i < w->n; i++)
+        w->u[i]->rivalled_ = false;
     if (w->n == 1) {
-        (void)do_alone(w->u[0], w, &err);
+        w->u[0]->rivalled_ = rivalled(w, do_alone(w->u[0], w, &err));
         return false;
     }
     o = attempt(w, &err);

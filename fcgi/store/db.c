@@ -74,6 +74,7 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
             }
         }
         if (f == FAIL_AGAIN) {
+            db->waited = db_fail_of_lock(code);
             unit_doom(db, DOOM_AGAIN, &e);
             if (!db->in_unit && run++ < RUNS_MAX) {
                 pause_before(run - 2);
@@ -381,6 +382,7 @@ static enum outcome unit_once(struct db *db, db_unit_fn *fn, void *arg, bool *ag
         return o;
     }
     db->in_unit = true;
+    db->waited = false;
     db->doom = DOOM_NONE;
     o = fn(db, arg, err);
     db->in_unit = false;
@@ -419,7 +421,7 @@ static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twic
         bool again, uncertain;
         o = unit_once(db, fn, arg, &again, &uncertain, e);
         db->rivalled = o != OK && again && db->my;
-        if (o == OK || !again || (uncertain && !twice))
+        if (o == OK || !again || (uncertain && !twice) || (db->impatient && db->waited))
             return o;
         bool last = run == RUNS_MAX;
         log_msg(last ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, last ? "db.unit_failed" : "db.unit_again",
@@ -439,6 +441,11 @@ bool db_unit_rivalled(const struct db *db)
 void db_units_only(struct db *db)
 {
     db->units_only = true;
+}
+
+void db_impatient(struct db *db)
+{
+    db->impatient = true;
 }
 
 void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg)

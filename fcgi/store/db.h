@@ -118,6 +118,9 @@ void db_free(struct db **db);
  * to the next, so that a unit takes no round trip to begin. A statement outside a unit is an
  * ERROR: nothing would end what it began. */
 void db_units_only(struct db *db);
+/* Before the first use: the connection waits for a lock that another holds for a second at most,
+ * and a unit of work that waited so in vain is not run again; see db_unit_rivalled(). */
+void db_impatient(struct db *db);
 /* Connects now if not connected. UNAVAILABLE: no host of the list answers. */
 enum outcome db_ping(struct db *db, struct err *err) MUST_USE;
 

@@ -163,7 +163,7 @@ static bool conn_session(struct db *db)
 {
     char text[400];
     long long timeout = db->conf->db_timeout_s;
-    long long wait = timeout >= 10 ? 5 : timeout >= 2 ? timeout / 2 : 1;
+    long long wait = db->impatient ? 1 : timeout >= 10 ? 5 : timeout >= 2 ? timeout / 2 : 1;
     if (!db_conn_query(db, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"))
         return false;
     int n = snprintf(text, sizeof text,

@@ -107,6 +107,11 @@ bool db_fail_of_host(unsigned code)
            code == ER_WSREP_NOT_READY;
 }
 
+bool db_fail_of_lock(unsigned code)
+{
+    return code == ER_LOCK_WAIT_TIMEOUT;
+}
+
 static enum outcome fail_outcome(enum fail f)
 {
     switch (f) {

@@ -60,9 +60,10 @@ struct db {
     size_t target; /* of the connection list: the last that answered */
     size_t packet_max;
     int64_t scope; /* what its statements reach; 0: all */
-    bool units_only;
+    bool units_only, impatient;
     bool scope_measured, scope_few;
     bool in_unit;
+    bool waited;   /* in vain, for a lock, in the unit that is open */
     bool rivalled; /* the last unit was given up over others' locks */
     bool locked;   /* holds a named lock: it would be lost with the connection */
     void (*at_commit)(void *arg);
@@ -105,6 +106,8 @@ enum fail {
 enum fail db_fail_of(unsigned code);
 /* FAIL_LOST because this host serves nobody at the moment, though it answers: another one may. */
 bool db_fail_of_host(unsigned code);
+/* FAIL_AGAIN because another holds a lock, for longer than is waited. */
+bool db_fail_of_lock(unsigned code);
 /* Fills err with name, number, message (not if secret: the server quotes values in some) and
  * advice; returns the outcome that the number means. */
 enum outcome db_fail_report(const char *name, unsigned code, const char *msg, bool secret,

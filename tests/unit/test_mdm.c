@@ -1404,6 +1404,45 @@ static void a_held_row_is_one_devices_fault(void **state)
         arena_free(&w[i].arena);
 }
 
+/* Nobody waits with it: neither those that came with it nor those that come while it waits, and
+ * when the row is let go it is done, too. */
+static void a_held_row_holds_up_nobody_else(void **state)
+{
+    static struct waiting w[HELD_N];
+    struct db *holder = NULL;
+    int64_t begin;
+
+    (void)state;
+    assert_ok(db_new(conf, DB_OWNER, &holder, &err), err);
+    for (int i = 0; i < HELD_N; i++) {
+        w[i] = (struct waiting){.d = enrolled(), .arena = arena_new(1 << 20)};
+    }
+    hold(holder, &w[0].d);
+    begin = clock_mono();
+    for (int i = 0; i < HELD_N / 2; i++)
+        assert_int_equal(pthread_create(&w[i].thread, NULL, updates_its_token, &w[i]), 0);
+    for (int i = 1; i < HELD_N / 2; i++)
+        pthread_join(w[i].thread, NULL);
+    assert_in_range(clock_mono() - begin, 0, 2500000);
+    begin = clock_mono();
+    for (int i = HELD_N / 2; i < HELD_N; i++)
+        assert_int_equal(pthread_create(&w[i].thread, NULL, updates_its_token, &w[i]), 0);
+    for (int i = HELD_N / 2; i < HELD_N; i++)
+        pthread_join(w[i].thread, NULL);
+    assert_in_range(clock_mono() - begin, 0, 500000);
+    for (int i = 1; i < HELD_N; i++)
+        assert_int_equal(w[i].x.unit.outcome, OK);
+    assert_ok(db_run(holder, "end", "ROLLBACK", &err), err);
+    pthread_join(w[0].thread, NULL);
+    assert_ok(w[0].x.unit.outcome, w[0].x.unit.err);
+    assert_true(w[0].x.accepted);
+    assert_int_equal(batch_stats(batch).by_itself, 1);
+    assert_ok(token_update(&w[0].d, "unlock") ? OK : ERROR, err); /* its key is free again */
+    db_free(&holder);
+    for (int i = 0; i < HELD_N; i++)
+        arena_free(&w[i].arena);
+}
+
 static int set_up(void **state)
 {
     int applied;
@@ -1495,6 +1534,7 @@ int main(void)
         cmocka_unit_test(many_users),
         cmocka_unit_test_setup_teardown(in_company, batched, unbatched),
         cmocka_unit_test_setup_teardown(a_held_row_is_one_devices_fault, hasty, unbatched),
+        cmocka_unit_test_setup_teardown(a_held_row_holds_up_nobody_else, batched, unbatched),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
