@@ -133,11 +133,12 @@ ETC_PLAIN := $(shell cd scripts/etc && find . -type f ! -name '*.in' | sed 's|^\
 
 install: all
 	install -d $(SBIN) $(BIN) $(SHARE)/sql $(SHARE)/templates $(SHARE)/htdocs $(SHARE)/sim \
-	  $(MAN)/man5 $(MAN)/man8 $(DOC)
+	  $(MAN)/man1 $(MAN)/man5 $(MAN)/man8 $(DOC)
 	install $(B)/drover $(B)/droverctl $(SBIN)
 	install $(SIM_BIN) $(BIN)
 	install tests/sim/apns-start $(SHARE)/sim
 	install -m 644 tests/sim/apns-lighttpd.conf.in $(SHARE)/sim
+	install -m 644 tests/sim/*.1 $(MAN)/man1
 	install -m 644 fcgi/man/*.5 $(MAN)/man5
 	install -m 644 fcgi/man/*.8 $(MAN)/man8
 	install -m 644 README.md INSTALL CHANGES LICENSE $(DOC)
@@ -151,7 +152,8 @@ install: all
 
 uninstall:
 	rm -f $(SBIN)/drover $(SBIN)/droverctl $(SIM_BIN:$(B)/%=$(BIN)/%)
-	rm -f $(patsubst fcgi/man/%,$(MAN)/man5/%,$(wildcard fcgi/man/*.5)) \
+	rm -f $(patsubst tests/sim/%,$(MAN)/man1/%,$(wildcard tests/sim/*.1)) \
+	  $(patsubst fcgi/man/%,$(MAN)/man5/%,$(wildcard fcgi/man/*.5)) \
 	  $(patsubst fcgi/man/%,$(MAN)/man8/%,$(wildcard fcgi/man/*.8))
 	rm -rf $(SHARE) $(DOC)
 

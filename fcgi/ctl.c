@@ -260,6 +260,11 @@ static int help(const char *name)
     return CTL_OK;
 }
 
+static bool is_help(const char *word)
+{
+    return word && (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0);
+}
+
 /* Who logged in, as the kernel keeps it through su and sudo; (uid_t)-1: nobody knows. */
 static uid_t login_uid(void)
 {
@@ -327,7 +332,7 @@ int main(int argc, char **argv)
     const char *file = NULL;
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)
+        if (is_help(argv[i]))
             return help(NULL);
         if (strcmp(argv[i], "--version") == 0) {
             puts("droverctl " DROVER_VERSION);
@@ -345,5 +350,8 @@ int main(int argc, char **argv)
     const struct verb *v = verb_find(argv[i]);
     if (!v)
         return ctl_wrong("there is no verb \"%s\"; see droverctl help", argv[i]);
+    /* droverctl VERB --help, and behind one of its own words; further on it may be a value */
+    if (is_help(argv[i + 1]) || (argv[i + 1] && is_help(argv[i + 2])))
+        return help(v->name);
     return v->run ? verb_run(v, file, argc - i, argv + i) : help(argv[i + 1]);
 }

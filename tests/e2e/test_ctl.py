@@ -10,6 +10,7 @@ import json
 import os
 import plistlib
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -71,6 +72,49 @@ class CtlTest(unittest.TestCase):
 
 
 class Verbs(CtlTest):
+    @staticmethod
+    def manual_forms():
+        """{(verb, its word): options} of droverctl(8)."""
+        with open(os.path.join(drover.TOP, "fcgi/man/droverctl.8")) as f:
+            text = f.read().replace("\\-", "-")
+        forms = {}
+        for form in re.findall(r"^\.It Xo\n(.*?)^\.Xc|^\.It (Ic [^\n]*)$", text, re.M | re.S):
+            first, *rest = re.sub(r"^\.", "", "".join(form), flags=re.M).strip().split("\n")
+            words = (first + " " + rest[0] if rest and rest[0].startswith("Cm ") else first).split()
+            words = words[1:words.index("Ar")] if "Ar" in words else words[1:]
+            own = [w for w in words[1:] if re.fullmatch("[a-z][a-z-]*", w)]
+            for word in own or [""]:
+                forms.setdefault((words[0], word), set()).update(
+                    re.findall(r"Fl (-[a-z-]+)", " ".join([first] + rest)))
+        return forms
+
+    def test_each_verb_explains_itself(self):
+        """Without a configuration too. The manual page has each form with its options, and no more."""
+        nowhere = os.path.join(self.dir, "nowhere.conf")
+        code, out, _ = self.ctl("help", config=nowhere)
+        verbs = re.findall(r"^  ([a-z-]+) ", out, re.M)
+        self.assertEqual(code, 0)
+        self.assertGreater(len(verbs), 30)
+        forms, common = {}, {}
+        for verb in verbs:
+            code, usage, said = self.ctl("help", verb, config=nowhere)
+            self.assertEqual((code, said), (0, ""))
+            for ask in (["--help"], ["-h"], ["list", "--help"]):
+                if verb != "help":
+                    self.assertEqual(self.ctl(verb, *ask, config=nowhere), (0, usage, ""), verb)
+            for form in re.findall(r"^.{6} droverctl \[-c FILE\] %s(.*)$" % verb, usage, re.M):
+                options = set(re.findall("-(-[a-z-]+)", form))
+                first = (form.split() or [""])[0]
+                words = first.split("|") if re.fullmatch("[a-z][a-z|-]*", first) else [""]
+                for word in [None] if first == "..." else words:
+                    (common if word is None else forms).setdefault((verb, word), set()).update(options)
+        manual = self.manual_forms()
+        self.assertEqual(set(manual), set(forms))
+        for (verb, word), options in forms.items():
+            more = manual[verb, word] - options
+            self.assertLessEqual(options, manual[verb, word], (verb, word))
+            self.assertLessEqual(more, common.get((verb, None), set()), (verb, word))
+
     def test_commands(self):
         d = drover.device().enrol()
         sent = json.loads(self.good("enqueue", d.ident, "--request-type", "ProfileList", "--json"))

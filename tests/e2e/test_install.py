@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -45,7 +46,8 @@ class Install(unittest.TestCase):
         have = self.files()
         for name in ("sbin/drover", "sbin/droverctl", "bin/mdmsim", "bin/apns",
                      "share/man/man8/drover.8", "share/man/man8/droverctl.8",
-                     "share/man/man5/drover.conf.5", "share/drover/sql/grants.sql",
+                     "share/man/man5/drover.conf.5", "share/man/man1/mdmsim.1",
+                     "share/man/man1/apns.1", "share/drover/sql/grants.sql",
                      "share/drover/templates/words.en", "share/drover/htdocs/console.css",
                      "share/drover/etc/lighttpd/drover.conf", "share/drover/etc/apache/limits.conf",
                      "share/drover/etc/crontab", "share/drover/etc/drover.conf.example",
@@ -59,6 +61,29 @@ class Install(unittest.TestCase):
         out = subprocess.run([os.path.join(self.root, "usr/local/sbin/drover"), "version"],
                              check=True, capture_output=True, text=True).stdout
         self.assertRegex(out, r"^Drover \d+\.\d+\.\d+$")
+
+    def test_the_simulators_explain_themselves_and_start(self):
+        """Where nothing but what was installed is there."""
+        bin_, sim = (os.path.join(self.root, "usr/local", f) for f in ("bin", "share/drover/sim"))
+        for program in (bin_ + "/mdmsim", bin_ + "/apns", sim + "/apns-start"):
+            out = subprocess.run([program, "--help"], check=True, capture_output=True, text=True)
+            self.assertIn("apns" if "apns" in program else "mdmsim(1)", out.stdout)
+            self.assertEqual(out.stderr, "")
+            wrong = subprocess.run([program], capture_output=True, text=True)
+            self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        ports = []
+        for s in (socket.socket(), socket.socket()):
+            s.bind(("127.0.0.1", 0))
+            ports.append((s, s.getsockname()[1]))
+        for s, _ in ports:
+            s.close()
+        dir_ = os.path.join(self.root, "apns")
+        env = {k: v for k, v in os.environ.items() if k != "APNS_BIN"}
+        out = subprocess.run([sim + "/apns-start", dir_, *(str(p) for _, p in ports)], check=True,
+                             capture_output=True, text=True, env=env).stdout
+        subprocess.run([sim + "/apns-start", "--stop", dir_], check=True)
+        shutil.rmtree(dir_)
+        self.assertIn("pushes: https://127.0.0.1:%d " % ports[0][1], out)
 
     def test_units_are_understood(self):
         if not shutil.which("systemd-analyze"):

@@ -1,51 +1,8 @@
 /*
  * apns: a simulator of Apple's push service: a FastCGI program behind lighttpd
  * (apns-lighttpd.conf.in, started by apns-start), which speaks HTTP/2 and asks for the client
- * certificate.
- *
- *   apns --socket PATH --wake PATH [--threads N] [--anonymous]
- *
- * --anonymous accepts pushes of any topic without a client certificate too: h2load has none.
- *
- * PUSHES, over TLS: POST /3/device/HEX with apns-topic (must be the UID of the client
- * certificate's subject), apns-push-type: mdm, apns-priority, apns-expiration, apns-id (each
- * checked when present), and the body {"mdm":"PUSHMAGIC"}. What Apple documents as wrong gets
- * Apple's status and reason; a body that is no MDM push gets 400 BadMdmPayload, a word of our own.
- * All else gets 200 and an apns-id, unless a rule says otherwise.
- *
- * WAKE SOCKET (a Unix stream socket, --wake): how simulated devices hear of pushes. Lines end in
- * "\n"; everything is ASCII but the push magic, which is sent as received.
- *   client -> simulator   SUB hex          this token (lower case) from now on; many per connection
- *                         UNSUB hex        no longer
- *                         SUBALL           every token
- *   simulator -> client   OK               after each of these lines, in order
- *                         hex push-magic   a push that was accepted (status 200); the magic is the
- *                                          rest of the line
- * A token with no subscriber is remembered: the last magic is delivered right after the OK of the
- * next SUB of that token (Apple keeps the last push of a device that is away until it expires). A
- * client that does not read loses its connection once 1 MB waits for it.
- *
- * CONTROL, over plain HTTP on the loopback address, JSON:
- *   GET    /control/counters  {"last","received","accepted","refused","reset","woken","stored",
- *                              "subscribers","status":{"200":n,...}}
- *   GET    /control/pushes[?after=SEQ][&token=HEX]
- *                             {"last":SEQ,"pushes":[{"seq","time_us","token","push_magic","topic",
- *                             "apns_id","expiration","priority","cert_serial","status","reason"}]},
- *                             oldest first,
- *                             at most 5000; the simulator remembers the last 65536
- *   DELETE /control/pushes    forgets them and sets the counters to 0
- *   GET    /control/rules     the rules as they were set
- *   PUT    /control/rules     a JSON array of rules replaces those there were; the first that fits
- *                             decides. Each is an object of
- *                               token, topic     fits only these (absent: any)
- *                               percent          fits this share of the pushes (absent: 100)
- *                               times            fits so often, then no more (absent: always)
- *                               status, reason   the answer (absent: 200)
- *                               timestamp        of a 410, milliseconds since 1970
- *                               retry_after      the header's value, a string
- *                               delay_ms         wait first (at most 60000)
- *                               reset            true: break the stream off, with no answer
- *   DELETE /control/rules     no rules
+ * certificate. apns.1 beside this file tells what it takes and answers, and the words of the wake
+ * socket and of the control addresses.
  */
 #include "libapns.h"
 #include "base/uuid.h"
@@ -250,19 +207,24 @@ static void *serve(void *arg)
     return NULL;
 }
 
-static int usage(void)
+static int usage(FILE *to)
 {
-    fprintf(stderr, "usage: apns --socket PATH --wake PATH [--threads N] [--anonymous]\n");
-    return 2;
+    fprintf(to, "usage: apns --socket PATH --wake PATH [--threads N] [--anonymous]\n"
+                "A simulator of Apple's push service: a FastCGI program behind lighttpd, which\n"
+                "apns-start sets up and starts, with certificates (apns-start --help).\n"
+                "  --socket PATH  Unix socket on which lighttpd speaks FastCGI\n"
+                "  --wake PATH    Unix socket on which simulated devices hear of pushes\n"
+                "  --threads N    requests that are answered at the same time (16)\n"
+                "  --anonymous    takes pushes of any topic without a client certificate too\n");
+    return to == stdout ? 0 : 2;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-                                            {"wake", required_argument, NULL, 'w'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"anonymous", no_argument, NULL, 'a'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'},  {"wake", required_argument, NULL, 'w'},
+        {"threads", required_argument, NULL, 't'}, {"anonymous", no_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     const char *socket_path = NULL, *wake_path = NULL;
     int threads = 16, c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -275,10 +237,10 @@ int main(int argc, char **argv)
         else if (c == 'a')
             anonymous = true;
         else
-            return usage();
+            return usage(c == 'h' ? stdout : stderr);
     }
     if (!socket_path || !wake_path || threads < 1 || threads > 512 || optind != argc)
-        return usage();
+        return usage(stderr);
     signal(SIGPIPE, SIG_IGN);
     unlink(socket_path);
     int fd = -1;

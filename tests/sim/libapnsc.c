@@ -1,5 +1,5 @@
 /*
- * libapnsc.c: listens to the simulated push service (its wake socket, see apns.c) and wakes the
+ * libapnsc.c: listens to the simulated push service (its wake socket, see apns.1) and wakes the
  * device whose token a push names, when the PushMagic is that device's present one.
  */
 #include "libsimdev.h"

@@ -1,5 +1,5 @@
 /*
- * libcontrol.c: the control socket, see the head of mdmsim.c for its words. One JSON object per
+ * libcontrol.c: the control socket, see mdmsim.1 for its words. One JSON object per
  * line; the answers come in order, one line each.
  */
 #include "libsimdev.h"

@@ -1,22 +1,6 @@
 /*
- * libscript.h: how devices answer when they are told to misbehave. A rule is a line:
- *
- *   MATCH [device=N] [count=K] ACTION
- *
- * MATCH is a RequestType, a CommandUUID or "*"; the newest rule that fits decides, for K
- * deliveries at most (absent: all). ACTION is one of
- *   acknowledge              as if there were no rule
- *   notnow [K]               NotNow for the first K deliveries (absent: always), then as usual
- *   error [CODE [DOMAIN [TEXT]]]   Error with that chain (12021, MCMDMErrorDomain)
- *   formaterror              CommandFormatError
- *   twice                    reports the result, and then the same again
- *   late SECONDS             reports only after so long; polls and pushes meanwhile change nothing
- *   never                    takes the command and never reports
- *   disconnect before        breaks the connection when the command came; reports later
- *   disconnect during        breaks it half way through the report; reports again later
- *   disconnect after         breaks it when the report was sent, before the answer; reports again
- *   disconnect download      of InstallApplication with a ManifestURL: breaks the connection once,
- *                            when half of the package is there
+ * libscript.h: how devices answer when they are told to misbehave, by rules; mdmsim.1 has their
+ * form and what each does.
  */
 #ifndef DROVER_SIM_LIBSCRIPT_H
 #define DROVER_SIM_LIBSCRIPT_H

@@ -1,6 +1,6 @@
 /*
  * libwake.c: the push service's simulator: the Unix socket on which simulated devices wait (the
- * protocol stands at the head of apns.c). One thread reads; pushes are written by whoever serves
+ * protocol stands in apns.1). One thread reads; pushes are written by whoever serves
  * them, under one mutex. A client is closed by the reading thread alone.
  */
 #include "libapns.h"

@@ -1,85 +1,6 @@
 /*
- * mdmsim: simulated Apple devices, to try a management server with.
- *
- * They enrol by profile as real ones do: fetch the .mobileconfig (signed or not) from --enroll-url,
- * install its certificates, make a key pair and get an identity by SCEP, send Authenticate and
- * TokenUpdate (and SetBootstrapToken, and the users' TokenUpdates); then they wait for pushes,
- * poll, perform the commands they get and report. In-house apps are fetched: the manifest, which is
- * judged before the command is answered, and the package, whose digests are checked as it comes. A
- * 401 makes a device drop its MDM profile; a 503 makes it come back later.
- *
- *   mdmsim --enroll-url URL [--devices N] [options]
- *
- * WHICH DEVICES
- *   --devices N          how many (1)
- *   --kind KIND          iphone, ipad, mac, appletv or mix (mix)
- *   --users N            user channels of each Mac, at most 8 (0)
- *   --shared-ipad        iPads are shared: --users are theirs too
- *   --unsupervised       devices are not supervised
- *   --user-enrollment    EnrollmentID and EnrollmentUserID instead of UDID and UserID
- *   --user-authenticate  Mac users send UserAuthenticate before their TokenUpdate
- *   --user-password TEXT with which they answer a Digest challenge
- *   --ade                --enroll-url is a configuration URL (Device Enrollment Program): the
- * device posts what it says of itself, signed with its built-in identity
- *   --web                with --ade: the device opens it in a web view (configuration_web_url)
- *   --account NAME@DOMAIN  account-driven enrolment: --enroll-url is the domain's https address,
- * where the device looks for /.well-known/com.apple.remotemanagement
- *   --user-name NAME     who logs in when the server asks for it, with --user-password
- *   --apple-ca FILE      PEM of a CA and its key that plays Apple's: issues the built-in
- * identities. A profile-service payload at --enroll-url needs it too
- *   --seed N             the same seed makes the same devices (1)
- *   --state DIR          keeps identities, tokens, profiles and undelivered results; a second start
- *                        goes on with them and does not enrol again
- *
- * HOW THEY TALK
- *   (default)            TLS with the device's certificate
- *   --sign               Mdm-Signature header, no client certificate; also when the profile's
- *                        SignMessage says so (then besides the certificate); --sign-sha1
- *   --proxy-header       a Client-Cert header (RFC 9440), as a proxy would set it
- *   --server URL         talk to this scheme, host and port instead of the profile's, for example
- *                        --proxy-header --server http://127.0.0.1:8081
- *   --ca-file FILE       trusted besides the system's and the profile's certificates
- *   --scep-get           send PKIOperation by GET
- *   --binary PERCENT     this share of the messages as binary property lists (20)
- *   --concurrency N      devices that talk at the same time (32)
- *   --threads N          threads that make key pairs (1)
- *   --timeout SECONDS    for one request (60)
- *   --backoff SECONDS    first wait after a failure, then doubled up to --backoff-max (1, 60)
- *   --tries N            of an enrolment or a check-in message; results are tried for ever (8)
- *   --notnow SECONDS     polls again so long after a NotNow (5)
- *
- * WHAT WAKES AND DRIVES THEM
- *   --wake SOCKET        the simulated push service's socket (see apns.c)
- *   --poll SECONDS       each device polls so often besides (never)
- *   --answers FILE       rules for misbehaviour (see libscript.h)
- *   --control SOCKET     a Unix socket, see below
- *   --trace FILE         one JSON line for each exchange: time, device, url, status, request and
- *                        response in base64. It holds secrets.
- *   --verbose            failures to standard error as they happen
- *   --once               ends when every device is enrolled and idle; status 1 if one is not
- *
- * The profile's ServerURL must be https. Standard output gets one JSON line when all devices are
- * enrolled for the first time, or have failed. SIGINT and SIGTERM end it in order.
- *
- * CONTROL: a JSON object per line, answered by one each. "device" counts from 0, "user" from 1 (0
- * is the device channel). Operations on devices are answered when those are idle, "timeout" seconds
- * later at most (30), with "wait":false at once; the answer is the device's or the fleet's state.
- *   {"op":"enrol","count":K}               K more devices
- *   {"op":"enrol","device":I}              enrols from scratch
- *   {"op":"poll","device":I,"user":U}
- *   {"op":"message","device":I,"type":T}   TokenUpdate, GetBootstrapToken and so on; its answer's
- *                                          body is "last_body", in base64
- *   {"op":"raw","device":I,"body":B64,"content_type":T,"url":URL}   any octets, with its identity
- *   {"op":"checkout","device":I}           removes the MDM profile
- *   {"op":"wipe","device":I,"enrol":BOOL}  a new life, the same hardware
- *   {"op":"replace","device":I}            installs the profile anew: new identity, Authenticate
- *   {"op":"restore","device":I}            from a backup: only a TokenUpdate
- *   {"op":"token","device":I,"user":U}     the push token changes
- *   {"op":"behave","rule":LINE,"clear":BOOL}   see libscript.h
- *   {"op":"device","device":I}             its state now: identity, tokens, commands by UUID
- *   {"op":"stats"}                         the fleet's state now
- *   {"op":"settle"}                        waits until all are idle
- *   {"op":"quit"}
+ * mdmsim: simulated Apple devices, to try a management server with. mdmsim.1 beside this file tells
+ * what they do, every option, and the words of the control socket (libcontrol.c).
  */
 #include "libattest.h"
 #include "libsimdev.h"
@@ -200,8 +121,8 @@ static void usage(FILE *to)
             "  [--timeout S] [--backoff S] [--backoff-max S] [--tries N] [--notnow S]\n"
             "  [--wake SOCKET] [--poll S] [--answers FILE] [--control SOCKET] [--trace FILE]\n"
             "  [--verbose] [--once]\n"
-            "Simulated devices that enrol with an MDM server and obey it. The head of\n"
-            "tests/sim/mdmsim.c explains every option and the control socket.\n");
+            "Simulated devices that enrol with an MDM server and obey it; mdmsim(1) explains the\n"
+            "options, the rules of --answers and the control socket.\n");
 }
 
 static void die(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
