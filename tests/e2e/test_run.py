@@ -75,6 +75,8 @@ class Run(unittest.TestCase):
                     "console_user", "console_password", "api_url", "api_user", "api_key",
                     "ca_file", "mysql_socket", "apns_sim_url"):
             self.assertTrue(first[key], key)
+        for key in ("enroll_url", "console_url", "console_password", "api_key"): # said, too
+            self.assertIn(first[key], words)
         for name, pid in first["pids"].items():
             os.kill(pid, 0)
         self.assert_kept_private(first["api_key"], first["console_password"])
