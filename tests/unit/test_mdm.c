@@ -235,6 +235,9 @@ static void delivered_again(void **state)
                      2);
 }
 
+#define PUSHES                                                                                     \
+    "SELECT COUNT(*) FROM push p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
+
 static void not_now(void **state)
 {
     struct device d = enrolled();
@@ -260,6 +263,7 @@ static void not_now(void **state)
                          "WHERE c.uuid=?",
                          a),
                      1);
+    assert_int_equal(ask(PUSHES, d.udid), 0); /* it comes back by itself */
 }
 
 /* Two put off; at the next Idle a more urgent one goes first, and both are offered after it. */
@@ -338,8 +342,6 @@ static void not_now_to_all(void **state)
     assert_next(say(&d, REPORT_IDLE, NULL), uuid[0]);
 }
 
-#define PUSHES                                                                                     \
-    "SELECT COUNT(*) FROM push p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
 #define LATER                                                                                      \
     "SELECT COUNT(*) FROM push_later p JOIN enrollment e ON e.id=p.enrollment_id WHERE e.ident=?"
 
