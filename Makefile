@@ -25,8 +25,7 @@ WARN = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -
 HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
           -fcf-protection
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
-CPPFLAGS += -Ifcgi -D_GNU_SOURCE -DDROVER_VERSION='"$(VERSION)"' -DDROVER_PREFIX='"$(PREFIX)"' \
-            -DDROVER_SYSCONFDIR='"$(SYSCONFDIR)"'
+CPPFLAGS += -Ifcgi -D_GNU_SOURCE
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lfcgi -lpthread
 CFLAGS_ALL = -std=c11 -g $(OPT) $(WARN) $(HARDEN) $(SAN) $(PKG_CFLAGS) $(CFLAGS)
@@ -43,7 +42,7 @@ BENCH_LIB := $(filter tests/bench/lib%,$(BENCH_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out $(BENCH_LIB),$(BENCH_SRC)))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all check lint seeds unit e2e asan bench install uninstall clean help units
+.PHONY: FORCE all check lint seeds unit e2e asan bench install uninstall clean help units
 all: $(B)/drover $(B)/droverctl $(SIM_BIN)
 
 # Thin: it names the objects, where they are. A map of the linker then tells them apart by folder.
@@ -67,6 +66,18 @@ $(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/libdrover.a
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# What knows its version and its folders, and nothing else: it is compiled again when these change, as
+# by make install PREFIX=/usr after make.
+TOLD = fcgi/main fcgi/ctl fcgi/ctl/schema fcgi/ctl/status fcgi/base/conf fcgi/doctor/signer \
+       fcgi/proc/signer fcgi/proc/signer_ops fcgi/api/version fcgi/wire/https \
+       tests/unit/test_signer tests/unit/test_https
+$(TOLD:%=$(B)/obj/%.o): CPPFLAGS += -DDROVER_VERSION='"$(VERSION)"' -DDROVER_PREFIX='"$(PREFIX)"' \
+  -DDROVER_SYSCONFDIR='"$(SYSCONFDIR)"'
+$(TOLD:%=$(B)/obj/%.o): $(B)/gen/told
+$(B)/gen/told: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(PREFIX) $(SYSCONFDIR)' | cmp -s - $@ || echo '$(VERSION) $(PREFIX) $(SYSCONFDIR)' >$@
 
 # What is tested is built as it is shipped; the test itself need not be quick, but be there soon.
 $(B)/obj/tests/unit/%.o: OPT = -O0
@@ -128,6 +139,8 @@ ETC_WORDS = -e 's|@WEB_ETC@|$(SYSCONFDIR)/drover/web|g' -e 's|@DEVICE_LISTEN@|0.
   -e 's|@CA_BUNDLE@|/var/lib/drover/device-ca.pem|g' -e 's|@RUN_DIR@|/run/drover|g' \
   -e 's|@ASSET_DIR@|/var/lib/drover/public|g' -e 's|@EMPTY_DIR@|$(PREFIX)/share/drover/htdocs|g' -e 's|@LOG_DIR@|/var/log/drover-web|g' \
   -e 's|@BIN_DIR@|$(PREFIX)/sbin|g' -e 's|@DROVER_CONF@|$(SYSCONFDIR)/drover/drover.conf|g'
+# Manual pages and plain examples name the folders of the default.
+TEXT_WORDS = -e 's|/usr/local/|$(PREFIX)/|g' -e 's|/etc/drover|$(SYSCONFDIR)/drover|g'
 ETC_IN := $(shell cd scripts/etc && find . -name '*.in' | sed 's|^\./||' | sort)
 ETC_PLAIN := $(shell cd scripts/etc && find . -type f ! -name '*.in' | sed 's|^\./||' | sort)
 
@@ -138,17 +151,17 @@ install: all
 	install $(SIM_BIN) $(BIN)
 	install tests/sim/apns-start $(SHARE)/sim
 	install -m 644 tests/sim/apns-lighttpd.conf.in $(SHARE)/sim
-	install -m 644 tests/sim/*.1 $(MAN)/man1
-	install -m 644 fcgi/man/*.5 $(MAN)/man5
-	install -m 644 fcgi/man/*.8 $(MAN)/man8
+	set -e; for f in tests/sim/*.1 fcgi/man/*.[58]; do \
+	  sed $(TEXT_WORDS) $$f | install -m 644 /dev/stdin $(MAN)/man$${f##*.}/$${f##*/}; done
 	install -m 644 README.md INSTALL CHANGES LICENSE $(DOC)
 	cp -R sql/. $(SHARE)/sql
 	test ! -d templates || cp -R templates/. $(SHARE)/templates
 	test ! -d htdocs || cp -R htdocs/. $(SHARE)/htdocs
+	chmod -R a+rX $(SHARE)/sql $(SHARE)/templates $(SHARE)/htdocs
 	set -e; for f in $(ETC_IN); do install -d $(SHARE)/etc/$$(dirname $$f); \
-	  sed $(ETC_WORDS) scripts/etc/$$f >$(SHARE)/etc/$${f%.in}; done
+	  sed $(ETC_WORDS) scripts/etc/$$f | install -m 644 /dev/stdin $(SHARE)/etc/$${f%.in}; done
 	set -e; for f in $(ETC_PLAIN); do install -d $(SHARE)/etc/$$(dirname $$f); \
-	  install -m 644 scripts/etc/$$f $(SHARE)/etc/$$f; done
+	  sed $(TEXT_WORDS) scripts/etc/$$f | install -m 644 /dev/stdin $(SHARE)/etc/$$f; done
 
 uninstall:
 	rm -f $(SBIN)/drover $(SBIN)/droverctl $(SIM_BIN:$(B)/%=$(BIN)/%)

@@ -62,6 +62,27 @@ class Install(unittest.TestCase):
                              check=True, capture_output=True, text=True).stdout
         self.assertRegex(out, r"^Drover \d+\.\d+\.\d+$")
 
+    def test_another_prefix_after_make(self):
+        """What was built for the default is built anew where it knows its folders."""
+        with tempfile.TemporaryDirectory(prefix="drover-prefix-") as t:
+            for part in ("obj", "gen"):
+                shutil.copytree(os.path.join(BUILD, part), os.path.join(t, "b", part))
+            subprocess.run(["make", "-s", "-C", TOP, "install", "B=" + t + "/b", "DESTDIR=" + t,
+                            "PREFIX=/opt/drover", "SYSCONFDIR=/opt/etc"], check=True,
+                           stdout=subprocess.DEVNULL, env={**os.environ, "MAKEFLAGS": ""})
+            root = t + "/opt/drover"
+            out = subprocess.run([root + "/sbin/droverctl", "status"], capture_output=True,
+                                 env={k: v for k, v in os.environ.items() if k != "DROVER_CONF"})
+            self.assertIn(b"/opt/etc/drover/drover.conf", out.stderr)
+            for where, _, names in os.walk(root):
+                for name in names:
+                    with open(os.path.join(where, name), "rb") as f:
+                        text = f.read()
+                    if "/doc/" not in where and name != "apns-start":
+                        self.assertNotIn(b"/usr/local", text, name)
+            with open(root + "/sbin/drover", "rb") as f:
+                self.assertIn(b"/opt/drover/share/drover", f.read())
+
     def test_the_simulators_explain_themselves_and_start(self):
         """Where nothing but what was installed is there."""
         bin_, sim = (os.path.join(self.root, "usr/local", f) for f in ("bin", "share/drover/sim"))
