@@ -16,6 +16,7 @@
 #include "store/unknown.h"
 
 #define CLOCK_MAX (2 * SECOND_US)
+#define PACKET_MIN (33 * LIM_MB)
 
 static bool check_schema(struct doctor *d, struct db *db)
 {
@@ -51,6 +52,23 @@ static void check_clock(struct doctor *d, struct db *db)
     else
         doctor_note(d, bad ? FINDING_FAIL : FINDING_OK, "clock", "run an NTP client on both hosts",
                     "the database's clock is %lld ms ahead of this host's", (long long)off / 1000);
+}
+
+/* A command with its sealed form, and a report, are up to 16 MB each. */
+static void check_packet(struct doctor *d, struct db *db)
+{
+    struct err err;
+    int64_t octets;
+    if (checkup_packet(db, d->arena, &octets, &err) != OK)
+        doctor_note(d, FINDING_FAIL, "packet", "see the database", "%s", err.msg);
+    else if (octets < PACKET_MIN)
+        doctor_note(d, FINDING_WARN, "packet",
+                    "set max_allowed_packet = 64M in MariaDB's configuration and restart it",
+                    "max_allowed_packet is %lld: of larger reports only what is short is kept, and "
+                    "larger commands are refused",
+                    (long long)octets);
+    else
+        doctor_note(d, FINDING_OK, "packet", NULL, "max_allowed_packet is %lld", (long long)octets);
 }
 
 static void check_agent(struct doctor *d, struct db *db)
@@ -214,6 +232,7 @@ bool doctor_schema(struct doctor *d, struct db *db)
 
 void doctor_state(struct doctor *d, struct db *db)
 {
+    check_packet(d, db);
     check_bundle(d, db);
     check_lists(d, db);
     check_agent(d, db);

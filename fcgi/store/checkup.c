@@ -8,6 +8,7 @@
 #define NOW_US "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
 
 static const struct sql CLOCK = {"checkup_clock", "SELECT " NOW_US, 0};
+static const struct sql PACKET = {"checkup_packet", "SELECT @@max_allowed_packet", 0};
 /* An account sees its own rights here. */
 static const struct sql RIGHTS = {
     "checkup_rights",
@@ -75,6 +76,15 @@ enum outcome checkup_clock(struct db *db, struct arena *a, int64_t *now, struct 
     enum outcome o = db_select(db, &CLOCK, NULL, 0, a, &r, err);
 
     *now = o == OK ? row_at(&r, 0, 0)->i : 0;
+    return o;
+}
+
+enum outcome checkup_packet(struct db *db, struct arena *a, int64_t *octets, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &PACKET, NULL, 0, a, &r, err);
+
+    *octets = o == OK ? row_at(&r, 0, 0)->i : 0;
     return o;
 }
 

@@ -8,6 +8,10 @@
 /* The database's clock, microseconds since 1970. */
 enum outcome checkup_clock(struct db *db, struct arena *a, int64_t *now, struct err *err) MUST_USE;
 
+/* The longest packet that the server takes and gives, in octets: its max_allowed_packet. */
+enum outcome checkup_packet(struct db *db, struct arena *a, int64_t *octets,
+                            struct err *err) MUST_USE;
+
 /* Compares the rights of db's account with those that the grants file (sql/grants.sql) gives mark
  * ("@mdm@"): adds "INSERT on queue, ..." to missing, and to excess what is beyond them. */
 enum outcome checkup_rights(struct db *db, const char *grants, const char *mark, struct arena *a,

@@ -646,6 +646,18 @@ class Doctor(CtlTest):
         self.finds("fail", "database", "drover_mdm",
                    config=self.config(database__mdm_password_file=wrong))
 
+    def test_packet(self):
+        def let(octets):
+            drover.sh("mariadb", "--no-defaults", "--socket", self.s.run["mysql_socket"], "--user",
+                      "root", "-e", "SET GLOBAL max_allowed_packet = %d" % octets)
+        let(16 << 20)
+        try:
+            f = self.finds("warn", "packet", "max_allowed_packet is 16777216")
+            self.assertIn("64M", f["fix"])
+        finally:
+            let(64 << 20)
+        self.assertIn("ok", [f["result"] for f in self.doctor() if f["check"] == "packet"])
+
     def test_rights(self):
         self.s.sql("REVOKE INSERT ON drover.audit FROM drover_console")
         try:
