@@ -8,6 +8,7 @@ import unittest
 import uuid
 
 import drover
+import test_api_orders
 
 
 class Queue(unittest.TestCase):
@@ -116,6 +117,27 @@ class Queue(unittest.TestCase):
         self.assertEqual(self.d.server.command_state(self.d.ident, c), "sent")
         self.assertEqual(self.d.connect(report.ljust((16 << 20) - 1)).status, 200)
         self.assertEqual(self.results(c), 1)
+
+    @drover.lighttpd_only
+    def test_a_result_that_cannot_be_kept_whole(self):
+        """A secret of 16 MB: the command has its result, and everybody is told what is missing."""
+        c, after = self.queue("ActivationLockBypassCode"), self.queue()
+        self.assertEqual(self.offered(self.d.idle()), c)
+        mark = self.s.log_mark()
+        answer = self.d.report(c, ActivationLockBypassCode="k" * 16000000)
+        self.assertEqual(self.offered(answer), after)
+        self.assertTrue(self.s.log_has(mark, "mdm.report-shortened", c))
+        path = "/v1/results/%s/%s" % (self.d.ident, c)
+        drover.wait_for(lambda: "report_set_aside" in self.s.api("GET", path).json())
+        told = self.s.api("GET", path).json()
+        self.assertEqual((told["state"], told["status"]), ("acknowledged", "Acknowledged"))
+        self.assertRegex(told["report_set_aside"], "^the device sent 16000[0-9]{3} octets, ")
+        self.assertIn(told["report_set_aside"], self.s.ctl("reports"))
+        self.assertIn("set aside: " + told["report_set_aside"],
+                      self.s.ctl("results", self.d.ident, c, check=False)[1])
+        person = test_api_orders.Person(self.s, "reader" + c[:6].lower())
+        page = person.get("/device/command?id=%s&uuid=%s" % (self.d.ident, c))[1]
+        self.assertIn("not in the inventory: " + told["report_set_aside"], page)
 
     def test_push_follows(self):
         before = len(self.s.pushes(self.d.token.hex()))
