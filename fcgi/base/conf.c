@@ -103,7 +103,8 @@ const struct conf_key conf_keys[] = {
         "counts"},
     {"console", "remote_role", ENUM, AT(console_remote_role), "none",
         .choices = "none viewer auditor helpdesk operator administrator", .help =
-        "role of such people whom remote_roles does not name; none keeps them out"},
+        "role of such people whom remote_roles does not name, or no longer; none keeps them out. A "
+        "role that somebody gave in the console stays until a rule fits"},
 
     {"signer", "dir", PATH, AT(signer_dir), "{state_dir}/signer", .help =
         "folder of the signer's keys; nobody else may read it"},

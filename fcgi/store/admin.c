@@ -10,6 +10,8 @@
 #include "store/throttle.h"
 #include "wire/encode.h"
 
+#define REMOTE "REMOTE_USER" /* who acts when the web server says who somebody is */
+
 static const struct sql ADD = {
     "admin_add",
     "INSERT INTO admin (name, password_hash, role, created_at, created_by, password_due) "
@@ -31,7 +33,8 @@ static const struct sql END_SESSIONS = {"admin_end_sessions", "DELETE FROM sessi
 static const struct sql DISABLE = {
     "admin_disable",
     "UPDATE admin SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) WHERE name = ?", 0};
-static const struct sql ROLE = {"admin_role", "UPDATE admin SET role = ? WHERE name = ?", 0};
+static const struct sql ROLE = {"admin_role",
+                                "UPDATE admin SET role = ?, role_ruled = ? WHERE name = ?", 0};
 /* Locked, so that two administrators cannot take each other's rights at the same moment. */
 static const struct sql KEEPERS = {
     "admin_keepers",
@@ -40,7 +43,7 @@ static const struct sql KEEPERS = {
     0};
 #define COLUMNS                                                                                    \
     "role, created_at, disabled_at, created_by, signed_in_at, origin = 'remote', password_due, "   \
-    "totp_secret IS NOT NULL, limited"
+    "totp_secret IS NOT NULL, limited, role_ruled"
 static const struct sql FIND = {
     "admin_find", "SELECT id, name, password_hash, " COLUMNS ", 0 FROM admin WHERE name = ?", 0};
 static const struct sql LIST = {
@@ -52,8 +55,8 @@ static const struct sql LIST = {
     0};
 static const struct sql REMOTE_ADD = {
     "admin_remote_add",
-    "INSERT INTO admin (name, password_hash, role, created_at, created_by, origin) "
-    "VALUES (?, '', ?, ?, 'REMOTE_USER', 'remote')",
+    "INSERT INTO admin (name, password_hash, role, created_at, created_by, origin, role_ruled) "
+    "VALUES (?, '', ?, ?, '" REMOTE "', 'remote', 1)",
     0};
 static const struct sql LANGUAGE = {"admin_language_set",
                                     "UPDATE admin SET language = ? WHERE name = ?", 0};
@@ -252,11 +255,12 @@ enum outcome admin_disable(struct db *db, const char *name, bool disable, const 
     return disable ? taking_run(db, &t, err) : change_run(db, &t.c, err);
 }
 
-static struct taking role_change(const char *name, const char *role, const char *by)
+/* ruled: the configuration gives it, and no person. */
+static struct taking role_change(const char *name, const char *role, bool ruled, const char *by)
 {
     return (struct taking){.c = {.sql = &ROLE,
-                                 .args = {val_str(role), val_str(name)},
-                                 .nargs = 2,
+                                 .args = {val_str(role), val_int(ruled), val_str(name)},
+                                 .nargs = 3,
                                  .by = by,
                                  .action = "admin.role",
                                  .name = name,
@@ -266,7 +270,7 @@ static struct taking role_change(const char *name, const char *role, const char 
 enum outcome admin_role_do(struct db *db, const char *name, const char *role, const char *by,
                            struct arena *a, struct err *err)
 {
-    struct taking t = role_change(name, role, by);
+    struct taking t = role_change(name, role, false, by);
     t.a = a;
     if (!role_known(role))
         return err_set(err, INVALID, "there is no role \"%s\"", role);
@@ -276,7 +280,7 @@ enum outcome admin_role_do(struct db *db, const char *name, const char *role, co
 enum outcome admin_role_set(struct db *db, const char *name, const char *role, const char *by,
                             struct err *err)
 {
-    struct taking t = role_change(name, role, by);
+    struct taking t = role_change(name, role, false, by);
     if (!role_known(role))
         return err_set(err, INVALID, "there is no role \"%s\"", role);
     return strcmp(role, "administrator") == 0 ? change_run(db, &t.c, err) : taking_run(db, &t, err);
@@ -296,7 +300,8 @@ static void from_row(const struct val *v, struct admin *out)
                           .password_due = v[9].i != 0,
                           .has_totp = v[10].i != 0,
                           .limited = v[11].i != 0,
-                          .sessions = v[12].i};
+                          .role_ruled = v[12].i != 0,
+                          .sessions = v[13].i};
 }
 
 enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct admin *out,
@@ -311,6 +316,23 @@ enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct
     return o;
 }
 
+/* The role of somebody who is known: what the configuration says now; what it gave and does not say
+ * any more is over, and so are the sessions that have it. */
+static enum outcome remote_again(struct db *db, const struct admin *known, const char *role,
+                                 const char *otherwise, struct err *err)
+{
+    const char *now = role ? role : known->role_ruled ? otherwise : known->role;
+    uint64_t ended;
+    if (!now) {
+        enum outcome o = session_end_all(db, known->name, REMOTE, &ended, err);
+        return o == OK ? err_set(err, DENIED, "\"%s\" has no role any more", known->name) : o;
+    }
+    if (strcmp(known->role, now) == 0 && known->role_ruled >= (role != NULL))
+        return OK;
+    struct taking t = role_change(known->name, now, true, REMOTE);
+    return taking_run(db, &t, err);
+}
+
 enum outcome admin_remote(struct db *db, const char *name, const char *role, const char *otherwise,
                           struct err *err)
 {
@@ -323,15 +345,15 @@ enum outcome admin_remote(struct db *db, const char *name, const char *role, con
     struct change c = {.sql = &REMOTE_ADD,
                        .args = {val_str(name), val_str(now), val_int(clock_now())},
                        .nargs = 3,
-                       .by = "REMOTE_USER",
+                       .by = REMOTE,
                        .action = "admin.add",
                        .name = name,
                        .detail = now};
     if (o == OK && (!known.remote || known.disabled_at))
         o = err_set(err, DENIED, "\"%s\" is %s", name,
                     known.remote ? "disabled" : "a local account");
-    else if (o == OK && role && strcmp(known.role, role) != 0)
-        o = admin_role_set(db, name, role, "REMOTE_USER", err);
+    else if (o == OK)
+        o = remote_again(db, &known, role, otherwise, err);
     else if (o == NOT_FOUND)
         o = now ? change_run(db, &c, err) : err_set(err, DENIED, "\"%s\" has no role", name);
     arena_free(&a);

@@ -25,6 +25,7 @@ struct admin {
     int64_t signed_in_at;   /* 0: never */
     bool remote, password_due, has_totp;
     bool limited;     /* to groups: store/scope.h */
+    bool role_ruled;  /* remote: the configuration gave the role, and no person */
     int64_t sessions; /* that are not over; of a list alone */
 };
 
@@ -66,9 +67,10 @@ enum outcome admin_disable_do(struct db *db, const char *name, bool disable, con
 enum outcome admin_role_do(struct db *db, const char *name, const char *role, const char *by,
                            struct arena *a, struct err *err) MUST_USE;
 /* Somebody whom the web server has authenticated signs in: the account is made at the first time.
- * role: what the configuration says about the person, or NULL, and the role stays what it is, or is
- * `otherwise` in the beginning. DENIED: no role, disabled, or the name is one with a password here;
- * INVALID: not a name. */
+ * role: what the configuration says about the person, or NULL; then the role is `otherwise`, unless
+ * a person has given another one. What the configuration gave and does not say any more is taken
+ * away with it, from sessions too. DENIED: no role, disabled, or the name is one with a password
+ * here; INVALID: not a name. */
 enum outcome admin_remote(struct db *db, const char *name, const char *role, const char *otherwise,
                           struct err *err) MUST_USE;
 /* Finds one by its sign-in name, disabled ones too. Strings are in a. */

@@ -576,6 +576,32 @@ static void revoked_identities_are_in_the_order(void **state)
                      3);
 }
 
+/* A role that nobody gave by hand is the configuration's, which may take it away. */
+static void roles_are_whose_gave_them(void **state)
+{
+    (void)state;
+    testdb_shell("for f in sql/schema/*.sql; do case $f in *-role-given.sql) break ;; esac; cp "
+                 "$f %s/; done",
+                 dir);
+    assert_ok(run(), err);
+    SQL(ADMINS, "INSERT INTO admin (id, name, password_hash, role, created_at, origin) SELECT seq, "
+                "CONCAT('a', seq), '', 'operator', 1, IF(seq % 2, 'remote', 'local') FROM "
+                "seq_1_to_100");
+    SQL(GIVEN, "INSERT INTO audit (at, actor, action, subject, detail) SELECT 1, IF(seq % 10 = 5, "
+               "'boss', 'REMOTE_USER'), 'admin.role', CONCAT('a', seq), '' FROM seq_1_to_50");
+    SQL(AGAIN, "INSERT INTO audit (at, actor, action, subject, detail) VALUES (2, 'REMOTE_USER', "
+               "'admin.role', 'a15', '')");
+    assert_ok(db_exec(db, &ADMINS, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &GIVEN, NULL, 0, NULL, &err), err);
+    assert_ok(db_exec(db, &AGAIN, NULL, 0, NULL, &err), err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM admin WHERE role_ruled = 1"), 46);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM admin WHERE role_ruled = 1 AND (origin = "
+                                "'local' OR name IN ('a5', 'a25', 'a35', 'a45'))"),
+                     0);
+}
+
 /* What people and profiles were before the ways in were is what they are after. */
 static void people_and_profiles_are_upgraded(void **state)
 {
@@ -803,6 +829,7 @@ int main(void)
         TEST(failed_results_are_upgraded),
         TEST(revoked_identities_are_in_the_order),
         TEST(tags_are_counted),
+        TEST(roles_are_whose_gave_them),
         TEST(people_and_profiles_are_upgraded),
         TEST(a_library_is_upgraded),
         TEST(a_calendar_is_upgraded),

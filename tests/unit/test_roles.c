@@ -266,6 +266,49 @@ static void the_web_servers_own_people(void **state)
     conf.console_remote_user = false;
 }
 
+/* Who is in the group no longer has its role no longer, nor the session that has it. */
+static void a_role_falls_with_the_rule_that_gave_it(void **state)
+{
+    (void)state;
+    struct admin a;
+    static const struct {
+        const char *groups, *otherwise, *given, *role; /* role NULL: kept out */
+    } steps[] = {{"mdm admins", "none", NULL, "administrator"},
+                 {"staff", "none", NULL, NULL},
+                 {"staff", "viewer", NULL, "viewer"},
+                 {"staff", "viewer", "operator", "operator"}, /* a person gave it: it stays */
+                 {"", "none", NULL, "operator"},
+                 {"mdm admins", "none", NULL, "administrator"},
+                 {"staff", "viewer", NULL, "viewer"},
+                 {"staff", "none", NULL, NULL}};
+    conf.console_remote_user = true;
+    conf.console_remote_roles = "mdm admins = administrator";
+    remote = "finn@example.org";
+    token[0] = '\0';
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        groups = steps[i].groups;
+        conf.console_remote_role = steps[i].otherwise;
+        if (steps[i].given)
+            assert_ok(admin_role_set(owner, remote, steps[i].given, "boss", &err), err);
+        if (ask_remote("/signin") != (steps[i].role ? 303 : 403))
+            fail_msg("step %zu: %d", i, resp.status);
+        if (!steps[i].role) { /* the session that is there still is over as well */
+            assert_int_equal(ask_remote("/devices"), 303);
+            assert_int_equal(
+                pagesite_number("SELECT COUNT(*) FROM session s JOIN admin a ON a.name "
+                                "= s.admin WHERE a.name = 'finn@example.org'"),
+                0);
+            continue;
+        }
+        assert_ok(admin_find(owner, remote, arena, &a, &err), err);
+        assert_string_equal(a.role, steps[i].role);
+        assert_int_equal(ask_remote("/devices"), 200);
+    }
+    conf.console_remote_user = false;
+    conf.console_remote_role = "none";
+    conf.console_remote_roles = "";
+}
+
 /* A group's name may hold blanks: who may make groups elsewhere must not become somebody here. */
 static void a_groups_name_is_not_taken_apart(void **state)
 {
@@ -354,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_given_password_opens_the_account_page_only),
         cmocka_unit_test(a_second_factor_that_is_required),
         cmocka_unit_test(the_web_servers_own_people),
+        cmocka_unit_test(a_role_falls_with_the_rule_that_gave_it),
         cmocka_unit_test(a_groups_name_is_not_taken_apart),
         cmocka_unit_test(remote_roles_that_are_refused),
         cmocka_unit_test(what_administers_wants_a_proof),
