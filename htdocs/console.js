@@ -3,19 +3,20 @@
 "use strict";
 
 // Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
-async function page(url) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" }, redirect: "error" }).catch(() => null);
+async function page(url, more) {
+  const answer = await fetch(url, { headers: { Accept: "text/html", ...more }, redirect: "error" }).catch(() => null);
   return answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
 // Parts that are read again every so many seconds, while the page is seen and nobody works in them: all
-// at once, so that they say the same.
+// at once, so that they say the same. The header tells that nobody has done anything: a page that is left
+// open keeps nobody signed in.
 const live = [...document.querySelectorAll("[data-live]")];
 if (live.length) setInterval(async () => {
   if (document.hidden || live.every((part) => part.contains(document.activeElement))) return;
   const url = new URL(location.href);
   url.searchParams.delete("done");
-  const fresh = await page(url);
+  const fresh = await page(url, { "Drover-Live": "1" });
   const found = fresh ? [...fresh.querySelectorAll("[data-live]")] : [];
   if (found.length === live.length) live.forEach((part, i) => {
     if (!part.contains(document.activeElement)) part.replaceChildren(...found[i].childNodes);

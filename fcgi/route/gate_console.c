@@ -13,25 +13,33 @@ static bool permitted(const struct app *app, const struct session *s, const stru
     return role_allows(s->role, row->scope) && (!own_first || strcmp(row->scope, "self") == 0);
 }
 
+/* The session of the cookie, and that somebody uses it, unless a page asks by itself to stay fresh:
+ * one that is left open keeps nobody signed in. */
+static enum outcome find_session(struct app *app, struct req *req, struct session *s,
+                                 struct err *err)
+{
+    const char *token = req_cookie(req, CONSOLE_COOKIE);
+    struct db *db = NULL;
+    if (!token || strlen(token) != SESSION_TOKEN_LEN)
+        return NOT_FOUND;
+    enum outcome o = db_pool_take(app->pool, &db, err);
+    if (o == OK)
+        o = session_find(db, token, req->now, req->arena, s, err);
+    if (o == OK && !console_remote_same(app, req, s))
+        o = NOT_FOUND;
+    if (o == OK && !s->pending && !req_var(req, "HTTP_DROVER_LIVE"))
+        o = session_keep(db, s, req->now, err);
+    if (db)
+        db_pool_give(app->pool, &db);
+    return o;
+}
+
 bool gate_console_enter(struct app *app, const struct route *row, struct req *req,
                         struct caller *caller, struct resp *resp)
 {
-    const char *token = req_cookie(req, CONSOLE_COOKIE);
     struct session *s = arena_alloc(req->arena, sizeof *s);
-    struct db *db = NULL;
     struct err err = {.outcome = OK};
-    enum outcome o = NOT_FOUND;
-    if (!s)
-        o = err_set(&err, ERROR, "out of memory");
-    else if (token && strlen(token) == SESSION_TOKEN_LEN) {
-        o = db_pool_take(app->pool, &db, &err);
-        if (o == OK)
-            o = session_find(db, token, req->now, req->arena, s, &err);
-        if (db)
-            db_pool_give(app->pool, &db);
-    }
-    if (o == OK && !console_remote_same(app, req, s))
-        o = NOT_FOUND;
+    enum outcome o = s ? find_session(app, req, s, &err) : err_set(&err, ERROR, "out of memory");
     if (o == OK && !s->pending) {
         caller->session = s;
         caller->admin = s->admin;

@@ -136,9 +136,15 @@ enum outcome session_find(struct db *db, const char *token, int64_t now, struct 
     if (r.n == 0)
         return err_set(err, NOT_FOUND, "no such session, or it is over");
     from_row(row_at(&r, 0, 0), out);
-    if (now - out->seen_at < MINUTE_US)
+    return OK;
+}
+
+enum outcome session_keep(struct db *db, const struct session *s, int64_t now, struct err *err)
+{
+    if (now - s->seen_at < MINUTE_US)
         return OK;
-    return db_exec(db, &SEEN, (struct val[]){val_int(now), val_int(now + IDLE_US), key_of(sum)}, 3,
+    return db_exec(db, &SEEN,
+                   (struct val[]){val_int(now), val_int(now + IDLE_US), key_of(s->token_sha256)}, 3,
                    NULL, err);
 }
 

@@ -43,10 +43,12 @@ struct session_start {
  * for the cookie. */
 enum outcome session_new(struct db *db, const struct session_start *start,
                          char token[SESSION_TOKEN_LEN + 1], struct err *err) MUST_USE;
-/* Finds the session of a cookie and keeps it alive. NOT_FOUND: none, it is over, or the account is
- * disabled. */
+/* Finds the session of a cookie. NOT_FOUND: none, it is over, or the account is disabled. */
 enum outcome session_find(struct db *db, const char *token, int64_t now, struct arena *a,
                           struct session *out, struct err *err) MUST_USE;
+/* The person has done something: it is not idle. Written once a minute. */
+enum outcome session_keep(struct db *db, const struct session *s, int64_t now,
+                          struct err *err) MUST_USE;
 /* Ends a session; audited as a sign-out. One that does not exist is ended already. */
 enum outcome session_end(struct db *db, const struct session *s, struct err *err) MUST_USE;
 /* The person has proved again who they are. */

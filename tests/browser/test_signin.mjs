@@ -60,6 +60,19 @@ await test("no redirect to another site, and no header of its own", async () => 
   }
 });
 
+await test("a page that stays fresh by itself does not count as somebody who works", async () => {
+  const d = await context({ storageState: await c.storageState() }), q = await d.newPage();
+  const asked = (live) => q.waitForRequest((r) => r.resourceType() === "fetch" && (r.headers()["drover-live"] === "1") === live);
+  const by_itself = asked(true);
+  await q.goto("/bulk/job?id=66");
+  await by_itself;
+  await q.goto("/devices");
+  const by_hand = asked(false);
+  await q.locator("[data-search] input[type=search]").fill("x");
+  await by_hand;
+  await d.close();
+});
+
 await test("a session that was brought along is not taken over", async () => {
   const d = await context();
   const fixed = "ab".repeat(32);

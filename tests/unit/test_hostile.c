@@ -304,6 +304,24 @@ static void what_is_no_session_opens_nothing(void **state)
     assert_int_equal(pagesite_ask("GET", "/devices", "", "", NULL), 303);
 }
 
+/* A page that stays fresh by itself on a desk that somebody has left keeps nobody signed in. */
+static void a_page_that_is_left_open_keeps_nobody_signed_in(void **state)
+{
+    static const char *const live[] = {"HTTP_DROVER_LIVE=1", NULL};
+    static const char aged[] = "UPDATE session SET seen_at = (UNIX_TIMESTAMP() - 1700) * 1000000, "
+                               "idle_until = (UNIX_TIMESTAMP() + 100) * 1000000";
+    static const char left[] = "SELECT idle_until DIV 1000000 - UNIX_TIMESTAMP() FROM session";
+    (void)state;
+    pagesite_sign_in("boss");
+    assert_ok(db_run(owner, "t", aged, &err), err);
+    assert_int_equal(pagesite_ask("GET", "/", "", "", live), 200);
+    assert_in_range(pagesite_number(left), 0, 100);
+    assert_int_equal(pagesite_ask("GET", "/", "", "", NULL), 200);
+    assert_in_range(pagesite_number(left), 101, 1800);
+    assert_ok(db_run(owner, "t", "UPDATE session SET idle_until = 1", &err), err);
+    assert_int_equal(pagesite_ask("GET", "/", "", "", live), 303);
+}
+
 /* What a form of the sign-in brings along is not adopted, neither a whole session nor a waiting
  * one. */
 static void a_token_that_was_brought_along_is_ended(void **state)
@@ -409,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(no_path_leads_out, again),
         cmocka_unit_test_setup(a_session_without_its_second_factor_opens_nothing, again),
         cmocka_unit_test_setup(what_is_no_session_opens_nothing, again),
+        cmocka_unit_test_setup(a_page_that_is_left_open_keeps_nobody_signed_in, again),
         cmocka_unit_test_setup(a_token_that_was_brought_along_is_ended, again),
         cmocka_unit_test_setup(what_is_sensitive_asks_who_it_is, again),
     };

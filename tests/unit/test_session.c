@@ -33,6 +33,13 @@ static enum outcome find(const char *token, int64_t at, struct session *s)
     return session_find(db, token, at, arena, s, &err);
 }
 
+/* The person does something with it. */
+static enum outcome use(const char *token, int64_t at, struct session *s)
+{
+    enum outcome o = find(token, at, s);
+    return o == OK ? session_keep(db, s, at, &err) : o;
+}
+
 static void a_session_is_found_by_its_token_alone(void **state)
 {
     (void)state;
@@ -79,8 +86,21 @@ static void a_session_ends_when_idle_and_in_any_case(void **state)
     assert_outcome(find(token, NOW + idle, &s), NOT_FOUND, err);
     int64_t at = NOW;
     for (; at < NOW + SESSION_HOURS * HOUR_US; at += idle - SECOND_US)
-        assert_ok(find(token, at, &s), err);
+        assert_ok(use(token, at, &s), err);
     assert_outcome(find(token, NOW + SESSION_HOURS * HOUR_US, &s), NOT_FOUND, err);
+}
+
+/* Looking whose it is uses nothing: what is found again and again is idle all the same. */
+static void what_is_only_found_is_idle(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1];
+    struct session s;
+    int64_t idle = SESSION_IDLE_MIN * MINUTE_US;
+    make(NULL, token);
+    for (int64_t at = NOW; at < NOW + idle; at += 2 * MINUTE_US)
+        assert_ok(find(token, at, &s), err);
+    assert_outcome(find(token, NOW + idle, &s), NOT_FOUND, err);
 }
 
 static void signing_out_and_disabling_end_it(void **state)
@@ -220,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup(a_session_is_found_by_its_token_alone, clear),
         cmocka_unit_test_setup(signing_in_ends_the_session_that_came_along, clear),
         cmocka_unit_test_setup(a_session_ends_when_idle_and_in_any_case, clear),
+        cmocka_unit_test_setup(what_is_only_found_is_idle, clear),
         cmocka_unit_test_setup(signing_out_and_disabling_end_it, clear),
         cmocka_unit_test_setup(a_session_that_waits_for_a_second_factor, clear),
         cmocka_unit_test_setup(guessing_is_slowed_down, clear),
