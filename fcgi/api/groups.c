@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "library/edit.h"
+#include "library/standing.h"
+#include "store/account.h"
 #include "store/filter.h"
 #include "store/group.h"
 #include "store/member.h"
@@ -106,6 +108,26 @@ static bool group_read(struct req *req, struct resp *resp, js body, struct devic
            api_filter(req, resp, filter, &ignored, &g->filter);
 }
 
+/* Who brings devices where a sensitive command waits for them sends it: the key must hold what that
+ * would take. False: resp holds the refusal. */
+static bool may_bring(struct db *db, struct req *req, const struct caller *caller,
+                      struct resp *resp, int64_t group, const char *tag)
+{
+    const struct apikey key = {.scopes = caller->scopes};
+    struct err err = {0};
+    bool harms;
+
+    if (standing_harms(db, req->arena, group, tag, &harms, &err) != OK)
+        api_fail(resp, &err);
+    else if (harms && !apikey_allows(&key, "sensitive"))
+        resp_json_error(resp, 403,
+                        "a device that comes in gets a sensitive command: the API key lacks the "
+                        "scope \"sensitive\"");
+    else
+        return true;
+    return false;
+}
+
 static void save(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
                  int64_t id)
 {
@@ -122,7 +144,8 @@ static void save(struct app *app, struct req *req, const struct caller *caller, 
         api_fail(resp, &err);
         goto out;
     }
-    if (!group_read(req, resp, body, &g))
+    if (!group_read(req, resp, body, &g) ||
+        (id != 0 && js_get(body, "filter") != NULL && !may_bring(db, req, caller, resp, id, NULL)))
         goto out;
     saved = group_save(db, &g, api_actor(req, caller), req->now, &err) == OK;
     if (!saved)
@@ -199,10 +222,12 @@ static void members_edit(struct app *app, struct req *req, const struct caller *
     js body = api_body(req, resp, known, 2);
 
     if (body != NULL && edit_read(req, resp, body, &e) && api_db(app, resp, &db)) {
-        if (group_edit(db, id, &e, api_actor(req, caller), req->now, &err) == OK)
-            edit_answer(resp, &e);
-        else
-            api_fail(resp, &err);
+        if (e.nadd == 0 || may_bring(db, req, caller, resp, id, NULL)) {
+            if (group_edit(db, id, &e, api_actor(req, caller), req->now, &err) == OK)
+                edit_answer(resp, &e);
+            else
+                api_fail(resp, &err);
+        }
         db_pool_give(app->pool, &db);
     }
     js_free(&body);
@@ -323,10 +348,12 @@ void api_tags_edit(struct app *app, struct req *req, const struct caller *caller
     if (tag == NULL || tag[0] == '\0' || strlen(tag) > TAG_MAX)
         resp_json_error(resp, 400, "\"tag\" must be a word of 1 to %d octets", TAG_MAX);
     else if (edit_read(req, resp, body, &e) && api_db(app, resp, &db)) {
-        if (tag_edit(db, tag, &e, api_actor(req, caller), req->now, &err) == OK)
-            edit_answer(resp, &e);
-        else
-            api_fail(resp, &err);
+        if (may_bring(db, req, caller, resp, 0, tag)) {
+            if (tag_edit(db, tag, &e, api_actor(req, caller), req->now, &err) == OK)
+                edit_answer(resp, &e);
+            else
+                api_fail(resp, &err);
+        }
         db_pool_give(app->pool, &db);
     }
     js_free(&body);

@@ -138,6 +138,10 @@ void console_group_filter_post(struct app *app, struct req *req, const struct ca
         o = filterform_expression(&p, f, &e);
     if (o == OK && wants && !by_hand)
         o = filter_compile(e, p.a, &compiled, &p.err);
+    if (o == OK && saving && g.id != 0 && !group_proof(&p, g.id, NULL)) {
+        js_free(&e);
+        return;
+    }
     if (o == OK && saving)
         o = save(&p, &g, e);
     js_free(&e);

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "console/device.h"
 #include "console/filter.h"
+#include "library/standing.h"
 #include "store/blueprint.h"
 #include "store/member.h"
 
@@ -209,6 +210,15 @@ static void strangers(struct page *p, const struct group_edit *e)
     buf_free(&b);
 }
 
+bool group_proof(struct page *p, int64_t group, const char *tag)
+{
+    bool harms;
+    if (standing_harms(p->db, p->a, group, tag, &harms, &p->err) == OK)
+        return !harms || page_confirmed(p);
+    page_fail(p);
+    return false;
+}
+
 void console_group_devices(struct app *app, struct req *req, const struct caller *caller,
                            struct resp *resp)
 {
@@ -227,6 +237,8 @@ void console_group_devices(struct app *app, struct req *req, const struct caller
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "group_nobody"));
     *(add ? &e.add : &e.remove) = w.list;
     *(add ? &e.nadd : &e.nremove) = w.n;
+    if (o == OK && add && !group_proof(&p, g.id, NULL))
+        return;
     if (o == OK)
         o = group_edit(p.db, g.id, &e, caller->admin, req->now, &p.err);
     if (o == OK && e.unknown == 0) {
@@ -308,6 +320,8 @@ void console_tag(struct app *app, struct req *req, const struct caller *caller, 
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "group_nobody"));
     *(take ? &e.remove : &e.add) = w.list;
     *(take ? &e.nremove : &e.nadd) = w.n;
+    if (o == OK && !group_proof(&p, 0, tag))
+        return;
     if (o == OK)
         o = tag_edit(p.db, tag, &e, caller->admin, req->now, &p.err);
     if (o == OK) {

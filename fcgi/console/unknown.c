@@ -76,6 +76,10 @@ void console_unknown_post(struct app *app, struct req *req, const struct caller 
     struct page p;
     if (!page_open(&p, app, req, caller, resp, "unknown"))
         return;
+    /* who ends it has the device leave, which nobody takes back */
+    bool ends = strcmp(page_field(&p, "decision"), unknown_decision_name(DECISION_END)) == 0;
+    if (ends && !page_confirmed(&p))
+        return;
     enum outcome o = decide(&p);
     if (o == OK) {
         page_go(&p, "/unknown?done=decided");

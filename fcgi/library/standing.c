@@ -164,6 +164,19 @@ enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct bl
     return o;
 }
 
+enum outcome standing_harms(struct db *db, struct arena *a, int64_t group_id, const char *tag,
+                            bool *harms, struct err *err)
+{
+    const char **types;
+    size_t n;
+    enum outcome o = standing_in_force(db, group_id, tag, a, &types, &n, err);
+
+    *harms = false;
+    for (size_t i = 0; o == OK && i < n; i++)
+        *harms |= order_sensitive(types[i]);
+    return o;
+}
+
 enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena *a,
                            struct blueprint_save *s, struct err *err)
 {

@@ -36,5 +36,9 @@ enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena 
 enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct blueprint *b,
                                  const struct standing *add, size_t nadd, bool *sensitive,
                                  struct err *err) MUST_USE;
+/* Whether a device that comes into the group (or, group_id 0, into those that find their devices by
+ * that tag) gets a sensitive command by that: who brings it there sends it. */
+enum outcome standing_harms(struct db *db, struct arena *a, int64_t group_id, const char *tag,
+                            bool *harms, struct err *err) MUST_USE;
 
 #endif

@@ -85,6 +85,23 @@ static bool inventory_fact(struct compile *c, const char *name, struct fact *out
     return out->sql != NULL;
 }
 
+bool filter_asks_tag(js e, const char *tag)
+{
+    static const char *const lists[] = {"all", "any"};
+    const char *own = js_get_str(e, "tag");
+
+    if (own != NULL)
+        return strcmp(own, tag) == 0;
+    for (size_t i = 0; i < 2; i++) {
+        js list = js_get(e, lists[i]);
+
+        for (size_t k = 0; list != NULL && k < js_size(list); k++)
+            if (filter_asks_tag(js_at(list, k), tag))
+                return true;
+    }
+    return js_get(e, "not") != NULL && filter_asks_tag(js_get(e, "not"), tag);
+}
+
 const char *filter_type_name(enum filter_type type)
 {
     static const char *const names[] = {"?", "text", "number", "boolean", "platform", "version"};

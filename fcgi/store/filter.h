@@ -34,6 +34,9 @@ struct filter {
 enum outcome filter_compile(js expression, struct arena *a, struct filter *out,
                             struct err *err) MUST_USE;
 
+/* Whether an expression asks for the tag. */
+bool filter_asks_tag(js expression, const char *tag);
+
 /* The devices (enrolled device channels) that the filter lets through: ids in ascending order.
  * only: if not 0, that device alone. NULL as f: every device. */
 enum outcome filter_devices(struct db *db, const struct filter *f, int64_t only, struct arena *a,

@@ -3,9 +3,9 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/filter.h"
 #include "store/group.h"
 #include "store/scope.h"
-#include "wire/json.h"
 
 #include <stdio.h>
 
@@ -196,24 +196,6 @@ static enum outcome drop_devices(struct db *db, struct change *x, struct err *er
     return o;
 }
 
-/* Does the filter ask for the tag? */
-static bool asks_for(js e, const char *tag)
-{
-    static const char *const lists[] = {"all", "any"};
-    const char *own = js_get_str(e, "tag");
-
-    if (own != NULL)
-        return strcmp(own, tag) == 0;
-    for (size_t i = 0; i < 2; i++) {
-        js list = js_get(e, lists[i]);
-
-        for (size_t k = 0; list != NULL && k < js_size(list); k++)
-            if (asks_for(js_at(list, k), tag))
-                return true;
-    }
-    return js_get(e, "not") != NULL && asks_for(js_get(e, "not"), tag);
-}
-
 /* Who is limited would keep devices, or get others', by a tag that says who reaches what. */
 static enum outcome tag_decides(struct db *db, const struct change *x, struct err *err)
 {
@@ -225,7 +207,8 @@ static enum outcome tag_decides(struct db *db, const struct change *x, struct er
         struct err bad = {0};
         js e = NULL;
 
-        decides = js_parse(bytes_str(row_at(&r, i, 0)->s), &e, &bad) == OK && asks_for(e, x->tag);
+        decides =
+            js_parse(bytes_str(row_at(&r, i, 0)->s), &e, &bad) == OK && filter_asks_tag(e, x->tag);
         js_free(&e);
     }
     return o == OK && decides

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "store/audit.h"
+#include "store/filter.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,13 @@ static const struct sql LIST = {"standing_list",
                                 COLUMNS "WHERE (? = 0 OR s.group_id = ?) AND s.state IN (1, 2) AND "
                                         "%GROUP s.group_id% ORDER BY s.id LIMIT ?",
                                 0};
+/* Those of all, also for who is limited to some groups: a tag is everybody's. */
+static const struct sql IN_FORCE = {
+    "standing_in_force",
+    "SELECT s.request_type, g.filter FROM standing_order s JOIN device_group g ON g.id = "
+    "s.group_id WHERE s.state = 1 AND (? = 0 OR s.group_id = ?) AND (? = 0 OR g.filter IS NOT "
+    "NULL)",
+    0};
 static const struct sql GET = {
     "standing_get", COLUMNS "WHERE s.id = ? AND (? = 0 OR s.group_id = ?) AND %GROUP s.group_id%",
     0};
@@ -173,6 +181,37 @@ enum outcome standing_list(struct db *db, int64_t group_id, struct arena *a, str
         return err_set(err, ERROR, "out of memory");
     for (; *n < r.n; ++*n)
         from_row(row_at(&r, *n, 0), &(*out)[*n]);
+    return OK;
+}
+
+/* Is it the group's, or does its group find devices by the tag? */
+static bool brings(const struct val *row, const char *tag)
+{
+    struct err bad = {0};
+    js e = NULL;
+    bool yes =
+        tag == NULL || (js_parse(bytes_str(row[1].s), &e, &bad) == OK && filter_asks_tag(e, tag));
+
+    js_free(&e);
+    return yes;
+}
+
+enum outcome standing_in_force(struct db *db, int64_t group_id, const char *tag, struct arena *a,
+                               const char ***out, size_t *n, struct err *err)
+{
+    struct val g = val_int(group_id), tagged = val_int(tag != NULL);
+    struct rows r;
+    enum outcome o = db_select(db, &IN_FORCE, (struct val[]){g, g, tagged}, 3, a, &r, err);
+
+    *n = 0;
+    if (o != OK)
+        return o;
+    *out = arena_array(a, r.n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_set(err, ERROR, "out of memory");
+    for (size_t i = 0; i < r.n; i++)
+        if (brings(row_at(&r, i, 0), tag))
+            (*out)[(*n)++] = row_at(&r, i, 0)->s;
     return OK;
 }
 

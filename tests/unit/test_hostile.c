@@ -7,11 +7,12 @@
 
 #include "store/account.h"
 #include "store/admin.h"
-#include "store/group.h"
 
 #include <strings.h>
 
 #define MARK_URL "%22%27%3E%3Csvg+onload%3Dpwned%28%29%3E%7B%7Badmin%7D%7D"
+#define SHA "6565656565656565656565656565656565656565656565656565656565656565"
+#define TAGGED "r_kind=all&r_kind=tag&r_depth=1&r_value=z"
 #define LINES_URL "x%0D%0AX-Evil%3A+1%0D%0A%0D%0A%3Csvg+onload%3Dpwned%28%29%3E"
 
 /* What the pages' addresses and forms are called. */
@@ -190,12 +191,12 @@ static void no_form_brings_anything_back(void **state)
 
 /* ---- the HTTP API ---- */
 
-static const char *key_header(void)
+static const char *key_header(const char *name, const char *scopes)
 {
     static char header[256];
     char key[APIKEY_LEN + 1];
     struct buf b = BUF_INIT(LIM_KB);
-    assert_ok(apikey_new(owner, "k", "*", 0, "t", key, &err), err);
+    assert_ok(apikey_new(owner, name, scopes, 0, "t", key, &err), err);
     base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", key)));
     snprintf(header, sizeof header, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
     buf_free(&b);
@@ -209,7 +210,7 @@ static void no_address_of_the_api_is_a_fault(void **state)
         "search", "q",    "cursor",  "limit",  "since",  "serial",  "ids",         "id",
         "group",  "item", "state",   "actor",  "action", "subject", "ends_before", "enrollment_id",
         "issued", "tab",  "version", "device", "type",   "why",     "platform",    "profile"};
-    const char *const more[] = {key_header(), NULL};
+    const char *const more[] = {key_header("k", "*"), NULL};
     (void)state;
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
@@ -361,20 +362,86 @@ static void a_token_that_was_brought_along_is_ended(void **state)
 
 /* ---- a proof that is older than a quarter of an hour ---- */
 
+#define ITEM(id, kind)                                                                             \
+    "REPLACE INTO library_item (id, kind, identifier, name, version, created_at, created_by, "     \
+    "changed_at, changed_by) VALUES (" #id ", " #kind ", 'i" #id "', 'I', 1, 1, 't', 1, 't')",     \
+        "REPLACE INTO library_version (id, item_id, number, sha256, size, content, types, "        \
+        "details, "                                                                                \
+        "created_at, created_by) VALUES (" #id ", " #id ", 1, REPEAT('x', 32), 1, 'x', '', '{}', " \
+        "1, 't')"
+#define ORDER(id, group, type, state)                                                              \
+    "REPLACE INTO standing_order (id, group_id, request_type, command_keys, policy, reason, "      \
+    "state, created_at, created_by, changed_at) VALUES (" #id ", " #group ", '" type               \
+    "', '{}', 1, 'x', " #state ", 1, 't', 1)"
+#define GROUP(id, filter)                                                                          \
+    "REPLACE INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "      \
+    "changed_by) VALUES (" #id ", 'g" #id "', " filter ", '', 1, 't', 1, 't')"
+
+/* A device whose EraseDevice failed, things of the library, and groups: 500 and 501 erase what
+ * comes in, 501 whatever has the tag x; 502 asks it how it is; 503 is to erase, says its draft. */
+static void things(void)
+{
+    static const char *const all[] = {
+        "REPLACE INTO enrollment (id, ident, kind, device_id, state, life_id, udid, created_at, "
+        "enrolled_at, last_seen_at) VALUES (1, 'D1', 1, 1, 2, 1, 'D1', 1, 1, 1)",
+        "REPLACE INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at, "
+        "token_at) VALUES (1, 1, 2, 't', 'x', 'm', 1, 1)",
+        "REPLACE INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (80, "
+        "'C-80', 'EraseDevice', 'x', 1, 't')",
+        "REPLACE INTO result (enrollment_id, command_id, state, queued_at, sent_count, closed_at) "
+        "VALUES (1, 80, 5, 1, 1, 1)",
+        ITEM(60, 1),
+        ITEM(61, 3),
+        GROUP(500, "NULL"),
+        GROUP(501, "'{\"all\":[{\"not\":{\"tag\":\"x\"}}]}'"),
+        GROUP(502, "'{\"tag\":\"y\"}'"),
+        GROUP(503, "NULL"),
+        ORDER(600, 500, "EraseDevice", 1),
+        ORDER(601, 501, "EraseDevice", 1),
+        ORDER(602, 502, "SecurityInfo", 1),
+        ORDER(603, 502, "EraseDevice", 3),
+        ORDER(604, 503, "EraseDevice", 4),
+        "REPLACE INTO group_blueprint (group_id, number, items, orders, created_at, created_by) "
+        "VALUES (503, 1, '[]', '[]', 1, 't'), (503, 0, '[]', '[\"604\"]', 1, 't')"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        assert_ok(db_run(owner, "t", all[i], &err), err);
+}
+
 static void what_is_sensitive_asks_who_it_is(void **state)
 {
     static const struct {
         const char *path, *fields;
-    } others[] = {{"/group/delete", "id=1&why=x"},   {"/people", "what=add&name=x"},
-                  {"/people", "what=reset&name=x"},  {"/people", "what=remove&name=x&sure=yes"},
-                  {"/account", "what=factor_begin"}, {"/account", "what=factor_off"},
-                  {"/account", "what=factor_codes"}};
+    } others[] = {{"/group/delete", "id=500&why=x"},
+                  {"/people", "what=add&name=x"},
+                  {"/people", "what=reset&name=x"},
+                  {"/people", "what=remove&name=x&sure=yes"},
+                  {"/account", "what=factor_begin"},
+                  {"/account", "what=factor_off"},
+                  {"/account", "what=factor_codes"},
+                  {"/unknown", "number=7&decision=end&why=x"},
+                  {"/approvals", "id=1&decision=approve&why=x"},
+                  {"/device/secret", "device=D1&kind=DeviceLock.PIN&why=x"},
+                  {"/device/send", "device=D1&type=EraseDevice&why=x&go=1"},
+                  {"/device/retry", "device=D1&uuid=C-80&why=x"},
+                  {"/certificate", "why=x&sha256=" SHA},
+                  {"/certificates", "id=71&decision=approve&why=x"},
+                  {"/enrollment-profile", "name=default&what=save&version=1"},
+                  {"/enrollment-profile", "name=default&what=revert&version=1"},
+                  {"/enrollment-profile", "name=default&what=remove"},
+                  {"/profile/file", "id=60"},
+                  {"/profile", "id=60&what=delete&sure=yes&why=x"},
+                  {"/app", "id=61&what=delete&sure=yes&why=x"},
+                  {"/group/preview", "id=503&base=1"},
+                  {"/group/devices", "id=500&what=add&ids=D1"},
+                  {"/group/filter", "id=501&name=g&do=save&" TAGGED},
+                  {"/device/tag", "device=D1&tag=x&what=add"},
+                  {"/device/tag", "device=D1&tag=x&what=take"}};
     size_t rows = 0;
-    struct device_group g = {.name = "g", .filter = "", .note = ""};
     (void)state;
-    assert_ok(group_save(owner, &g, "t", 1, &err), err);
+    things();
     pagesite_sign_in("boss");
     assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+    int64_t written = pagesite_number("SELECT COUNT(*) FROM audit");
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
         if (row->gate != GATE_CONSOLE || !(row->methods & METHOD_POST) ||
@@ -387,14 +454,46 @@ static void what_is_sensitive_asks_who_it_is(void **state)
     }
     assert_true(rows > 6);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const char *fields = strncmp(others[i].fields, "id=1&", 5) == 0
-                                 ? arena_fmt(arena, "id=%lld&why=x", (long long)g.id)
-                                 : others[i].fields;
-        assert_int_equal(pagesite_post(others[i].path, fields), 403);
-        if (!pagesite_tells("name=\"proof\""))
-            fail_msg("%s, %s: does not ask who it is", others[i].path, fields);
+        int status = pagesite_post(others[i].path, others[i].fields);
+        if (status != 403 || !pagesite_tells("name=\"proof\""))
+            fail_msg("%s, %s: does not ask who it is: %d %s", others[i].path, others[i].fields,
+                     status, resp.note);
     }
-    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM device_group"), 1);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM audit"), written);
+    /* what does not send anything that harms is not asked for */
+    assert_int_equal(pagesite_post("/group/devices", "id=500&what=remove&ids=D1"), 303);
+    assert_int_equal(pagesite_post("/device/tag", "device=D1&tag=y&what=add"), 303);
+    assert_int_equal(pagesite_post("/group/filter", "id=502&name=g&do=save&" TAGGED), 303);
+    assert_int_equal(pagesite_post("/unknown", "number=7&decision=accept&why=x"), 404);
+}
+
+/* The same by the API: who brings a device where it gets a sensitive command sends it that. */
+static void a_key_brings_no_device_where_it_is_erased(void **state)
+{
+    static const struct {
+        const char *method, *path, *body;
+        bool harms;
+    } cases[] = {{"POST", "/api/v1/groups/500/devices", "{\"add\":[\"D1\"]}", true},
+                 {"POST", "/api/v1/groups/500/devices", "{\"remove\":[\"D1\"]}", false},
+                 {"PATCH", "/api/v1/groups/501", "{\"filter\":{\"tag\":\"z\"}}", true},
+                 {"PATCH", "/api/v1/groups/501", "{\"note\":\"n\"}", false},
+                 {"PATCH", "/api/v1/groups/502", "{\"filter\":{\"tag\":\"z\"}}", false},
+                 {"POST", "/api/v1/tags", "{\"tag\":\"x\",\"remove\":[\"D1\"]}", true},
+                 {"POST", "/api/v1/tags", "{\"tag\":\"y\",\"add\":[\"D1\"]}", false}};
+    (void)state;
+    things();
+    for (int whole = 0; whole < 2; whole++) {
+        const char *const more[] = {
+            key_header(whole ? "all" : "some", whole ? "*" : "read library"), NULL};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            int status = pagesite_ask(cases[i].method, cases[i].path, cases[i].body,
+                                      "application/json", more);
+            if (status != (cases[i].harms && !whole ? 403 : 200))
+                fail_msg("%s %s by a key with %s: %d %s", cases[i].path, cases[i].body,
+                         whole ? "all" : "some", status, buf_cstr(&resp.body));
+            things();
+        }
+    }
 }
 
 static int set_up(void **state)
@@ -415,6 +514,7 @@ static int again(void **state)
                OK ||
            db_run(owner, "t", "DELETE FROM session", &err) != OK ||
            db_run(owner, "t", "DELETE FROM device_group", &err) != OK ||
+           db_run(owner, "t", "DELETE FROM standing_order", &err) != OK ||
            db_run(owner, "t", "DELETE FROM login_throttle", &err) != OK;
 }
 
@@ -430,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(a_page_that_is_left_open_keeps_nobody_signed_in, again),
         cmocka_unit_test_setup(a_token_that_was_brought_along_is_ended, again),
         cmocka_unit_test_setup(what_is_sensitive_asks_who_it_is, again),
+        cmocka_unit_test_setup(a_key_brings_no_device_where_it_is_erased, again),
     };
     return cmocka_run_group_tests(tests, set_up, pagesite_down);
 }
