@@ -261,9 +261,10 @@ static void set_errands(struct visit *v, struct value *at, const struct errand *
 static void show_device(struct visit *v, const struct own_device *d, int status)
 {
     struct value *at = value_set_dict(v->root, "device");
+    const struct owner who = owner_of(v);
     struct errand *e = NULL;
     size_t n = 0;
-    enum outcome o = errand_list(v->db, d->id, ERRANDS_SHOWN, v->a, &e, &n, &v->err);
+    enum outcome o = errand_list(v->db, d->id, &who, ERRANDS_SHOWN, v->a, &e, &n, &v->err);
     if (o == OK)
         o = set_told(v, at, d);
     if (o == OK)

@@ -23,7 +23,10 @@ static const struct sql ASK = {
 static const struct sql OPEN = {"errand_todo",
                                 "SELECT " COLUMNS "WHERE r.is_open = 1 ORDER BY r.id LIMIT ?", 0};
 static const struct sql OF_DEVICE = {
-    "errand_list", "SELECT " COLUMNS "WHERE r.enrollment_id = ? ORDER BY r.id DESC LIMIT ?", 0};
+    "errand_list",
+    "SELECT " COLUMNS "WHERE r.enrollment_id = ? AND r.account_kind = ? AND r.account = ? "
+    "ORDER BY r.id DESC LIMIT ?",
+    0};
 static const struct sql CLOSE = {
     "errand_close",
     "UPDATE errand SET is_open = NULL, done_at = ?, refused = ?, outcome = ? WHERE id = ? AND "
@@ -109,13 +112,14 @@ enum outcome errand_close(struct db *db, int64_t id, const char *why, int64_t no
                    4, NULL, err);
 }
 
-enum outcome errand_list(struct db *db, int64_t enrollment_id, size_t max, struct arena *a,
-                         struct errand **out, size_t *n, struct err *err)
+enum outcome errand_list(struct db *db, int64_t enrollment_id, const struct owner *who, size_t max,
+                         struct arena *a, struct errand **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o =
-        db_select(db, &OF_DEVICE, (struct val[]){val_int(enrollment_id), val_int((int64_t)max)}, 2,
-                  a, &r, err);
+    enum outcome o = db_select(db, &OF_DEVICE,
+                               (struct val[]){val_int(enrollment_id), val_int(who->kind),
+                                              val_str(who->account), val_int((int64_t)max)},
+                               4, a, &r, err);
     *n = 0;
     return o == OK ? list(&r, a, out, n, err) : o;
 }

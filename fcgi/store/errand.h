@@ -34,8 +34,9 @@ enum outcome errand_todo(struct db *db, size_t max, struct arena *a, struct erra
 /* It is done, or (why) was not. Inside a unit of work or as its own. */
 enum outcome errand_close(struct db *db, int64_t id, const char *why, int64_t now,
                           struct err *err) MUST_USE;
-/* The last of a device, the newest first; at most max. */
-enum outcome errand_list(struct db *db, int64_t enrollment_id, size_t max, struct arena *a,
-                         struct errand **out, size_t *n, struct err *err) MUST_USE;
+/* The last that the person asked for on a device, the newest first; at most max. What others did
+ * who had it before is not told. */
+enum outcome errand_list(struct db *db, int64_t enrollment_id, const struct owner *who, size_t max,
+                         struct arena *a, struct errand **out, size_t *n, struct err *err) MUST_USE;
 
 #endif

@@ -170,6 +170,22 @@ static void who_gets_the_name_later_gets_no_devices(void **state)
 }
 
 /* What was asked for by somebody who has been kept out since is not done. */
+/* A device that has changed hands does not tell what was asked for by who had it before. */
+static void what_others_asked_for_is_not_told(void **state)
+{
+    (void)state;
+    site_run(
+        "INSERT INTO errand (id, enrollment_id, account_kind, account, what, asked_at, is_open, "
+        "done_at, refused, outcome) VALUES (1, 2, 1, 'ben', 3, 1, NULL, 2, 1, 'BENS-WORDS'), "
+        "(2, 2, 2, 'ann', 3, 1, NULL, 2, 1, 'OTHER-ANNS'), (3, 2, 1, 'ann', 4, 1, NULL, 2, 1, "
+        "'ANNS-WORDS')");
+    log_in("ann");
+    assert_int_equal(get("device=D2"), 200);
+    assert_true(shows("ANNS-WORDS"));
+    assert_false(shows("BENS-WORDS"));
+    assert_false(shows("OTHER-ANNS"));
+}
+
 static void who_is_kept_out_asks_in_vain(void **state)
 {
     struct db *agent = NULL;
@@ -255,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup(another_password_ends_sessions, clear),
         cmocka_unit_test_setup(sessions_of_other_kinds_are_none, clear),
         cmocka_unit_test_setup(who_gets_the_name_later_gets_no_devices, clear),
+        cmocka_unit_test_setup(what_others_asked_for_is_not_told, clear),
         cmocka_unit_test_setup(who_is_kept_out_asks_in_vain, clear),
         cmocka_unit_test_setup(a_profile_of_no_name_is_not_there, clear),
     };
