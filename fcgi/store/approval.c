@@ -50,6 +50,11 @@ static const struct sql PAGE = {
     0};
 static const struct sql MAKER = {"approval_maker", "SELECT created_by FROM apikey WHERE name = ?",
                                  0};
+static const struct sql MADE = {
+    "approval_made_account",
+    "SELECT actor FROM audit WHERE subject = ? AND action IN ('admin.add', 'admin.reset') AND at > "
+    "? ORDER BY id DESC LIMIT 20",
+    0};
 static const struct sql GET = {"approval_get",
                                COLUMNS ", request FROM approval WHERE id = ? AND " REACHED, 0};
 static const struct sql LIST = {
@@ -356,6 +361,28 @@ static enum outcome judge(const struct approval_decision *d, const struct rows *
     return OK;
 }
 
+/* Who made an account or reset its password has had that password: for a day it is not somebody
+ * else's, who may still find out. Of what root did nothing tells who it was. */
+static enum outcome independent(struct db *db, const char *account, const char *asked_by,
+                                int64_t now, struct arena *a, struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &MADE, (struct val[]){val_str(account), val_int(now - DAY_US)},
+                               2, a, &r, err);
+
+    for (size_t i = 0; o == OK && i < r.n; i++) {
+        const char *actor = row_at(&r, i, 0)->s, *person = "";
+        bool nobody = false;
+
+        o = person_of(db, actor, a, &person, &nobody, err);
+        if (o == OK && !nobody && strcmp(actor, ROOT) != 0 && strcasecmp(person, asked_by) == 0)
+            return err_set(err, DENIED,
+                           "who asks made the account that approves, or reset its password, less "
+                           "than a day ago: they count as one person");
+    }
+    return o;
+}
+
 enum outcome approval_decide_within(struct db *db, const struct approval_decision *d,
                                     struct arena *a, struct err *err)
 {
@@ -369,6 +396,8 @@ enum outcome approval_decide_within(struct db *db, const struct approval_decisio
         o = person_of(db, d->by, a, &person, &nobody, err);
     if (o == OK)
         o = judge(d, &r, person, nobody, err);
+    if (o == OK && d->approve)
+        o = independent(db, person, row_at(&r, 0, 1)->s, d->now, a, err);
     if (o == OK)
         o = db_exec(db, &DECIDE,
                     (struct val[]){val_int(d->approve ? APPROVAL_APPROVED : APPROVAL_REFUSED),

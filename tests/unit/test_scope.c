@@ -926,6 +926,38 @@ static void nobody_agrees_with_an_own_key(void **state)
     db_pool_give(app.pool, &db);
 }
 
+/* Nor with an account that one has just made, or whose password one has just set. */
+static void nobody_agrees_with_an_account_of_the_own_making(void **state)
+{
+    static const char *const idents[] = {"D1"};
+    char text[APIKEY_LEN + 1], given[ADMIN_GIVEN_LEN + 1];
+    struct db *db = NULL;
+    struct approval x;
+    (void)state;
+    assert_ok(admin_add(owner, "puppet", "operator", "correct horse battery", "boss", &err), err);
+    assert_ok(
+        admin_add(owner, "someone", "operator", "correct horse battery", "droverctl:root", &err),
+        err);
+    assert_ok(apikey_new(owner, "puppets", "approve", 0, "puppet", text, &err), err);
+    assert_ok(db_pool_take(app.pool, &db, &err), err);
+    for (int reset = 0; reset < 2; reset++) {
+        ask_for(db, &x, "api:bosses", idents, 1);
+        assert_outcome(agree(db, x.id, "puppet"), DENIED, err);
+        assert_outcome(agree(db, x.id, "api:puppets"), DENIED, err);
+        assert_ok(agree(db, x.id, "someone"), err);
+        /* what others ask for is another matter */
+        ask_for(db, &x, "limited", idents, 1);
+        assert_ok(agree(db, x.id, "puppet"), err);
+        /* after a day whose account it is has found out */
+        RUN("UPDATE audit SET at = at - 86400000000 WHERE subject = 'puppet'");
+        ask_for(db, &x, "boss", idents, 1);
+        assert_ok(agree(db, x.id, "puppet"), err);
+        if (!reset)
+            assert_ok(admin_reset(owner, "puppet", "droverctl:boss", given, &err), err);
+    }
+    db_pool_give(app.pool, &db);
+}
+
 /* ---- the rest ---- */
 
 static void a_job_of_a_limited_person_stays_inside(void **state)
@@ -1411,6 +1443,7 @@ int main(void)
         cmocka_unit_test(a_limited_person_asks_for_no_other_device),
         cmocka_unit_test(rollouts_are_of_ones_own_devices),
         cmocka_unit_test(nobody_agrees_with_an_own_key),
+        cmocka_unit_test(nobody_agrees_with_an_account_of_the_own_making),
         cmocka_unit_test(a_job_of_a_limited_person_stays_inside),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(a_list_of_many_stays_quick),
