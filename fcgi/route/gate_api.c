@@ -168,6 +168,14 @@ static bool find_key(struct app *app, struct req *req, const char *key, struct k
     return good;
 }
 
+/* A browser that was given a key once sends it again by itself, also with what a page of another
+ * site has it ask; it tells where such a request comes from, and programs tell nothing. */
+static bool from_elsewhere(struct req *req)
+{
+    const char *from = req_var(req, "HTTP_SEC_FETCH_SITE");
+    return from && strcmp(from, "same-origin") != 0 && strcmp(from, "none") != 0;
+}
+
 bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
                     struct caller *caller, struct resp *resp)
 {
@@ -175,6 +183,10 @@ bool gate_api_enter(struct app *app, const struct route *row, struct req *req,
     char *key = basic_password(req);
     if (!e) {
         resp_bare(resp, 500, "no memory for an API key");
+        return false;
+    }
+    if (from_elsewhere(req)) {
+        resp_json_error(resp, 403, "a page of another site does not ask the API");
         return false;
     }
     if (!key || !*key)

@@ -471,6 +471,16 @@ static int ask_api(const char *authorization, const char *addr, const char *scop
     return ask(GATE_API, scope);
 }
 
+/* What a browser that knows the key asks, on a page of which site. */
+static int ask_api_from(const char *authorization, const char *site)
+{
+    nvars = 0;
+    set("REMOTE_ADDR", "198.51.100.5");
+    set("HTTP_AUTHORIZATION", authorization);
+    set("HTTP_SEC_FETCH_SITE", site);
+    return ask(GATE_API, NULL);
+}
+
 static void api_keys(void **state)
 {
     (void)state;
@@ -508,6 +518,12 @@ static void api_keys(void **state)
     assert_non_null(strstr(buf_cstr(&resp.headers), "Retry-After: "));
     assert_int_equal(ask_api(wrong, "198.51.100.4", NULL), 401);
     assert_int_equal(ask_api(good, "198.51.100.3", NULL), 0);
+
+    /* a browser does not lend its key to pages of other sites */
+    assert_int_equal(ask_api_from(good, "cross-site"), 403);
+    assert_int_equal(ask_api_from(good, "same-site"), 403);
+    assert_int_equal(ask_api_from(good, "same-origin"), 0);
+    assert_int_equal(ask_api_from(good, "none"), 0);
     db_pool_give(app.pool, &db);
 }
 
