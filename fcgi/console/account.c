@@ -44,13 +44,10 @@ static enum outcome password_change(struct page *p)
 {
     const char *new = req_form(p->req, "new"), *again = req_form(p->req, "again");
     const char *name = p->caller->admin;
-    uint64_t ended;
     if (!new || !again || strcmp(new, again) != 0)
         return err_set(&p->err, INVALID, "%s", page_text(p, "password_differ"));
     enum outcome o = proof_again(p);
-    if (o == OK)
-        o = admin_password_set(p->db, name, new, name, &p->err);
-    return o == OK ? session_end_others(p->db, p->caller->session, &ended, &p->err) : o;
+    return o == OK ? admin_password_set(p->db, name, new, p->caller->session, name, &p->err) : o;
 }
 
 static enum outcome session_of_form(struct page *p)

@@ -22,7 +22,7 @@ static int admin_put(struct ctl *c, struct db *db, const char *name, const char 
     char *password = NULL;
     enum outcome o = password_get(c, file, &password, &err);
     if (o == OK)
-        o = may_set ? admin_password_set(db, name, password, c->actor, &err) : NOT_FOUND;
+        o = may_set ? admin_password_set(db, name, password, NULL, c->actor, &err) : NOT_FOUND;
     if (o == NOT_FOUND && password)
         o = admin_add(db, name, role, password, c->actor, &err);
     if (password)

@@ -28,8 +28,8 @@ static const struct sql RESET = {
 static const struct sql RESET_CODES = {
     "admin_reset_codes",
     "DELETE FROM admin_recovery WHERE admin_id = (SELECT id FROM admin WHERE name = ?)", 0};
-static const struct sql END_SESSIONS = {"admin_end_sessions", "DELETE FROM session WHERE admin = ?",
-                                        0};
+static const struct sql END_SESSIONS = {
+    "admin_end_sessions", "DELETE FROM session WHERE admin = ? AND token_sha256 <> ?", 0};
 static const struct sql DISABLE = {
     "admin_disable",
     "UPDATE admin SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) WHERE name = ?", 0};
@@ -135,20 +135,42 @@ enum outcome admin_invite(struct db *db, const char *name, const char *role, con
     return o;
 }
 
+/* All of an account but `keep` (NULL: none). */
+static enum outcome end_sessions(struct db *db, const char *name, const struct session *keep,
+                                 struct err *err)
+{
+    static const uint8_t none[SHA256_LEN];
+    const struct bytes but = bytes_of(keep ? keep->token_sha256 : none, SHA256_LEN);
+    return db_exec(db, &END_SESSIONS, (struct val[]){val_str(name), val_secret(but)}, 2, NULL, err);
+}
+
+struct new_password {
+    struct change c;
+    const struct session *keep;
+};
+
+static enum outcome password_unit(struct db *db, void *arg, struct err *err)
+{
+    const struct new_password *x = arg;
+    enum outcome o = change_do(db, &x->c, err);
+    return o == OK ? end_sessions(db, x->c.name, x->keep, err) : o;
+}
+
 enum outcome admin_password_set(struct db *db, const char *name, const char *password,
-                                const char *by, struct err *err)
+                                const struct session *keep, const char *by, struct err *err)
 {
     char hash[PASSWORD_HASH_MAX];
     enum outcome o = hash_checked(password, hash, err);
     if (o != OK)
         return o;
-    const struct change c = {.sql = &PASSWORD,
-                             .args = {val_secret(bytes_str(hash)), val_str(name)},
-                             .nargs = 2,
-                             .by = by,
-                             .action = "admin.password",
-                             .name = name};
-    return change_run(db, &c, err);
+    struct new_password x = {{.sql = &PASSWORD,
+                              .args = {val_secret(bytes_str(hash)), val_str(name)},
+                              .nargs = 2,
+                              .by = by,
+                              .action = "admin.password",
+                              .name = name},
+                             keep};
+    return db_unit(db, password_unit, &x, err);
 }
 
 struct reset {
@@ -175,7 +197,7 @@ static enum outcome reset_unit(struct db *db, void *arg, struct err *err)
     signin_code_account(r->name, code);
     if (o == OK)
         o = throttle_forget(db, THROTTLE_ADMINS, code, err);
-    return o == OK ? db_exec(db, &END_SESSIONS, &name, 1, NULL, err) : o;
+    return o == OK ? end_sessions(db, r->name, NULL, err) : o;
 }
 
 enum outcome admin_reset_do(struct db *db, const char *name, const struct admin_secret *secret,
@@ -210,7 +232,7 @@ struct taking {
 static enum outcome taking_unit(struct db *db, void *arg, struct err *err)
 {
     const struct taking *t = arg;
-    const struct val max = val_int(LIM_PAGE), name = val_str(t->c.name);
+    const struct val max = val_int(LIM_PAGE);
     struct rows r;
     arena_reset(t->a);
     enum outcome o = db_select(db, &KEEPERS, &max, 1, t->a, &r, err);
@@ -218,7 +240,7 @@ static enum outcome taking_unit(struct db *db, void *arg, struct err *err)
         o = err_set(err, CONFLICT, "\"%s\" is the last administrator", t->c.name);
     if (o == OK)
         o = change_do(db, &t->c, err);
-    return o == OK && t->ends_sessions ? db_exec(db, &END_SESSIONS, &name, 1, NULL, err) : o;
+    return o == OK && t->ends_sessions ? end_sessions(db, t->c.name, NULL, err) : o;
 }
 
 static enum outcome taking_run(struct db *db, struct taking *t, struct err *err)

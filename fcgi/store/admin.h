@@ -14,6 +14,8 @@
 #define ADMIN_PASSWORD_MAX 1024
 #define ADMIN_GIVEN_LEN 20 /* of a password that Drover makes: hexadecimal digits */
 
+struct session;
+
 struct admin {
     int64_t id;
     const char *name;
@@ -37,9 +39,11 @@ enum outcome admin_add(struct db *db, const char *name, const char *role, const 
  * possible with it than to change it. */
 enum outcome admin_invite(struct db *db, const char *name, const char *role, const char *by,
                           char password[ADMIN_GIVEN_LEN + 1], struct err *err) MUST_USE;
-/* The person's own new password. NOT_FOUND: no such administrator, or a remote one. */
+/* The person's own new password, which ends all sessions but `keep` (NULL: all). NOT_FOUND: no such
+ * administrator, or a remote one. */
 enum outcome admin_password_set(struct db *db, const char *name, const char *password,
-                                const char *by, struct err *err) MUST_USE;
+                                const struct session *keep, const char *by,
+                                struct err *err) MUST_USE;
 /* For somebody who has lost password or second factor: a password as of admin_invite(), no second
  * factor, no session, and wrong passwords that count no longer. NOT_FOUND as above. */
 enum outcome admin_reset(struct db *db, const char *name, const char *by,

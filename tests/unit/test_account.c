@@ -66,10 +66,11 @@ static void an_administrator(void **state)
     assert_int_equal(a.disabled_at, 0);
     assert_ok(password_check("correct horse", a.password_hash, &err), err);
     assert_outcome(password_check("battery staple", a.password_hash, &err), DENIED, err);
-    assert_ok(admin_password_set(db, "alice", "battery staple", BY, &err), err);
+    assert_ok(admin_password_set(db, "alice", "battery staple", NULL, BY, &err), err);
     assert_ok(admin_find(db, "alice", arena, &a, &err), err);
     assert_ok(password_check("battery staple", a.password_hash, &err), err);
-    assert_outcome(admin_password_set(db, "nobody", "battery staple", BY, &err), NOT_FOUND, err);
+    assert_outcome(admin_password_set(db, "nobody", "battery staple", NULL, BY, &err), NOT_FOUND,
+                   err);
     assert_outcome(admin_disable(db, "alice", true, BY, &err), CONFLICT, err);
     assert_ok(admin_add(db, "zoe", "administrator", "battery staple", BY, &err), err);
     assert_ok(admin_disable(db, "alice", true, BY, &err), err);
@@ -111,7 +112,7 @@ static void roles_and_the_last_administrator(void **state)
     assert_true(a.password_due && !a.remote && !a.has_totp);
     assert_string_equal(a.role, "helpdesk");
     assert_ok(password_check(given, a.password_hash, &err), err);
-    assert_ok(admin_password_set(db, "ben", "my own words", "ben", &err), err);
+    assert_ok(admin_password_set(db, "ben", "my own words", NULL, "ben", &err), err);
     assert_ok(admin_find(db, "ben", arena, &a, &err), err);
     assert_false(a.password_due);
 

@@ -262,7 +262,8 @@ static void the_web_servers_own_people(void **state)
     assert_ok(admin_disable(owner, remote, true, "test", &err), err);
     assert_int_equal(ask_remote("/signin"), 403);
     /* and there is no way in with a password */
-    assert_outcome(admin_password_set(owner, remote, "correct horse", "x", &err), NOT_FOUND, err);
+    assert_outcome(admin_password_set(owner, remote, "correct horse", NULL, "x", &err), NOT_FOUND,
+                   err);
     conf.console_remote_user = false;
 }
 

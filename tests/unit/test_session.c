@@ -133,6 +133,27 @@ static void signing_out_and_disabling_end_it(void **state)
     assert_string_equal(s.language, "de");
 }
 
+/* Whoever knew the old password is signed out with the new one, wherever it was set; a session that
+ * waits for its second factor has had the old one as well. */
+static void another_password_ends_sessions(void **state)
+{
+    (void)state;
+    char token[SESSION_TOKEN_LEN + 1], other[SESSION_TOKEN_LEN + 1], waits[SESSION_TOKEN_LEN + 1];
+    const struct session_start start = {.admin = "ann", .address = "", .now = NOW, .pending = true};
+    struct session s, none;
+    make(NULL, token);
+    make(NULL, other);
+    assert_ok(session_new(db, &start, waits, &err), err);
+    assert_ok(find(token, NOW, &s), err);
+    assert_ok(admin_password_set(db, "ann", PASSWORD " 2", &s, "ann", &err), err);
+    assert_ok(find(token, NOW, &s), err);
+    assert_outcome(find(other, NOW, &none), NOT_FOUND, err);
+    assert_outcome(find(waits, NOW, &none), NOT_FOUND, err);
+    /* at the shell */
+    assert_ok(admin_password_set(db, "ann", PASSWORD, NULL, "droverctl:root", &err), err);
+    assert_outcome(find(token, NOW, &none), NOT_FOUND, err);
+}
+
 static void a_session_that_waits_for_a_second_factor(void **state)
 {
     (void)state;
@@ -242,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup(a_session_ends_when_idle_and_in_any_case, clear),
         cmocka_unit_test_setup(what_is_only_found_is_idle, clear),
         cmocka_unit_test_setup(signing_out_and_disabling_end_it, clear),
+        cmocka_unit_test_setup(another_password_ends_sessions, clear),
         cmocka_unit_test_setup(a_session_that_waits_for_a_second_factor, clear),
         cmocka_unit_test_setup(guessing_is_slowed_down, clear),
         cmocka_unit_test_setup(a_right_password_clears_the_count, clear),
