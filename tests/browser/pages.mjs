@@ -121,6 +121,21 @@ export function fill() {
     (REPEAT('s', 32), 'admin', REPEAT('c', 32), ${now}, ${now}, ${now + 9e8}, ${now + 9e9}, ${quoted(EVIL.slice(0, 200))}, ${quoted(EVIL.slice(0, 60))});
   INSERT IGNORE INTO audit (id, at, actor, action, subject, detail) VALUES (900077, ${now}, ${quoted(EVIL)},
     'a.<b>', ${quoted(ID)}, ${quoted(EVIL)});`);
+  inventory();
+}
+
+/** A row of each kind of its inventory that stands nowhere above, with every text hostile. */
+function inventory() {
+  const rows = sql(`SELECT table_name, column_name, data_type, COALESCE(character_maximum_length, 0), column_comment LIKE '%JSON%' FROM
+    information_schema.columns WHERE table_schema = DATABASE() AND extra NOT LIKE '%GENERATED%' AND table_name IN ('inv_network', 'inv_security',
+    'inv_profile', 'inv_provisioning', 'inv_certificate', 'seen_certificate', 'inv_restriction', 'inv_user', 'inv_update', 'inv_setting',
+    'inv_managed_app') ORDER BY table_name, ordinal_position`).trim().split("\n").map((row) => row.split("\t"));
+  const value = (name, type, room, json) => name === "enrollment_id" ? 77 : /int|double|decimal/.test(type) ? 1 : /binary|blob/.test(type) ?
+    `REPEAT('x', ${Math.min(room, 32)})` : json === "1" ? quoted(JSON.stringify({ [EVIL]: EVIL })) : `LEFT(${quoted(EVIL)}, ${room})`;
+  for (const table of new Set(rows.map(([name]) => name))) {
+    const own = rows.filter(([name]) => name === table);
+    sql(`REPLACE INTO ${table} (${own.map(([, name]) => name)}) VALUES (${own.map(([, ...column]) => value(...column))})`);
+  }
 }
 
 export const device = "/device?id=" + encodeURIComponent(ID);
@@ -130,7 +145,9 @@ export const PAGES = {
   result: "/device/command?uuid=C-81&id=" + encodeURIComponent(ID), unknown: "/unknown",
   invitations: "/invitations", people: "/people", pushcerts: "/pushcerts", apikeys: "/apikeys", audit: "/audit",
   facts: part("facts"), apps: part("apps"), history: part("history"), queue: part("queue"), results: part("results"),
-  users: part("users"), security: part("security"), device_audit: part("audit"), commands: "/device/send?id=" + encodeURIComponent(ID),
+  users: part("users"), security: part("security"), device_audit: part("audit"), network: part("network"), device_profiles: part("profiles"),
+  provisioning: part("provisioning"), managed_apps: part("managed-apps"), device_certificates: part("certificates"), restrictions: part("restrictions"),
+  device_accounts: part("accounts"), os_updates: part("os-updates"), device_settings: part("settings"), commands: "/device/send?id=" + encodeURIComponent(ID),
   settings: "/device/send?type=Settings&id=" + encodeURIComponent(ID), information: "/device/send?type=DeviceInformation&id=" + encodeURIComponent(ID),
   bulk: "/bulk", jobs: "/bulk/jobs", job: "/bulk/job?id=66", filtered: "/devices?platform=iPhone&state=enrolled&unseen=7&os=1",
   profiles: "/profiles", profile: "/profile?id=60", "profile-groups": "/profile?id=60&tab=devices", "profile-versions": "/profile?id=60&tab=versions",

@@ -78,6 +78,23 @@ await test("every page and every form of the route table is among these", async 
   }
 });
 
+await test("every tab of these pages is among these", async () => {
+  const key = (url) => { // an address without what it is about
+    const { pathname, searchParams: q } = new URL(url, "https://x");
+    return `${pathname} ${q.get("tab") || q.get("part") || ""}`;
+  };
+  const known = new Set(), seen = new Set();
+  for (const url of Object.values(PAGES)) {
+    await p.goto(url);
+    for (const [href, here] of await p.locator(".tabs a").evaluateAll((all) => all.map((a) => [a.getAttribute("href"), a.hasAttribute("aria-current")]))) {
+      seen.add(key(href));
+      if (here) known.add(key(href));
+    }
+  }
+  assert.ok(seen.size > 30, String(seen.size));
+  assert.deepEqual([...seen].filter((tab) => !known.has(tab)), []);
+});
+
 await test("what is exported is no formula, and a file, not a page", async () => {
   sql("UPDATE enrollment SET list_name = '=1+1' WHERE id = 77; UPDATE inv_device SET device_name = '=HYPERLINK(\"https://evil.example\")' WHERE enrollment_id = 77; INSERT INTO audit (at, actor, action, subject, detail) VALUES (UNIX_TIMESTAMP() * 1000000, '@evil', '+x', '-1', '=2+5')");
   for (const file of ["/devices.csv", "/profiles.csv", "/audit.csv", "/audit.json"]) {
