@@ -1,7 +1,8 @@
 /*
  * confirm.c: before a sensitive action the person proves again who they are, unless they have done
- * so within SESSION_FRESH_MIN minutes. The page that asks carries the form's fields along, so that
- * nothing is to be filled in twice.
+ * so within SESSION_FRESH_MIN minutes: by the password, or before the web server that knows them
+ * (remote_again()). The page that asks carries the form's fields along, so that nothing is to be
+ * filled in twice.
  */
 #include "console/proof.h"
 
@@ -34,6 +35,8 @@ static void ask(struct page *p, int status)
                    p->req->query[0] ? arena_fmt(p->a, "%s?%s", p->req->path, p->req->query)
                                     : p->req->path);
     value_set_bool(p->root, "totp", p->caller->session->has_totp);
+    value_set_bool(p->root, "remote", p->caller->session->remote);
+    value_set_bool(p->root, "local", !p->caller->session->remote);
     value_set_text(p->root, "title", page_text(p, "confirm_title"));
     p->resp->secret = true;
     page_show(p, status, "confirm");
@@ -42,9 +45,9 @@ static void ask(struct page *p, int status)
 bool page_confirmed(struct page *p)
 {
     const struct session *s = p->caller->session;
-    if (s->remote || p->req->now - s->fresh_at < SESSION_FRESH_MIN * MINUTE_US)
+    if (p->req->now - s->fresh_at < SESSION_FRESH_MIN * MINUTE_US)
         return true;
-    if (!req_form(p->req, "proof")) {
+    if (s->remote || !req_form(p->req, "proof")) {
         ask(p, 403);
         return false;
     }

@@ -8,6 +8,7 @@
 #include <ctype.h>
 
 #include "console/admit.h"
+#include "html/form.h"
 #include "store/account.h"
 #include "store/admin.h"
 
@@ -99,25 +100,64 @@ bool console_remote_same(struct app *app, struct req *req, const struct session 
     return !s->remote || (app->conf->console_remote_user && (!user || strcmp(user, s->admin) == 0));
 }
 
-bool remote_signin(struct page *p)
+/* The account of that person, with the role that the configuration says now. */
+static enum outcome admitted(struct page *p, const char *user)
 {
     const struct conf *conf = p->app->conf;
-    const char *user = remote_user(p->app, p->req);
     const char *variable = conf->console_remote_groups;
     const char *groups = *variable ? req_var(p->req, variable) : NULL;
-    if (!user)
-        return false;
     const char *role = remote_role(conf, user, groups ? groups : "");
     const char *otherwise =
         role_known(conf->console_remote_role) ? conf->console_remote_role : NULL;
     enum outcome o = admin_remote(p->db, user, role, otherwise, &p->err);
-    if (o == OK) {
+    return o == DENIED || o == INVALID
+               ? err_set(&p->err, DENIED, "%s", words_fill(p->w, p->a, "remote_denied", user, NULL))
+               : o;
+}
+
+bool remote_signin(struct page *p)
+{
+    const char *user = remote_user(p->app, p->req);
+    if (!user)
+        return false;
+    if (admitted(p, user) == OK)
         admit_done(p, user, false);
-    } else if (o == DENIED || o == INVALID) {
-        err_set(&p->err, DENIED, "%s", words_fill(p->w, p->a, "remote_denied", user, NULL));
+    else
         page_fail(p);
-    } else {
+    return true;
+}
+
+/* The session that the form of confirm.c is of, if it is that person's. */
+static enum outcome session_of_form(struct page *p, const char *user, struct session *s)
+{
+    const char *token = req_cookie(p->req, CONSOLE_COOKIE);
+    enum outcome o = token && strlen(token) == SESSION_TOKEN_LEN
+                         ? session_find(p->db, token, p->req->now, p->a, s, &p->err)
+                         : NOT_FOUND;
+    bool own = o == OK && s->remote && strcmp(user, s->admin) == 0 &&
+               form_token_valid(bytes_of(s->csrf, sizeof s->csrf), req_form(p->req, "csrf"));
+    return own || (o != OK && o != NOT_FOUND)
+               ? o
+               : err_set(&p->err, DENIED, "%s", page_text(p, "error_csrf"));
+}
+
+bool remote_again(struct page *p)
+{
+    const char *user = remote_user(p->app, p->req);
+    struct session s;
+    if (!user || !req_form(p->req, "again"))
+        return false;
+    enum outcome o = session_of_form(p, user, &s);
+    if (o == OK)
+        o = admitted(p, user);
+    if (o == OK)
+        o = session_fresh(p->db, &s, p->req->now, &p->err);
+    if (o != OK) {
         page_fail(p);
+        return true;
     }
+    value_set_bool(p->root, "again", true);
+    value_set_text(p->root, "title", page_text(p, "confirm_title"));
+    page_show(p, 200, "confirm");
     return true;
 }

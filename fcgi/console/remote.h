@@ -12,5 +12,8 @@ const char *remote_role(const struct conf *conf, const char *user, const char *g
 const char *remote_user(struct app *app, struct req *req);
 /* Signs that person in, or refuses, and answers. False: there is nobody; nothing was answered. */
 bool remote_signin(struct page *p);
+/* That person shows again who it is, by the form of confirm.c: the own session is fresh from now
+ * on. False: it is another form, or nobody; nothing was answered. */
+bool remote_again(struct page *p);
 
 #endif

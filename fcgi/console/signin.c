@@ -120,6 +120,8 @@ void console_signin_post(struct app *app, struct req *req, const struct caller *
         fail(&p, page_field(&p, "name"));
         return;
     }
+    if (remote_again(&p))
+        return;
     if (is_hex(cookie, FORM_COOKIE_LEN) &&
         form_token_valid(bytes_str(cookie), req_form(req, "csrf"))) {
         try_password(&p, page_field(&p, "name"), password ? password : "");

@@ -5,6 +5,7 @@ import base64
 import re
 import secrets
 import unittest
+import urllib.parse
 
 import drover
 
@@ -28,6 +29,30 @@ class RemoteConsole(unittest.TestCase):
             return 0, "", "", ""
         return (r.status, r.headers.get("Location", ""), r.headers.get("Set-Cookie", ""),
                 r.body.decode())
+
+    def post(self, path, session, user=None, **fields):
+        """Status and text of a form of that session."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": session}
+        if user:
+            headers["Authorization"] = "Basic " + base64.b64encode(
+                ("%s:%s" % (user, PASSWORD)).encode()).decode()
+        r = self.s.request("console_url", "POST", path, urllib.parse.urlencode(fields).encode(),
+                           headers)
+        return r.status, r.body.decode()
+
+    def prove(self, session):
+        """A sensitive action has the person sign in with the web server again."""
+        csrf = re.search('name="csrf" value="([0-9a-f]{64})"',
+                         self.get("/people", Cookie=session)[3]).group(1)
+        form = {"csrf": csrf, "what": "remove", "name": "nobody", "sure": "yes"}
+        self.s.sql("UPDATE session SET fresh_at = 1 WHERE admin = '%s'" % self.boss)
+        status, text = self.post("/people", session, **form)
+        self.assertEqual((status, 'name="again"' in text), (403, True))
+        self.assertEqual(self.post("/signin", session, csrf=csrf, again="1")[0], 401)
+        self.assertEqual(self.post("/signin", session, self.guest, csrf=csrf, again="1")[0], 403)
+        self.assertEqual(self.post("/people", session, **form)[0], 403)
+        self.assertEqual(self.post("/signin", session, self.boss, csrf=csrf, again="1")[0], 200)
+        self.assertEqual(self.post("/people", session, **form)[0], 404)
 
     def protect(self):
         """Has the web server ask for a password at /signin, as INSTALL says."""
@@ -69,6 +94,7 @@ class RemoteConsole(unittest.TestCase):
             status, _, cookie, _ = self.get("/signin", self.guest, **{"Remote-User": self.boss})
             self.assertEqual(status, 403)
             self.assertNotIn("__Host-drover=", cookie)
+            self.prove(session)
             # API keys are not asked for by the web server
             self.assertEqual(s.api("GET", "/v1/enrollments").status, 200)
         # switched off, the session is over and the variable counts for nothing

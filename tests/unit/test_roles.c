@@ -310,6 +310,48 @@ static void a_role_falls_with_the_rule_that_gave_it(void **state)
     conf.console_remote_roles = "";
 }
 
+static int post_remote(const char *path, const char *fields, const char *user)
+{
+    const char *const more[] = {"OIDC_CLAIM_groups=mdm admins",
+                                user ? arena_fmt(arena, "REMOTE_USER=%s", user) : NULL, NULL};
+    return pagesite_ask("POST", path, fields, PAGESITE_FORM, more);
+}
+
+/* Who has no password here shows the web server again who it is: a cookie alone is no proof, nor is
+ * a form of another site. */
+static void the_web_servers_own_people_prove_it_there(void **state)
+{
+    static const char fresh[] = "SELECT fresh_at > 1 FROM session WHERE admin = 'gus'";
+    (void)state;
+    conf.console_remote_user = true;
+    conf.console_remote_roles = "mdm admins = operator";
+    remote = "gus";
+    groups = "mdm admins";
+    token[0] = '\0';
+    assert_int_equal(ask_remote("/signin"), 303);
+    const char *csrf = pagesite_csrf(), *good = arena_fmt(arena, "%s&again=1", csrf);
+    const char *form = arena_fmt(arena, "%s&what=remove&name=nobody&sure=a%%3Cb", csrf);
+    assert_ok(db_run(owner, "r", "UPDATE session SET fresh_at = 1", &err), err);
+    assert_int_equal(post_remote("/people", form, NULL), 403);
+    assert_true(pagesite_tells("name=\"again\""));
+    assert_false(pagesite_tells("name=\"proof\""));
+    assert_true(pagesite_tells("name=\"sure\" value=\"a&lt;b\""));
+    assert_int_equal(post_remote("/people", arena_fmt(arena, "%s&proof=x", form), remote), 403);
+    assert_int_equal(post_remote("/signin", "again=1", remote), 403);
+    assert_int_equal(post_remote("/signin", good, "somebody"), 403);
+    assert_int_equal(post_remote("/signin", good, NULL), 403);
+    assert_int_equal(pagesite_number(fresh), 0);
+    assert_int_equal(post_remote("/signin", good, remote), 200);
+    assert_int_equal(pagesite_number(fresh), 1);
+    assert_int_equal(post_remote("/people", form, NULL), 404); /* it is done: there is nobody */
+    /* whoever has lost the role meanwhile is out */
+    conf.console_remote_roles = "mdm chiefs = operator";
+    assert_int_equal(post_remote("/signin", good, remote), 403);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM session WHERE admin = 'gus'"), 0);
+    conf.console_remote_user = false;
+    conf.console_remote_roles = "";
+}
+
 /* A group's name may hold blanks: who may make groups elsewhere must not become somebody here. */
 static void a_groups_name_is_not_taken_apart(void **state)
 {
@@ -399,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_second_factor_that_is_required),
         cmocka_unit_test(the_web_servers_own_people),
         cmocka_unit_test(a_role_falls_with_the_rule_that_gave_it),
+        cmocka_unit_test(the_web_servers_own_people_prove_it_there),
         cmocka_unit_test(a_groups_name_is_not_taken_apart),
         cmocka_unit_test(remote_roles_that_are_refused),
         cmocka_unit_test(what_administers_wants_a_proof),
