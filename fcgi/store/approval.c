@@ -55,6 +55,8 @@ static const struct sql MADE = {
     "SELECT actor FROM audit WHERE subject = ? AND action IN ('admin.add', 'admin.reset') AND at > "
     "? ORDER BY id DESC LIMIT 20",
     0};
+static const struct sql GONE = {
+    "approval_gone", "SELECT 1 FROM admin WHERE name = ? AND disabled_at IS NOT NULL", 0};
 static const struct sql GET = {"approval_get",
                                COLUMNS ", request FROM approval WHERE id = ? AND " REACHED, 0};
 static const struct sql LIST = {
@@ -361,15 +363,20 @@ static enum outcome judge(const struct approval_decision *d, const struct rows *
     return OK;
 }
 
-/* Who made an account or reset its password has had that password: for a day it is not somebody
- * else's, who may still find out. Of what root did nothing tells who it was. */
+/* Who was locked out of the console agrees to nothing by a key that is left. Who made an account or
+ * reset its password has had that password: for a day it is not somebody else's, who may still find
+ * out. Of what root did nothing tells who it was. */
 static enum outcome independent(struct db *db, const char *account, const char *asked_by,
                                 int64_t now, struct arena *a, struct err *err)
 {
-    struct rows r;
-    enum outcome o = db_select(db, &MADE, (struct val[]){val_str(account), val_int(now - DAY_US)},
-                               2, a, &r, err);
+    struct rows r, gone;
+    enum outcome o = db_select(db, &GONE, (struct val[]){val_str(account)}, 1, a, &gone, err);
 
+    if (o == OK && gone.n > 0)
+        return err_set(err, DENIED, "the account of who approves is disabled");
+    if (o == OK)
+        o = db_select(db, &MADE, (struct val[]){val_str(account), val_int(now - DAY_US)}, 2, a, &r,
+                      err);
     for (size_t i = 0; o == OK && i < r.n; i++) {
         const char *actor = row_at(&r, i, 0)->s, *person = "";
         bool nobody = false;

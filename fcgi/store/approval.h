@@ -71,10 +71,10 @@ struct approval_decision {
 /* Decides, once, with an entry in the audit log, one that is about enrollments; of a group:
  * standing_decide(). DENIED: by whom it was asked for, or by somebody of the same name in another
  * way in (console, API key, shell), or by an API key that this person made, or that root made,
- * which may be anybody, or with an account that this person made or reset within a day; CONFLICT:
- * it is decided, the message says by whom and when, or expired, or was asked for before its
- * enrollments were kept; NOT_FOUND: there is none, or it is about devices that who decides does not
- * reach, all of them or some. */
+ * which may be anybody, or with an account that this person made or reset within a day, or
+ * by a key of an account that is disabled; CONFLICT: it is decided, the message says by whom and
+ * when, or expired, or was asked for before its enrollments were kept; NOT_FOUND: there is none, or
+ * it is about devices that who decides does not reach, all of them or some. */
 enum outcome approval_decide(struct db *db, const struct approval_decision *d,
                              struct err *err) MUST_USE;
 /* The same in the caller's unit of work; a: scratch memory. */

@@ -955,6 +955,11 @@ static void nobody_agrees_with_an_account_of_the_own_making(void **state)
         if (!reset)
             assert_ok(admin_reset(owner, "puppet", "droverctl:boss", given, &err), err);
     }
+    /* who is locked out has a key left */
+    ask_for(db, &x, "boss", idents, 1);
+    assert_ok(admin_disable(owner, "puppet", true, "ann", &err), err);
+    assert_outcome(agree(db, x.id, "api:puppets"), DENIED, err);
+    assert_ok(agree(db, x.id, "someone"), err);
     db_pool_give(app.pool, &db);
 }
 
