@@ -95,6 +95,20 @@ static enum outcome change(struct page *p)
     return err_set(&p->err, INVALID, "%s", page_text(p, "form_unknown"));
 }
 
+/* Where to go after a change; whoever is locked out may have made keys that go on working. */
+static const char *after(struct page *p)
+{
+    struct apikey *k;
+    size_t n;
+    if (strcmp(page_field(p, "what"), "disable") == 0 &&
+        apikey_list(p->db, p->a, &k, &n, &p->err) == OK)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(k[i].created_by, page_field(p, "name")) == 0 && !k[i].revoked_at &&
+                (!k[i].expires_at || k[i].expires_at > p->req->now))
+                return "/apikeys?done=keys_left";
+    return "/accounts?done=saved";
+}
+
 void console_accounts_post(struct app *app, struct req *req, const struct caller *caller,
                            struct resp *resp)
 {
@@ -105,7 +119,7 @@ void console_accounts_post(struct app *app, struct req *req, const struct caller
     if (o == OK && p.resp->secret) {
         show(&p, 200);
     } else if (o == OK) {
-        page_go(&p, "/accounts?done=saved");
+        page_go(&p, after(&p));
     } else if (page_mendable(o)) {
         if (strcmp(page_field(&p, "what"), "add") == 0)
             value_set_text(p.root, "new_name", page_field(&p, "name"));

@@ -23,6 +23,7 @@ static void show(struct page *p, const struct scope *ticked, int status)
         value_set_text(v, "scopes",
                        strcmp(k[i].scopes, "*") == 0 ? page_text(p, "scope_all") : k[i].scopes);
         value_set_text(v, "by", k[i].created_by);
+        value_set_bool(v, "gone", k[i].maker_gone);
         value_set_bool(v, "some_groups", k[i].limited);
         value_set_text(v, "scope_link", page_link(p, "/scope?kind=key", "name", k[i].name));
         value_set_bool(v, "works", !k[i].revoked_at && !over);

@@ -10,7 +10,9 @@
 #include "wire/encode.h"
 
 #define APIKEY_COLUMNS                                                                             \
-    "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at, limited"
+    "id, name, scopes, created_at, created_by, expires_at, revoked_at, last_used_at, limited, "    \
+    "EXISTS (SELECT 1 FROM admin m WHERE m.name = apikey.created_by AND m.disabled_at IS NOT "     \
+    "NULL)"
 static const struct sql APIKEY_NEW = {
     .name = "apikey_new",
     .text = "INSERT INTO apikey (name, sha256, scopes, created_at, created_by, expires_at) "
@@ -194,7 +196,8 @@ static void apikey_from_row(const struct rows *r, size_t i, struct apikey *out)
                            .expires_at = val_or_0(row_at(r, i, 5)),
                            .revoked_at = val_or_0(row_at(r, i, 6)),
                            .last_used_at = val_or_0(row_at(r, i, 7)),
-                           .limited = row_at(r, i, 8)->i != 0};
+                           .limited = row_at(r, i, 8)->i != 0,
+                           .maker_gone = row_at(r, i, 9)->i != 0};
 }
 
 enum outcome apikey_find(struct db *db, const char *key, struct arena *a, struct apikey *out,

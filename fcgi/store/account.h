@@ -21,6 +21,7 @@ struct apikey {
     const char *created_by;
     int64_t expires_at, revoked_at, last_used_at; /* 0: never */
     bool limited;                                 /* to groups: store/scope.h */
+    bool maker_gone;                              /* the account that made it is disabled */
 };
 
 /* INVALID: an empty or too long name, or one with control characters or a colon. */

@@ -184,6 +184,29 @@ static void a_reset_opens_the_way_again(void **state)
 }
 
 /* There must be somebody who reaches everything: one who is limited does not keep the site. */
+/* Whoever is locked out may know keys that go on working: it is told, and where. */
+static void keys_of_a_disabled_account_are_told(void **state)
+{
+    char text[APIKEY_LEN + 1];
+    (void)state;
+    assert_ok(admin_add(owner, "leaver", "operator", PASSWORD, "t", &err), err);
+    assert_ok(apikey_new(owner, "left behind", "*", 0, "leaver", text, &err), err);
+    pagesite_sign_in("boss");
+    for (int revoked = 0; revoked < 2; revoked++) {
+        assert_int_equal(pagesite_post("/accounts", "what=disable&name=leaver"), 303);
+        assert_non_null(strstr(buf_cstr(&resp.headers), revoked
+                                                            ? "Location: /accounts?done=saved"
+                                                            : "Location: /apikeys?done=keys_left"));
+        assert_int_equal(pagesite_ask("GET", "/apikeys?done=keys_left", "", "", NULL), 200);
+        assert_true(pagesite_tells("still work: revoke below"));
+        assert_true(pagesite_tells("leaver <span class=\"badge\">disabled</span>"));
+        assert_ok(apikey_revoke(owner, "left behind", "boss", &err), err);
+        assert_int_equal(pagesite_post("/accounts", "what=enable&name=leaver"), 303);
+        assert_int_equal(pagesite_ask("GET", "/apikeys", "", "", NULL), 200);
+        assert_false(pagesite_tells("leaver <span"));
+    }
+}
+
 static void the_last_who_reaches_everything_stays(void **state)
 {
     const struct scope some = {.limited = true};
@@ -248,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_throttle_is_told_and_taken_away),
         cmocka_unit_test(since_when_is_the_first_of_those_that_count),
         cmocka_unit_test(a_reset_opens_the_way_again),
+        cmocka_unit_test(keys_of_a_disabled_account_are_told),
         cmocka_unit_test(the_last_who_reaches_everything_stays),
         cmocka_unit_test(a_key_is_limited_in_the_form_that_makes_it),
     };
