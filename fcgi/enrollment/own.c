@@ -251,6 +251,7 @@ static void set_errands(struct visit *v, struct value *at, const struct errand *
                        visit_text(v, e[i].refused   ? "own_errand_refused"
                                      : e[i].done_at ? "own_errand_done"
                                                     : "own_errand_open"));
+        value_set_text(one, "item", e[i].item);
         value_set_text(one, "why", e[i].outcome);
         set_time(v, one, "asked", e[i].asked_at);
         value_set_bool(at, "any_errands", true);

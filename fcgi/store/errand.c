@@ -11,8 +11,10 @@
 #define OUTCOME_CHARS 400
 #define COLUMNS                                                                                    \
     "r.id, r.enrollment_id, e.ident, r.account_kind, r.account, r.what, r.item_id, r.message, "    \
-    "r.phone, r.address, r.asked_at, r.done_at, r.refused, r.outcome "                             \
-    "FROM errand r JOIN enrollment e ON e.id = r.enrollment_id "
+    "r.phone, r.address, r.asked_at, r.done_at, r.refused, r.outcome, i.name "                     \
+    "FROM errand r JOIN enrollment e ON e.id = r.enrollment_id LEFT JOIN library_item i ON i.id "  \
+    "= "                                                                                           \
+    "r.item_id "
 
 /* The unique key knows what is open: the second of two at once changes nothing. */
 static const struct sql ASK = {
@@ -90,7 +92,8 @@ static enum outcome list(const struct rows *r, struct arena *a, struct errand **
                                      .asked_at = v[10].i,
                                      .done_at = val_or_0(&v[11]),
                                      .refused = v[12].i != 0,
-                                     .outcome = v[13].s};
+                                     .outcome = v[13].s,
+                                     .item = val_text(&v[14])};
     }
     return OK;
 }

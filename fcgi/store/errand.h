@@ -23,6 +23,7 @@ struct errand {
     int64_t asked_at, done_at; /* done_at 0: not yet */
     bool refused;
     const char *outcome; /* why; "" */
+    const char *item;    /* what is taken or given back; "" */
 };
 
 /* Writes it down, audited (errand.TAKE and so on). One that is open already is not written twice.

@@ -179,9 +179,16 @@ static void what_others_asked_for_is_not_told(void **state)
         "done_at, refused, outcome) VALUES (1, 2, 1, 'ben', 3, 1, NULL, 2, 1, 'BENS-WORDS'), "
         "(2, 2, 2, 'ann', 3, 1, NULL, 2, 1, 'OTHER-ANNS'), (3, 2, 1, 'ann', 4, 1, NULL, 2, 1, "
         "'ANNS-WORDS')");
+    site_run(
+        "REPLACE INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by) VALUES (9, 1, 'i', 'A<b>item', 1, 1, 't', 1, 't')");
+    site_run(
+        "INSERT INTO errand (id, enrollment_id, account_kind, account, what, item_id, asked_at, "
+        "is_open, done_at) VALUES (4, 2, 1, 'ann', 1, 9, 1, NULL, 2)");
     log_in("ann");
     assert_int_equal(get("device=D2"), 200);
     assert_true(shows("ANNS-WORDS"));
+    assert_true(shows("</b> A&lt;b&gt;item: "));
     assert_false(shows("BENS-WORDS"));
     assert_false(shows("OTHER-ANNS"));
 }
