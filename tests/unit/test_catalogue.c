@@ -250,9 +250,31 @@ static void json(void **state)
     buf_free(&text);
 }
 
+/* What destroys data, keeps the owner out or tells a secret asks for a reason and who it is. */
+static void what_harms_is_sensitive(void **state)
+{
+    static const char *const names[] = {"EraseDevice",
+                                        "DeleteUser",
+                                        "DeviceLock",
+                                        "ClearPasscode",
+                                        "EnableLostMode",
+                                        "DisableLostMode",
+                                        "DeviceLocation",
+                                        "PlayLostModeSound",
+                                        "ActivationLockBypassCode",
+                                        "RequestUnlockToken",
+                                        "ClearRestrictionsPassword",
+                                        "ClearActivationLockBypassCode"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!catalogue_is(catalogue_find(names[i]), CATALOGUE_SENSITIVE))
+            fail_msg("%s is not sensitive", names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_harms_is_sensitive),
         cmocka_unit_test(commands_are_found_by_name),
         cmocka_unit_test(every_row_is_reached_once),
         cmocka_unit_test(keys_are_found_by_path),
