@@ -4,7 +4,9 @@
 
 // Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
 async function page(url, more) {
-  const answer = await fetch(url, { headers: { Accept: "text/html", ...more }, redirect: "error" }).catch(() => null);
+  const answer = await fetch(url, { headers: { Accept: "text/html", ...more }, redirect: "manual" }).catch(() => null);
+  // signed out: nothing stays on a screen that somebody has left
+  if (answer && answer.type === "opaqueredirect" && !document.activeElement.closest("form")) location.reload();
   return answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 

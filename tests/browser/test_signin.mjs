@@ -73,6 +73,16 @@ await test("a page that stays fresh by itself does not count as somebody who wor
   await d.close();
 });
 
+await test("a page that stays fresh by itself leaves the screen with the session", async () => {
+  const d = await context(), q = await signIn(d, "/bulk/job?id=66");
+  assert.equal(new URL(q.url()).pathname, "/bulk/job");
+  const { value } = (await d.cookies()).find((k) => k.name === "__Host-drover");
+  sql(`UPDATE session SET idle_until = 1 WHERE token_sha256 = UNHEX(SHA2('${value}', 256))`);
+  await q.waitForURL(/\/signin\?next=/);
+  assert.equal(await q.getByLabel("Name").count(), 1);
+  await d.close();
+});
+
 await test("a session that was brought along is not taken over", async () => {
   const d = await context();
   const fixed = "ab".repeat(32);
