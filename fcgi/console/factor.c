@@ -149,7 +149,8 @@ enum outcome factor_change(struct page *p, const char *what)
     if (strcmp(what, "codes") == 0) {
         o = factor_codes(p->db, who, p->req->now, codes, &p->err);
     } else {
-        o = factor_confirm(p->db, who, page_field(p, "code"), p->req->now, codes, &p->err);
+        o = factor_confirm(p->db, who, page_field(p, "code"), p->caller->session, p->req->now,
+                           codes, &p->err);
         if (o == DENIED) {
             value_set_bool(p->root, "confirming", true);
             return err_set(&p->err, DENIED, "%s", page_text(p, "code_wrong"));

@@ -28,8 +28,6 @@ static const struct sql RESET = {
 static const struct sql RESET_CODES = {
     "admin_reset_codes",
     "DELETE FROM admin_recovery WHERE admin_id = (SELECT id FROM admin WHERE name = ?)", 0};
-static const struct sql END_SESSIONS = {
-    "admin_end_sessions", "DELETE FROM session WHERE admin = ? AND token_sha256 <> ?", 0};
 static const struct sql DISABLE = {
     "admin_disable",
     "UPDATE admin SET disabled_at = IF(?, COALESCE(disabled_at, ?), NULL) WHERE name = ?", 0};
@@ -135,15 +133,6 @@ enum outcome admin_invite(struct db *db, const char *name, const char *role, con
     return o;
 }
 
-/* All of an account but `keep` (NULL: none). */
-static enum outcome end_sessions(struct db *db, const char *name, const struct session *keep,
-                                 struct err *err)
-{
-    static const uint8_t none[SHA256_LEN];
-    const struct bytes but = bytes_of(keep ? keep->token_sha256 : none, SHA256_LEN);
-    return db_exec(db, &END_SESSIONS, (struct val[]){val_str(name), val_secret(but)}, 2, NULL, err);
-}
-
 struct new_password {
     struct change c;
     const struct session *keep;
@@ -153,7 +142,7 @@ static enum outcome password_unit(struct db *db, void *arg, struct err *err)
 {
     const struct new_password *x = arg;
     enum outcome o = change_do(db, &x->c, err);
-    return o == OK ? end_sessions(db, x->c.name, x->keep, err) : o;
+    return o == OK ? session_end_rest(db, x->c.name, x->keep, err) : o;
 }
 
 enum outcome admin_password_set(struct db *db, const char *name, const char *password,
@@ -197,7 +186,7 @@ static enum outcome reset_unit(struct db *db, void *arg, struct err *err)
     signin_code_account(r->name, code);
     if (o == OK)
         o = throttle_forget(db, THROTTLE_ADMINS, code, err);
-    return o == OK ? end_sessions(db, r->name, NULL, err) : o;
+    return o == OK ? session_end_rest(db, r->name, NULL, err) : o;
 }
 
 enum outcome admin_reset_do(struct db *db, const char *name, const struct admin_secret *secret,
@@ -240,7 +229,7 @@ static enum outcome taking_unit(struct db *db, void *arg, struct err *err)
         o = err_set(err, CONFLICT, "\"%s\" is the last administrator", t->c.name);
     if (o == OK)
         o = change_do(db, &t->c, err);
-    return o == OK && t->ends_sessions ? end_sessions(db, t->c.name, NULL, err) : o;
+    return o == OK && t->ends_sessions ? session_end_rest(db, t->c.name, NULL, err) : o;
 }
 
 static enum outcome taking_run(struct db *db, struct taking *t, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "store/audit.h"
 #include "store/change.h"
+#include "store/session.h"
 #include "wire/encode.h"
 #include "wire/seal.h"
 #include "wire/sign.h"
@@ -76,6 +77,7 @@ struct set {
     const char *name, *action;
     int64_t now, step;
     bool confirm;
+    const struct session *keep; /* of confirm */
     char (*codes)[FACTOR_CODE_TEXT];
 };
 
@@ -108,6 +110,8 @@ static enum outcome set_unit(struct db *db, void *arg, struct err *err)
         o = db_exec(db, &CODES_VOID, &name, 1, NULL, err);
     for (int i = 0; o == OK && i < FACTOR_CODES; i++)
         o = code_add(db, s, s->codes[i], err);
+    if (o == OK && s->confirm)
+        o = session_end_rest(db, s->name, s->keep, err);
     return o == OK ? audit_add(db, s->name, s->action, s->name, NULL, err) : o;
 }
 
@@ -158,14 +162,19 @@ static void plain(const char *given, char out[GIVEN_MAX])
     out[n] = '\0';
 }
 
-enum outcome factor_confirm(struct db *db, const char *name, const char *code, int64_t now,
+enum outcome factor_confirm(struct db *db, const char *name, const char *code,
+                            const struct session *keep, int64_t now,
                             char codes[FACTOR_CODES][FACTOR_CODE_TEXT], struct err *err)
 {
     char typed[GIVEN_MAX];
     struct arena *a = arena_new(LIM_MB);
     struct factor f;
-    struct set s = {
-        .name = name, .action = "admin.factor_on", .now = now, .confirm = true, .codes = codes};
+    struct set s = {.name = name,
+                    .action = "admin.factor_on",
+                    .now = now,
+                    .confirm = true,
+                    .keep = keep,
+                    .codes = codes};
     plain(code, typed);
     enum outcome o = a ? read_factor(db, name, a, &f, err) : err_set(err, ERROR, "out of memory");
     if (o == OK && !f.pending.p)

@@ -7,6 +7,8 @@
 
 #include "store/db.h"
 
+struct session;
+
 #define FACTOR_SECRET_TEXT 33 /* base32 of the secret, and a NUL */
 #define FACTOR_CODES 10       /* recovery codes that are made together */
 #define FACTOR_CODE_TEXT 20   /* one, "xxxx-xxxx-xxxx-xxxx", and a NUL */
@@ -16,8 +18,10 @@
 enum outcome factor_begin(struct db *db, const char *signer_dir, const char *name,
                           char text[FACTOR_SECRET_TEXT], struct err *err) MUST_USE;
 /* The code of the secret that was begun: from now on it is the factor, and these are the recovery
- * codes; earlier ones are void. Audited. DENIED: another code; NOT_FOUND: none was begun. */
-enum outcome factor_confirm(struct db *db, const char *name, const char *code, int64_t now,
+ * codes; earlier ones are void, and so are all sessions but `keep`, which the password alone had
+ * opened. Audited. DENIED: another code; NOT_FOUND: none was begun. */
+enum outcome factor_confirm(struct db *db, const char *name, const char *code,
+                            const struct session *keep, int64_t now,
                             char codes[FACTOR_CODES][FACTOR_CODE_TEXT], struct err *err) MUST_USE;
 /* Is it a code of the app, later than any that was taken, or a recovery code that is not used up
  * (it is then)? DENIED: no. NOT_FOUND: there is no factor. */

@@ -190,24 +190,36 @@ enum outcome session_end_one(struct db *db, const char *admin, struct bytes toke
     return db_unit(db, one_unit, &x, err);
 }
 
+static enum outcome drop_rest(struct db *db, const char *admin, const struct session *keep,
+                              uint64_t *n, struct err *err)
+{
+    static const uint8_t none[SHA256_LEN];
+    return db_exec(db, &DROP_OTHERS,
+                   (struct val[]){val_str(admin), key_of(keep ? keep->token_sha256 : none)}, 2, n,
+                   err);
+}
+
+enum outcome session_end_rest(struct db *db, const char *admin, const struct session *keep,
+                              struct err *err)
+{
+    return drop_rest(db, admin, keep, NULL, err);
+}
+
 struct all {
     const char *admin, *by;
-    const uint8_t *except;
+    const struct session *keep;
     uint64_t n;
 };
 
 static enum outcome all_unit(struct db *db, void *arg, struct err *err)
 {
-    static const uint8_t none[SHA256_LEN];
     struct all *x = arg;
     char detail[48];
-    enum outcome o = db_exec(
-        db, &DROP_OTHERS, (struct val[]){val_str(x->admin), key_of(x->except ? x->except : none)},
-        2, &x->n, err);
+    enum outcome o = drop_rest(db, x->admin, x->keep, &x->n, err);
     if (o != OK || x->n == 0)
         return o;
     snprintf(detail, sizeof detail, "sessions=%llu", (unsigned long long)x->n);
-    return audit_add(db, x->by, x->except ? "admin.signout_others" : "admin.session_end", x->admin,
+    return audit_add(db, x->by, x->keep ? "admin.signout_others" : "admin.session_end", x->admin,
                      detail, err);
 }
 
@@ -221,8 +233,7 @@ static enum outcome all_end(struct db *db, struct all *x, uint64_t *n, struct er
 enum outcome session_end_others(struct db *db, const struct session *s, uint64_t *n,
                                 struct err *err)
 {
-    return all_end(db, &(struct all){.admin = s->admin, .by = s->admin, .except = s->token_sha256},
-                   n, err);
+    return all_end(db, &(struct all){.admin = s->admin, .by = s->admin, .keep = s}, n, err);
 }
 
 enum outcome session_end_all(struct db *db, const char *admin, const char *by, uint64_t *n,

@@ -60,6 +60,10 @@ enum outcome session_end_one(struct db *db, const char *admin, struct bytes toke
 /* Ends all other sessions of the administrator of s; *n counts them. */
 enum outcome session_end_others(struct db *db, const struct session *s, uint64_t *n,
                                 struct err *err) MUST_USE;
+/* Ends all sessions of an administrator but `keep` (NULL: none), those that wait for a second
+ * factor too, in the caller's unit of work, which is on record itself. */
+enum outcome session_end_rest(struct db *db, const char *admin, const struct session *keep,
+                              struct err *err) MUST_USE;
 /* Ends all sessions of an administrator, those that wait for a second factor too; audited with who
  * did it. */
 enum outcome session_end_all(struct db *db, const char *admin, const char *by, uint64_t *n,
