@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-#define FIELDS_MAX 400
+#define FIELDS_MAX 2000 /* of a form: a filter has five for each of 200 rows */
 
 struct carried {
     struct page *p;
@@ -21,16 +21,23 @@ static bool carry(const char *name, const char *value, void *arg)
     struct carried *c = arg;
     if (strcmp(name, "csrf") == 0 || strncmp(name, "proof", 5) == 0)
         return true;
+    if (++c->n > FIELDS_MAX)
+        return false;
     struct value *v = value_append_dict(c->list);
     value_set_text(v, "name", name);
     value_set_text(v, "value", value);
-    return ++c->n < FIELDS_MAX;
+    return true;
 }
 
 static void ask(struct page *p, int status)
 {
     struct carried c = {.p = p, .list = value_set_list(p->root, "fields")};
     req_form_each(p->req, carry, &c);
+    if (c.n > FIELDS_MAX) { /* a part of it would do something else */
+        err_set(&p->err, INVALID, "%s", page_text(p, "confirm_too_many"));
+        page_fail(p);
+        return;
+    }
     value_set_text(p->root, "action",
                    p->req->query[0] ? arena_fmt(p->a, "%s?%s", p->req->path, p->req->query)
                                     : p->req->path);

@@ -467,6 +467,28 @@ static void what_is_sensitive_asks_who_it_is(void **state)
     assert_int_equal(pagesite_post("/unknown", "number=7&decision=accept&why=x"), 404);
 }
 
+/* What is carried along is the whole form or nothing: half a filter would find other devices. */
+static void a_long_form_is_carried_whole(void **state)
+{
+    struct buf b = BUF_INIT(LIM_MB);
+    (void)state;
+    things();
+    pagesite_sign_in("boss");
+    assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+    buf_str(&b, "id=501&name=g&do=save&r_kind=any&r_depth=0&r_fact=&r_op=is&r_value=");
+    for (int i = 1; i < 99; i++)
+        buf_fmt(&b, "&r_kind=tag&r_depth=1&r_fact=&r_op=is&r_value=tag%d", i);
+    assert_int_equal(pagesite_post("/group/filter", buf_cstr(&b)), 403);
+    assert_true(pagesite_tells("name=\"proof\""));
+    assert_true(pagesite_tells("name=\"r_value\" value=\"tag98\""));
+    for (int i = 0; i < 2000; i++)
+        buf_str(&b, "&x=1");
+    assert_int_equal(pagesite_post("/group/filter", buf_cstr(&b)), 400);
+    assert_false(pagesite_tells("name=\"proof\""));
+    assert_true(pagesite_tells("Nothing was done"));
+    buf_free(&b);
+}
+
 /* The same by the API: who brings a device where it gets a sensitive command sends it that. */
 static void a_key_brings_no_device_where_it_is_erased(void **state)
 {
@@ -530,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup(a_page_that_is_left_open_keeps_nobody_signed_in, again),
         cmocka_unit_test_setup(a_token_that_was_brought_along_is_ended, again),
         cmocka_unit_test_setup(what_is_sensitive_asks_who_it_is, again),
+        cmocka_unit_test_setup(a_long_form_is_carried_whole, again),
         cmocka_unit_test_setup(a_key_brings_no_device_where_it_is_erased, again),
     };
     return cmocka_run_group_tests(tests, set_up, pagesite_down);
