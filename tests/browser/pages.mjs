@@ -124,13 +124,14 @@ export function fill() {
   inventory();
 }
 
-/** A row of each kind of its inventory that stands nowhere above, with every text hostile. */
+/** A row of each kind of its inventory that stands nowhere above, with every text hostile. Not of a
+ *  User Enrolment, which commands such as Settings cannot be used with. */
 function inventory() {
   const rows = sql(`SELECT table_name, column_name, data_type, COALESCE(character_maximum_length, 0), column_comment LIKE '%JSON%' FROM
     information_schema.columns WHERE table_schema = DATABASE() AND extra NOT LIKE '%GENERATED%' AND table_name IN ('inv_network', 'inv_security',
     'inv_profile', 'inv_provisioning', 'inv_certificate', 'seen_certificate', 'inv_restriction', 'inv_user', 'inv_update', 'inv_setting',
     'inv_managed_app') ORDER BY table_name, ordinal_position`).trim().split("\n").map((row) => row.split("\t"));
-  const value = (name, type, room, json) => name === "enrollment_id" ? 77 : /int|double|decimal/.test(type) ? 1 : /binary|blob/.test(type) ?
+  const value = (name, type, room, json) => name === "enrollment_id" ? 77 : name === "is_user_enrollment" ? 0 : /int|double|decimal/.test(type) ? 1 : /binary|blob/.test(type) ?
     `REPEAT('x', ${Math.min(room, 32)})` : json === "1" ? quoted(JSON.stringify({ [EVIL]: EVIL })) : `LEFT(${quoted(EVIL)}, ${room})`;
   for (const table of new Set(rows.map(([name]) => name))) {
     const own = rows.filter(([name]) => name === table);
