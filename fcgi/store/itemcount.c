@@ -225,6 +225,8 @@ enum outcome item_count_within(struct db *db, int64_t id, int version, int64_t *
     int64_t n = sum(counts);
     *all = n <= *room;
     *room = *all ? *room - n : 0;
+    if (!*all)
+        memset(counts, 0, WANTED__MAX * sizeof *counts);
     return o;
 }
 

@@ -26,8 +26,8 @@ enum outcome item_count_states(struct db *db, int64_t id, int version, struct ar
                                int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
 
 /* Devices that are to have a version of an item by state, counted now if that takes no more rows
- * than *room, which falls by what it took; else *all is false, counts is of no use and *room is 0.
- */
+ * than *room, which falls by what it took; else *all is false and all numbers are 0, as *room
+ * is. */
 enum outcome item_count_within(struct db *db, int64_t id, int version, int64_t *room,
                                struct arena *a, int64_t counts[WANTED__MAX], bool *all,
                                struct err *err) MUST_USE;

@@ -296,8 +296,6 @@ static enum outcome count_one(struct db *db, struct rollout_row *x, int64_t *roo
     enum outcome o = item_count_within(db, x->item_id, x->version, room, a, x->counts, &all, err);
 
     x->uncounted = o == OK && !all;
-    if (x->uncounted)
-        memset(x->counts, 0, sizeof x->counts);
     return o;
 }
 

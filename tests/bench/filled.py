@@ -327,14 +327,14 @@ def settled(server, seconds=900):
     """Waits until the agent has made the index of words, has planned and counted what it has to, and
     the database has read what it had in memory when it was stopped."""
     begin = time.monotonic()
-    while "completed" not in (server.sql("SHOW STATUS LIKE 'Innodb_buffer_pool_load_status'")[0][1]
-                              + server.sql("SHOW STATUS LIKE 'Innodb_buffer_pool_load_status'")[0][1]):
-        time.sleep(0.5)
-    while server.count("SELECT (SELECT COUNT(*) FROM enrollment WHERE search_due = 1) + (SELECT "
-                       "COUNT(*) FROM identity_cert WHERE word_due = 1) + (SELECT COUNT(*) FROM "
-                       "device_group WHERE evaluated_at = 0 AND filter IS NOT NULL)"):
+    while ("completed" not in server.sql("SHOW STATUS LIKE 'Innodb_buffer_pool_load_status'")[0][1]
+           or server.count("SELECT (SELECT COUNT(*) FROM enrollment WHERE search_due = 1) + (SELECT "
+                           "COUNT(*) FROM identity_cert WHERE word_due = 1) + (SELECT COUNT(*) FROM "
+                           "device_group WHERE evaluated_at = 0 AND filter IS NOT NULL) + (SELECT "
+                           "COUNT(*) FROM library_item i JOIN item_count c ON c.item_id = i.id WHERE "
+                           "i.deleted_at = 0 AND c.version NOT IN (0, i.version))")):
         if time.monotonic() - begin > seconds:
-            raise SystemExit("the agent has not done after %d s" % seconds)
+            raise SystemExit("agent and database have not done after %d s" % seconds)
         time.sleep(0.5)
     return time.monotonic() - begin
 
