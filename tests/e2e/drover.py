@@ -202,6 +202,30 @@ class Server:
             self._sql.close()
         sh(os.path.join(TOP, "scripts/run"), "--stop", "--state", self.state, timeout=60)
 
+    @contextlib.contextmanager
+    def reloading(self):
+        """Around what writes another CA bundle: the web server has read it and answers again.
+
+        lighttpd that has given up root starts anew for it (scripts/lib/web.sh): the old one may
+        still answer, and then nobody does for a while, so that an answer alone says nothing.
+        """
+        def serving():
+            with open(os.path.join(self.state, "pid/web"), encoding="utf-8") as f:
+                return f.read()
+
+        def ready():
+            try:
+                return (not anew or serving() != before) and all(
+                    self.request(base, "GET", "/healthz").status == 200
+                    for base in ("device_url", "device_http_url"))
+            except OSError:
+                return False
+
+        anew = self.run["web"] == "lighttpd" and os.geteuid() == 0
+        before = serving()
+        yield
+        wait_for(ready, 20)
+
     # --- requests ---
 
     def request(self, base, method, path, body=None, headers=None, identity=None, timeout=30):

@@ -260,32 +260,22 @@ class Binding(unittest.TestCase):
         self.assertNotEqual(s.ctl("revoke", d.ident, check=False)[0], 0)
 
     @staticmethod
-    def answers(server):
-        try:
-            return server.request("device_url", "GET", "/healthz").status == 200
-        except OSError:
-            return False
-
-    @staticmethod
-    def enters(device):
-        """False too while the web server, which is reloaded for a new CA, takes no connection."""
-        try:
-            return device.authenticate().status == 200
-        except OSError:
-            return False
+    def untrust(server, ca):
+        with server.reloading():
+            server.ctl("ca", "untrust", hashlib.sha256(
+                drover.Identity(ca.cert, ca.key).der).hexdigest()[:16])
 
     def test_revoked_by_its_own_ca(self):
         """A CA beside Drover's says in its list whom it does not stand for any more."""
         s = drover.server()
         ca = drover.CA(os.path.join(drover.BUILD, "e2e-crl-%s" % os.getpid()), "Lists its revoked")
         before = ca.revocations()
-        s.ctl("ca", "trust", ca.cert)
-        self.addCleanup(drover.wait_for, lambda: self.answers(s))  # the web server is reloaded
-        self.addCleanup(s.ctl, "ca", "untrust", hashlib.sha256(
-            drover.Identity(ca.cert, ca.key).der).hexdigest()[:16])
+        with s.reloading():
+            s.ctl("ca", "trust", ca.cert)
+        self.addCleanup(self.untrust, s, ca)
         good, bad = (drover.Device(s, ca.issue(), "proxy") for _ in range(2))
         for d in (good, bad):
-            drover.wait_for(lambda: self.enters(d), 10, 0.3)
+            drover.wait_for(lambda: d.authenticate().status == 200, 10, 0.3)
             self.assertEqual(d.token_update().status, 200)
         time.sleep(1.1)  # lists are as old as their second
         path = ca.revocations(bad.identity, seconds=2)
