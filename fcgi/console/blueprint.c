@@ -9,6 +9,8 @@
 #include "command/checked.h"
 #include "store/library.h"
 
+#define TRIES 3
+
 enum outcome draft_read(struct page *p, int64_t group, struct group_draft *d)
 {
     enum outcome o = blueprint_now(p->db, group, p->a, &d->now, &p->err);
@@ -157,6 +159,7 @@ static void contents_show(struct page *p, const struct device_group *g, int stat
     value_set_bool(p->root, "nothing", d.next.nitems + d.next.norders == 0);
     if (d.has_draft) {
         value_set_text(p->root, "by", d.next.created_by);
+        value_set_text(p->root, "draft_at", number(p, d.next.created_at));
         page_time(p, p->root, "drafted", d.next.created_at);
     }
     value_set_text(p->root, "preview_link", group_link(p, "/group/preview", g->id));
@@ -183,14 +186,16 @@ static enum outcome draft_change(struct page *p, const struct device_group *g)
     if (o != OK)
         return o;
     if (strcmp(what, "drop") == 0)
-        return blueprint_draft(p->db, g->id, NULL, NULL, 0, p->caller->admin, p->req->now, &p->err);
+        return blueprint_draft(p->db, g->id, NULL, page_number(page_field(p, "drafted")), NULL, 0,
+                               p->caller->admin, p->req->now, &p->err);
     if (item)
         d.next.items = changed(p, d.next.items, &d.next.nitems, item, strcmp(what, "in") == 0);
     if (order)
         d.next.orders = changed(p, d.next.orders, &d.next.norders, order, strcmp(what, "in") == 0);
     if ((!item && !order) || !d.next.items || !d.next.orders)
         return err_set(&p->err, INVALID, "%s", page_text(p, "group_choose"));
-    return blueprint_draft(p->db, g->id, &d.next, NULL, 0, p->caller->admin, p->req->now, &p->err);
+    return blueprint_draft(p->db, g->id, &d.next, d.has_draft ? d.next.created_at : 0, NULL, 0,
+                           p->caller->admin, p->req->now, &p->err);
 }
 
 void console_group_draft(struct app *app, struct req *req, const struct caller *caller,
@@ -201,6 +206,9 @@ void console_group_draft(struct app *app, struct req *req, const struct caller *
     if (!page_open(&p, app, req, caller, resp, "groups") || !group_begin(&p, &g, "contents"))
         return;
     enum outcome o = draft_change(&p, &g);
+    /* somebody else's change stays: this one is added to it */
+    for (int i = 0; o == CONFLICT && i < TRIES; i++)
+        o = draft_change(&p, &g);
     if (o == OK) {
         page_go(&p, group_link(&p, "/group/contents", g.id));
     } else if (page_mendable(o)) {
@@ -281,9 +289,10 @@ static enum outcome command_add(struct page *p, const struct device_group *g, ca
     if (o != OK)
         return o;
     d.next.orders = changed(p, d.next.orders, &d.next.norders, s.id, true);
-    return d.next.orders ? blueprint_draft(p->db, g->id, &d.next, &s, 1, p->caller->admin,
-                                           p->req->now, &p->err)
-                         : err_set(&p->err, ERROR, "out of memory");
+    return d.next.orders
+               ? blueprint_draft(p->db, g->id, &d.next, d.has_draft ? d.next.created_at : 0, &s, 1,
+                                 p->caller->admin, p->req->now, &p->err)
+               : err_set(&p->err, ERROR, "out of memory");
 }
 
 void console_group_command_post(struct app *app, struct req *req, const struct caller *caller,

@@ -1,9 +1,8 @@
 /* groupfilter.c: which devices belong to a group by a filter, in words: with how many those are,
  * and what saving it would change. */
 #include "base/limits.h"
+#include "console/effects.h"
 #include "console/filterform.h"
-#include "console/group.h"
-#include "store/preview.h"
 
 #define NAME_MAX 128
 #define NOTE_MAX 255
@@ -27,22 +26,17 @@ static void matches(struct page *p, const struct filter *f)
     value_set_bool(p->root, "more", total > SOME);
 }
 
-/* Who would come into the group that is there, and who would leave it. */
-static void changes(struct page *p, const struct device_group *g, const struct filter *f)
+/* Who would come into the group that is there, and who would leave it; *any: a device gets or loses
+ * something by that. */
+static enum outcome changes(struct page *p, const struct device_group *g, const struct filter *f,
+                            bool *any)
 {
-    struct preview x = {.group_id = g->id, .filter = f, .keep_items = true};
-    if (g->id == 0 || preview_run(p->db, &x, p->a, &p->err) != OK)
-        return;
+    struct preview x = {.group_id = g->id, .filter = f};
+    *any = false;
+    if (g->id == 0)
+        return OK;
     value_set_bool(p->root, "has_changes", true);
-    value_set_int(p->root, "join", (int64_t)x.join.n);
-    value_set_int(p->root, "leave", (int64_t)x.leave.n);
-    struct value *list = value_set_list(p->root, "changes");
-    for (size_t i = 0; i < x.nchanges; i++) {
-        struct value *v = value_append_dict(list);
-        value_set_text(v, "name", x.changes[i].name);
-        value_set_int(v, "install", (int64_t)x.changes[i].install.n);
-        value_set_int(v, "remove", (int64_t)x.changes[i].remove.n);
-    }
+    return effects_run(p, &x, false, any);
 }
 
 static void show(struct page *p, const struct filterform *f, int status)
@@ -62,8 +56,10 @@ static bool begin(struct page *p, struct device_group *g)
         page_fail(p);
         return false;
     }
-    if (id && *id)
+    if (id && *id) {
+        value_set_text(p->root, "changed_at", arena_fmt(p->a, "%lld", (long long)g->changed_at));
         return true;
+    }
     *g = (struct device_group){.name = "", .note = "", .filter = ""};
     value_set_bool(p->root, "is_new", true);
     value_set_text(p->root, "title", page_text(p, "group_new_filter"));
@@ -98,7 +94,9 @@ void console_group_filter(struct app *app, struct req *req, const struct caller 
     show(&p, f, 200);
 }
 
-static enum outcome save(struct page *p, struct device_group *g, js e)
+/* What the form says of the group, as it would be stored; with its filter, or without one (e NULL).
+ */
+static enum outcome group_read(struct page *p, js e, struct device_group *g)
 {
     struct buf text = BUF_INIT(LIM_MB);
     enum outcome o = OK;
@@ -108,11 +106,60 @@ static enum outcome save(struct page *p, struct device_group *g, js e)
         o = err_set(&p->err, INVALID, "%s", page_text(p, "group_name_wrong"));
     if (o == OK && e && js_write(e, false, &text) != OK)
         o = err_set(&p->err, INVALID, "%s", page_text(p, "filter_too_long"));
-    g->filter = e ? buf_cstr(&text) : "";
-    if (o == OK)
-        o = group_save(p->db, g, p->caller->admin, p->req->now, &p->err);
+    g->filter = e && o == OK ? arena_strdup(p->a, buf_cstr(&text)) : "";
     buf_free(&text);
-    return o;
+    return o == OK && !g->filter ? err_set(&p->err, ERROR, "out of memory") : o;
+}
+
+/* Is what was read to be saved, as the person has seen what changes on which devices? *yes false:
+ * that is to be shown first. */
+static enum outcome agreed(struct page *p, struct device_group *g, const char *was,
+                           const struct filter *f, bool *yes)
+{
+    const char *base = page_field(p, "changed_at");
+    bool late = *base && page_number(base) != g->changed_at, any = false;
+    bool moves = g->id != 0 && f && strcmp(was, g->filter) != 0 && !late;
+    enum outcome o = moves ? changes(p, g, f, &any) : OK;
+    const char *seal = o == OK && any ? effects_seal(p, g, g->filter) : NULL;
+    *yes = false;
+    if (o == OK && any && !seal)
+        return p->err.outcome != OK ? p->err.outcome : err_set(&p->err, ERROR, "out of memory");
+    if (o != OK || (any && !effects_seen(p, seal)))
+        return o;
+    *yes = true;
+    if (*base) /* group_save refuses what is not as the form has shown it */
+        g->changed_at = page_number(base);
+    return OK;
+}
+
+/* Somebody else has changed it: who, and the form saves over that when it is sent again. */
+static void overtaken(struct page *p, int64_t id)
+{
+    struct err ignored = {.outcome = OK};
+    struct device_group now;
+    if (id == 0 || group_get(p->db, id, p->a, &now, &ignored) != OK)
+        return;
+    value_set_text(p->root, "overtaken", now.changed_by);
+    value_set_text(p->root, "theirs", group_link(p, "/group/filter", id));
+    value_set_text(p->root, "changed_at", arena_fmt(p->a, "%lld", (long long)now.changed_at));
+    page_time(p, p->root, "overtaken_at", now.changed_at);
+}
+
+static void answer(struct page *p, const struct device_group *g, const struct filterform *f,
+                   enum outcome o, bool done)
+{
+    if (o == OK && done) {
+        page_go(p, page_link(p, group_link(p, "/group", g->id), "done", "saved"));
+    } else if (o == OK) {
+        show(p, f, 200);
+    } else if (page_mendable(o)) {
+        page_bad(p, p->err.msg);
+        if (o == CONFLICT)
+            overtaken(p, g->id);
+        show(p, f, page_status(o));
+    } else {
+        page_fail(p);
+    }
 }
 
 void console_group_filter_post(struct app *app, struct req *req, const struct caller *caller,
@@ -125,38 +172,34 @@ void console_group_filter_post(struct app *app, struct req *req, const struct ca
     if (!page_open(&p, app, req, caller, resp, "groups") || !begin(&p, &g))
         return;
     struct filterform *f = arena_alloc(p.a, sizeof *f);
-    const char *what = page_field(&p, "do");
+    const char *what = page_field(&p, "do"), *was = g.filter;
     bool saving = strcmp(what, "save") == 0, by_hand = g.id != 0 && !g.filter[0];
+    bool wants = (saving || strcmp(what, "count") == 0) && !by_hand, done = false, any;
     enum outcome o = f ? OK : err_set(&p.err, ERROR, "out of memory");
     value_set_text(p.root, "name", page_field(&p, "name"));
     value_set_text(p.root, "note", page_field(&p, "note"));
     value_set_bool(p.root, "by_hand", by_hand);
+    if (g.id != 0) /* as the form had it: what was changed meanwhile is told when it is saved */
+        value_set_text(p.root, "changed_at", page_field(&p, "changed_at"));
     if (o == OK)
         filterform_read(&p, f);
-    bool wants = saving || strcmp(what, "count") == 0;
-    if (o == OK && wants && !by_hand)
+    if (o == OK && wants)
         o = filterform_expression(&p, f, &e);
-    if (o == OK && wants && !by_hand)
+    if (o == OK && wants)
         o = filter_compile(e, p.a, &compiled, &p.err);
-    if (o == OK && saving && g.id != 0 && !group_proof(&p, g.id, NULL)) {
-        js_free(&e);
-        return;
-    }
     if (o == OK && saving)
-        o = save(&p, &g, e);
+        o = group_read(&p, e, &g);
+    if (o == OK && saving)
+        o = agreed(&p, &g, was, wants ? &compiled : NULL, &done);
     js_free(&e);
-    if (o == OK && saving) {
-        page_go(&p, page_link(&p, group_link(&p, "/group", g.id), "done", "saved"));
-    } else if (o == OK) {
-        if (wants && !by_hand) {
-            matches(&p, &compiled);
-            changes(&p, &g, &compiled);
-        }
-        show(&p, f, 200);
-    } else if (page_mendable(o)) {
-        page_bad(&p, p.err.msg);
-        show(&p, f, page_status(o));
-    } else {
-        page_fail(&p);
+    if (o == OK && done && g.id != 0 && !group_proof(&p, g.id, NULL))
+        return;
+    if (o == OK && done)
+        o = group_save(p.db, &g, caller->admin, req->now, &p.err);
+    if (o == OK && wants && !done) {
+        matches(&p, &compiled);
+        value_set_bool(p.root, "asks", saving);
+        o = saving ? OK : changes(&p, &g, &compiled, &any);
     }
+    answer(&p, &g, f, o, done);
 }

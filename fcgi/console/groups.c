@@ -1,5 +1,5 @@
 /* groups.c: groups of devices: their list, a group's devices, and tags of devices. */
-#include "console/group.h"
+#include "console/effects.h"
 
 #include "base/limits.h"
 #include "console/device.h"
@@ -237,7 +237,12 @@ void console_group_devices(struct app *app, struct req *req, const struct caller
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "group_nobody"));
     *(add ? &e.add : &e.remove) = w.list;
     *(add ? &e.nadd : &e.nremove) = w.n;
-    if (o == OK && add && !group_proof(&p, g.id, NULL))
+    struct preview x = {
+        .group_id = g.id, .add = e.add, .nadd = e.nadd, .remove = e.remove, .nremove = e.nremove};
+    bool yes = false;
+    if (o == OK)
+        o = effects_agreed(&p, &g, &x, false, add ? "group_put_ask" : "group_take_ask", &yes);
+    if (o == OK && (!yes || (add && !group_proof(&p, g.id, NULL))))
         return;
     if (o == OK)
         o = group_edit(p.db, g.id, &e, caller->admin, req->now, &p.err);
@@ -245,7 +250,8 @@ void console_group_devices(struct app *app, struct req *req, const struct caller
         page_go(&p, page_link(&p, group_link(&p, "/group", g.id), "done", "saved"));
     } else if (o == OK) {
         strangers(&p, &e);
-        group_show(&p, &g, 200);
+        if (group_begin(&p, &g, "devices"))
+            group_show(&p, &g, 200);
     } else if (page_mendable(o)) {
         value_set_text(p.root, "ids", text);
         page_bad(&p, p.err.msg);
@@ -260,13 +266,18 @@ void console_group_delete(struct app *app, struct req *req, const struct caller 
 {
     struct device_group g;
     struct page p;
-    if (!page_open(&p, app, req, caller, resp, "groups") || !group_begin(&p, &g, "devices") ||
-        !page_confirmed(&p))
+    if (!page_open(&p, app, req, caller, resp, "groups") || !group_begin(&p, &g, "devices"))
         return;
+    struct preview x = {.group_id = g.id};
+    bool yes = false;
     const char *why = page_field(&p, "why");
     enum outcome o = *why && strlen(why) <= NOTE_MAX
-                         ? group_delete(p.db, g.id, caller->admin, why, req->now, &p.err)
+                         ? effects_agreed(&p, &g, &x, true, "group_delete_ask", &yes)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "reason_wrong"));
+    if (o == OK && (!yes || !page_confirmed(&p)))
+        return;
+    if (o == OK)
+        o = group_delete(p.db, g.id, caller->admin, why, req->now, &p.err);
     if (o == OK) {
         page_go(&p, "/groups?done=deleted");
     } else if (page_mendable(o)) {

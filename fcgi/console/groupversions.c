@@ -1,9 +1,9 @@
 /* groupversions.c: what the draft of a group would change on which devices, saving it, its
  * versions, and how far the devices are with one of its commands. */
 #include "base/limits.h"
+#include "console/effects.h"
 #include "console/groupdraft.h"
 #include "library/standing.h"
-#include "store/preview.h"
 
 #define VERSIONS 50
 #define NOTE_MAX 255
@@ -14,19 +14,6 @@ static const char *number(struct page *p, int64_t id)
 }
 
 /* ---- preview, and saving ---- */
-
-static void set_show(struct page *p, struct value *v, const char *key, const struct preview_set *s)
-{
-    struct value *d = value_set_dict(v, key);
-    value_set_int(d, "n", (int64_t)s->n);
-    if (s->for_users && s->n > 0)
-        value_set_text(d, "users",
-                       words_fill(p->w, p->a, "reach_users", arena_fmt(p->a, "%zu", s->users),
-                                  arena_fmt(p->a, "%zu", s->waiting)));
-    struct value *list = value_set_list(d, "some");
-    for (size_t i = 0; i < s->nsample; i++)
-        value_append(list, value_text(p->a, s->sample[i]));
-}
 
 static enum outcome preview_orders(struct page *p, const struct group_draft *d, struct preview *x)
 {
@@ -84,8 +71,8 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
         shown++;
         value_set_text(v, "name", c->name);
         page_state(p, v, "mark", draft_mark(now, next));
-        set_show(p, v, "install", &c->install);
-        set_show(p, v, "remove", &c->remove);
+        effects_set(p, v, "in", &c->install);
+        effects_set(p, v, "out", &c->remove);
     }
     for (size_t i = 0; i < x.norders; i++) {
         struct value *v = value_append_dict(list);
@@ -93,10 +80,13 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
         value_set_text(v, "name", x.orders[i].request_type);
         value_set_bool(v, "is_command", true);
         page_state(p, v, "mark", x.orders[i].ended ? "taken" : "added");
-        set_show(p, v, "send", &x.orders[i].send);
+        effects_set(p, v, "in", &x.orders[i].send);
     }
     value_set_bool(p->root, "some", shown > 0);
     value_set_int(p->root, "base", d.now.number);
+    value_set_text(p->root, "drafted", d.has_draft ? number(p, d.next.created_at) : NULL);
+    value_set_text(p->root, "by", d.has_draft ? d.next.created_by : NULL);
+    page_time(p, p->root, "when", d.has_draft ? d.next.created_at : 0);
     value_set_int(p->root, "devices", (int64_t)x.devices);
     value_set_bool(p->root, "asks",
                    sensitive && strcmp(p->app->conf->command_approval, "sensitive") == 0);
@@ -129,6 +119,7 @@ void console_group_save(struct app *app, struct req *req, const struct caller *c
         return;
     struct blueprint_save s = {.b = d.next,
                                .base = (int)page_number(page_field(&p, "base")),
+                               .drafted = page_number(page_field(&p, "drafted")),
                                .actor = caller->admin,
                                .now = req->now};
     s.b.note = page_field(&p, "note");
@@ -191,6 +182,7 @@ void console_group_restore(struct app *app, struct req *req, const struct caller
                            struct resp *resp)
 {
     struct device_group g;
+    struct group_draft d;
     struct blueprint old;
     struct page p;
     if (!page_open(&p, app, req, caller, resp, "groups") || !group_begin(&p, &g, "versions"))
@@ -200,7 +192,12 @@ void console_group_restore(struct app *app, struct req *req, const struct caller
                          ? blueprint_get(p.db, g.id, (int)number, p.a, &old, &p.err)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "group_choose"));
     if (o == OK)
-        o = blueprint_draft(p.db, g.id, &old, NULL, 0, caller->admin, req->now, &p.err);
+        o = draft_read(&p, g.id, &d);
+    if (o == OK && d.has_draft)
+        o = err_set(&p.err, CONFLICT, "%s",
+                    words_fill(p.w, p.a, "versions_draft", d.next.created_by, NULL));
+    if (o == OK)
+        o = blueprint_draft(p.db, g.id, &old, 0, NULL, 0, caller->admin, req->now, &p.err);
     if (o == OK) {
         page_go(&p, group_link(&p, "/group/preview", g.id));
     } else if (page_mendable(o)) {

@@ -40,6 +40,9 @@ static const struct sql PUT = {
     "VALUES(orders), note = VALUES(note), created_at = VALUES(created_at), created_by = "
     "VALUES(created_by)",
     0};
+static const struct sql DRAFTED = {
+    "blueprint_drafted", "SELECT created_at FROM group_blueprint WHERE group_id = ? AND number = 0",
+    0};
 static const struct sql DROP_DRAFT = {
     "blueprint_drop_draft", "DELETE FROM group_blueprint WHERE group_id = ? AND number = 0", 0};
 static const struct sql ASSIGNABLE = {
@@ -213,6 +216,27 @@ enum outcome blueprint_note(struct db *db, int64_t group_id, const char *note, c
 
 /* ---- saving ---- */
 
+/* When the draft was changed last; 0: there is none. The group is locked. */
+static enum outcome drafted_at(struct db *db, int64_t group_id, struct arena *a, int64_t *out,
+                               struct err *err)
+{
+    struct rows r;
+    enum outcome o = db_select(db, &DRAFTED, (struct val[]){val_int(group_id)}, 1, a, &r, err);
+
+    *out = o == OK && r.n > 0 ? row_at(&r, 0, 0)->i : 0;
+    return o;
+}
+
+static enum outcome draft_check(struct db *db, int64_t group_id, int64_t was, struct arena *a,
+                                int64_t *is, struct err *err)
+{
+    enum outcome o = drafted_at(db, group_id, a, is, err);
+
+    return o == OK && was != *is
+               ? err_set(err, CONFLICT, "somebody else has changed the draft meanwhile")
+               : o;
+}
+
 struct saving {
     struct blueprint_save *s;
     struct arena *a;
@@ -357,6 +381,7 @@ static enum outcome save_unit(struct db *db, void *arg, struct err *err)
     size_t in[2] = {0}, out[2] = {0};
     struct ids items, orders;
     struct blueprint was;
+    int64_t drafted;
     const char *name;
     bool filtered;
     char detail[160];
@@ -371,6 +396,9 @@ static enum outcome save_unit(struct db *db, void *arg, struct err *err)
         return err_set(err, CONFLICT,
                        "somebody else has changed the group meanwhile: it is at version %d now",
                        was.number);
+    if (s->drafted != 0 &&
+        (o = draft_check(db, s->b.group_id, s->drafted, x->a, &drafted, err)) != OK)
+        return o;
     if ((o = sorted(s->b.items, s->b.nitems, x->a, &items, err)) != OK ||
         (o = orders_of(x, &orders, err)) != OK)
         return o;
@@ -407,7 +435,7 @@ enum outcome blueprint_save(struct db *db, struct blueprint_save *s, struct err 
 /* ---- drafts ---- */
 
 struct drafting {
-    int64_t group_id, now;
+    int64_t group_id, was, now;
     const struct blueprint *b;
     const struct standing *add;
     size_t nadd;
@@ -420,27 +448,35 @@ static enum outcome draft_unit(struct db *db, void *arg, struct err *err)
     struct drafting *x = arg;
     const char *name;
     bool filtered;
+    int64_t is = 0;
     enum outcome o;
 
     arena_reset(x->a);
-    if ((o = group_lock(db, x->group_id, x->a, &name, &filtered, err)) != OK)
+    if ((o = group_lock(db, x->group_id, x->a, &name, &filtered, err)) != OK ||
+        (o = draft_check(db, x->group_id, x->was, x->a, &is, err)) != OK)
         return o;
     for (size_t i = 0; o == OK && i < x->nadd; i++)
         o = standing_add(db, &x->add[i], x->actor, x->now, err);
     if (o != OK)
         return o;
     return x->b != NULL
-               ? put(db, x->b, x->actor, x->now, x->a, err)
+               ? put(db, x->b, x->actor, x->now > is ? x->now : is + 1, x->a, err)
                : db_exec(db, &DROP_DRAFT, (struct val[]){val_int(x->group_id)}, 1, NULL, err);
 }
 
 enum outcome blueprint_draft(struct db *db, int64_t group_id, const struct blueprint *b,
-                             const struct standing *add, size_t nadd, const char *actor,
-                             int64_t now, struct err *err)
+                             int64_t was, const struct standing *add, size_t nadd,
+                             const char *actor, int64_t now, struct err *err)
 {
     struct blueprint copy = b != NULL ? *b : (struct blueprint){0};
-    struct drafting x = {group_id, now,   b != NULL ? &copy : NULL, add,
-                         nadd,     actor, arena_new(4 * LIM_MB)};
+    struct drafting x = {.group_id = group_id,
+                         .was = was,
+                         .now = now,
+                         .b = b != NULL ? &copy : NULL,
+                         .add = add,
+                         .nadd = nadd,
+                         .actor = actor,
+                         .a = arena_new(4 * LIM_MB)};
     enum outcome o;
 
     copy.group_id = group_id;

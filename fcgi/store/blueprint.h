@@ -38,6 +38,7 @@ struct blueprint_ask {
 struct blueprint_save {
     struct blueprint b;         /* group, items, orders, note; orders may be of older versions */
     int base;                   /* the version it was made from; -1: whatever is in force */
+    int64_t drafted;            /* created_at of the draft that it is; 0: it is none */
     const struct standing *add; /* orders that are new, besides those of b */
     size_t nadd;
     const struct blueprint_ask *asks; /* orders that a second person is asked about */
@@ -48,18 +49,20 @@ struct blueprint_save {
     int number;
 };
 /* Puts it in force as the next version, all or nothing, and drops the draft; what is the same as in
- * force makes no version. CONFLICT: somebody else changed it since the base; NOT_FOUND: no such
- * group, item or order; INVALID: more than BLUEPRINT_ITEMS or BLUEPRINT_ORDERS. */
+ * force makes no version. CONFLICT: somebody else changed it since the base, or the draft;
+ * NOT_FOUND: no such group, item or order; INVALID: more than BLUEPRINT_ITEMS or BLUEPRINT_ORDERS.
+ */
 enum outcome blueprint_save(struct db *db, struct blueprint_save *s, struct err *err) MUST_USE;
 /* Notes what is in force as the next version, in the caller's unit of work, which changed it and
  * has locked the group. */
 enum outcome blueprint_note(struct db *db, int64_t group_id, const char *note, const char *actor,
                             int64_t now, int *number, struct err *err) MUST_USE;
 
-/* Keeps a draft in place of the one there was (NULL as b: there is none any more), with orders that
- * are new. NOT_FOUND: no such group. */
+/* Keeps a draft in place of the one that there was (NULL as b: there is none any more), with orders
+ * that are new. was: created_at of the one it was made from, 0: there was none. CONFLICT: somebody
+ * else has changed the draft meanwhile; NOT_FOUND: no such group. */
 enum outcome blueprint_draft(struct db *db, int64_t group_id, const struct blueprint *b,
-                             const struct standing *add, size_t nadd, const char *actor,
-                             int64_t now, struct err *err) MUST_USE;
+                             int64_t was, const struct standing *add, size_t nadd,
+                             const char *actor, int64_t now, struct err *err) MUST_USE;
 
 #endif

@@ -35,8 +35,8 @@ static const struct sql CHANGE = {
     "evaluated_at = 0 WHERE id = ?",
     0};
 static const struct sql LOCK = {"group_lock",
-                                "SELECT name, filter IS NOT NULL, owner FROM device_group WHERE id "
-                                "= ? AND %GROUP id% FOR UPDATE",
+                                "SELECT name, filter IS NOT NULL, owner, changed_at FROM "
+                                "device_group WHERE id = ? AND %GROUP id% FOR UPDATE",
                                 0};
 static const struct sql DELETE = {"group_delete", "DELETE FROM device_group WHERE id = ?", 0};
 static const struct sql DELETE_BLUEPRINTS = {"group_delete_blueprints",
@@ -168,8 +168,14 @@ bool group_changes(const struct db *db, int64_t owner)
     return !db_scoped(db) || owner == db_scope_of(db);
 }
 
-static enum outcome lock(struct db *db, int64_t id, struct arena *a, const char **name,
-                         bool *filtered, int64_t *owner, struct err *err)
+struct locked {
+    const char *name;
+    bool filtered;
+    int64_t owner, changed_at;
+};
+
+static enum outcome lock(struct db *db, int64_t id, struct arena *a, struct locked *out,
+                         struct err *err)
 {
     struct rows r;
     enum outcome o = db_select(db, &LOCK, (struct val[]){val_int(id)}, 1, a, &r, err);
@@ -178,30 +184,45 @@ static enum outcome lock(struct db *db, int64_t id, struct arena *a, const char 
         return err_set(err, NOT_FOUND, "there is no group %lld", (long long)id);
     if (o != OK)
         return o;
-    *name = row_at(&r, 0, 0)->s;
-    *filtered = row_at(&r, 0, 1)->i != 0;
-    *owner = row_at(&r, 0, 2)->i;
+    const struct val *v = row_at(&r, 0, 0);
+
+    *out = (struct locked){v[0].s, v[1].i != 0, v[2].i, v[3].i};
     return OK;
 }
 
 enum outcome group_lock(struct db *db, int64_t id, struct arena *a, const char **name,
                         bool *filtered, struct err *err)
 {
-    int64_t owner;
+    struct locked g = {0};
+    enum outcome o = lock(db, id, a, &g, err);
 
-    return lock(db, id, a, name, filtered, &owner, err);
+    *name = g.name;
+    *filtered = g.filtered;
+    return o;
+}
+
+static enum outcome lock_own(struct db *db, int64_t id, struct arena *a, struct locked *out,
+                             struct err *err)
+{
+    enum outcome o = lock(db, id, a, out, err);
+
+    return o == OK && !group_changes(db, out->owner)
+               ? err_set(err, DENIED,
+                         "who is limited to groups changes none but those of the own making: this "
+                         "one says who reaches what")
+               : o;
 }
 
 enum outcome group_lock_own(struct db *db, int64_t id, struct arena *a, const char **name,
                             bool *filtered, int64_t *owner, struct err *err)
 {
-    enum outcome o = lock(db, id, a, name, filtered, owner, err);
+    struct locked g = {0};
+    enum outcome o = lock_own(db, id, a, &g, err);
 
-    return o == OK && !group_changes(db, *owner)
-               ? err_set(err, DENIED,
-                         "who is limited to groups changes none but those of the own making: this "
-                         "one says who reaches what")
-               : o;
+    *name = g.name;
+    *filtered = g.filtered;
+    *owner = g.owner;
+    return o;
 }
 
 enum outcome group_trim(struct db *db, struct err *err)
@@ -221,17 +242,22 @@ static enum outcome save_unit(struct db *db, void *arg, struct err *err)
     struct device_group *g = x->g;
     struct val filter = g->filter[0] ? val_str(g->filter) : val_null(), now = val_int(x->now);
     struct val by = val_cut(x->actor, ACTOR_CHARS);
-    int64_t id = g->id != 0 ? g->id : id_new(), owner = 0;
-    bool filtered = false;
-    const char *old;
+    int64_t id = g->id != 0 ? g->id : id_new();
+    struct locked was = {0};
     enum outcome o = OK;
 
     arena_reset(x->a);
-    if (g->id != 0 && (o = group_lock_own(db, g->id, x->a, &old, &filtered, &owner, err)) != OK)
+    if (g->id != 0 && (o = lock_own(db, g->id, x->a, &was, err)) != OK)
         return o;
+    if (g->id != 0 && was.changed_at != g->changed_at)
+        return err_set(
+            err, CONFLICT,
+            "somebody else has changed the group meanwhile: look at it, then save again");
+    if (x->now <= was.changed_at) /* each change has a time of its own */
+        now = val_int(was.changed_at + 1);
     if (db_scoped(db) && strncmp(g->name, RULED, sizeof RULED - 1) == 0)
         return err_set(err, INVALID, "names that begin with \"%s\" are the agent's", RULED);
-    if (g->id != 0 && filtered != (g->filter[0] != '\0'))
+    if (g->id != 0 && was.filtered != (g->filter[0] != '\0'))
         return err_set(err, INVALID, "a group with a filter keeps one, and one without has none");
     o = g->id == 0
             ? db_exec(db, &ADD,

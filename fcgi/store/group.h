@@ -20,9 +20,10 @@ struct device_group {
 };
 
 /* Adds one (id 0; set on return), or changes name, filter and note of one. CONFLICT: the name is
- * taken; INVALID: a static group cannot become one by filter, or the other way; NOT_FOUND. filter
- * was compiled by the caller. Who is limited (store/scope.h) adds groups of the own devices, which
- * give no reach, and changes those alone: DENIED otherwise. */
+ * taken, or the group is no longer as it was at g->changed_at; INVALID: a static group cannot
+ * become one by filter, or the other way; NOT_FOUND. filter was compiled by the caller. Who is
+ * limited (store/scope.h) adds groups of the own devices, which give no reach, and changes those
+ * alone: DENIED otherwise. */
 enum outcome group_save(struct db *db, struct device_group *g, const char *actor, int64_t now,
                         struct err *err) MUST_USE;
 enum outcome group_list(struct db *db, int64_t after, size_t max, struct arena *a,

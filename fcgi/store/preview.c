@@ -228,6 +228,24 @@ static enum outcome begin(struct crowd *c, const struct preview *p, struct ids *
     return o;
 }
 
+/* With those who are put in, and without those who are taken out. */
+static enum outcome by_hand(struct crowd *c, const struct preview *p, struct ids *will,
+                            struct err *err)
+{
+    struct ids in, out = {0}, all;
+    enum outcome o = crowd_named(c, p->add, p->nadd, &in, err);
+
+    if (o == OK)
+        o = crowd_named(c, p->remove, p->nremove, &out, err);
+    if (o != OK)
+        return o;
+    all.v = arena_array(c->a, will->n + in.n + 1, sizeof *all.v);
+    if (all.v == NULL)
+        return err_set(err, ERROR, "out of memory");
+    all.n = idset_union(will->v, will->n, in.v, in.n, all.v);
+    return crowd_without(c, &all, &out, will, err);
+}
+
 /* As it is, and as it would be. */
 static enum outcome turn_read(struct crowd *c, const struct preview *p, struct turn *t,
                               struct err *err)
@@ -239,6 +257,8 @@ static enum outcome turn_read(struct crowd *c, const struct preview *p, struct t
     t->will = t->was;
     if (o == OK && p->filter != NULL)
         o = filter_devices(c->db, p->filter, 0, c->a, &t->will.v, &t->will.n, err);
+    if (o == OK && p->nadd + p->nremove > 0)
+        o = by_hand(c, p, &t->will, err);
     if (o == OK)
         o = crowd_read(c, c->device != 0 ? &OWN_ITEMS : &ITEMS, of, 2, &t->had, err);
     if (o == OK)

@@ -39,7 +39,10 @@ struct preview {
                                   * enrollment id or serial number; NULL: a group */
     int64_t group_id;            /* 0: a group that is not there yet */
     const struct filter *filter; /* NULL: the devices it has */
-    const int64_t *items;        /* what would be assigned to it */
+    const char *const *add, *const *remove; /* without those, and with these: enrollment ids or
+                                             * serial numbers; NULL: none */
+    size_t nadd, nremove;
+    const int64_t *items; /* what would be assigned to it */
     size_t nitems;
     bool keep_items;              /* what is assigned to it stays; items is not looked at */
     struct preview_order *orders; /* commands; NULL: they are not looked at */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define ROWS_MAX (64u * LIM_MB)
+#define CHUNK 512 /* names in one question */
 
 /* Each of these is read through an index that has all it tells. */
 static const struct sql MEMBERS = {"preview_members",
@@ -26,6 +27,12 @@ static const struct sql SINGLE_DEVICES = {
     "SELECT device_id FROM assignment WHERE item_id = ? AND device_id IS NOT NULL AND %SCOPE "
     "device_id%",
     0};
+static const struct sql NAMED = {
+    "preview_named",
+    "SELECT id FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND ident IN (%IN%) AND %SCOPE "
+    "device_id% UNION SELECT id FROM enrollment WHERE kind IN (1, 4) AND state = 2 AND serial IN "
+    "(%IN%) AND %SCOPE device_id%",
+    1};
 static const struct sql BY_GROUPS = {
     "preview_by_groups",
     "SELECT DISTINCT m.device_id FROM assignment a JOIN group_member m ON m.group_id = a.group_id "
@@ -78,6 +85,41 @@ enum outcome crowd_enrolled(struct crowd *c, struct ids *x, struct err *err)
     c->has_gone = o == OK;
     if (o == OK)
         x->n = idset_without(x->v, x->n, c->gone.v, c->gone.n, x->v);
+    return o;
+}
+
+enum outcome crowd_named(struct crowd *c, const char *const *names, size_t n, struct ids *out,
+                         struct err *err)
+{
+    struct val list[CHUNK * 2];
+    struct ids part;
+    struct rows r;
+    enum outcome o = OK;
+
+    *out = (struct ids){0};
+    for (size_t from = 0, k; o == OK && from < n; from += k) {
+        k = n - from < CHUNK ? n - from : CHUNK;
+        for (size_t i = 0; i < k; i++)
+            list[i] = list[k + i] = val_str(names[from + i]);
+        o = db_select_in(c->db, &NAMED, NULL, 0, list, k, NULL, 0, c->a, &r, err);
+        part.v = arena_array(c->a, out->n + r.n + 1, sizeof *part.v);
+        if (o == OK && part.v == NULL)
+            return err_set(err, ERROR, "out of memory");
+        if (o == OK && out->n > 0)
+            memcpy(part.v, out->v, out->n * sizeof *part.v);
+        for (size_t i = 0; o == OK && i < r.n; i++)
+            part.v[out->n + i] = row_at(&r, i, 0)->i;
+        part.n = out->n + r.n;
+        *out = o == OK ? part : *out;
+    }
+    if (out->n == 0)
+        return o;
+    qsort(out->v, out->n, sizeof *out->v, crowd_by_id);
+    part.n = 0;
+    for (size_t i = 0; i < out->n; i++) /* a list may name a device twice */
+        if (part.n == 0 || out->v[part.n - 1] != out->v[i])
+            out->v[part.n++] = out->v[i];
+    out->n = part.n;
     return o;
 }
 

@@ -42,6 +42,9 @@ enum outcome crowd_read(struct crowd *c, const struct sql *sql, const struct val
                         size_t nargs, struct ids *out, struct err *err) MUST_USE;
 /* Takes those away that are no longer enrolled, or not yet. */
 enum outcome crowd_enrolled(struct crowd *c, struct ids *x, struct err *err) MUST_USE;
+/* The enrolled devices of a list of enrollment ids and serial numbers. */
+enum outcome crowd_named(struct crowd *c, const char *const *names, size_t n, struct ids *out,
+                         struct err *err) MUST_USE;
 /* The enrolled devices of a group; they may be gone when another group is asked for. */
 enum outcome crowd_members(struct crowd *c, int64_t group_id, struct ids *out,
                            struct err *err) MUST_USE;

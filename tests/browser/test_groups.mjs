@@ -46,7 +46,7 @@ await test("what is assigned is a draft, shown before it is saved, and comes bac
   await p.getByRole("link", { name: "What it changes, and save" }).click();
   await accessible(p, "a preview");
   await shot("group-preview");
-  assert.match(await p.locator("table").textContent(), /EVIL/); // the device that is sent it
+  assert.match(await p.locator("table").textContent(), /now: 1"><script>/); // the device that is sent it
   await p.getByLabel("What was changed").fill(EVIL);
   await p.getByRole("button", { name: "Save and put in force" }).click();
   await p.waitForURL(/contents.*done=saved/);
@@ -59,6 +59,7 @@ await test("what is assigned is a draft, shown before it is saved, and comes bac
   assert.match(await p.locator("[role=alert]").textContent(), /somebody else has changed/);
   await p.goto("/group/contents?id=" + id);
   await p.getByRole("button", { name: "Drop the draft" }).click();
+  await p.getByText("There is a draft").waitFor({ state: "hidden" });
   await p.goto("/group/versions?id=" + id);
   await p.getByRole("button", { name: "Bring back: 1" }).click();
   await p.getByText("The draft is the same as what is in force").waitFor();
@@ -102,6 +103,96 @@ await test("a filter in words, counted as it is written", async () => {
     await p.reload();
   }
   assert.equal(await p.locator("tbody tr").count(), 1);
+});
+
+await test("putting in, taking out and deleting are shown before devices get or lose something", async () => {
+  const members = () => sql("SELECT COUNT(*) FROM group_member WHERE group_id = 500").trim();
+  const out = async (page) => {
+    await page.goto("/group?id=500");
+    await page.getByRole("checkbox").check();
+    await page.getByRole("button", { name: "Take the ticked ones out" }).click();
+    await page.getByText("Nothing has been changed yet").waitFor();
+  };
+  sql("INSERT INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (598, 500, 60, 1, 'ann')");
+  await out(p);
+  assert.match(await p.locator("tbody th").textContent(), /<script>/); // the profile
+  assert.match(await p.locator("tbody td").nth(1).textContent(), /1.*<script>/s); // the device that loses it
+  assert.equal(members(), "1");
+  await accessible(p, "a question before devices lose something");
+  await shot("group-ask");
+  sql("INSERT INTO group_blueprint (group_id, number, items, orders, created_at, created_by) VALUES (500, 3, '[]', '[]', 1, 'bob')");
+  await p.getByRole("button", { name: "Do it" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /changed since this was shown/);
+  assert.equal(members(), "1");
+  await p.getByRole("button", { name: "Do it" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.equal(members(), "0");
+  await p.locator("#ids").fill("SERIAL77");
+  await p.getByRole("button", { name: "Put into the group" }).click();
+  assert.match(await p.locator("tbody td").first().textContent(), /1.*<script>/s);
+  assert.equal(members(), "0");
+  await p.getByRole("button", { name: "Do it" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.equal(members(), "1");
+  await p.locator("summary").click();
+  await p.getByLabel("Reason").fill("not any more");
+  await p.getByRole("button", { name: "Delete the group" }).click();
+  assert.match(await p.locator("h1").textContent(), /Devices in it: 1$/);
+  assert.match(await p.locator("tbody td").nth(1).textContent(), /1.*<script>/s);
+  await p.getByRole("link", { name: "Leave it" }).click();
+  assert.equal(members(), "1");
+  const plain = await context({ javaScriptEnabled: false });
+  await out(await signIn(plain, "/groups"));
+  await plain.close();
+});
+
+await test("what a filter changes on which devices is shown before it is saved, and nobody's change is lost", async () => {
+  sql(`DELETE FROM assignment WHERE id = 598; -- its device would keep the profile by that group
+    INSERT INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (599, 503, 60, 1, 'ann');
+    UPDATE device_group SET filter = ${quoted(JSON.stringify({ all: [{ fact: "device_name", is: EVIL }] }))} WHERE id = 503;
+    DELETE FROM group_member WHERE group_id = 503 AND device_id <> 77;
+    REPLACE INTO group_member (group_id, device_id, since) VALUES (503, 77, 1)`);
+  const stored = () => sql("SELECT filter, note FROM device_group WHERE id = 503");
+  const before = stored();
+  await p.goto("/group/filter?id=503");
+  await p.locator(".rows > div").nth(1).getByLabel("Value").fill("nobody");
+  await p.getByRole("button", { name: "Save" }).click();
+  await p.getByText("Nothing is stored yet").waitFor();
+  assert.equal(stored(), before);
+  assert.match(await p.locator("#hits ~ .scroll tbody").textContent(), /<script>/);
+  await accessible(p, "what a filter changes");
+  await shot("group-filter-ask");
+  await p.locator(".rows > div").nth(1).getByLabel("Value").fill("no one"); // another one than was shown
+  await p.getByRole("button", { name: "Save and put in force" }).click();
+  await p.getByText("Nothing is stored yet").waitFor();
+  assert.equal(stored(), before);
+  await p.getByRole("button", { name: "Save and put in force" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.match(stored(), /no one/);
+  await p.goto("/group/filter?id=503");
+  sql("UPDATE device_group SET changed_at = changed_at + 5, changed_by = 'bob', note = 'of bob' WHERE id = 503");
+  await p.getByLabel("What it is for").fill("of ann");
+  await p.getByRole("button", { name: "Save" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /somebody else has changed the group/i);
+  await p.getByText("was changed by bob").waitFor();
+  assert.match(stored(), /of bob/);
+  assert.equal(await p.getByLabel("What it is for").inputValue(), "of ann");
+  await accessible(p, "a group that somebody else has changed");
+  await p.getByRole("button", { name: "Save" }).click();
+  await p.waitForURL(/done=saved/);
+  assert.match(stored(), /of ann/);
+});
+
+await test("a draft that somebody else changes is not put in force unseen, nor lost", async () => {
+  await p.goto("/group/preview?id=500");
+  sql("UPDATE group_blueprint SET items = '[]', created_at = created_at + 5, created_by = 'bob' WHERE group_id = 500 AND number = 0");
+  await p.getByRole("button", { name: "Save and put in force" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /somebody else has changed the draft/i);
+  assert.match(await p.locator(".lead").textContent(), /bob/);
+  await p.goto("/group/versions?id=500");
+  await p.getByRole("button", { name: "Bring back: 1" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /There is a draft already, last changed by bob/);
+  assert.equal(sql("SELECT created_by FROM group_blueprint WHERE group_id = 500 AND number = 0").trim(), "bob");
 });
 
 await test("every filter of the API has its form, which gives it back", async () => {

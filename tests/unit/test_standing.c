@@ -614,10 +614,20 @@ static void blueprints_change_as_a_whole(void **state)
                                .nadd = 1,
                                .actor = "bob",
                                .now = now};
-    assert_ok(blueprint_draft(db, g, &x.b, NULL, 0, "bob", now, &err), err);
+    assert_ok(blueprint_draft(db, g, &x.b, 0, NULL, 0, "bob", now, &err), err);
     assert_ok(blueprint_get(db, g, BLUEPRINT_DRAFT, arena, &d, &err), err);
+    /* what somebody else changes in it meanwhile is neither lost nor put in force unseen */
+    assert_outcome(blueprint_draft(db, g, &x.b, 0, NULL, 0, "ann", now, &err), CONFLICT, err);
+    x.drafted = d.created_at;
+    assert_ok(blueprint_draft(db, g, &x.b, d.created_at, NULL, 0, "ann", now, &err), err);
+    assert_outcome(blueprint_put(db, conf, arena, &x, &err), CONFLICT, err);
+    assert_outcome(blueprint_draft(db, g, NULL, x.drafted, NULL, 0, "bob", now, &err), CONFLICT,
+                   err);
+    assert_ok(blueprint_get(db, g, BLUEPRINT_DRAFT, arena, &d, &err), err);
+    x.drafted = d.created_at;
     assert_ok(blueprint_put(db, conf, arena, &x, &err), err);
     assert_int_equal(x.number, 3);
+    x.drafted = 0;
     assert_outcome(blueprint_get(db, g, BLUEPRINT_DRAFT, arena, &d, &err), NOT_FOUND, err);
     x.nadd = 0;
     x.add = NULL;
@@ -650,6 +660,25 @@ static void blueprints_change_as_a_whole(void **state)
     assert_ok(group_delete(db, g, "ann", "x", now, &err), err);
     assert_int_equal(number("SELECT COUNT(*) FROM standing_order WHERE state <> 3"), 0);
     assert_int_equal(number("SELECT COUNT(*) FROM group_blueprint"), 0);
+}
+
+/* Two persons change the group: the second learns of it, and nothing of the first is lost. */
+static void a_group_is_saved_as_it_was_seen(void **state)
+{
+    int64_t id = group("G", "{\"fact\":\"platform\",\"is\":\"iOS\"}");
+    struct device_group ann, bob;
+    (void)state;
+    assert_ok(group_get(db, id, arena, &ann, &err), err);
+    assert_ok(group_get(db, id, arena, &bob, &err), err);
+    ann.filter = "{\"fact\":\"platform\",\"is\":\"macOS\"}";
+    assert_ok(group_save(db, &ann, "ann", 1, &err), err); /* a clock that runs behind */
+    bob.note = "of bob";
+    assert_outcome(group_save(db, &bob, "bob", now, &err), CONFLICT, err);
+    assert_ok(group_get(db, id, arena, &bob, &err), err);
+    assert_string_equal(bob.filter, ann.filter);
+    assert_string_equal(bob.note, "");
+    bob.note = "of bob";
+    assert_ok(group_save(db, &bob, "bob", now, &err), err);
 }
 
 #define MANY 10000
@@ -689,6 +718,7 @@ int main(void)
         cmocka_unit_test_setup(again_and_again_for_those_who_were_there, own_setup),
         cmocka_unit_test_setup(orders_from_before, own_setup),
         cmocka_unit_test_setup(blueprints_change_as_a_whole, own_setup),
+        cmocka_unit_test_setup(a_group_is_saved_as_it_was_seen, own_setup),
         cmocka_unit_test_setup(ten_thousand_at_once, own_setup),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

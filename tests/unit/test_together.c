@@ -1,0 +1,190 @@
+/*
+ * test_together.c: two administrators at the same thing, and what is shown before devices get or
+ * lose something. Through the real pages.
+ */
+#include "pagesite.h"
+
+#include "store/admin.h"
+
+#define PASSWORD "correct horse battery"
+
+static void sql(const char *text)
+{
+    assert_ok(db_run(owner, "test", text, &err), err);
+}
+
+/* The value of a hidden field of the last answer; "" when there is none. */
+static const char *hidden(const char *name)
+{
+    const char *before = arena_fmt(arena, "name=\"%s\" value=\"", name);
+    const char *at = resp.body.len ? strstr(buf_cstr(&resp.body), before) : NULL;
+    if (!at)
+        return "";
+    at += strlen(before);
+    return arena_strndup(arena, at, strcspn(at, "\""));
+}
+
+/* ---- before devices get or lose something ---- */
+
+static int64_t members(void)
+{
+    return pagesite_number("SELECT COUNT(*) FROM group_member WHERE group_id = 500");
+}
+
+static void who_is_in_a_group_is_asked_about(void **state)
+{
+    (void)state;
+    /* without contents nobody gets or loses anything */
+    assert_int_equal(pagesite_post("/group/devices", "id=500&what=add&ids=D1+D2"), 303);
+    assert_int_equal(members(), 2);
+    sql("INSERT INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (1, 500, "
+        "60, "
+        "1, 'ann')");
+    assert_int_equal(pagesite_post("/group/devices", "id=500&what=add&ids=S3,D1"), 200);
+    assert_int_equal(members(), 2);
+    assert_true(pagesite_tells("So many come in: 1")); /* one is in it already */
+    assert_true(pagesite_tells(">Name 3</a>"));
+    assert_string_equal(hidden("ids"), "S3,D1");
+    const char *seen = hidden("seen");
+    const char *form = arena_fmt(arena, "id=500&what=add&ids=S3,D1&seen=%s", seen);
+    /* the contents change meanwhile: it is shown again */
+    sql("INSERT INTO group_blueprint (group_id, number, items, orders, created_at, created_by) "
+        "VALUES (500, 1, '[\"60\"]', '[]', 1, 'bob')");
+    assert_int_equal(pagesite_post("/group/devices", form), 200);
+    assert_true(pagesite_tells("changed since this was shown"));
+    assert_int_equal(members(), 2);
+    form = arena_fmt(arena, "id=500&what=add&ids=S3,D1&seen=%s", hidden("seen"));
+    assert_int_equal(pagesite_post("/group/devices", form), 303);
+    assert_int_equal(members(), 3);
+    /* out again */
+    assert_int_equal(pagesite_post("/group/devices", "id=500&what=remove&pick=D2&pick=D3"), 200);
+    assert_true(pagesite_tells("So many go: 2"));
+    assert_int_equal(members(), 3);
+    form = arena_fmt(arena, "id=500&what=remove&pick=D2&pick=D3&seen=%s", hidden("seen"));
+    assert_int_equal(pagesite_post("/group/devices", form), 303);
+    assert_int_equal(members(), 1);
+    /* what a device has by another group too it keeps: nothing to ask */
+    sql("INSERT INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (2, 501, "
+        "60, "
+        "1, 'ann')");
+    sql("INSERT INTO group_member (group_id, device_id, since) VALUES (501, 1, 1)");
+    assert_int_equal(pagesite_post("/group/devices", "id=500&what=remove&pick=D1"), 303);
+    assert_int_equal(members(), 0);
+}
+
+static void the_end_of_a_group_is_asked_about(void **state)
+{
+    (void)state;
+    assert_int_equal(pagesite_post("/group/delete", "id=501"), 400); /* no reason */
+    assert_int_equal(pagesite_post("/group/delete", "id=501&why=over"), 200);
+    assert_true(pagesite_tells("Devices in it: 1"));
+    assert_true(pagesite_tells(">Name 1</a>"));
+    assert_string_equal(hidden("why"), "over");
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM device_group WHERE id = 501"), 1);
+    assert_int_equal(
+        pagesite_post("/group/delete", arena_fmt(arena, "id=501&why=over&seen=%s", hidden("seen"))),
+        303);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM device_group WHERE id = 501"), 0);
+}
+
+/* ---- two administrators ---- */
+
+#define FILTER(version)                                                                            \
+    "r_kind=all&r_kind=fact&r_depth=0&r_depth=1&r_fact=os_version&r_op=is&r_value=" version
+
+static void a_filter_is_saved_as_it_was_seen(void **state)
+{
+    (void)state;
+    sql("INSERT INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (3, 502, "
+        "60, "
+        "1, 'ann')");
+    sql("INSERT INTO group_member (group_id, device_id, since) VALUES (502, 1, 1)");
+    assert_int_equal(pagesite_ask("GET", "/group/filter?id=502", "", "", NULL), 200);
+    const char *base = hidden("changed_at");
+    const char *form =
+        arena_fmt(arena, "id=502&do=save&name=By+filter&note=x&changed_at=%s&", base);
+    const char *moved = arena_fmt(arena, "%s" FILTER("18.2"), form);
+    assert_int_equal(pagesite_post("/group/filter", moved), 200);
+    assert_true(pagesite_tells("Nothing is stored yet"));
+    assert_true(pagesite_tells(">Name 1</a>")); /* which loses it */
+    assert_int_equal(
+        pagesite_number("SELECT filter LIKE '%18.1%' FROM device_group WHERE id = 502"), 1);
+    const char *seen = hidden("seen");
+    /* another filter than the one that was shown is shown too */
+    assert_int_equal(pagesite_post("/group/filter",
+                                   arena_fmt(arena, "%s" FILTER("18.3") "&seen=%s", form, seen)),
+                     200);
+    assert_int_equal(pagesite_post("/group/filter", arena_fmt(arena, "%s&seen=%s", moved, seen)),
+                     303);
+    assert_int_equal(
+        pagesite_number("SELECT filter LIKE '%18.2%' FROM device_group WHERE id = 502"), 1);
+    /* who had opened it before learns of that, and of whom; the form keeps what was typed */
+    assert_int_equal(pagesite_post("/group/filter", arena_fmt(arena, "%s" FILTER("18.1"), form)),
+                     409);
+    assert_true(pagesite_tells("omebody else has changed the group"));
+    assert_true(pagesite_tells("was changed by boss"));
+    assert_true(pagesite_tells("value=\"18.1\""));
+    assert_int_equal(
+        pagesite_number("SELECT filter LIKE '%18.2%' FROM device_group WHERE id = 502"), 1);
+}
+
+static void a_draft_is_put_in_force_as_it_was_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=out&item=60"), 303);
+    assert_int_equal(pagesite_ask("GET", "/group/preview?id=500", "", "", NULL), 200);
+    const char *form =
+        arena_fmt(arena, "id=500&base=%s&drafted=%s", hidden("base"), hidden("drafted"));
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=in&item=61"), 303);
+    assert_int_equal(pagesite_post("/group/preview", form), 409);
+    assert_true(pagesite_tells("omebody else has changed the draft"));
+    assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 60);
+    /* an older version does not take the place of somebody's draft */
+    assert_int_equal(pagesite_post("/group/versions", "id=500&version=1"), 409);
+    assert_true(pagesite_tells("There is a draft already, last changed by boss"));
+    /* nor is what was changed since dropped unseen */
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=drop&drafted=7"), 409);
+    assert_int_equal(pagesite_ask("GET", "/group/contents?id=500", "", "", NULL), 200);
+    form = arena_fmt(arena, "id=500&what=drop&drafted=%s", hidden("drafted"));
+    assert_int_equal(pagesite_post("/group/contents", form), 303);
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=out&item=60"), 303);
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=in&item=61"), 303);
+    assert_int_equal(pagesite_ask("GET", "/group/preview?id=500", "", "", NULL), 200);
+    form = arena_fmt(arena, "id=500&base=%s&drafted=%s", hidden("base"), hidden("drafted"));
+    assert_int_equal(pagesite_post("/group/preview", form), 303);
+    assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    pagesite_up("drover_test_together");
+    assert_ok(admin_add(owner, "boss", "administrator", PASSWORD, "t", &err), err);
+    pagesite_sign_in("boss");
+    sql("INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, serial, device_name, "
+        "product_name, os_version, created_at, last_seen_at) SELECT seq, CONCAT('D', seq), 1, seq, "
+        "2, seq, CONCAT('S', seq), CONCAT('Name ', seq), 'iPhone14,2', '18.1', 1, seq FROM "
+        "seq_1_to_3");
+    sql("INSERT INTO library_item (id, kind, identifier, name, version, created_at, created_by, "
+        "changed_at, changed_by) VALUES (60, 1, 'org.a', 'Profile A', 1, 1, 'ann', 1, 'ann'), (61, "
+        "1, 'org.b', 'Profile B', 1, 1, 'ann', 1, 'ann')");
+    sql("INSERT INTO library_version (id, item_id, number, sha256, size, types, details, "
+        "created_at, created_by) SELECT seq, seq, 1, REPEAT('x', 32), 1, '', '{}', 1, 'ann' FROM "
+        "seq_60_to_61");
+    sql("INSERT INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "
+        "changed_by) VALUES (500, 'By hand', NULL, '', 1, 'ann', 1, 'ann'), (501, 'Other', NULL, "
+        "'', 1, 'ann', 1, 'ann'), (502, 'By filter', "
+        "'{\"all\":[{\"fact\":\"os_version\",\"is\":\"18.1\"}]}', '', 1, 'ann', 1, 'ann')");
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_in_a_group_is_asked_about),
+        cmocka_unit_test(the_end_of_a_group_is_asked_about),
+        cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
+        cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+    };
+    return cmocka_run_group_tests(tests, set_up, pagesite_down);
+}
