@@ -90,17 +90,13 @@ static enum outcome pick(struct db *db, struct addition *x, struct err *err)
 static enum outcome measure(struct db *db, struct addition *x, struct err *err)
 {
     struct bulk_job *j = x->job;
-    int64_t counts[WANTED__MAX];
     enum outcome o;
     if (j->task == BULK_FAILED_AGAIN) {
         j->total = -1;
         return OK;
     }
-    if (j->task == BULK_ITEM) {
-        o = item_count_states(db, j->item_id, 0, x->a, counts, err);
-        j->total = o == OK ? counts[WANTED_FAILED] + counts[WANTED_REFUSED] : 0;
-        return o;
-    }
+    if (j->task == BULK_ITEM)
+        return item_count_failed(db, j->item_id, x->a, &j->total, err);
     o = x->picked ? pick(db, x, err) : device_count(db, &j->filter, x->a, &j->total, err);
     return o == OK && j->total == 0 ? err_set(err, NOT_FOUND, "no device fits") : o;
 }

@@ -64,6 +64,10 @@ static const struct sql NOW = {"itemcount_now",
                                "SELECT state, COUNT(*) FROM device_item WHERE item_id = ? AND "
                                "%SCOPE enrollment_id% GROUP BY state",
                                0};
+static const struct sql FAILED_NOW = {
+    "itemcount_failed_now",
+    "SELECT COUNT(*) FROM device_item FORCE INDEX (of_state) WHERE item_id = ? AND state IN (4, 5)",
+    0};
 static const struct sql VERSION_NOW = {
     "itemcount_version_now",
     "SELECT state, COUNT(*) FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 "
@@ -251,4 +255,22 @@ enum outcome item_count_states(struct db *db, int64_t id, int version, struct ar
     else
         memcpy(counts, version != 0 ? c.of_version : c.devices, sizeof c.devices);
     return o == OK && version == 0 ? wanted_waits_add(db, id, a, counts, err) : o;
+}
+
+enum outcome item_count_failed(struct db *db, int64_t id, struct arena *a, int64_t *n,
+                               struct err *err)
+{
+    int64_t counts[WANTED__MAX] = {0};
+    struct rows r;
+    enum outcome o;
+
+    *n = 0;
+    if (db_scoped(db)) {
+        o = item_count_states(db, id, 0, a, counts, err);
+        *n = counts[WANTED_FAILED] + counts[WANTED_REFUSED];
+        return o;
+    }
+    o = db_select(db, &FAILED_NOW, (struct val[]){val_int(id)}, 1, a, &r, err);
+    *n = o == OK ? row_at(&r, 0, 0)->i : 0;
+    return o;
 }

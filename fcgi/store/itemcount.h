@@ -24,6 +24,9 @@ enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct are
 #define ITEM_COUNT_NOW 10000
 enum outcome item_count_states(struct db *db, int64_t id, int version, struct arena *a,
                                int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
+/* On how many devices it failed or was refused, counted now: what "try it again" is about. */
+enum outcome item_count_failed(struct db *db, int64_t id, struct arena *a, int64_t *n,
+                               struct err *err) MUST_USE;
 
 /* Devices that are to have a version of an item by state, counted now if that takes no more rows
  * than *room, which falls by what it took; else *all is false and all numbers are 0, as *room
