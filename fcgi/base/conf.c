@@ -259,8 +259,8 @@ const struct conf_key conf_keys[] = {
     {"command", "approval_hours", INT, AT(command_approval_hours), "24", 1, 720, .help =
         "hours after which a request that nobody approved is void", .live = true},
     {"history", "days", INT, AT(history_days), "365", 1, 36500, .help =
-        "days for which results of commands, with their reports, and changes of the inventory are "
-        "kept", .live = true},
+        "days for which results of commands, with their reports, changes of the inventory and jobs for "
+        "many devices that are over are kept", .live = true},
     {"assets", "dir", PATH, AT(assets_dir), "{state_dir}/public", .help =
         "folder of apps that were uploaded; its folder assets is what the web server shows to "
         "devices as /assets/"},

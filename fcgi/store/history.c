@@ -34,6 +34,16 @@ static const struct sql SOFTWARE = {
     "a.software_id = software.id) LIMIT ?",
     0};
 
+/* Few at a time: each may have named a thousand devices. */
+#define JOBS_CHUNK 10
+static const struct sql JOBS = {"history_jobs",
+                                "SELECT id FROM bulk_job WHERE ended_at < ? ORDER BY ended_at "
+                                "LIMIT ? FOR UPDATE",
+                                0};
+static const struct sql JOB_TARGETS = {"history_job_targets",
+                                       "DELETE FROM bulk_target WHERE job_id IN (%IN%)", 1};
+static const struct sql JOBS_GO = {"history_jobs_go", "DELETE FROM bulk_job WHERE id IN (%IN%)", 1};
+
 struct purge {
     int64_t before;
     enum digest_state state;
@@ -58,6 +68,37 @@ static enum outcome results_unit(struct db *db, void *arg, struct err *err)
     if (o == OK && p->state == DIGEST_ASIDE)
         o = db_exec_in(db, &FAILURES, NULL, 0, r.v, r.n, p->a, NULL, err);
     return o == OK ? db_exec_in(db, &RESULTS, NULL, 0, r.v, r.n, p->a, NULL, err) : o;
+}
+
+static enum outcome jobs_unit(struct db *db, void *arg, struct err *err)
+{
+    struct purge *p = arg;
+    struct rows r;
+    enum outcome o;
+
+    arena_reset(p->a);
+    o = db_select(db, &JOBS, (struct val[]){val_int(p->before), val_int(JOBS_CHUNK)}, 2, p->a, &r,
+                  err);
+    p->n = o == OK ? r.n : 0;
+    if (o != OK || r.n == 0)
+        return o;
+    o = db_exec_in(db, &JOB_TARGETS, NULL, 0, r.v, r.n, p->a, NULL, err);
+    return o == OK ? db_exec_in(db, &JOBS_GO, NULL, 0, r.v, r.n, p->a, NULL, err) : o;
+}
+
+static enum outcome purge_jobs(struct db *db, struct purge *p, size_t max, size_t *n,
+                               struct err *err)
+{
+    size_t all = 0;
+    enum outcome o = OK;
+
+    p->n = JOBS_CHUNK;
+    while (o == OK && p->n == JOBS_CHUNK && all < max) {
+        o = db_unit(db, jobs_unit, p, err);
+        all += o == OK ? p->n : 0;
+    }
+    *n += all;
+    return o;
 }
 
 static enum outcome purge_results(struct db *db, struct purge *p, size_t max, size_t *n,
@@ -101,6 +142,8 @@ enum outcome history_purge(struct db *db, int64_t before, size_t max, size_t *n,
     for (p.state = DIGEST_DONE; o == OK && p.state < DIGEST__MAX; p.state++)
         if (p.state != DIGEST_WAITING)
             o = purge_results(db, &p, max, n, err);
+    if (o == OK)
+        o = purge_jobs(db, &p, max, n, err);
     arena_free(&p.a);
     if (o == OK)
         o = purge_rows(db, &COMMANDS, before, max, n, err);

@@ -1,5 +1,6 @@
 /* history.h: what was, and is kept for a number of days: results with their reports and errors,
- * commands that nobody has any more, changes of the inventory. */
+ * commands that nobody has any more, changes of the inventory, jobs for many devices that are over.
+ */
 #ifndef DROVER_STORE_HISTORY_H
 #define DROVER_STORE_HISTORY_H
 

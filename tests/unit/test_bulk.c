@@ -8,6 +8,7 @@
 #include "store/activity.h"
 #include "store/bulk.h"
 #include "store/failed.h"
+#include "store/history.h"
 #include "store/migrate.h"
 #include "store/search.h"
 
@@ -235,6 +236,7 @@ static void what_failed_is_sent_again(void **state)
     sql("DELETE FROM command WHERE id > 3");
     j.request_type = "SecurityInfo";
     j.reason = "once more";
+    j.id = 0;
     assert_ok(bulk_add(console, &j, NULL, 0, 6, &err), err);
     done = look(j.id);
     assert_ok(bulk_stop(console, j.id, "ben", 9, &err), err);
@@ -248,6 +250,27 @@ static void what_failed_is_sent_again(void **state)
     assert_int_equal(number("SELECT COUNT(*) FROM queue"), 0);
     assert_int_equal(number("SELECT COUNT(*) FROM audit WHERE action = 'bulk.retry'"), 2);
     sql("DELETE FROM result");
+}
+
+/* Jobs that are over go with the other histories; what is open stays, whatever its age. */
+static void old_jobs_go(void **state)
+{
+    (void)state;
+    size_t n;
+    sql("INSERT INTO bulk_job (id, request_type, state, picked, total, created_at, created_by, "
+        "ended_at) SELECT seq, 'SecurityInfo', 2, 1, 2, seq, 'ann', seq FROM seq_1_to_25");
+    sql("INSERT INTO bulk_job (id, request_type, state, picked, total, created_at, created_by) "
+        "VALUES (26, 'SecurityInfo', 1, 1, 2, 1, 'ann')");
+    sql("INSERT INTO bulk_target (job_id, enrollment_id) SELECT j.id, e.id FROM bulk_job j JOIN "
+        "enrollment e ON e.id < 3");
+    assert_ok(history_purge(agent, 24, 100000, &n, &err), err);
+    assert_int_equal(n, 23);
+    assert_int_equal(number("SELECT COUNT(*) FROM bulk_job WHERE id IN (24, 25, 26)"), 3);
+    assert_int_equal(number("SELECT COUNT(*) FROM bulk_job"), 3);
+    assert_int_equal(number("SELECT COUNT(*) FROM bulk_target"), 6);
+    assert_ok(history_purge(agent, 1000, 100000, &n, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM bulk_job"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM bulk_target WHERE job_id = 26"), 2);
 }
 
 static void what_the_overview_shows(void **state)
@@ -405,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup(those_that_were_picked, fill),
         cmocka_unit_test_setup(stopped_and_refused, fill),
         cmocka_unit_test_setup(what_failed_is_sent_again, fill),
+        cmocka_unit_test_setup(old_jobs_go, fill),
         cmocka_unit_test_setup(what_the_overview_shows, fill),
         cmocka_unit_test(no_spreadsheet_takes_it_for_a_formula),
     };

@@ -461,6 +461,28 @@ static void jobs_are_upgraded(void **state)
         1);
 }
 
+/* What was over before can be told by its age. */
+static void ended_jobs_are_upgraded(void **state)
+{
+    (void)state;
+    testdb_shell("for f in sql/schema/*.sql; do case $f in *-jobs-ended.sql) break ;; esac; cp $f "
+                 "%s/; done",
+                 dir);
+    assert_ok(run(), err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO bulk_job (id, request_type, state, picked, total, created_at, "
+                     "created_by, ended_at) VALUES (7, 'SecurityInfo', 2, 0, 9, 1, 'ann', 5), "
+                     "(8, 'SecurityInfo', 1, 0, 9, 1, 'ann', NULL)",
+                     &err),
+              err);
+    testdb_shell("cp sql/schema/*.sql %s/", dir);
+    assert_ok(run(), err);
+    assert_int_equal(version(), SCHEMA_VERSION);
+    assert_int_equal(
+        select_int("SELECT COUNT(*) FROM bulk_job FORCE INDEX (ended) WHERE ended_at < 6"), 1);
+    assert_int_equal(select_int("SELECT COUNT(*) FROM bulk_job"), 2);
+}
+
 /* A request that waits for a second person is about the device it names, or the group. */
 static void requests_that_wait_are_upgraded(void **state)
 {
@@ -837,6 +859,7 @@ int main(void)
         TEST(profiles_stay_on_their_channel),
         TEST(requests_that_wait_are_upgraded),
         TEST(jobs_are_upgraded),
+        TEST(ended_jobs_are_upgraded),
         TEST(grants_are_given),
         TEST(the_grants_of_this_program),
     };
