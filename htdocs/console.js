@@ -55,6 +55,24 @@ addEventListener("keydown", (e) => {
   document.querySelector(".menu").focus();
 });
 
+// A form that is on its way is not sent a second time by an impatient hand.
+const ON_ITS_WAY = 10000;
+const sent = new Map();
+function arrived(form) {
+  const { timer, button } = sent.get(form);
+  clearTimeout(timer);
+  if (button) button.removeAttribute("aria-busy");
+  sent.delete(form);
+}
+document.addEventListener("submit", (e) => {
+  const form = e.target, button = e.submitter;
+  if (e.defaultPrevented || form.getAttribute("method") !== "post" || form.dataset.again !== undefined) return;
+  if (sent.has(form)) return e.preventDefault();
+  if (button) button.setAttribute("aria-busy", "true");
+  sent.set(form, { button, timer: setTimeout(arrived, ON_ITS_WAY, form) });
+});
+addEventListener("pageshow", () => [...sent.keys()].forEach(arrived));
+
 // What only a page needs that does not keep itself fresh.
 document.querySelectorAll("[data-plain]").forEach((part) => { part.hidden = true; });
 

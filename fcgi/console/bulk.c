@@ -1,9 +1,12 @@
 /* bulk.c: one command for many devices: who is hit; and how far jobs for many devices are. */
 #include "console/bulk.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "command/bulk.h"
 #include "console/filter.h"
+#include "store/enrollment.h"
+#include "store/id.h"
 
 #define PREVIEW 12
 #define JOBS 50
@@ -41,29 +44,68 @@ static struct picks *picks_of(struct page *p)
     return x;
 }
 
+static void hit(struct page *p, struct value *list, const char *ident, const char *name)
+{
+    struct value *v = value_append_dict(list);
+    value_set_text(v, "device", *name ? name : ident);
+    value_set_text(v, "link", page_link(p, "/device", "id", ident));
+}
+
+/* Those that were ticked and are still there. */
+static enum outcome picked(struct page *p, const struct picks *x, struct value *list)
+{
+    const struct enrollment_filter f = {.idents = x->ids, .nidents = x->n};
+    struct enrollment_cursor at = {0, 0};
+    struct enrollment *e;
+    size_t n = 0;
+    bool more;
+    enum outcome o = enrollment_list(p->db, &f, ENROLLMENT_BY_ID, &at, 0, LIM_PAGE, false, p->a, &e,
+                                     &n, &more, &p->err);
+    for (size_t i = 0; o == OK && i < n && i < PREVIEW; i++)
+        hit(p, list, e[i].ident, *e[i].device_name ? e[i].device_name : e[i].serial);
+    value_set_int(p->root, "total", (int64_t)n);
+    value_set_bool(p->root, "some", n > 0);
+    value_set_bool(p->root, "more_hit", n > PREVIEW);
+    return o;
+}
+
 static enum outcome preview(struct page *p, const struct picks *x, const struct device_filter *f)
 {
     struct device_brief *d;
-    int64_t total = (int64_t)x->n;
+    int64_t total = 0;
     size_t n = 0;
     enum outcome o = OK;
     struct value *list = value_set_list(p->root, "hit");
-    for (size_t i = 0; i < x->n && i < PREVIEW; i++)
-        value_append(list, value_text(p->a, x->ids[i]));
-    if (x->n == 0) {
-        o = device_count(p->db, f, p->a, &total, &p->err);
-        if (o == OK)
-            o = device_list(p->db, f, (struct device_order){0}, NULL, 0, PREVIEW, p->a, &d, &n,
-                            &p->err);
-    }
+    if (x->n > 0)
+        return picked(p, x, list);
+    o = device_count(p->db, f, p->a, &total, &p->err);
+    if (o == OK)
+        o = device_list(p->db, f, (struct device_order){0}, NULL, 0, PREVIEW, p->a, &d, &n,
+                        &p->err);
     for (size_t i = 0; o == OK && i < n; i++)
-        value_append(list, value_text(p->a, *d[i].name     ? d[i].name
-                                            : *d[i].serial ? d[i].serial
-                                                           : d[i].ident));
+        hit(p, list, d[i].ident, *d[i].name ? d[i].name : d[i].serial);
     value_set_int(p->root, "total", total);
     value_set_bool(p->root, "some", total > 0);
     value_set_bool(p->root, "more_hit", total > PREVIEW);
     return o;
+}
+
+/* The form says which job it makes: a form that is sent twice makes one. What came with an old
+ * form, or is none of ours, is not taken. */
+static int64_t job_id(struct page *p)
+{
+    int64_t id = p->req->method == METHOD_POST ? page_number(page_field(p, "job")) : 0;
+    return id > id_at(p->req->now - DAY_US) && id < id_at(p->req->now + MINUTE_US) ? id : id_new();
+}
+
+/* Was it made by this form already? */
+static bool made(struct page *p, const struct bulk_job *job)
+{
+    struct err ignored = {.outcome = OK};
+    struct bulk_job j;
+    return bulk_get(p->db, job->id, p->a, &j, &ignored) == OK && j.task == BULK_COMMAND &&
+           strcmp(j.created_by, job->created_by) == 0 &&
+           strcmp(j.request_type, job->request_type) == 0;
 }
 
 static void show(struct page *p, int status)
@@ -74,6 +116,7 @@ static void show(struct page *p, int status)
         page_fail(p);
         return;
     }
+    value_set_text(p->root, "job", arena_fmt(p->a, "%lld", (long long)job_id(p)));
     struct value *list = value_set_list(p->root, "commands");
     for (int i = 0; bulk_commands[i]; i++) {
         struct value *v = value_append_dict(list);
@@ -90,6 +133,17 @@ void console_bulk(struct app *app, struct req *req, const struct caller *caller,
         show(&p, 200);
 }
 
+/* *again: the form was sent before, and the job is there. One with another command is another. */
+static enum outcome add(struct page *p, struct bulk_job *job, const struct picks *x, bool *again)
+{
+    enum outcome o = bulk_add(p->db, job, x->ids, x->n, p->req->now, &p->err);
+    *again = o == CONFLICT && made(p, job);
+    if (o != CONFLICT || *again)
+        return *again ? OK : o;
+    job->id = 0;
+    return bulk_add(p->db, job, x->ids, x->n, p->req->now, &p->err);
+}
+
 void console_bulk_post(struct app *app, struct req *req, const struct caller *caller,
                        struct resp *resp)
 {
@@ -97,19 +151,22 @@ void console_bulk_post(struct app *app, struct req *req, const struct caller *ca
     if (!page_open(&p, app, req, caller, resp, "bulk"))
         return;
     struct picks *x = picks_of(&p);
-    struct bulk_job job = {.request_type = page_field(&p, "type"),
+    struct bulk_job job = {.id = job_id(&p),
+                           .request_type = page_field(&p, "type"),
                            .filter = filter_of(&p),
                            .created_by = caller->admin,
                            .scope = caller->session->scope};
     enum outcome o = x ? OK : ERROR;
+    bool again = false;
     if (o == OK && !bulk_command_known(job.request_type))
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));
     else if (o == OK && strcmp(page_field(&p, "sure"), "yes") != 0)
         o = err_set(&p.err, INVALID, "%s", page_text(&p, "bulk_not_sure"));
     else if (o == OK)
-        o = bulk_add(p.db, &job, x->ids, x->n, req->now, &p.err);
+        o = add(&p, &job, x, &again);
     if (o == OK) {
-        page_go(&p, bulk_job_link(&p, job.id));
+        const char *link = bulk_job_link(&p, job.id);
+        page_go(&p, again ? page_link(&p, link, "done", "job_once") : link);
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         show(&p, page_status(o));

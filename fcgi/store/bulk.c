@@ -150,7 +150,7 @@ enum outcome bulk_add(struct db *db, struct bulk_job *job, const char *const *pi
 {
     struct addition x = {job, n ? picked : NULL, n, now, arena_new(4 * LIM_MB)};
     struct device_filter *f = &job->filter;
-    job->id = id_new();
+    job->id = job->id ? job->id : id_new();
     job->task = job->task ? job->task : BULK_COMMAND;
     job->request_type = job->request_type ? job->request_type : "";
     f->text = f->text ? f->text : "";

@@ -37,9 +37,9 @@ struct bulk_job {
     int64_t scope; /* of who made it, store/scope.h; 0: all */
 };
 
-/* Adds a job and sets its id and total; audited. Of a command, picked: at most LIM_PAGE enrollment
- * ids (idents), NULL: those of the filter. NOT_FOUND: that is no device, or there is no such item.
- */
+/* Adds a job and sets its total, and its id unless it has one (of id_new()); audited. Of a command,
+ * picked: at most LIM_PAGE enrollment ids (idents), NULL: those of the filter. NOT_FOUND: that is
+ * no device, or there is no such item. CONFLICT: there is a job of that id. */
 enum outcome bulk_add(struct db *db, struct bulk_job *job, const char *const *picked, size_t n,
                       int64_t now, struct err *err) MUST_USE;
 enum outcome bulk_get(struct db *db, int64_t id, struct arena *a, struct bulk_job *out,

@@ -165,6 +165,7 @@ static void stopped_and_refused(void **state)
     assert_int_equal(s.state, BULK_STOPPED);
     assert_string_equal(s.ended_why, "ben");
     assert_int_equal(s.queued, 180);
+    assert_outcome(bulk_add(console, &j, NULL, 0, 5, &err), CONFLICT, err); /* it is there */
     assert_int_equal(number("SELECT COUNT(*) FROM queue"), 180);
     assert_outcome(bulk_stop(console, j.id, "ben", 9, &err), CONFLICT, err);
     /* what somebody wrote into the table by hand does not get out */

@@ -1,6 +1,6 @@
 /*
- * test_together.c: two administrators at the same thing, and what is shown before devices get or
- * lose something. Through the real pages.
+ * test_together.c: a form that is sent twice, two administrators at the same thing, and what is
+ * shown before devices get or lose something. Through the real pages.
  */
 #include "pagesite.h"
 
@@ -22,6 +22,45 @@ static const char *hidden(const char *name)
         return "";
     at += strlen(before);
     return arena_strndup(arena, at, strcspn(at, "\""));
+}
+
+static const char *went_to(void)
+{
+    const char *at = strstr(buf_cstr(&resp.headers), "Location: ");
+    return at ? arena_strndup(arena, at + 10, strcspn(at + 10, "\r")) : "";
+}
+
+/* ---- a form that is sent twice ---- */
+
+static void a_form_makes_one_job(void **state)
+{
+    (void)state;
+    assert_int_equal(pagesite_ask("GET", "/bulk?pick=D1&pick=D2", "", "", NULL), 200);
+    assert_true(pagesite_tells(">Name 1</a>")); /* as people call them */
+    const char *job = hidden("job");
+    const char *form = arena_fmt(arena, "pick=D1&pick=D2&sure=yes&job=%s&type=RestartDevice", job);
+    assert_int_equal(pagesite_post("/bulk", form), 303);
+    assert_string_equal(went_to(), arena_fmt(arena, "/bulk/job?id=%s", job));
+    assert_int_equal(pagesite_post("/bulk", form), 303);
+    assert_string_equal(went_to(), arena_fmt(arena, "/bulk/job?id=%s&done=job_once", job));
+    assert_int_equal(pagesite_ask("GET", went_to(), "", "", NULL), 200);
+    assert_true(pagesite_tells("This form was sent before"));
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM bulk_job"), 1);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM audit WHERE action = 'bulk.add'"), 1);
+    /* another command by the same form is another job; so is a form of yesterday, or a made up one
+     */
+    form = arena_fmt(arena, "pick=D1&sure=yes&job=%s&type=SecurityInfo", job);
+    assert_int_equal(pagesite_post("/bulk", form), 303);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM bulk_job"), 2);
+    assert_int_equal(pagesite_post("/bulk", "pick=D1&sure=yes&job=7&type=SecurityInfo"), 303);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM bulk_job WHERE id > 7"), 3);
+    /* a form that was refused makes its job when it comes again */
+    assert_int_equal(pagesite_post("/bulk", "pick=D1&job=8&type=SecurityInfo"), 400);
+    job = hidden("job");
+    assert_int_equal(
+        pagesite_post("/bulk", arena_fmt(arena, "pick=D1&sure=yes&job=%s&type=UserList", job)),
+        303);
+    assert_string_equal(went_to(), arena_fmt(arena, "/bulk/job?id=%s", job));
 }
 
 /* ---- before devices get or lose something ---- */
@@ -181,6 +220,7 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_form_makes_one_job),
         cmocka_unit_test(who_is_in_a_group_is_asked_about),
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
