@@ -34,6 +34,7 @@ static void put_head(struct page *p, const struct webhook *w)
             value_set_text(value_append_dict(list), "name", topics[i]);
     const char *key = arena_fmt(p->a, "hook_payload_%s", webhook_payload_name(w->payload));
     value_set_int(p->root, "id", w->id);
+    value_set_int(p->root, "version", w->version);
     value_set_text(p->root, "name", w->name);
     value_set_text(p->root, "url", w->url);
     value_set_text(p->root, "payload", key ? page_text(p, key) : NULL);
@@ -201,6 +202,7 @@ static const char *do_edit(struct page *p, struct webhook *w, struct webhook *gi
 {
     struct webhook_edit e;
     webhook_form_read(p, &e, given);
+    e.version = page_number(page_field(p, "version"));
     return said(webhook_edit(p->db, p->app->conf, w->id, &e, p->caller->admin, p->a, &p->err),
                 "saved");
 }
@@ -322,7 +324,9 @@ void console_webhook_post(struct app *app, struct req *req, const struct caller 
     } else if (page_mendable(p.err.outcome)) {
         int status = page_status(p.err.outcome);
         page_bad(&p, p.err.msg);
-        show(&p, status, &w, &given);
+        value_set_bool(p.root, arena_fmt(p.a, "did_%.16s", page_field(&p, "what")), true);
+        if (p.err.outcome != CONFLICT || find(&p, &w)) /* as it is now */
+            show(&p, status, &w, &given);
     } else {
         page_fail(&p);
     }

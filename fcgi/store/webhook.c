@@ -34,7 +34,7 @@ static const struct sql ADD = {
     0};
 static const struct sql CHANGE = {"webhook_change",
                                   "UPDATE webhook SET name = ?, url = ?, wants = ?, payload = ?, "
-                                  "version = version + 1 WHERE id = ?",
+                                  "version = version + 1 WHERE id = ? AND version = ?",
                                   0};
 static const struct sql SECRET = {
     "webhook_secret",
@@ -214,17 +214,22 @@ enum outcome webhook_add(struct db *db, const struct webhook *w, const char *by,
 enum outcome webhook_change(struct db *db, const struct webhook *w, const char *by,
                             const char *detail, struct err *err)
 {
-    return change_run(
+    enum outcome o = change_run(
         db,
         &(struct change){.sql = &CHANGE,
                          .args = {val_str(w->name), val_str(w->url), val_int(w->wants),
-                                  val_int(w->payload), val_int(w->id)},
-                         .nargs = 5,
+                                  val_int(w->payload), val_int(w->id), val_int(w->version)},
+                         .nargs = 6,
                          .by = by,
                          .action = "webhook.edit",
                          .name = w->name,
                          .detail = detail},
         err);
+
+    return o == NOT_FOUND
+               ? err_set(err, CONFLICT,
+                         "somebody else has changed the webhook meanwhile, or it is gone")
+               : o;
 }
 
 enum outcome webhook_secret_set(struct db *db, const struct webhook *w, struct bytes secret,

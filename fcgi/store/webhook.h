@@ -55,7 +55,8 @@ enum outcome webhook_get(struct db *db, int64_t id, struct arena *a, struct webh
  * WEBHOOKS_MAX. detail: for the audit log. */
 enum outcome webhook_add(struct db *db, const struct webhook *w, const char *by, const char *detail,
                          int64_t now, struct err *err) MUST_USE;
-/* Name, url, wants and payload. NOT_FOUND; CONFLICT. */
+/* Name, url, wants and payload of one that is still as w->version says. CONFLICT: it is not, or the
+ * name is taken. */
 enum outcome webhook_change(struct db *db, const struct webhook *w, const char *by,
                             const char *detail, struct err *err) MUST_USE;
 /* A new key; the one that was so far signs too until `until`. NOT_FOUND. */

@@ -175,6 +175,7 @@ enum outcome webhook_edit(struct db *db, const struct conf *conf, int64_t id,
 
     if (o == OK)
         o = fields_set(conf, e, &w, err);
+    w.version = e->version != 0 ? e->version : w.version;
     return o == OK ? webhook_change(db, &w, by, detail_of(&w, a), err) : o;
 }
 

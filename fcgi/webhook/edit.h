@@ -13,6 +13,7 @@ struct webhook_edit {
     const char *const *topics; /* filters of event_names, or "*" */
     size_t ntopics;
     const char *payload; /* "none", "stripped" (the default), "whole" */
+    int64_t version;     /* struct webhook's, of the one that was looked at; 0: as it is now */
     const char *secret;  /* the key: "whsec_" and base64 (Standard Webhooks), or text; NULL: one is
                           * made */
 };
@@ -25,7 +26,7 @@ struct webhook_edit {
 enum outcome webhook_make(struct db *db, const struct conf *conf, const struct webhook_edit *e,
                           const char *by, int64_t now, struct arena *a, int64_t *id,
                           char key[WEBHOOK_KEY_MAX], struct err *err) MUST_USE;
-/* Changes what is given. INVALID; NOT_FOUND; CONFLICT. */
+/* Changes what is given. INVALID; NOT_FOUND; CONFLICT: as webhook_change(). */
 enum outcome webhook_edit(struct db *db, const struct conf *conf, int64_t id,
                           const struct webhook_edit *e, const char *by, struct arena *a,
                           struct err *err) MUST_USE;

@@ -62,6 +62,22 @@ await test("paused with a reason, changed, and active again", async () => {
   assert.match(await p.locator("h1").textContent(), /active/);
 });
 
+await test("what two administrators change at once is told to the second, and nothing is lost", async () => {
+  await p.goto(p.url().split("&")[0]);
+  sql("UPDATE webhook SET version = version + 1, url = 'https://other.invalid/in' WHERE name = 'browser test 2'");
+  await p.locator("summary", { hasText: "Edit" }).click();
+  await label("Name").fill("browser test 3");
+  await p.getByRole("button", { name: "Save" }).click();
+  assert.match(await p.getByRole("alert").textContent(), /somebody else has changed the webhook/i);
+  assert.match(await p.locator("dl.pairs").textContent(), /other\.invalid/); // what the other one stored
+  assert.equal(await label("Name").isVisible(), true); // the form is open, as it was filled in
+  assert.equal(await label("Name").inputValue(), "browser test 3");
+  await accessible(p, "a webhook that somebody else has changed");
+  await label("Name").fill("browser test 2");
+  await p.getByRole("button", { name: "Save" }).click();
+  assert.match(await p.getByRole("status").textContent(), /Saved/);
+});
+
 await test("a new secret; replay; filters", async () => {
   await p.locator("summary", { hasText: "New secret" }).click();
   await p.getByRole("button", { name: "Make a new secret" }).click();
