@@ -10,7 +10,7 @@
 #include "http/csv.h"
 #include "wire/json.h"
 
-#define EXPORT_PAGES 200 /* of LIM_PAGE entries */
+#define EXPORT_MAX 100000
 
 static const char *wanted(struct page *p, const char *name)
 {
@@ -20,9 +20,27 @@ static const char *wanted(struct page *p, const char *name)
     return s;
 }
 
+/* The day that <input type="date"> sends, in UTC as the page says; 0: none, or no day. */
+static int64_t day(struct page *p, const char *name)
+{
+    const char *s = wanted(p, name);
+    const char *whole = s && strlen(s) == 10 ? arena_fmt(p->a, "%sT00:00:00Z", s) : NULL;
+    int64_t at = 0;
+    if (!s || (whole && clock_parse_rfc3339(whole, &at)))
+        return at;
+    page_bad(p, page_text(p, "audit_day_wrong"));
+    return 0;
+}
+
 /* path with the filter as its query. */
 static const char *filtered(struct page *p, const struct audit_filter *f, const char *link)
 {
+    static const char *const days[] = {"since", "until"};
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        const char *s = req_query(p->req, days[i]);
+        if (s && *s)
+            link = page_link(p, link, days[i], s);
+    }
     if (f->actor)
         link = page_link(p, link, "actor", f->actor);
     if (f->action)
@@ -34,9 +52,12 @@ static const char *filtered(struct page *p, const struct audit_filter *f, const 
 
 static struct audit_filter filter_of(struct page *p)
 {
+    int64_t until = day(p, "until");
     return (struct audit_filter){.actor = wanted(p, "actor"),
                                  .subject = wanted(p, "subject"),
                                  .action = wanted(p, "action"),
+                                 .since = day(p, "since"),
+                                 .until = until ? until + DAY_US : 0, /* that day too */
                                  .own = p->caller->admin};
 }
 
@@ -65,7 +86,7 @@ static enum outcome chain_show(struct page *p)
     value_set_int(v, "links", c.links);
     value_set_int(v, "unlinked", c.unlinked);
     value_set_int(v, "bad_seq", c.bad_seq);
-    value_set_text(v, "bad", c.bad);
+    value_set_text(v, "bad", page_said(p, c.bad));
     value_set_text(v, "newest", arena_fmt(p->a, "%lld:%s", (long long)c.head.seq, hex));
     page_time(p, v, "when", run.done_at);
     return OK;
@@ -85,6 +106,9 @@ static void show(struct page *p)
     struct value *list = value_set_list(p->root, "entries");
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
+        value_set_text(v, "who_link", page_link(p, "/audit", "actor", e[i].actor));
+        value_set_text(v, "what_link", page_link(p, "/audit", "action", e[i].action));
+        value_set_text(v, "whom_link", page_link(p, "/audit", "subject", e[i].subject));
         value_set_text(v, "who", e[i].actor);
         value_set_text(v, "act", page_named(p, arena_fmt(p->a, "audit_act_%s", e[i].action)));
         value_set_text(v, "what", e[i].action);
@@ -165,16 +189,22 @@ static void export(struct page *p, entry_fn *write, const char *type, const char
     struct audit_filter f = filter_of(p);
     struct arena *a = arena_new(32 * LIM_MB);
     enum outcome o = a ? OK : err_set(&p->err, ERROR, "out of memory");
-    for (int i = 0; o == OK && n == LIM_PAGE && i < EXPORT_PAGES; i++) {
+    size_t all = 0;
+    while (o == OK && n == LIM_PAGE && all <= EXPORT_MAX) {
         arena_reset(a);
         o = audit_list(p->db, &f, before, LIM_PAGE, a, &e, &n, &p->err);
         for (size_t k = 0; o == OK && k < n; k++) {
             write(&p->resp->body, &e[k]);
             before = e[k].id;
         }
+        all += n;
     }
     arena_free(&a);
+    /* half a log would look like a whole one */
+    if (o == OK && (all > EXPORT_MAX || buf_failed(&p->resp->body)))
+        o = err_set(&p->err, INVALID, "%s", page_text(p, "audit_too_many"));
     if (o != OK) {
+        buf_clear(&p->resp->body);
         page_fail(p);
         return;
     }

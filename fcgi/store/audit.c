@@ -40,7 +40,8 @@ enum outcome audit_add_rarely(struct db *db, int64_t every, const char *actor, c
 /* The index of the most telling condition; which one is known before the statement is made. */
 #define LIST_COLUMNS "SELECT id, at, actor, action, subject, detail FROM audit "
 #define LIST_REST                                                                                  \
-    "(? IS NULL OR actor = ?) AND (? IS NULL OR action LIKE CONCAT(?, '%')) AND id < ? AND "       \
+    "(? IS NULL OR actor = ?) AND (? IS NULL OR action LIKE CONCAT(?, '%')) AND id > ? AND id < "  \
+    "? AND at >= ? AND at < ? AND "                                                                \
     "(%OWN 0% OR actor = ? OR subject IN (SELECT ident FROM enrollment WHERE %SCOPE device_id%)) " \
     "ORDER BY id DESC LIMIT ?"
 static const struct sql LIST = {"audit_list", LIST_COLUMNS "WHERE " LIST_REST, 0};
@@ -48,6 +49,14 @@ static const struct sql LIST_SUBJECT = {"audit_list_subject",
                                         LIST_COLUMNS "WHERE subject = ? AND " LIST_REST, 0};
 static const struct sql LIST_ACTOR = {"audit_list_actor",
                                       LIST_COLUMNS "WHERE actor = ? AND " LIST_REST, 0};
+
+/* Entries of a time have ids near each other: one is later than its id by as long as its
+ * transaction took, in which fewer than LATE others came. */
+#define LATE 10000
+static const struct sql FIRST = {"audit_first",
+                                 "SELECT id FROM audit WHERE at >= ? ORDER BY at, id LIMIT 1", 0};
+static const struct sql LAST = {
+    "audit_last", "SELECT id FROM audit WHERE at < ? ORDER BY at DESC, id DESC LIMIT 1", 0};
 
 /* What was done to a channel, and to the commands that it was sent. */
 #define OF_DEVICE(from)                                                                            \
@@ -90,10 +99,31 @@ enum outcome audit_of_device(struct db *db, const char *ident, int64_t enrollmen
     return o == OK ? entries(&r, a, out, n, err) : o;
 }
 
+/* The ids between which the entries of the filter's time are, exclusive. */
+static enum outcome bounds(struct db *db, const struct audit_filter *f, struct arena *a,
+                           int64_t *above, int64_t *below, struct err *err)
+{
+    struct rows r = {0};
+    enum outcome o = OK;
+
+    *above = 0;
+    if (f->since > 0) {
+        o = db_select(db, &FIRST, (struct val[]){val_int(f->since)}, 1, a, &r, err);
+        *above = o == OK && r.n > 0 ? row_at(&r, 0, 0)->i - LATE : INT64_MAX;
+    }
+    if (o == OK && f->until > 0) {
+        o = db_select(db, &LAST, (struct val[]){val_int(f->until)}, 1, a, &r, err);
+        int64_t last = o == OK && r.n > 0 ? row_at(&r, 0, 0)->i + LATE : 0;
+        *below = last < *below ? last : *below;
+    }
+    return o;
+}
+
 enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t before, size_t max,
                         struct arena *a, struct audit_entry **out, size_t *n, struct err *err)
 {
-    struct val args[8];
+    int64_t above, below = before ? before : INT64_MAX;
+    struct val args[11];
     size_t k = 0;
     struct rows r;
     const struct sql *sql = &LIST;
@@ -105,10 +135,16 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
     args[k++] = val_str(f->actor);
     args[k++] = val_str(f->action);
     args[k++] = val_str(f->action);
-    args[k++] = val_int(before ? before : INT64_MAX);
+    *n = 0;
+    enum outcome o = bounds(db, f, a, &above, &below, err);
+    if (o != OK)
+        return o;
+    args[k++] = val_int(above);
+    args[k++] = val_int(below);
+    args[k++] = val_int(f->since);
+    args[k++] = val_int(f->until > 0 ? f->until : INT64_MAX);
     args[k++] = val_str(f->own);
     args[k++] = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
-    *n = 0;
-    enum outcome o = db_select(db, sql, args, k, a, &r, err);
+    o = db_select(db, sql, args, k, a, &r, err);
     return o == OK ? entries(&r, a, out, n, err) : o;
 }

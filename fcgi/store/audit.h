@@ -23,6 +23,7 @@ struct audit_entry {
 struct audit_filter {
     const char *actor, *subject; /* exactly; NULL: any */
     const char *action;          /* its beginning; NULL: any */
+    int64_t since, until;        /* from the one to before the other; 0: any */
     const char *own;             /* who asks, as an actor: who is limited to groups (store/scope.h)
                                   * sees the own acts, and what is about the own devices */
 };

@@ -81,6 +81,22 @@ await test("an impatient hand sends a form once", async () => {
   await p.waitForURL(/\/bulk\/job\?id=/);
 });
 
+await test("the audit log by days, and by what stands in it", async () => {
+  await p.goto("/audit?action=bulk.add");
+  const today = new Date().toISOString().slice(0, 10);
+  await p.getByLabel("From (UTC)").fill(today);
+  await p.getByRole("button", { name: "Search" }).click();
+  await p.waitForURL(/since=/);
+  assert.equal(await p.locator("tbody tr").count() > 0, true);
+  assert.match(await p.getByRole("link", { name: "Download as CSV" }).getAttribute("href"), new RegExp("since=" + today));
+  await p.locator("tbody tr td").nth(1).getByRole("link").click();
+  await p.waitForURL(/audit\?actor=/);
+  await accessible(p, "audit of one");
+  await p.goto("/audit?until=2001-01-01");
+  await p.getByText("No entry fits").waitFor();
+  assert.equal(await p.locator("tbody tr").count(), 0);
+});
+
 await test("a list as CSV, which no spreadsheet takes for formulas", async () => {
   sql(`UPDATE enrollment SET serial = '=HYPERLINK("x")' WHERE id = 77`);
   const r = await c.request.get("/devices.csv?q=" + encodeURIComponent(ID));

@@ -1,6 +1,6 @@
 /*
  * test_together.c: a form that is sent twice, two administrators at the same thing, and what is
- * shown before devices get or lose something. Through the real pages.
+ * shown before devices get or lose something; and the audit log by days. Through the real pages.
  */
 #include "pagesite.h"
 
@@ -194,6 +194,44 @@ static void a_draft_is_put_in_force_as_it_was_seen(void **state)
     assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
 }
 
+/* ---- the audit log ---- */
+
+static void the_log_by_days(void **state)
+{
+    (void)state;
+    sql("INSERT INTO audit (at, actor, action, subject) SELECT (UNIX_TIMESTAMP('2025-03-30 "
+        "00:00:00') + seq * 43200 + 3600) * 1000000, 'days', 'days.test', CONCAT('n', seq) FROM "
+        "seq_0_to_5");
+    assert_int_equal(
+        pagesite_ask("GET", "/audit?actor=days&since=2025-03-31&until=2025-03-31", "", "", NULL),
+        200);
+    assert_true(pagesite_tells(">n2</a>") && pagesite_tells(">n3</a>"));
+    assert_false(pagesite_tells(">n1</a>") || pagesite_tells(">n4</a>"));
+    assert_true(pagesite_tells("/audit.csv?since=2025-03-31&amp;until=2025-03-31&amp;actor=days"));
+    assert_int_equal(pagesite_ask("GET", "/audit.csv?actor=days&until=2025-03-30", "", "", NULL),
+                     200);
+    assert_true(pagesite_tells("\"n0\"") && pagesite_tells("\"n1\""));
+    assert_false(pagesite_tells("\"n2\""));
+    assert_int_equal(pagesite_ask("GET", "/audit?actor=days&since=2030-01-01", "", "", NULL), 200);
+    assert_false(pagesite_tells(">n5</a>"));
+    assert_int_equal(pagesite_ask("GET", "/audit?actor=days&since=tomorrow", "", "", NULL), 200);
+    assert_true(pagesite_tells("A day is written as 2026-03-31"));
+    assert_true(pagesite_tells(">n5</a>"));
+}
+
+/* Half a log is not given out as a whole one. */
+static void a_file_of_the_log_is_whole(void **state)
+{
+    (void)state;
+    sql("INSERT INTO audit (at, actor, action, subject) SELECT 1, 'many', 'many.test', 'x' FROM "
+        "seq_1_to_100000");
+    assert_int_equal(pagesite_ask("GET", "/audit.csv?actor=many", "", "", NULL), 200);
+    sql("INSERT INTO audit (at, actor, action, subject) VALUES (1, 'many', 'many.test', 'x')");
+    assert_int_equal(pagesite_ask("GET", "/audit.csv?actor=many", "", "", NULL), 400);
+    assert_true(pagesite_tells("More than 100,000 entries fit"));
+    assert_false(pagesite_tells("many.test"));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -225,6 +263,8 @@ int main(void)
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+        cmocka_unit_test(the_log_by_days),
+        cmocka_unit_test(a_file_of_the_log_is_whole),
     };
     return cmocka_run_group_tests(tests, set_up, pagesite_down);
 }
