@@ -219,6 +219,18 @@ static void the_log_by_days(void **state)
     assert_true(pagesite_tells(">n5</a>"));
 }
 
+static void what_is_wrong_with_the_log_is_said_in_ones_language(void **state)
+{
+    static const char *const german[] = {"HTTP_ACCEPT_LANGUAGE=de", NULL};
+    (void)state;
+    sql("UPDATE checkup SET done_at = 1, findings = "
+        "CONCAT('{\"links\":3,\"unlinked\":0,\"bad_seq\":2,"
+        "\"bad\":\"its entry is missing\",\"seq\":3,\"digest\":\"', REPEAT('0', 64), '\"}') WHERE "
+        "kind = 'audit'");
+    assert_int_equal(pagesite_ask("GET", "/audit", "", "", german), 200);
+    assert_true(pagesite_tells("Dieses Glied stimmt nicht: 2: sein Eintrag fehlt"));
+}
+
 /* Half a log is not given out as a whole one. */
 static void a_file_of_the_log_is_whole(void **state)
 {
@@ -264,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
         cmocka_unit_test(the_log_by_days),
+        cmocka_unit_test(what_is_wrong_with_the_log_is_said_in_ones_language),
         cmocka_unit_test(a_file_of_the_log_is_whole),
     };
     return cmocka_run_group_tests(tests, set_up, pagesite_down);
