@@ -41,6 +41,18 @@ static enum outcome orders_of(struct page *p, int64_t group, const struct bluepr
     return o;
 }
 
+void effects_row(struct page *p, struct value *row, const struct preview_set *in,
+                 const struct preview_set *out)
+{
+    value_set_bool(row, "is_command", out == NULL);
+    value_set_bool(row, "nobody", in->n + (out ? out->n : 0) == 0);
+    effects_set(p, row, "in", in);
+    if (out)
+        effects_set(p, row, "out", out);
+    else
+        value_set_bool(row, "out", false);
+}
+
 /* One thing, where it changes something. */
 static bool row(struct page *p, struct value *list, const char *name, const struct preview_set *in,
                 const struct preview_set *out)
@@ -49,10 +61,7 @@ static bool row(struct page *p, struct value *list, const char *name, const stru
         return false;
     struct value *v = value_append_dict(list);
     value_set_text(v, "name", name);
-    value_set_bool(v, "is_command", out == NULL);
-    effects_set(p, v, "in", in);
-    if (out)
-        effects_set(p, v, "out", out);
+    effects_row(p, v, in, out);
     return true;
 }
 

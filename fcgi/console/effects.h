@@ -10,6 +10,9 @@
 
 /* A set of devices under key: {n, users, some: [{name, link}], more}. */
 void effects_set(struct page *p, struct value *dict, const char *key, const struct preview_set *s);
+/* What becomes of one item, or of a command (out NULL), for a row of "effects". */
+void effects_row(struct page *p, struct value *row, const struct preview_set *in,
+                 const struct preview_set *out);
 /* Runs the preview of a group (group_id, and filter, add and remove; ends: nothing is assigned to
  * it any more), with its commands, and sets "effects" for templates/effects.html, "join" and
  * "leave". *any: a device gets or loses something, or is sent a command. */

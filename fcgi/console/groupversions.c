@@ -59,7 +59,7 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
         page_fail(p);
         return;
     }
-    struct value *list = value_set_list(p->root, "changes");
+    struct value *list = value_set_list(p->root, "effects");
     size_t shown = 0;
     for (size_t i = 0; i < x.nchanges; i++) {
         const struct preview_item *c = &x.changes[i];
@@ -71,16 +71,14 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
         shown++;
         value_set_text(v, "name", c->name);
         page_state(p, v, "mark", draft_mark(now, next));
-        effects_set(p, v, "in", &c->install);
-        effects_set(p, v, "out", &c->remove);
+        effects_row(p, v, &c->install, &c->remove);
     }
     for (size_t i = 0; i < x.norders; i++) {
         struct value *v = value_append_dict(list);
         shown++;
         value_set_text(v, "name", x.orders[i].request_type);
-        value_set_bool(v, "is_command", true);
         page_state(p, v, "mark", x.orders[i].ended ? "taken" : "added");
-        effects_set(p, v, "in", &x.orders[i].send);
+        effects_row(p, v, &x.orders[i].send, NULL);
     }
     value_set_bool(p->root, "some", shown > 0);
     value_set_int(p->root, "base", d.now.number);
