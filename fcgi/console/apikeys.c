@@ -72,8 +72,8 @@ static enum outcome make(struct page *p, struct scope *limit)
 {
     char key[APIKEY_LEN + 1];
     const char *name = page_field(p, "name"), *scopes = scopes_of_form(p);
-    int64_t days = page_number(page_field(p, "days"));
-    if (!*scopes || days > DAYS_MAX)
+    int64_t days;
+    if (!*scopes || !page_count(p, "days", DAYS_MAX, &days))
         return err_set(&p->err, INVALID, "%s", page_text(p, "apikey_scopes_wrong"));
     enum outcome o = scope_of_form(p, limit);
     if (o == OK)

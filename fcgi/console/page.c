@@ -268,6 +268,14 @@ int64_t page_number(const char *s)
     return !n || errno || *end ? 0 : n;
 }
 
+bool page_count(struct page *p, const char *name, int64_t max, int64_t *out)
+{
+    const char *s = page_field(p, name);
+    *out = page_number(s);
+    return *s && strspn(s, "0123456789") == strlen(s) && *out <= max &&
+           (*out > 0 || strspn(s, "0") == strlen(s));
+}
+
 const char *page_link(struct page *p, const char *path, const char *name, const char *value)
 {
     struct buf b = BUF_INIT(LIM_PATH);

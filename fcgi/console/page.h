@@ -78,6 +78,9 @@ struct val;
 void page_cell(struct page *p, struct value *v, const struct inv_column *c, const struct val *x);
 /* A number in the query or the form, 0 when there is none. */
 int64_t page_number(const char *s);
+/* A number from 0 to max in a field of the form, where 0 means something. False: it is none, or
+ * more; an empty field is none. */
+bool page_count(struct page *p, const char *name, int64_t max, int64_t *out);
 /* "PATH?name=value", value percent-encoded; in the arena. */
 const char *page_link(struct page *p, const char *path, const char *name, const char *value);
 /* The device that the query ("id") or the form ("device") names; "" for none. */

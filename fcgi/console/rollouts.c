@@ -75,6 +75,8 @@ static void rollout_show(struct page *p, int64_t id, int status)
     if (o == OK) {
         row_show(p, p->root, &r[0]);
         value_set_text(p->root, "title", r[0].name);
+        value_set_text(p->root, "wave_given", page_field(p, "wave_first"));
+        value_set_text(p->root, "halt_given", page_field(p, "halt_percent"));
         o = wanted_of_item(p->db, id, word ? wanted_state_read(word) : WANTED_FAILED,
                            page_number(req_query(p->req, "after")), PAGE_ROWS, p->a, &d, &n,
                            &p->err);
@@ -126,15 +128,16 @@ static enum outcome waves(struct page *p, int64_t id)
 {
     struct library_item item;
     js changes = js_object();
-    int64_t first = page_number(page_field(p, "wave_first"));
-    int64_t percent = page_number(page_field(p, "halt_percent"));
-    enum outcome o = first <= WAVE_MAX && percent <= 100
+    int64_t first, percent;
+    enum outcome o = page_count(p, "wave_first", WAVE_MAX, &first) &&
+                             page_count(p, "halt_percent", 100, &percent)
                          ? library_get(p->db, id, p->a, &item, &p->err)
                          : err_set(&p->err, INVALID, "%s", page_text(p, "rollout_numbers"));
-    js_set_int(changes, "wave_first", first);
-    js_set_int(changes, "halt_percent", percent);
-    if (o == OK)
+    if (o == OK) {
+        js_set_int(changes, "wave_first", first);
+        js_set_int(changes, "halt_percent", percent);
         o = library_edit(p->db, p->a, &item, changes, p->caller->admin, p->req->now, &p->err);
+    }
     js_free(&changes);
     return o;
 }
@@ -178,6 +181,8 @@ void console_rollout_post(struct app *app, struct req *req, const struct caller 
         page_go(&p, page_link(&p, page_link(&p, "/rollout", "id", field), "done", "saved"));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
+        if (strcmp(page_field(&p, "what"), "waves") == 0)
+            value_set_bool(p.root, "waves_given", true);
         rollout_show(&p, id, page_status(o));
     } else {
         page_fail(&p);

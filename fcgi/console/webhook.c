@@ -253,10 +253,12 @@ static const char *do_delete(struct page *p, struct webhook *w, struct webhook *
 static const char *do_secret(struct page *p, struct webhook *w, struct webhook *given)
 {
     char key[WEBHOOK_KEY_MAX] = "";
-    int64_t hours = page_number(page_field(p, "hours"));
+    int64_t hours;
     (void)given;
-    if (hours > OVERLAP_HOURS_MAX)
-        hours = OVERLAP_HOURS_MAX;
+    if (!page_count(p, "hours", OVERLAP_HOURS_MAX, &hours)) {
+        err_set(&p->err, INVALID, "%s", page_text(p, "hook_hours_wrong"));
+        return NULL;
+    }
     if (webhook_rotate(p->db, p->app->conf, w->id, NULL, hours * 3600, p->caller->admin,
                        p->req->now, p->a, key, &p->err) != OK)
         return NULL;

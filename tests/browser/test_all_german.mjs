@@ -72,7 +72,7 @@ await test("what goes wrong in the layers below is said in German", async () => 
     ["/webhooks", { name: "x", url: "https://e.invalid/a b", topic: "*", payload: "none" }, /ein Leerzeichen/],
     ["/pushcerts", { pem: "x" }, /im PEM-Text ist kein Zertifikat/],
     ["/groups", { name: "Has <b>" }, /es gibt schon eine Gruppe/],
-    ["/apikeys", { name: "a:b", scope_read: "1" }, /weder Steuerzeichen noch Doppelpunkt/],
+    ["/apikeys", { name: "a:b", days: "1", scope_read: "1" }, /weder Steuerzeichen noch Doppelpunkt/],
     ["/people", { what: "add", name: "a:b" }, /keine Steuerzeichen/],
     ["/enrollment-profiles", { name: "default" }, /es gibt schon ein Registrierungsprofil „default“/],
     ["/calendar", { name: "x".repeat(300) }, /hat 1 bis \d+ Oktette/],

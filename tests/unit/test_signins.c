@@ -244,7 +244,8 @@ static void a_key_is_limited_in_the_form_that_makes_it(void **state)
     assert_true(pagesite_tells(arena_fmt(arena, "value=\"%lld\" checked", (long long)g.id)));
     assert_outcome(scope_get(owner, SCOPE_KEY, "loose", arena, &s, &err), NOT_FOUND, err);
     /* with a group that is gone there is no key at all */
-    assert_int_equal(pagesite_post("/apikeys", "name=gone&scope_read=1&limited=1&group=4711"), 404);
+    assert_int_equal(
+        pagesite_post("/apikeys", "name=gone&scope_read=1&days=1&limited=1&group=4711"), 404);
     assert_outcome(scope_get(owner, SCOPE_KEY, "gone", arena, &s, &err), NOT_FOUND, err);
     assert_int_equal(pagesite_post("/apikeys", "name=open&scope_read=1&days=1"), 200);
     assert_ok(scope_get(owner, SCOPE_KEY, "open", arena, &s, &err), err);

@@ -194,6 +194,38 @@ static void a_draft_is_put_in_force_as_it_was_seen(void **state)
     assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
 }
 
+/* ---- numbers of which 0 means everything, or without end ---- */
+
+static void what_is_no_number_is_not_taken_for_none(void **state)
+{
+    static const char *const bad[] = {"", "ten", "-1", "5%25", "1e3", "99999999999999999999"};
+    (void)state;
+    sql("UPDATE library_item SET wave_first = 7, halt_percent = 25 WHERE id = 60");
+    sql("REPLACE INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+        "changed_at) VALUES (1, 60, 1, 1, 1, 1, 1)");
+    sql("REPLACE INTO rollout (item_id, version, released, wave_at) VALUES (60, 1, 1, 1)");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *form =
+            arena_fmt(arena, "id=60&what=waves&wave_first=%s&halt_percent=25", bad[i]);
+        assert_int_equal(pagesite_post("/rollout", form), 400);
+        assert_true(pagesite_tells("A wave has 0 to 1,000,000 devices"));
+        form = arena_fmt(arena, "id=60&what=waves&wave_first=7&halt_percent=%s", bad[i]);
+        assert_int_equal(pagesite_post("/rollout", form), 400);
+        form = arena_fmt(arena, "name=endless&scope_read=1&days=%s", bad[i]);
+        assert_int_equal(pagesite_post("/apikeys", form), 400);
+    }
+    assert_int_equal(
+        pagesite_number("SELECT wave_first * 100 + halt_percent FROM library_item WHERE id = 60"),
+        725);
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM apikey"), 0);
+    assert_int_equal(pagesite_post("/rollout", "id=60&what=waves&wave_first=0&halt_percent=00"),
+                     303);
+    assert_int_equal(
+        pagesite_number("SELECT wave_first * 100 + halt_percent FROM library_item WHERE id = 60"),
+        0);
+    assert_int_equal(pagesite_post("/apikeys", "name=endless&scope_read=1&days=0"), 200);
+}
+
 /* ---- the audit log ---- */
 
 static void the_log_by_days(void **state)
@@ -275,6 +307,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+        cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
         cmocka_unit_test(the_log_by_days),
         cmocka_unit_test(what_is_wrong_with_the_log_is_said_in_ones_language),
         cmocka_unit_test(a_file_of_the_log_is_whole),
