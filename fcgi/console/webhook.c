@@ -38,7 +38,7 @@ static void put_head(struct page *p, const struct webhook *w)
     value_set_text(p->root, "name", w->name);
     value_set_text(p->root, "url", w->url);
     value_set_text(p->root, "payload", key ? page_text(p, key) : NULL);
-    value_set_bool(p->root, "whole", w->payload == WEBHOOK_WHOLE);
+    value_set_bool(p->root, "sends_whole", w->payload == WEBHOOK_WHOLE);
     page_state(p, p->root, "hook", webhook_state_name(w->state));
     value_set_bool(p->root, "active", w->state == WEBHOOK_ACTIVE);
     value_set_text(p->root, "state_by", w->state_by);

@@ -48,6 +48,7 @@ await test("a command for many: preview, progress, and its end", async () => {
   await p.getByRole("button", { name: "Send" }).click();
   await p.waitForURL(/\/bulk\/job\?id=/);
   await p.locator(".badge.is-done").waitFor({ timeout: 8000 }); // the page follows by itself
+  assert.equal(await p.getByText("It goes on without this page").count(), 0);
   await accessible(p, "job");
   await picture(p, "job");
   assert.equal(Number(sql("SELECT SUM(queued) + SUM(refused) FROM bulk_job")), rows);

@@ -70,6 +70,7 @@ await test("what two administrators change at once is told to the second, and no
   await p.getByRole("button", { name: "Save" }).click();
   assert.match(await p.getByRole("alert").textContent(), /somebody else has changed the webhook/i);
   assert.match(await p.locator("dl.pairs").textContent(), /other\.invalid/); // what the other one stored
+  assert.equal(await p.locator("#nav").getByRole("link", { name: "Settings" }).count(), 1); // as on every page
   assert.equal(await label("Name").isVisible(), true); // the form is open, as it was filled in
   assert.equal(await label("Name").inputValue(), "browser test 3");
   await accessible(p, "a webhook that somebody else has changed");
