@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "console/page.h"
+#include "console/trail.h"
 #include "http/csv.h"
 #include "wire/json.h"
 
@@ -113,7 +113,7 @@ static void show(struct page *p)
         value_set_text(v, "act", page_named(p, arena_fmt(p->a, "audit_act_%s", e[i].action)));
         value_set_text(v, "what", e[i].action);
         value_set_text(v, "whom", e[i].subject);
-        value_set_text(v, "detail", e[i].detail);
+        value_set_text(v, "detail", trail_detail(p, e[i].detail));
         page_time(p, v, "at", e[i].at);
     }
     value_set_bool(p->root, "some", n > 0);

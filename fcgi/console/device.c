@@ -1,5 +1,6 @@
 /* device.c: one device: facts, queue, results, users, audit. */
 #include "console/device.h"
+#include "console/trail.h"
 
 #include "command/checked.h"
 #include "store/audit.h"
@@ -207,7 +208,7 @@ static bool audit(struct page *p, const struct enrollment *e)
         value_set_text(v, "actor", a[i].actor);
         const char *act = page_named(p, arena_fmt(p->a, "audit_act_%s", a[i].action));
         value_set_text(v, "action", act ? act : a[i].action);
-        value_set_text(v, "detail", a[i].detail);
+        value_set_text(v, "detail", trail_detail(p, a[i].detail));
         page_time(p, v, "at", a[i].at);
     }
     value_set_bool(p->root, "some_audit", n > 0);

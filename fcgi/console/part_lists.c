@@ -1,6 +1,7 @@
 /* part_lists.c: lists of a device that are no inventory: its queue, results, its users, the audit
  * log. */
 #include "console/device.h"
+#include "console/trail.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -160,7 +161,7 @@ enum outcome device_list_audit(struct page *p, const struct fleet_device *d, con
         const char *act = page_named(p, arena_fmt(p->a, "audit_act_%s", e[i].action));
         cell(cells, act ? act : e[i].action, NULL);
         cell(cells, strcmp(e[i].subject, d->ident) == 0 ? "" : e[i].subject, NULL);
-        value_set_bool(cell(cells, e[i].detail, NULL), "record", true);
+        cell(cells, trail_detail(p, e[i].detail), NULL);
     }
     if (o == OK && n == PAGE_ROWS)
         *next = arena_fmt(p->a, "%lld", (long long)e[n - 1].id);

@@ -261,6 +261,15 @@ static void what_is_wrong_with_the_log_is_said_in_ones_language(void **state)
         "kind = 'audit'");
     assert_int_equal(pagesite_ask("GET", "/audit", "", "", german), 200);
     assert_true(pagesite_tells("Dieses Glied stimmt nicht: 2: sein Eintrag fehlt"));
+    /* so is what an entry tells; what is chained and given out stays as it is */
+    sql("INSERT INTO audit (at, actor, action, subject, detail) VALUES (1, 'said', 'x.y', 'z', "
+        "'item=7 why=a=b c devices=3 odd=4'), (1, 'said', 'x.y', 'z', 'devices'), (1, 'said', "
+        "'x.y', 'z', '')");
+    assert_int_equal(pagesite_ask("GET", "/audit?actor=said", "", "", german), 200);
+    assert_true(pagesite_tells(">Inhalt: 7 · Grund: a=b c · Geräte: 3 odd=4<"));
+    assert_true(pagesite_tells(">devices<"));
+    assert_int_equal(pagesite_ask("GET", "/audit.csv?actor=said", "", "", german), 200);
+    assert_true(pagesite_tells("\"item=7 why=a=b c devices=3 odd=4\""));
 }
 
 /* Half a log is not given out as a whole one. */
