@@ -361,6 +361,9 @@ for (const [kind, page, ctx] of [["with", () => p, c], ["without", () => q, plai
     await store(w);
     assert.match(await good(w), /Stored/);
     await add(w, "Restrictions");
+    // a group's heading stands above its fields, not among them
+    assert.equal(await w.locator("fieldset.group").first().evaluate((f) =>
+      f.querySelector("legend").getBoundingClientRect().bottom <= f.querySelector("label").getBoundingClientRect().top), true);
     await w.getByLabel("Camera").selectOption("false");
     await store(w);
     await add(w, "Web clip");
