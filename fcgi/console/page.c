@@ -162,12 +162,15 @@ static const char *address(struct page *p)
 void page_fail(struct page *p)
 {
     enum outcome o = p->err.outcome;
+    bool form = p->req->method == METHOD_POST;
     if (page_mendable(o)) {
         value_set_text(p->root, "message", arena_strdup(p->a, page_said(p, p->err.msg)));
     } else {
         log_err(o == UNAVAILABLE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "console.failed", &p->err);
         value_set_text(p->root, "message",
-                       page_text(p, o == UNAVAILABLE ? "error_away" : "error_fault"));
+                       page_text(p, o != UNAVAILABLE ? "error_fault"
+                                    : form           ? "error_away_form"
+                                                     : "error_away"));
         value_set_text(p->root, "request", p->req->id);
     }
     value_set_text(p->root, "title",

@@ -194,6 +194,27 @@ static void a_draft_is_put_in_force_as_it_was_seen(void **state)
     assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
 }
 
+/* ---- the database is away ---- */
+
+static void a_form_has_a_way_back_while_the_database_is_away(void **state)
+{
+    struct db_pool *here = app.pool;
+    struct conf away = conf;
+    (void)state;
+    const char *form = arena_fmt(arena, "%s&id=500&what=add&ids=D1", pagesite_csrf());
+    away.db_socket = "/nonexistent/socket";
+    away.db_timeout_s = 1;
+    app.pool = NULL;
+    assert_ok(db_pool_new(&away, DB_CONSOLE, 1, &app.pool, &err), err);
+    assert_int_equal(pagesite_ask("POST", "/group/devices", form, PAGESITE_FORM, NULL), 503);
+    assert_true(pagesite_tells("the form still has what you typed"));
+    assert_int_equal(pagesite_ask("GET", "/groups", "", "", NULL), 503);
+    assert_true(pagesite_tells("Try again in a few seconds"));
+    assert_true(pagesite_tells("href=\"/groups\""));
+    db_pool_free(&app.pool);
+    app.pool = here;
+}
+
 /* ---- numbers of which 0 means everything, or without end ---- */
 
 static void what_is_no_number_is_not_taken_for_none(void **state)
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+        cmocka_unit_test(a_form_has_a_way_back_while_the_database_is_away),
         cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
         cmocka_unit_test(the_log_by_days),
         cmocka_unit_test(what_is_wrong_with_the_log_is_said_in_ones_language),
