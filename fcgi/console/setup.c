@@ -73,9 +73,12 @@ static enum outcome checks(struct setup *s)
 
 static void judge(struct setup *s, const struct doctor *d)
 {
-    for (size_t i = 0; i < d->n; i++)
-        if (d->f[i].result == FINDING_FAIL)
-            s->bad[setup_step_of(d->f[i].check)] = true;
+    for (size_t i = 0; i < d->n; i++) {
+        const struct finding *f = &d->f[i];
+        if (f->result == FINDING_FAIL)
+            s->bad[setup_step_of(f->check)] = true;
+        s->tried |= f->result == FINDING_OK && strcmp(f->check, "identity") == 0;
+    }
 }
 
 static enum outcome facts(struct setup *s)
@@ -110,13 +113,16 @@ static enum outcome facts(struct setup *s)
 }
 
 /* A check that fails because its step is still to be done says nothing new; what has stood in the
- * way of an earlier look of the agent's is looked at again. */
+ * way of an earlier look of the agent's is looked at again. A CA that no web server was seen to
+ * take is not done: where the device host does not answer, nothing was tried. */
 static const char *state_of(const struct setup *s, enum setup_step i)
 {
-    bool waits = s->run.waits && (i == SETUP_ADDRESS || (i == SETUP_CA && s->done[i]));
-    if (waits)
+    bool looks = i == SETUP_ADDRESS || (i == SETUP_CA && s->done[i]);
+    if (looks && s->run.waits && s->agent)
         return "checking";
-    return !s->done[i] ? "todo" : s->bad[i] ? "problem" : "done";
+    if (!s->done[i])
+        return "todo";
+    return s->bad[i] ? "problem" : i == SETUP_CA && !s->tried ? "untried" : "done";
 }
 
 static enum setup_step first_open(const struct setup *s)

@@ -28,7 +28,8 @@ struct setup {
     bool agent;             /* one is running */
     bool done[SETUP_STEPS]; /* what the step is there for exists */
     bool bad[SETUP_STEPS];  /* a check of it fails */
-    struct bytes ca;        /* DER; empty: none */
+    bool tried;      /* the web server took a certificate of the CA, when it was tried last */
+    struct bytes ca; /* DER; empty: none */
     struct enrollprofile profile;
 };
 

@@ -337,6 +337,10 @@ void doctor_network(struct doctor *d)
     check_host(d, h, "console", "[server] console_url", d->conf->console_url);
     if (device)
         check_identity(d, h);
+    else
+        doctor_note(d, FINDING_WARN, "identity",
+                    "mend what the check of the device host says, then check again",
+                    "no certificate was tried: the device host does not answer as it should");
     check_apns(d, h);
     https_free(&h);
 }

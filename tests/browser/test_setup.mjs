@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { accessible, context, finish, picture, signIn, site, sql, test } from "./lib.mjs";
+import { accessible, context, finish, picture, quoted, signIn, site, sql, test } from "./lib.mjs";
 
 const NAME = `Vier "Jahre" <b>&`;
 const TOPIC = "com.apple.mgmt.External.set-up";
@@ -168,6 +168,20 @@ await test("afterwards it is the check of the set-up, without JavaScript too", a
   const d = await context({ javaScriptEnabled: false });
   const q = await signIn(d, "/setup?step=device");
   assert.equal(await q.locator(".arrived").count(), 1);
+  // a host of devices that did not answer proves nothing of the CA
+  const row = "WHERE kind = 'network'", kept = sql(`SELECT HEX(findings) FROM checkup ${row}`).trim();
+  const away = JSON.parse(Buffer.from(kept, "hex").toString()).filter((f) => !/^(device|identity)$/.test(f.check));
+  away.push({ check: "device", result: "fail", detail: "https://d cannot be reached: x", fix: "see", say: "doctor_s_cannot_be_reached_s", with: ["https://d", "x"] });
+  away.push({ check: "identity", result: "warn", detail: "no certificate was tried: the device host does not answer as it should",
+    fix: "mend what the check of the device host says, then check again", say: "doctor_no_certificate_was_tried_the_device_host_does_no", with: [] });
+  sql(`UPDATE checkup SET findings = ${quoted(JSON.stringify(away))} ${row}`);
+  await q.goto("/setup?step=ca");
+  const badge = async (step) => (await q.locator(`.steps a[href="/setup?step=${step}"] .badge`).textContent()).trim();
+  assert.equal(await badge("address"), "a problem");
+  assert.equal(await badge("ca"), "not tried");
+  assert.match(await q.locator(".checks").textContent(), /no certificate was tried.*To mend it: mend what the check/s);
+  assert.doesNotMatch(await q.locator("main").textContent(), /All is set up/);
+  sql(`UPDATE checkup SET findings = UNHEX('${kept}') ${row}`);
   await q.goto("/setup?step=address");
   const before = sql("SELECT asked_at FROM checkup").trim();
   await q.getByRole("button", { name: "Check now" }).click();

@@ -753,8 +753,10 @@ class Doctor(CtlTest):
         self.assertEqual([f["result"] for f in found if f["check"] == "device"][:2], ["warn", "ok"])
         self.assertIn("[enroll] certificates", self.finds("warn", "device", tls_ca=False, config=own)["detail"])
         self.assertEqual({f["result"] for f in found if f["check"] == "identity"}, {"ok"})
-        self.finds("fail", "device", "cannot be reached",
-                   config=self.config(server__device_url="https://localhost:1"))
+        away = self.config(server__device_url="https://localhost:1")
+        self.finds("fail", "device", "cannot be reached", config=away)
+        self.assertIn("device host", self.finds("warn", "identity", "no certificate was tried",
+                                                config=away)["fix"])
         self.finds("fail", "console", "cannot be reached",
                    config=self.config(server__console_url="https://name.invalid"))
         self.finds("fail", "identity", "404",
