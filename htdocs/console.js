@@ -2,13 +2,33 @@
 // into a form. Every page works without this file.
 "use strict";
 
-// Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
-async function page(url, more) {
-  const answer = await fetch(url, { headers: { Accept: "text/html", ...more }, redirect: "manual" }).catch(() => null);
-  // signed out: nothing stays on a screen that somebody has left
-  if (answer && answer.type === "opaqueredirect" && !document.activeElement.closest("form")) location.reload();
-  return answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+// Tells that what is seen grows old, and why: "ended", nobody is signed in any more; "away", the server
+// does not answer. "": it is fresh again.
+const stale = document.getElementById("stale");
+let left = 0; // when the page was about to be left: what it still asks for comes to nothing
+addEventListener("beforeunload", () => { left = Date.now(); });
+function tellStale(why) {
+  if (!stale || (why && Date.now() - left < 3000)) return;
+  if (why) {
+    stale.querySelector("span").textContent = stale.dataset[why];
+    stale.querySelector("a").href = location.href;
+  }
+  stale.hidden = !why;
 }
+
+// Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
+async function page(url, headers) {
+  const answer = await fetch(url, { headers: { Accept: "text/html", ...headers }, redirect: "manual" }).catch(() => null);
+  const text = answer && answer.ok ? await answer.text().catch(() => null) : null;
+  const ended = answer && answer.type === "opaqueredirect";
+  // signed out: nothing stays on a screen that somebody has left; who is typing is told and loses nothing
+  if (ended && !document.activeElement.closest("form")) location.reload();
+  else tellStale(text !== null ? "" : ended ? "ended" : "away");
+  return text === null ? null : new DOMParser().parseFromString(text, "text/html");
+}
+
+// What nobody asked for says so: it keeps nobody signed in.
+const BY_ITSELF = { "Drover-Live": "1" };
 
 // Parts that are read again every so many seconds, while the page is seen and nobody works in them: all
 // at once, so that they say the same. The header tells that nobody has done anything: a page that is left
@@ -18,7 +38,7 @@ if (live.length) setInterval(async () => {
   if (document.hidden || live.every((part) => part.contains(document.activeElement))) return;
   const url = new URL(location.href);
   url.searchParams.delete("done");
-  const fresh = await page(url, { "Drover-Live": "1" });
+  const fresh = await page(url, BY_ITSELF);
   const found = fresh ? [...fresh.querySelectorAll("[data-live]")] : [];
   if (found.length === live.length) live.forEach((part, i) => {
     if (!part.contains(document.activeElement)) part.replaceChildren(...found[i].childNodes);

@@ -220,6 +220,28 @@ await test("a second factor: set up, asked for, not taken twice, recovered, turn
   assert.match(await p.locator("[role=status]").textContent(), /second factor is off/);
 });
 
+await test("a page that cannot stay fresh says so", async () => {
+  const d = await context(), r = await signIn(d, "/setup?step=device"); // looks every two seconds
+  const told = r.locator("#stale");
+  assert.equal(await told.isVisible(), false);
+  await r.route("**/setup?*", (route) => route.abort());
+  await told.waitFor();
+  assert.match(await told.textContent(), /not fresh: the server does not answer/);
+  await accessible(r, "a page that is not fresh");
+  await r.unroute("**/setup?*");
+  await told.waitFor({ state: "hidden" });
+  // who is in a form loses nothing of it when the session ends: it is told
+  const token = (await d.cookies()).find((k) => k.name === "__Host-drover").value;
+  await r.goto("/devices");
+  sql(`DELETE FROM session WHERE token_sha256 = UNHEX(SHA2('${token}', 256))`);
+  await r.getByLabel("Search", { exact: true }).fill("x");
+  await told.waitFor();
+  assert.match(await told.textContent(), /session has ended/);
+  await told.getByRole("link").click();
+  await r.waitForURL(/\/signin\?next=%2Fdevices/);
+  await d.close();
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");
