@@ -10,13 +10,21 @@
     "COALESCE(ELT(e.list_platform, 'iPhone', 'iPad', 'iPod', 'Mac', 'Apple TV', 'Vision', "        \
     "'Watch'), '') "
 
-static const struct sql GROUPS = {
-    "device_groups",
-    "SELECT e.state, " PLATFORM "AS platform, "
-    "COALESCE(e.os_version, '') AS os, COUNT(*) AS n, SUM(e.last_seen_at >= ?), "
-    "SUM(e.last_seen_at >= ?) FROM enrollment e WHERE " IS_DEVICE
-    "AND %SCOPE e.device_id% GROUP BY e.state, platform, os ORDER BY n DESC LIMIT ?",
-    0};
+/* What it told last: enrollment.os_version is what it enrolled with. As the list has it, which
+ * finds the same devices by it. */
+#define VERSION                                                                                    \
+    "IF(e.list_os = 0, '', CONCAT(e.list_os DIV 1000000, '.', MOD(e.list_os DIV 1000, 1000), "     \
+    "IF(MOD(e.list_os, 1000) = 0, '', CONCAT('.', MOD(e.list_os, 1000))))) "
+/* All that is asked for but the scope stands in the index. */
+#define LIKE_FROM "FROM enrollment e FORCE INDEX (last_seen) WHERE " IS_DEVICE
+#define LIKE_BY "GROUP BY e.state, e.list_platform, e.list_os "
+
+static const struct sql GROUPS = {"device_groups",
+                                  "SELECT e.state, " PLATFORM "AS platform, " VERSION
+                                  "AS os, COUNT(*) AS n, "
+                                  "SUM(e.last_seen_at >= ?), SUM(e.last_seen_at >= ?) " LIKE_FROM
+                                  "AND %SCOPE e.device_id% " LIKE_BY "ORDER BY n DESC LIMIT ?",
+                                  0};
 #define SHARES_FRESH (5 * MINUTE_US)
 static const struct sql SHARES = {
     "device_shares",
@@ -27,9 +35,8 @@ static const struct sql SHARES_DROP = {"device_shares_drop", "DELETE FROM fleet_
 static const struct sql SHARES_COUNT = {
     "device_shares_count",
     "INSERT INTO fleet_share (state, platform, os_version, devices, seen_day, seen_week, "
-    "counted_at) SELECT e.state, " PLATFORM "AS p, COALESCE(e.os_version, '') AS os, COUNT(*), "
-    "SUM(e.last_seen_at >= ?), SUM(e.last_seen_at >= ?), ? FROM enrollment e WHERE " IS_DEVICE
-    "GROUP BY e.state, p, os",
+    "counted_at) SELECT e.state, " PLATFORM ", " VERSION ", COUNT(*), SUM(e.last_seen_at >= ?), "
+    "SUM(e.last_seen_at >= ?), ? " LIKE_FROM LIKE_BY,
     0};
 static const struct sql USERS = {
     "device_users",

@@ -294,6 +294,46 @@ static void filters(void **state)
         filtered((struct device_filter){.text = "iphone", .states = 1u << 2, .os = "17"}), "2");
 }
 
+static void shares_are_of_what_runs_now(void **state)
+{
+    static const struct {
+        const char *platform, *os;
+        int state;
+    } want[] = {
+        {"Mac", "14.5", 2}, {"iPhone", "17.4.1", 2}, {"iPad", "18.1", 1}, {"iPhone", "9.3", 3}};
+    struct device_share *live, *counted;
+    size_t n, m, k;
+    (void)state;
+    follow();
+    sql("DELETE FROM fleet_share");
+    assert_ok(device_groups(console, 1000, arena, &live, &n, &err), err);
+    assert_ok(device_groups_count(agent, 1000, &err), err);
+    assert_ok(device_groups(console, 1001, arena, &counted, &m, &err), err);
+    assert_int_equal(number("SELECT COUNT(*) FROM fleet_share"), 4);
+    assert_int_equal(n, 4);
+    assert_int_equal(m, 4);
+    for (size_t i = 0; i < 4; i++) { /* an iPad that enrolled with 17.10 has told 18.1 since */
+        for (k = 0; k < 4 && strcmp(live[k].os_version, want[i].os) != 0; k++)
+            ;
+        assert_int_not_equal(k, 4);
+        assert_string_equal(live[k].platform, want[i].platform);
+        assert_int_equal(live[k].state, want[i].state);
+        assert_int_equal(live[k].devices, 1);
+        for (k = 0; k < 4 && strcmp(counted[k].os_version, want[i].os) != 0; k++)
+            ;
+        assert_int_not_equal(k, 4);
+        /* and the list finds them by it */
+        const struct device_filter f = {.text = "",
+                                        .platform = want[i].platform,
+                                        .os = want[i].os,
+                                        .states = 1u << want[i].state};
+        int64_t fit;
+        assert_ok(device_count(console, &f, arena, &fit, &err), err);
+        assert_int_equal(fit, 1);
+    }
+    sql("DELETE FROM fleet_share");
+}
+
 static void facts_stand_beside(void **state)
 {
     static const char *const facts[] = {"WiFiMAC", "no such fact", "IMEI"};
@@ -423,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup(reports_mark_what_they_change, fill),
         cmocka_unit_test_setup(orders, fill),
         cmocka_unit_test_setup(filters, fill),
+        cmocka_unit_test_setup(shares_are_of_what_runs_now, fill),
         cmocka_unit_test_setup(facts_stand_beside, fill),
         cmocka_unit_test_setup(common_words_are_gone_through, fill),
         cmocka_unit_test(filters_are_saved),
