@@ -17,19 +17,19 @@
 #define ROWS 8
 
 struct bar {
-    const char *name;
+    const char *name, *link;
     int64_t n;
 };
 
 /* Adds n to the bar of that name; there is room for one more. */
-static void bar_add(struct bar *bars, size_t *used, const char *name, int64_t n)
+static void bar_add(struct bar *bars, size_t *used, const char *name, const char *link, int64_t n)
 {
     for (size_t i = 0; i < *used; i++)
         if (strcmp(bars[i].name, name) == 0) {
             bars[i].n += n;
             return;
         }
-    bars[(*used)++] = (struct bar){name, n};
+    bars[(*used)++] = (struct bar){name, link, n};
 }
 
 static int by_size(const void *a, const void *b)
@@ -38,16 +38,48 @@ static int by_size(const void *a, const void *b)
     return (y->n > x->n) - (y->n < x->n);
 }
 
+static void bar_show(struct value *list, const char *name, const char *link, int64_t n,
+                     int64_t total)
+{
+    struct value *v = value_append_dict(list);
+    value_set_text(v, "name", name);
+    value_set_text(v, "link", link);
+    value_set_int(v, "n", n);
+    value_set_int(v, "percent", total ? (100 * n + total - 1) / total : 0); /* none unseen */
+}
+
+/* The largest, and how many are in all others. */
 static void bars_show(struct page *p, const char *key, struct bar *bars, size_t n, int64_t total)
 {
     struct value *list = value_set_list(p->root, key);
+    int64_t rest = 0;
     qsort(bars, n, sizeof *bars, by_size);
-    for (size_t i = 0; i < n && i < ROWS; i++) {
-        struct value *v = value_append_dict(list);
-        value_set_text(v, "name", *bars[i].name ? bars[i].name : page_text(p, "not_told"));
-        value_set_int(v, "n", bars[i].n);
-        value_set_int(v, "percent", total ? 100 * bars[i].n / total : 0);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (i < ROWS)
+            bar_show(list, *bars[i].name ? bars[i].name : page_text(p, "not_told"), bars[i].link,
+                     bars[i].n, total);
+        else
+            rest += bars[i].n;
+    if (n > ROWS)
+        bar_show(list,
+                 words_fill(p->w, p->a, "bars_others", arena_fmt(p->a, "%zu", n - ROWS), NULL),
+                 NULL, rest, total);
+}
+
+/* The devices of a bar, in the list; NULL: it cannot ask for them. os: this version and no other,
+ * of which the list knows three numbers. */
+static const char *bar_link(struct page *p, const char *platform, const char *os)
+{
+    size_t dots = 0;
+    if (!*platform || (os && (*os < '0' || *os > '9')))
+        return NULL;
+    const char *link = page_link(p, "/devices?state=enrolled", "platform", platform);
+    if (!os)
+        return link;
+    for (const char *s = os; (s = strchr(s, '.')); s++)
+        dots++;
+    const char *whole = arena_fmt(p->a, "%s%s", os, dots == 0 ? ".0.0" : dots == 1 ? ".0" : "");
+    return whole ? page_link(p, link, "os", whole) : NULL;
 }
 
 static bool fleet(struct page *p, int64_t *unseen, bool *fresh)
@@ -71,10 +103,11 @@ static bool fleet(struct page *p, int64_t *unseen, bool *fresh)
             continue;
         day += g[i].seen_day;
         week += g[i].seen_week;
-        bar_add(platform, &platforms, g[i].platform, g[i].devices);
-        bar_add(system, &systems,
-                *g[i].os_version ? arena_fmt(p->a, "%s %s", g[i].platform, g[i].os_version) : "",
+        const char *os = g[i].os_version;
+        bar_add(platform, &platforms, g[i].platform, bar_link(p, g[i].platform, NULL),
                 g[i].devices);
+        bar_add(system, &systems, *os ? arena_fmt(p->a, "%s %s", g[i].platform, os) : "",
+                bar_link(p, g[i].platform, os), g[i].devices);
     }
     for (int s = 1; s <= 4; s++)
         value_set_int(p->root, keys[s], states[s]);

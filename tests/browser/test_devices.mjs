@@ -168,6 +168,31 @@ await test("columns of one's own, in the list and in CSV", async () => {
   // none: the usual ones
   const csrf = await p.locator("input[name=csrf]").first().inputValue();
   await c.request.post("/devices", { form: { csrf, what: "columns" } });
+await test("the overview's bars leave nobody out, and lead to those they count", async () => {
+  sql(`INSERT INTO enrollment (id, ident, kind, device_id, state, product_name, os_version, created_at, enrolled_at, last_seen_at)
+    SELECT 5000 + seq, CONCAT('BAR-', seq), 1, 5000 + seq, 2, 'iPhone15,2', CONCAT('16.', seq), 1, 1, 1 FROM seq_1_to_12`);
+  for (let i = 0; i < 100 && sql("SELECT COUNT(*) FROM enrollment WHERE search_due = 1").trim() !== "0"; i++)
+    await new Promise((r) => setTimeout(r, 100));
+  sql("DELETE FROM fleet_share");
+  await p.goto("/");
+  await accessible(p, "bars");
+  const enrolled = await p.locator(".figures b").first().textContent();
+  const links = [];
+  for (const id of ["platforms", "systems"]) {
+    const bars = p.locator(`section[aria-labelledby=${id}] .bars li`);
+    const numbers = await bars.locator("b").allTextContents();
+    assert.equal(String(numbers.reduce((sum, n) => sum + Number(n), 0)), enrolled, id);
+    links.push(...await bars.evaluateAll((all) => all.filter((li) => li.querySelector("a")).map((li) => [li.querySelector("a").href, li.querySelector("b").textContent])));
+  }
+  assert.match(await p.locator("section[aria-labelledby=systems] .bars li").last().textContent(), /^Others \(\d+\)/);
+  assert.equal(links.length > 4, true);
+  for (const [link, n] of links) {
+    await p.goto(link.replace("/devices?", "/devices?count=1&"));
+    assert.equal(await p.locator("[data-found]").textContent(), "Devices that fit: " + n, link);
+  }
+  sql("DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5012; DELETE FROM fleet_share");
+});
+
   await p.goto("/devices");
   assert.equal((await p.locator("thead th").allTextContents()).includes("Serial number"), true);
 });
