@@ -227,6 +227,26 @@ await test("a filter under a name, for oneself and for all", async () => {
   assert.equal(await p.locator(".links a").count(), 0);
 });
 
+await test("a filter that is no choice fits nothing, for a command for all too", async () => {
+  for (const bad of ["state=enroled", "platform=iphone", "unseen=soon", "unseen=-7", "os=eighteen"]) {
+    await p.goto("/devices?" + bad);
+    assert.match(await p.locator("[role=alert]").textContent(), /none of the choices, so no device fits/, bad);
+    assert.equal(await p.locator("tbody tr").count(), 0, bad);
+    assert.equal((await (await c.request.get("/devices.csv?" + bad)).text()).trim().split("\r\n").length, 1, bad);
+    await p.goto("/bulk?" + bad);
+    assert.equal(await p.locator("#sure").count(), 0, bad);
+  }
+  await p.goto("/devices?state=enroled");
+  assert.equal(await p.getByRole("search", { name: "Devices" }).getByLabel("State").inputValue(), "enroled");
+  // any number of days, and a text as long as the field takes
+  await p.goto("/devices?unseen=14");
+  assert.equal(await p.locator("[role=alert]").count(), 0);
+  assert.equal(await p.getByLabel("Not seen for").inputValue(), "14");
+  const long = "0123456789".repeat(8);
+  await p.goto("/devices?q=" + long);
+  assert.equal(await p.getByLabel("Search", { exact: true }).inputValue(), long);
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");
