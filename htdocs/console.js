@@ -45,18 +45,33 @@ if (live.length) setInterval(async () => {
   });
 }, Math.min(...live.map((part) => Number(part.dataset.live))) * 1000);
 
+// How many there are in all is counted when the list has come: it may take as long.
+const found = document.querySelector("[data-found]");
+let listed = 0, counting;
+function countSoon(ms) {
+  clearTimeout(counting);
+  counting = setTimeout(async () => {
+    const link = found && found.querySelector("a"), of = listed;
+    const fresh = link && await page(link.href, BY_ITSELF);
+    if (fresh && of === listed) found.replaceChildren(...fresh.querySelector("[data-found]").childNodes);
+  }, ms);
+}
+countSoon(0);
+
 // Search as one types: the results of the newest question replace the list.
 const search = document.querySelector("[data-search]");
 const results = document.querySelector("[data-results]");
 if (search && results) {
-  let timer, newest = 0;
+  let timer;
   const ask = async () => {
-    const asked = ++newest;
+    const asked = ++listed;
     const url = "/devices?" + new URLSearchParams(new FormData(search));
     const fresh = await page(url);
-    if (!fresh || asked !== newest) return;
-    results.replaceChildren(...fresh.querySelector("[data-results]").childNodes);
+    if (!fresh || asked !== listed) return;
+    for (const part of ["[data-found]", "[data-results]"])
+      document.querySelector(part).replaceChildren(...fresh.querySelector(part).childNodes);
     history.replaceState(null, "", url);
+    countSoon(500);
   };
   search.addEventListener("input", () => {
     clearTimeout(timer);

@@ -44,6 +44,11 @@ static struct picks *picks_of(struct page *p)
     return x;
 }
 
+/* How many there are, and how many of these can get a command. */
+struct crowd {
+    int64_t total, reached;
+};
+
 static void hit(struct page *p, struct value *list, const char *ident, const char *name)
 {
     struct value *v = value_append_dict(list);
@@ -51,8 +56,9 @@ static void hit(struct page *p, struct value *list, const char *ident, const cha
     value_set_text(v, "link", page_link(p, "/device", "id", ident));
 }
 
-/* Those that were ticked and are still there. */
-static enum outcome picked(struct page *p, const struct picks *x, struct value *list)
+/* Those that were ticked and are still there, and the person's. */
+static enum outcome of_picks(struct page *p, const struct picks *x, struct value *list,
+                             struct crowd *c)
 {
     const struct enrollment_filter f = {.idents = x->ids, .nidents = x->n};
     struct enrollment_cursor at = {0, 0};
@@ -61,32 +67,50 @@ static enum outcome picked(struct page *p, const struct picks *x, struct value *
     bool more;
     enum outcome o = enrollment_list(p->db, &f, ENROLLMENT_BY_ID, &at, 0, LIM_PAGE, false, p->a, &e,
                                      &n, &more, &p->err);
-    for (size_t i = 0; o == OK && i < n && i < PREVIEW; i++)
-        hit(p, list, e[i].ident, *e[i].device_name ? e[i].device_name : e[i].serial);
-    value_set_int(p->root, "total", (int64_t)n);
-    value_set_bool(p->root, "some", n > 0);
-    value_set_bool(p->root, "more_hit", n > PREVIEW);
+    for (size_t i = 0; o == OK && i < n; i++) {
+        c->reached += e[i].state == ENROLLMENT_ENROLLED;
+        if (i < PREVIEW)
+            hit(p, list, e[i].ident, *e[i].device_name ? e[i].device_name : e[i].serial);
+    }
+    c->total = (int64_t)n;
     return o;
 }
 
-static enum outcome preview(struct page *p, const struct picks *x, const struct device_filter *f)
+static enum outcome of_filter(struct page *p, const struct device_filter *f, struct value *list,
+                              struct crowd *c)
 {
+    const unsigned enrolled = 1u << ENROLLMENT_ENROLLED;
+    struct device_filter reached = *f;
     struct device_brief *d;
-    int64_t total = 0;
     size_t n = 0;
-    enum outcome o = OK;
-    struct value *list = value_set_list(p->root, "hit");
-    if (x->n > 0)
-        return picked(p, x, list);
-    o = device_count(p->db, f, p->a, &total, &p->err);
+    reached.states = f->states ? f->states & enrolled : enrolled;
+    enum outcome o = device_count(p->db, f, p->a, &c->total, &p->err);
+    if (o == OK && reached.states)
+        o = device_count(p->db, &reached, p->a, &c->reached, &p->err);
     if (o == OK)
         o = device_list(p->db, f, (struct device_order){0}, NULL, 0, PREVIEW, p->a, &d, &n,
                         &p->err);
     for (size_t i = 0; o == OK && i < n; i++)
         hit(p, list, d[i].ident, *d[i].name ? d[i].name : d[i].serial);
-    value_set_int(p->root, "total", total);
-    value_set_bool(p->root, "some", total > 0);
-    value_set_bool(p->root, "more_hit", total > PREVIEW);
+    return o;
+}
+
+static enum outcome preview(struct page *p, const struct picks *x, const struct device_filter *f)
+{
+    struct crowd c = {0, 0};
+    struct value *list = value_set_list(p->root, "hit");
+    /* nothing ticked is nobody, not everybody */
+    bool none = x->n == 0 && filter_given(p, "ticked")[0];
+    enum outcome o = none ? OK : x->n == 0 ? of_filter(p, f, list, &c) : of_picks(p, x, list, &c);
+    value_set_int(p->root, "total", c.total);
+    value_set_int(p->root, "reached", c.reached);
+    value_set_bool(p->root, "some_reached", c.reached > 0);
+    value_set_bool(p->root, "not_all", c.reached < c.total);
+    value_set_bool(p->root, "some", c.total > 0);
+    value_set_bool(p->root, "none_ticked", none);
+    value_set_text(p->root, "back", filter_link(p, "/devices"));
+    if (c.total > PREVIEW)
+        value_set_int(p->root, "more_hit", c.total - PREVIEW);
     return o;
 }
 

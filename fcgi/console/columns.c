@@ -65,8 +65,10 @@ struct device_order columns_order(const char *sort)
 static void add(struct columns *c, const char *name)
 {
     const char *alias;
-    if (c->n == COLUMNS_MAX)
+    if (c->n == COLUMNS_MAX) {
+        c->left_out = true;
         return;
+    }
     for (int i = 0; i < C__MAX; i++)
         if (strcmp(OWN[i].name, name) == 0) {
             for (size_t k = 0; k < c->n; k++)
@@ -76,11 +78,15 @@ static void add(struct columns *c, const char *name)
             return;
         }
     const struct inv_column *fact = inv_fact(name, &alias);
-    if (!fact || c->nfacts == DEVICE_FACTS_MAX)
+    if (!fact)
         return;
     for (size_t k = 0; k < c->nfacts; k++)
         if (strcmp(c->facts[k], fact->key) == 0)
             return;
+    if (c->nfacts == DEVICE_FACTS_MAX) {
+        c->left_out = true;
+        return;
+    }
     c->own[c->n] = -1;
     c->fact[c->n++] = c->nfacts;
     c->facts[c->nfacts++] = fact->key;
@@ -102,26 +108,67 @@ static bool has(const struct columns *c, const char *name)
     return false;
 }
 
-static void box(struct value *list, const char *name, const char *text, bool chosen)
+/* A fact's name in the reader's language; *known: it has one, and not Apple's key alone. */
+static const char *fact_label(struct page *p, const char *key, bool *known)
+{
+    const char *name = page_named(p, arena_fmt(p->a, "inv_%s", key));
+    *known = name != NULL;
+    return name ? name : key;
+}
+
+/* key: Apple's, where that is not what it is called. */
+static void box(struct value *list, const char *name, const char *text, const char *key,
+                bool chosen)
 {
     struct value *v = value_append_dict(list);
     value_set_text(v, "name", name);
     value_set_text(v, "text", text);
+    value_set_text(v, "key", key);
     value_set_bool(v, "chosen", chosen);
+}
+
+/* What the form has ticked: it was not kept, and is not lost. */
+struct ticks {
+    const char *name;
+    bool any, found;
+};
+
+static bool tick(const char *name, const char *value, void *arg)
+{
+    struct ticks *t = arg;
+    if (strcmp(name, "column") == 0) {
+        t->any = true;
+        t->found |= strcmp(value, t->name) == 0;
+    }
+    return true;
+}
+
+static bool chosen(struct page *p, const struct columns *c, const char *name)
+{
+    struct ticks t = {.name = name};
+    if (p->req->method == METHOD_POST)
+        req_form_each(p->req, tick, &t);
+    return t.any ? t.found : has(c, name);
 }
 
 static void set_form(struct page *p, const struct columns *c)
 {
     struct value *own = value_set_list(p->root, "columns_own");
     struct value *facts = value_set_list(p->root, "columns_facts");
+    struct ticks t = {.name = ""};
     for (int i = 0; i < C__MAX; i++)
-        box(own, OWN[i].name, page_text(p, OWN[i].text), has(c, OWN[i].name));
+        box(own, OWN[i].name, page_text(p, OWN[i].text), NULL, chosen(p, c, OWN[i].name));
     const struct inv_column *f;
     for (size_t i = 0; (f = inv_fact_at(i)); i++) {
         const char *alias;
+        bool known;
+        const char *text = fact_label(p, f->key, &known);
         if (inv_fact(f->key, &alias) == f) /* of two tables with one key the first is shown */
-            box(facts, f->key, f->key, has(c, f->key));
+            box(facts, f->key, text, known ? f->key : NULL, chosen(p, c, f->key));
     }
+    if (p->req->method == METHOD_POST)
+        req_form_each(p->req, tick, &t);
+    value_set_bool(p->root, "ticked", t.any);
 }
 
 bool columns_of(struct page *p, struct columns *c)
@@ -150,17 +197,20 @@ bool columns_keep(struct page *p)
     struct columns c = {0};
     struct buf b = BUF_INIT(CHOICE_VALUE_MAX);
     req_form_each(p->req, gather, &c);
+    const char *most = arena_fmt(p->a, "%d", DEVICE_FACTS_MAX);
     for (size_t i = 0; i < c.n; i++)
         buf_fmt(&b, "%s%s", i ? " " : "", c.own[i] >= 0 ? OWN[c.own[i]].name : c.facts[c.fact[i]]);
-    enum outcome o = buf_failed(&b) ? err_set(&p->err, INVALID, "too many columns")
-                                    : choice_set(p->db, p->caller->session->admin, "columns",
-                                                 buf_cstr(&b), &p->err);
+    enum outcome o =
+        buf_failed(&b) || c.left_out
+            ? err_set(&p->err, INVALID, "%s", words_fill(p->w, p->a, "columns_many", most, NULL))
+            : choice_set(p->db, p->caller->session->admin, "columns", buf_cstr(&b), &p->err);
     buf_free(&b);
     return o == OK;
 }
 
-static void head(struct page *p, struct value *list, const char *text, const char *sort,
-                 enum device_sort by, bool number, const char *link, struct device_order order)
+static struct value *head(struct page *p, struct value *list, const char *text, const char *sort,
+                          enum device_sort by, bool number, const char *link,
+                          struct device_order order)
 {
     struct value *v = value_append_dict(list);
     bool is = sort && order.by == by;
@@ -169,10 +219,20 @@ static void head(struct page *p, struct value *list, const char *text, const cha
     value_set_bool(v, "up", is && order.up);
     value_set_bool(v, "down", is && !order.up);
     if (!sort)
-        return;
+        return v;
     /* what was latest, or highest, first; another click turns it round */
     bool up = is ? !order.up : by == DEVICE_BY_NAME || by == DEVICE_BY_SERIAL;
     value_set_text(v, "link", page_link(p, link, "sort", up ? sort : arena_fmt(p->a, "-%s", sort)));
+    return v;
+}
+
+static void fact_head(struct page *p, struct value *list, const char *key,
+                      struct device_order order)
+{
+    bool known;
+    const char *text = fact_label(p, key, &known);
+    struct value *v = head(p, list, text, NULL, 0, false, NULL, order);
+    value_set_text(v, "key", known ? key : NULL);
 }
 
 void columns_heads(struct page *p, const struct columns *c, const char *link,
@@ -186,7 +246,7 @@ void columns_heads(struct page *p, const struct columns *c, const char *link,
             head(p, list, page_text(p, OWN[k].text), OWN[k].sort, OWN[k].by, k == C_OPEN, link,
                  order);
         else
-            head(p, list, c->facts[c->fact[i]], NULL, 0, false, link, order);
+            fact_head(p, list, c->facts[c->fact[i]], order);
     }
 }
 

@@ -12,12 +12,13 @@ struct columns {
     int own[COLUMNS_MAX];     /* which of the list's own columns; -1: a fact */
     size_t fact[COLUMNS_MAX]; /* its place in facts[] */
     const char *facts[DEVICE_FACTS_MAX];
+    bool left_out; /* there was no room for some */
 };
 
-/* Those that the account chose, or the usual ones. Sets column_groups, for the form. False: p->err
- * says why. */
+/* Those that the account chose, or the usual ones. Sets columns_own and columns_facts, for the
+ * form, which keeps what was ticked in it. False: p->err says why. */
 bool columns_of(struct page *p, struct columns *c) MUST_USE;
-/* Keeps what the form chose (its fields "column"); none: the usual ones. */
+/* Keeps what the form chose (its fields "column"); none: the usual ones. INVALID: too many. */
 bool columns_keep(struct page *p) MUST_USE;
 
 /* Sets heads; link: the page's address without "sort". */

@@ -61,6 +61,34 @@ static bool saved(struct page *p)
     return true;
 }
 
+static void say_found(struct page *p, const char *key, int64_t n)
+{
+    value_set_text(p->root, "found",
+                   words_fill(p->w, p->a, key, arena_fmt(p->a, "%lld", (long long)n), NULL));
+}
+
+/* How many fit, of which the page has n: the first page tells it where it is the last too; else it
+ * is counted when asked for, as that may take as long as the list. */
+static enum outcome tell_found(struct page *p, const struct device_filter *f, bool first, size_t n)
+{
+    int64_t all = 0;
+    if (first && n <= PAGE_ROWS) {
+        say_found(p, "devices_found", (int64_t)n);
+        return OK;
+    }
+    if (!req_query(p->req, "count")) {
+        value_set_text(p->root, "count_link",
+                       page_link(p, filter_link(p, "/devices"), "count", "1"));
+        if (first)
+            say_found(p, "devices_first", PAGE_ROWS);
+        return OK;
+    }
+    enum outcome o = device_count(p->db, f, p->a, &all, &p->err);
+    if (o == OK)
+        say_found(p, "devices_found", all);
+    return o;
+}
+
 static void show(struct page *p, int status)
 {
     struct columns c;
@@ -73,7 +101,8 @@ static void show(struct page *p, int status)
     value_set_bool(p->root, "later", order.after_id != 0);
     if (!columns_of(p, &c) || !saved(p) ||
         device_list(p->db, &f, order, c.facts, c.nfacts, PAGE_ROWS + 1, p->a, &d, &n, &p->err) !=
-            OK) {
+            OK ||
+        tell_found(p, &f, order.after_id == 0, n) != OK) {
         page_fail(p);
         return;
     }

@@ -37,6 +37,25 @@ await test("a command for many: preview, progress, and its end", async () => {
   await p.getByRole("checkbox").check();
   await p.getByRole("button", { name: "Command for the ticked" }).click();
   assert.match(await p.locator(".names").textContent(), /<script>/); // as people call it
+  assert.equal(await p.locator(".names li").count(), 1); // by its name, which leads to it
+  assert.equal(new URL(await p.locator(".names a").getAttribute("href"), "https://x").searchParams.get("id"), ID);
+  assert.equal(await p.locator("h2 .badge").textContent(), "1");
+  // ticked, and not enrolled any more: told before anything is sent
+  const state = sql("SELECT state FROM enrollment WHERE id = 77").trim();
+  sql("UPDATE enrollment SET state = 3 WHERE id = 77");
+  await p.reload();
+  assert.match(await p.locator("main").textContent(), /Of these are enrolled, and can get it: 0.*None of them is enrolled/s);
+  assert.equal(await p.locator("#sure").count(), 0);
+  await accessible(p, "none enrolled");
+  sql(`UPDATE enrollment SET state = ${state} WHERE id = 77`);
+  // nothing ticked is nobody, not everybody
+  await p.goto("/devices?platform=iPhone");
+  await p.getByRole("button", { name: "Command for the ticked" }).click();
+  assert.match(await p.locator("main").textContent(), /No device is ticked/);
+  assert.equal(await p.locator("#sure").count(), 0);
+  await accessible(p, "none ticked");
+  await p.getByRole("link", { name: "Back to the list" }).click();
+  assert.equal(new URL(p.url()).searchParams.get("platform"), "iPhone");
   await p.goto("/devices");
   await p.getByLabel("Platform").selectOption("iPhone");
   await p.waitForURL(/platform=iPhone/);
@@ -118,6 +137,7 @@ await test("search as one types", async () => {
   await p.getByLabel("Search").fill("%");
   await p.waitForURL(/q=%25/);
   assert.equal(await p.locator("tbody tr").count(), 0);
+  assert.equal(await p.locator("[data-found]").textContent(), "Devices that fit: 0");
 });
 
 await test("an order, and the pages that follow", async () => {
@@ -128,6 +148,11 @@ await test("an order, and the pages that follow", async () => {
   for (let i = 0; i < 100 && sql("SELECT COUNT(*) FROM enrollment WHERE search_due = 1").trim() !== "0"; i++)
     await new Promise((r) => setTimeout(r, 100));
   await p.goto("/devices?q=paged");
+  assert.equal(await p.evaluate(async () => { // and how many there are in all, when the list is there
+    const part = document.querySelector("[data-found]");
+    for (let i = 0; i < 100 && part.querySelector("a"); i++) await new Promise((r) => setTimeout(r, 50));
+    return part.textContent;
+  }), "Devices that fit: 120");
   await p.getByRole("columnheader", { name: "Name" }).getByRole("link").click();
   await p.waitForURL(/sort=name/);
   assert.equal(await p.locator("th[aria-sort=ascending]").count(), 1);
@@ -144,30 +169,6 @@ await test("an order, and the pages that follow", async () => {
   sql("DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5120");
 });
 
-await test("columns of one's own, in the list and in CSV", async () => {
-  await p.goto("/devices?q=" + encodeURIComponent(ID));
-  await p.getByText("Columns", { exact: true }).click();
-  await accessible(p, "columns");
-  await picture(p, "columns");
-  await p.getByLabel("Serial number", { exact: true }).uncheck();
-  await p.getByLabel("Product", { exact: true }).check();
-  await p.getByLabel("BatteryLevel", { exact: true }).check();
-  await p.getByLabel("IsSupervised", { exact: true }).check();
-  await p.getByLabel("DeviceName", { exact: true }).check();
-  await p.getByRole("button", { name: "Keep these columns" }).click();
-  assert.match(await p.locator("[role=status]").textContent(), /columns are kept/);
-  assert.match(p.url(), /q=EVIL/);
-  const heads = await p.locator("thead th").allTextContents();
-  assert.equal(heads.includes("Serial number"), false);
-  assert.equal(heads.includes("BatteryLevel"), true);
-  assert.match(await p.locator("tbody tr").textContent(), /iPhone15,2.*50 %/s);
-  assert.equal(await p.evaluate(() => window.pwned), undefined);
-  const csv = await (await c.request.get("/devices.csv?q=" + encodeURIComponent(ID))).text();
-  assert.match(csv, /^"?id"?,.*BatteryLevel/);
-  assert.doesNotMatch(csv.split("\r\n")[0], /serial/);
-  // none: the usual ones
-  const csrf = await p.locator("input[name=csrf]").first().inputValue();
-  await c.request.post("/devices", { form: { csrf, what: "columns" } });
 await test("the overview's bars leave nobody out, and lead to those they count", async () => {
   sql(`INSERT INTO enrollment (id, ident, kind, device_id, state, product_name, os_version, created_at, enrolled_at, last_seen_at)
     SELECT 5000 + seq, CONCAT('BAR-', seq), 1, 5000 + seq, 2, 'iPhone15,2', CONCAT('16.', seq), 1, 1, 1 FROM seq_1_to_12`);
@@ -193,6 +194,42 @@ await test("the overview's bars leave nobody out, and lead to those they count",
   sql("DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5012; DELETE FROM fleet_share");
 });
 
+await test("columns of one's own, in the list and in CSV", async () => {
+  await p.goto("/devices?q=" + encodeURIComponent(ID));
+  await p.getByText("Columns", { exact: true }).click();
+  await accessible(p, "columns");
+  await picture(p, "columns");
+  await p.locator("#c-serial").uncheck(); // the inventory has a "Serial number" of its own
+  await p.locator("#c-product").check(); // the inventory has one, too
+  await p.getByLabel("Battery", { exact: true }).check();
+  await p.getByLabel("Supervised", { exact: true }).check();
+  await p.getByLabel("Device name", { exact: true }).check();
+  await p.getByRole("button", { name: "Keep these columns" }).click();
+  assert.match(await p.locator("[role=status]").textContent(), /columns are kept/);
+  assert.match(p.url(), /q=EVIL/);
+  const heads = await p.locator("thead th").allTextContents();
+  assert.equal(heads.includes("Serial number"), false);
+  assert.equal(heads.includes("Battery"), true); // in the reader's language; Apple's key is told besides
+  assert.equal(await p.locator("thead th", { hasText: "Battery" }).getAttribute("title"), "BatteryLevel");
+  assert.match(await p.locator("tbody tr").textContent(), /iPhone15,2.*50 %/s);
+  assert.equal(await p.evaluate(() => window.pwned), undefined);
+  const csv = await (await c.request.get("/devices.csv?q=" + encodeURIComponent(ID))).text();
+  assert.match(csv, /^"?id"?,.*BatteryLevel/);
+  assert.doesNotMatch(csv.split("\r\n")[0], /serial/);
+  // more than a list holds: told, and nothing of the choice is lost
+  await p.getByText("Columns", { exact: true }).click();
+  const boxes = p.locator("fieldset", { hasText: "Of the inventory" }).getByRole("checkbox");
+  await boxes.evaluateAll((all) => all.forEach((b) => { b.checked = true; }));
+  const all = await boxes.count();
+  await p.getByRole("button", { name: "Keep these columns" }).click();
+  assert.match(await p.locator("[role=alert]").textContent(), /At most 40 facts/);
+  assert.equal(await p.locator("fieldset", { hasText: "Of the inventory" }).locator("input:checked").count(), all);
+  assert.equal(all > 40, true);
+  await p.goto("/devices");
+  assert.equal((await p.locator("thead th").allTextContents()).includes("Battery"), true);
+  // none: the usual ones
+  const csrf = await p.locator("input[name=csrf]").first().inputValue();
+  await c.request.post("/devices", { form: { csrf, what: "columns" } });
   await p.goto("/devices");
   assert.equal((await p.locator("thead th").allTextContents()).includes("Serial number"), true);
 });
@@ -257,6 +294,18 @@ await test("the form of a command without JavaScript", async () => {
   await q.getByLabel(/^DeviceName/).fill("no script");
   await q.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await q.locator("[role=status]").textContent(), /queued/);
+});
+
+await test("how many fit, without JavaScript", async () => {
+  sql(`INSERT INTO enrollment (id, ident, kind, device_id, state, created_at, last_seen_at)
+    SELECT 5000 + seq, CONCAT('COUNTED-', seq), 1, 5000 + seq, 4, 1, 1 FROM seq_1_to_60`);
+  const wanted = sql("SELECT COUNT(*) FROM enrollment WHERE state = 4 AND kind IN (1, 4)").trim();
+  await q.goto("/devices?state=ended");
+  assert.match(await q.locator("[data-found]").textContent(), /the first 50 that fit/);
+  await q.getByRole("link", { name: "Count all" }).click();
+  assert.equal(await q.locator("[data-found]").textContent(), "Devices that fit: " + wanted);
+  assert.equal(await q.locator("tbody tr").count(), 50);
+  sql("DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5060");
 });
 
 await test("work without JavaScript: command, cancel, decision, invitation, key", async () => {
