@@ -13,6 +13,7 @@
 #define MANY 5000 /* more than a page collects */
 #define REVOKED_FEW 1000
 #define REVOKED_MANY 10000
+#define PLACE_TOLD 2 /* octets of a digest that a place tells which is not the caller's */
 #define NEAR_FIRST 300
 #define NEAR_MOST 3000 /* places of the order that a page looks at, then it ends */
 
@@ -306,6 +307,26 @@ static enum outcome near_end(struct db *db, const struct asked *x, size_t near,
     return o;
 }
 
+static int place_order(const struct identity_place *a, const struct identity_place *b)
+{
+    return a->ends != b->ends ? (a->ends > b->ends) - (a->ends < b->ends)
+                              : memcmp(a->sha256, b->sha256, SHA256_LEN);
+}
+
+/* The place is of a certificate that the caller may not reach: its digest is not told. A little
+ * before it will do, but behind the last one that was found; start: where the page began. */
+static void place_blur(struct identity_place *at, const struct identity_place *start,
+                       const struct identity_place *found)
+{
+    struct identity_place blurred = *at;
+
+    memset(blurred.sha256 + PLACE_TOLD, 0, SHA256_LEN - PLACE_TOLD);
+    if (place_order(&blurred, found) > 0)
+        *at = blurred;
+    else if (place_order(found, start) > 0)
+        *at = *found;
+}
+
 /* Adds rows to those that were found; the place is behind the last one then. */
 static void rows_take(const struct rows *r, int64_t now, struct identity *out, size_t *n,
                       struct identity_place *at)
@@ -334,10 +355,13 @@ static enum outcome near_list(struct db *db, const struct asked *x, struct ident
         if (o == OK && r.n == max - *n)
             rows_take(&r, x->now, out, n, at);
         else if (o == OK) {
-            struct identity_place last = *at;
+            const struct identity_place start = *at;
+            struct identity_place found = start;
 
-            rows_take(&r, x->now, out, n, &last);
+            rows_take(&r, x->now, out, n, &found);
             o = near_end(db, x, steps[i], at, more, a, err);
+            if (o == OK && *more && db_scoped(db))
+                place_blur(at, &start, &found);
         }
     }
     return o;

@@ -15,6 +15,7 @@
 #include "library/converge.h"
 #include "store/group.h"
 #include "store/id.h"
+#include "store/identity.h"
 #include "store/itemcount.h"
 #include "store/member.h"
 #include "store/scope.h"
@@ -1076,6 +1077,7 @@ static void far_drop(void)
     RUN("DELETE FROM library_version WHERE item_id = 905");
     RUN("DELETE FROM library_item WHERE id = 905");
     RUN("DELETE FROM device_word WHERE word = 'common'");
+    RUN("DELETE FROM identity_cert WHERE subject = 'CN=far'");
     RUN("DELETE FROM scope_group WHERE owner = 900");
     RUN("DELETE FROM group_member WHERE group_id = 5900");
     RUN("DELETE FROM device_group WHERE id = 5900");
@@ -1100,6 +1102,39 @@ static void passed_at_most(struct db *db, const char *what, int64_t most)
     if (n > most)
         fail_msg("%s: %lld rows were passed over", what, (long long)n);
     passing(db);
+}
+
+/* Where a page of identities ends by what it may look at, the place is somebody else's: it goes on
+ * from there, and tells nobody's digest. */
+static void places_tell_no_digest(struct db *db)
+{
+    static const uint8_t none[SHA256_LEN];
+    struct identity_place at = {-1, {0}}, was;
+    struct identity *list;
+    size_t n, all = 0, blank = 0;
+    bool more = true;
+    RUN("INSERT INTO identity_cert (sha256, subject, not_after, device_id) SELECT UNHEX(SHA2(seq, "
+        "256)), 'CN=far', IF(seq <= 9000, 5, seq), IF(seq > 12000, 500000 + seq - 12001, IF(seq % "
+        "100 = 0, 500000 + seq DIV 100, 1)) FROM seq_1_to_18000");
+    while (more) {
+        was = at;
+        assert_ok(identity_list(db, &(struct identity_filter){.ident = NULL}, &at, 1, 500, arena,
+                                &list, &n, &more, &err),
+                  err);
+        for (size_t i = 0; i < n; i++) {
+            int c = memcmp(list[i].sha256, was.sha256, SHA256_LEN);
+            assert_true(list[i].not_after > was.ends || (list[i].not_after == was.ends && c > 0));
+            was.ends = list[i].not_after;
+            memcpy(was.sha256, list[i].sha256, SHA256_LEN);
+        }
+        all += n;
+        if (!more || (n > 0 && memcmp(at.sha256, was.sha256, SHA256_LEN) == 0))
+            continue; /* at the own last one */
+        assert_memory_equal(at.sha256 + 2, none, SHA256_LEN - 2);
+        blank++;
+    }
+    assert_int_equal(all, 120 + 6000);
+    assert_in_range(blank, 1, 20);
 }
 
 /* A page of one who reaches many devices, at the end of every order, begins there. */
@@ -1159,6 +1194,7 @@ static void what_is_far_is_not_passed_over(void **state)
               err);
     assert_int_equal(n, 50);
     passed_at_most(db, "failed commands", CROWD + FAR / 2);
+    places_tell_no_digest(db);
     db_scope(db, 0);
     db_pool_give(app.pool, &db);
     far_drop();
