@@ -231,7 +231,7 @@ await test("pages of errors of both hosts: 403, 404, 405, 413, 500 and 503, for 
     await seen(s, answer, "sign in, the database is away");
     assert.equal(answer.status(), 503);
     assert.equal(await s.getByLabel("Name").inputValue(), "somebody");
-    assert.match(await s.locator("[role=alert]").textContent(), /try again in a few seconds/);
+    assert.match(await s.locator("[role=alert]").textContent(), /Try again in a few seconds/);
   } finally {
     fs.rmSync(hold);
   }

@@ -236,11 +236,6 @@ class ZTheNextCA(PkiTest):
     def cas(self):
         return json.loads(self.s.ctl("ca", "status", "--json"))
 
-    def change(self, what):
-        """The web server starts anew with the new bundle."""
-        with self.s.reloading():
-            self.s.ctl("ca", what)
-
     def test_change(self):
         drover.wait_for(self.crl)
         old, text = self.identity("old")
@@ -260,7 +255,8 @@ class ZTheNextCA(PkiTest):
                      self.path("list"), self.path("old.pem"))
 
         self.assertEqual([c["state"] for c in self.cas()], ["issues"])
-        self.change("next")
+        with self.s.reloading():
+            self.s.ctl("ca", "next")
         caps = self.s.request("device_http_url", "GET", "/scep?operation=GetCACaps").body
         self.assertIn(b"GetNextCACert", caps)
         a = self.s.request("device_http_url", "GET", "/scep?operation=GetNextCACert")
@@ -272,7 +268,7 @@ class ZTheNextCA(PkiTest):
         names = self.openssl("pkcs7", "-inform", "DER", "-in", self.path("certs"), "-print_certs",
                              "-noout")
         self.assertIn("Device CA 2", names)
-        self.change("switch")
+        self.s.ctl("ca", "switch")
         self.assertEqual([c["state"] for c in self.cas()], ["before", "issues"])
         status, words = self.s.ctl("ca", "retire", "1", check=False)
         self.assertEqual(status, 1)

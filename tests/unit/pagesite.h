@@ -98,10 +98,29 @@ static inline int pagesite_post(const char *path, const char *fields)
                         PAGESITE_FORM, NULL);
 }
 
+/* Where the text is in the body of the last answer; NULL: nowhere. */
+static inline const char *pagesite_found(const char *text)
+{
+    return resp.body.len ? memmem(resp.body.data, resp.body.len, text, strlen(text)) : NULL;
+}
+
 /* Is it in the body of the last answer? */
 static inline bool pagesite_tells(const char *text)
 {
-    return resp.body.len && memmem(resp.body.data, resp.body.len, text, strlen(text)) != NULL;
+    return pagesite_found(text) != NULL;
+}
+
+/* As pagesite_post(), by somebody who is shown what would change on devices and agrees. */
+static inline int pagesite_agree(const char *path, const char *fields)
+{
+    static const char field[] = "name=\"seen\" value=\"";
+    int status = pagesite_post(path, fields);
+    const char *seal = pagesite_found(field);
+    if (status != 200 || !seal)
+        return status;
+    seal += sizeof field - 1;
+    return pagesite_post(path,
+                         arena_fmt(arena, "%s&seen=%.*s", fields, (int)strcspn(seal, "\""), seal));
 }
 
 /* What one column of one row holds, as a number. */

@@ -454,16 +454,16 @@ static void what_is_sensitive_asks_who_it_is(void **state)
     }
     assert_true(rows > 6);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        int status = pagesite_post(others[i].path, others[i].fields);
+        int status = pagesite_agree(others[i].path, others[i].fields);
         if (status != 403 || !pagesite_tells("name=\"proof\""))
             fail_msg("%s, %s: does not ask who it is: %d %s", others[i].path, others[i].fields,
                      status, resp.note);
     }
     assert_int_equal(pagesite_number("SELECT COUNT(*) FROM audit"), written);
     /* what does not send anything that harms is not asked for */
-    assert_int_equal(pagesite_post("/group/devices", "id=500&what=remove&ids=D1"), 303);
+    assert_int_equal(pagesite_agree("/group/devices", "id=500&what=remove&ids=D1"), 303);
     assert_int_equal(pagesite_post("/device/tag", "device=D1&tag=y&what=add"), 303);
-    assert_int_equal(pagesite_post("/group/filter", "id=502&name=g&do=save&" TAGGED), 303);
+    assert_int_equal(pagesite_agree("/group/filter", "id=502&name=g&do=save&" TAGGED), 303);
     assert_int_equal(pagesite_post("/unknown", "number=7&decision=accept&why=x"), 404);
 }
 
