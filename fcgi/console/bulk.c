@@ -79,14 +79,9 @@ static enum outcome of_picks(struct page *p, const struct picks *x, struct value
 static enum outcome of_filter(struct page *p, const struct device_filter *f, struct value *list,
                               struct crowd *c)
 {
-    const unsigned enrolled = 1u << ENROLLMENT_ENROLLED;
-    struct device_filter reached = *f;
     struct device_brief *d;
     size_t n = 0;
-    reached.states = f->states ? f->states & enrolled : enrolled;
-    enum outcome o = device_count(p->db, f, p->a, &c->total, &p->err);
-    if (o == OK && reached.states)
-        o = device_count(p->db, &reached, p->a, &c->reached, &p->err);
+    enum outcome o = device_count_reached(p->db, f, p->a, &c->total, &c->reached, &p->err);
     if (o == OK)
         o = device_list(p->db, f, (struct device_order){0}, NULL, 0, PREVIEW, p->a, &d, &n,
                         &p->err);

@@ -50,20 +50,24 @@ static enum outcome counts(const struct item_page *x, int chosen)
 {
     struct page *p = x->p;
     int64_t n[WANTED__MAX];
-    enum outcome o = item_count_states(p->db, x->item->id, 0, p->a, n, &p->err);
+    bool more[WANTED__MAX];
+    enum outcome o = item_count_page(p->db, x->item->id, p->a, n, more, &p->err);
     struct value *list = value_set_list(p->root, "states");
     for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
-        if (n[s] == 0 && s != chosen)
+        if (n[s] == 0 && !more[s] && s != chosen)
             continue;
         struct value *v = value_append_dict(list);
         page_state(p, v, "wanted", wanted_state_name(s));
         value_set_int(v, "count", n[s]);
+        value_set_bool(v, "more", more[s]);
         value_set_text(v, "link", state_link(x, wanted_state_name(s)));
         value_set_bool(v, "chosen", s == chosen);
     }
     value_set_text(p->root, "all_link", state_link(x, NULL));
     value_set_bool(p->root, "one_state", chosen != 0);
-    value_set_bool(p->root, "some_failed", o == OK && n[WANTED_FAILED] + n[WANTED_REFUSED] > 0);
+    value_set_bool(p->root, "some_failed",
+                   o == OK && (n[WANTED_FAILED] + n[WANTED_REFUSED] > 0 || more[WANTED_FAILED] ||
+                               more[WANTED_REFUSED]));
     return o;
 }
 

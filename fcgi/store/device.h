@@ -47,6 +47,9 @@ enum outcome device_list(struct db *db, const struct device_filter *f, struct de
 /* How many fit. */
 enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
                           struct err *err) MUST_USE;
+/* How many fit, and how many of these are enrolled: those that a command reaches. */
+enum outcome device_count_reached(struct db *db, const struct device_filter *f, struct arena *a,
+                                  int64_t *n, int64_t *reached, struct err *err) MUST_USE;
 /* Rows of id and ident of those that fit, by id, with ids above after. */
 enum outcome device_ids(struct db *db, const struct device_filter *f, int64_t after, size_t max,
                         struct arena *a, struct rows *out, struct err *err) MUST_USE;

@@ -194,27 +194,45 @@ static enum outcome begin_read(struct db *db, const struct device_filter *f, str
     return o == OK ? db_scope_few(db, few, err) : o;
 }
 
-enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
-                          struct err *err)
+/* A row with what is asked of the devices that fit; nothing: none can. */
+static enum outcome of_all(struct db *db, const struct device_filter *f, const char *asked,
+                           struct arena *a, struct rows *r, struct err *err)
 {
     struct making m = MAKING_INIT;
     struct search s;
-    struct rows r;
     bool few;
     enum outcome o = begin_read(db, f, a, &s, &few, err);
 
-    *n = 0;
+    *r = (struct rows){0};
     if (o != OK || s.nothing)
         return o;
-    buf_str(&m.sql, "SELECT COUNT(*) ");
+    buf_fmt(&m.sql, "SELECT %s ", asked);
     from_say(&m, f, &s,
              is_rare(&s) && !few ? BEGIN_WORD
              : db_scoped(db)     ? BEGIN_SCOPE
                                  : BEGIN_ALL,
              "last_seen");
-    o = making_run(db, &m, "device_count", a, &r, err);
-    if (o == OK)
-        *n = row_at(&r, 0, 0)->i;
+    return making_run(db, &m, "device_count", a, r, err);
+}
+
+enum outcome device_count(struct db *db, const struct device_filter *f, struct arena *a, int64_t *n,
+                          struct err *err)
+{
+    struct rows r;
+    enum outcome o = of_all(db, f, "COUNT(*)", a, &r, err);
+
+    *n = r.n > 0 ? row_at(&r, 0, 0)->i : 0;
+    return o;
+}
+
+enum outcome device_count_reached(struct db *db, const struct device_filter *f, struct arena *a,
+                                  int64_t *n, int64_t *reached, struct err *err)
+{
+    struct rows r;
+    enum outcome o = of_all(db, f, "COUNT(*), COALESCE(SUM(e.state = 2), 0)", a, &r, err);
+
+    *n = r.n > 0 ? row_at(&r, 0, 0)->i : 0;
+    *reached = r.n > 0 ? row_at(&r, 0, 1)->i : 0;
     return o;
 }
 

@@ -84,6 +84,12 @@ static const struct sql IN_STATE = {
     "SELECT enrollment_id FROM device_item FORCE INDEX (of_state) WHERE item_id = ? AND state = ? "
     "AND enrollment_id BETWEEN ? AND ? ORDER BY enrollment_id",
     0};
+/* Of the first so many those that the caller reaches: asked one by one, which is dear. */
+static const struct sql FIRST_IN_STATE = {
+    "itemcount_first_in_state",
+    "SELECT COUNT(*), COALESCE(SUM(%SCOPE f.enrollment_id%), 0) FROM (SELECT enrollment_id FROM "
+    "device_item FORCE INDEX (of_state) WHERE item_id = ? AND state = ? LIMIT ?) AS f",
+    0};
 static const struct sql OF_VERSION = {
     "itemcount_of_version",
     "SELECT enrollment_id FROM device_item FORCE INDEX (item) WHERE item_id = ? AND wanted = 1 AND "
@@ -255,6 +261,30 @@ enum outcome item_count_states(struct db *db, int64_t id, int version, struct ar
     else
         memcpy(counts, version != 0 ? c.of_version : c.devices, sizeof c.devices);
     return o == OK && version == 0 ? wanted_waits_add(db, id, a, counts, err) : o;
+}
+
+enum outcome item_count_page(struct db *db, int64_t id, struct arena *a,
+                             int64_t counts[WANTED__MAX], bool more[WANTED__MAX], struct err *err)
+{
+    bool few;
+    enum outcome o = db_scope_few(db, &few, err);
+
+    memset(more, 0, WANTED__MAX * sizeof *more);
+    if (o != OK || few || !db_scoped(db))
+        return o == OK ? item_count_states(db, id, 0, a, counts, err) : o;
+    memset(counts, 0, WANTED__MAX * sizeof *counts);
+    for (int s = WANTED_PENDING; o == OK && s < WANTED__MAX; s++) {
+        struct rows r;
+
+        o = db_select(db, &FIRST_IN_STATE,
+                      (struct val[]){val_int(id), val_int(s), val_int(ITEM_COUNT_OWN)}, 3, a, &r,
+                      err);
+        if (o != OK)
+            break;
+        more[s] = row_at(&r, 0, 0)->i == ITEM_COUNT_OWN;
+        counts[s] = row_at(&r, 0, 1)->i;
+    }
+    return o == OK ? wanted_waits_add(db, id, a, counts, err) : o;
 }
 
 enum outcome item_count_failed(struct db *db, int64_t id, struct arena *a, int64_t *n,

@@ -24,6 +24,12 @@ enum outcome item_counts(struct db *db, const int64_t *ids, size_t n, struct are
 #define ITEM_COUNT_NOW 10000
 enum outcome item_count_states(struct db *db, int64_t id, int version, struct arena *a,
                                int64_t counts[WANTED__MAX], struct err *err) MUST_USE;
+/* Of all versions, for a page. For who is limited to very many devices no more than
+ * ITEM_COUNT_OWN of a state are looked at: more[state], and there may be more than were counted. */
+#define ITEM_COUNT_OWN 1000
+enum outcome item_count_page(struct db *db, int64_t id, struct arena *a,
+                             int64_t counts[WANTED__MAX], bool more[WANTED__MAX],
+                             struct err *err) MUST_USE;
 /* On how many devices it failed or was refused, counted now: what "try it again" is about. */
 enum outcome item_count_failed(struct db *db, int64_t id, struct arena *a, int64_t *n,
                                struct err *err) MUST_USE;

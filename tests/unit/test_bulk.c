@@ -105,7 +105,15 @@ static void only_those_that_fit(void **state)
 {
     (void)state;
     struct device_filter f = everything;
-    int64_t n;
+    int64_t n, all, reached;
+    f.platform = "iPhone";
+    assert_ok(device_count_reached(console, &f, arena, &all, &reached, &err), err);
+    assert_int_equal(all, 315);
+    assert_int_equal(reached, 270);
+    f.states = 1u << ENROLLMENT_LEFT;
+    assert_ok(device_count_reached(console, &f, arena, &all, &reached, &err), err);
+    assert_int_equal(all, 45);
+    assert_int_equal(reached, 0);
     f.platform = "Mac";
     f.states = 1u << ENROLLMENT_ENROLLED;
     assert_ok(device_count(console, &f, arena, &n, &err), err);

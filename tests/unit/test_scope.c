@@ -1149,7 +1149,7 @@ static void what_is_far_is_not_passed_over(void **state)
     struct failed *failed;
     int64_t next, counts[WANTED__MAX];
     struct db *db = NULL;
-    bool more, few;
+    bool more, few, of_state[WANTED__MAX];
     size_t n;
     (void)state;
     far_fill();
@@ -1174,6 +1174,12 @@ static void what_is_far_is_not_passed_over(void **state)
     assert_int_equal(counts[WANTED_INSTALLED], FAR - FAR / 50);
     assert_int_equal(counts[WANTED_FAILED], FAR / 50);
     passed_at_most(db, "an item's states", 3 * FAR + 200);
+    assert_ok(item_count_page(db, 905, arena, counts, of_state, &err), err);
+    assert_true(of_state[WANTED_INSTALLED]); /* of so many that the first are looked at alone */
+    assert_true(counts[WANTED_INSTALLED] < ITEM_COUNT_OWN);
+    assert_false(of_state[WANTED_FAILED]);
+    assert_int_equal(counts[WANTED_FAILED], FAR / 50);
+    passed_at_most(db, "an item's states on a page", 6 * ITEM_COUNT_OWN);
     assert_ok(
         enrollment_list(db, &all, ENROLLMENT_BY_ID, &at, 0, 50, false, arena, &e, &n, &more, &err),
         err);
