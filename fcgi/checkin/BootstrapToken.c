@@ -23,7 +23,7 @@ void checkin_SetBootstrapToken(struct message *m)
         return;
     }
     if (token.n > 0)
-        o = checkin_seal(m, "BootstrapToken", token, &sealed, &err);
+        o = checkin_seal(m, "BootstrapToken", token, &sealed, NULL, &err);
     if (o == OK)
         o = db_pool_take(m->app->pool, &db, &err);
     if (o == OK && checkin_known(m, db, &who)) {

@@ -46,7 +46,7 @@ static bool unlock_token_read(struct message *m, struct token_update *x)
     }
     if (token.n == 0)
         return true;
-    if (checkin_seal(m, "UnlockToken", token, &x->unlock_token, &err) == OK)
+    if (checkin_seal(m, "UnlockToken", token, &x->unlock_token, &x->unlock_sha256, &err) == OK)
         return true;
     device_fail(m, &err);
     return false;

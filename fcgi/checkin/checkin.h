@@ -39,8 +39,10 @@ struct event *checkin_event(struct message *m, enum event_topic topic);
  * own: a message that changes nothing. */
 enum outcome checkin_tell(struct message *m, struct db *db, enum event_topic topic,
                           int64_t enrollment_id, struct err *err) MUST_USE;
-/* Seals a secret of this enrollment to the signer. sealed is in the request's arena. */
+/* Seals a secret of this enrollment to the signer. sealed is in the request's arena, and so is
+ * *known, if known is not NULL: 32 octets by which the same secret, sealed to the same signer for
+ * the same enrollment, is known again. */
 enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
-                          struct bytes *sealed, struct err *err) MUST_USE;
+                          struct bytes *sealed, struct bytes *known, struct err *err) MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 #include "checkin/checkin.h"
 
 #include "base/limits.h"
+#include "wire/encode.h"
 #include "wire/seal.h"
 
 #include <pthread.h>
@@ -72,8 +73,24 @@ enum outcome checkin_tell(struct message *m, struct db *db, enum event_topic top
     return event_add(db, (const struct event *const *)&e, 1, err);
 }
 
+static bool known_by(struct message *m, const uint8_t pub[SEAL_KEY_LEN], const char *label,
+                     struct bytes secret, struct bytes *known)
+{
+    uint8_t mac[SHA256_LEN];
+    struct buf key = BUF_INIT(LIM_KB * 8);
+
+    buf_add(&key, pub, SEAL_KEY_LEN);
+    buf_str(&key, label);
+    if (!buf_failed(&key))
+        hmac_sha256(buf_bytes(&key), secret, mac);
+    *known = buf_failed(&key) ? bytes_of(NULL, 0)
+                              : arena_bytes(m->req->arena, bytes_of(mac, sizeof mac));
+    buf_free(&key);
+    return known->p != NULL;
+}
+
 enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes secret,
-                          struct bytes *sealed, struct err *err)
+                          struct bytes *sealed, struct bytes *known, struct err *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static uint8_t pub[SEAL_KEY_LEN];
@@ -94,7 +111,7 @@ enum outcome checkin_seal(struct message *m, const char *purpose, struct bytes s
         o = seal(pub, label, secret, &out, err);
     if (o == OK) {
         *sealed = arena_bytes(m->req->arena, buf_bytes(&out));
-        if (sealed->p == NULL)
+        if (sealed->p == NULL || (known != NULL && !known_by(m, pub, label, secret, known)))
             o = err_set(err, ERROR, "out of memory");
     }
     buf_free(&out);

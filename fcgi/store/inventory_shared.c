@@ -54,9 +54,10 @@ static const struct sql PUT_SECRET = {
     "command_id = IF(at <= VALUES(at), VALUES(command_id), command_id), "
     "at = GREATEST(at, VALUES(at))",
     0};
-static const struct sql PUT_TOKEN = {
-    "inv_unlock_token",
-    "UPDATE life l JOIN enrollment e ON e.life_id = l.id SET l.unlock_token = ? WHERE e.id = ?", 0};
+static const struct sql PUT_TOKEN = {"inv_unlock_token",
+                                     "UPDATE life l JOIN enrollment e ON e.life_id = l.id SET "
+                                     "l.unlock_token = ?, l.unlock_sha256 = NULL WHERE e.id = ?",
+                                     0};
 static const struct sql PUT_LOST = {
     "inv_lost_mode",
     "INSERT INTO inv_device (enrollment_id, is_mdm_lost_mode_enabled) VALUES (?,?) "

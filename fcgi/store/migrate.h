@@ -5,7 +5,7 @@
 #include "store/db.h"
 
 /* The number of the newest schema file this program was written for. */
-#define SCHEMA_VERSION 60
+#define SCHEMA_VERSION 61
 
 /* Applies the files of dir that the database lacks, in order of their numbers: these alone tell
  * them apart, and two may share a name, as 0020-crl.sql and 0021-crl.sql do, which stay as they are

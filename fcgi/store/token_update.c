@@ -40,15 +40,20 @@ static const struct sql BY_IDENT = {
  * at half the cost. VALUES(state) is the state it was read in: in another one nothing changes, and
  * the count of changed rows tells. state comes last, as those before it read it. */
 #define IF_AS_READ(column, value) column "=IF(state=VALUES(state), " value ", " column "), "
+/* A device tells the same UnlockToken again and again, each time sealed to other octets: to write
+ * these, and in the undo log those before them, is most of what a TokenUpdate writes. */
+#define UNLOCK_TOKEN                                                                               \
+    "IF(unlock_token IS NOT NULL AND unlock_sha256 = VALUES(unlock_sha256), unlock_token, "        \
+    "COALESCE(VALUES(unlock_token), unlock_token))"
 static const struct sql SET_LIFE = {
     .name = "life_token",
     .text =
-        "INSERT INTO life (topic, push_token, push_magic, unlock_token, "
+        "INSERT INTO life (topic, push_token, push_magic, unlock_token, unlock_sha256, "
         "awaiting_configuration, not_on_console, token_at, id, state, enrollment_id, "
-        "opened_at) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON DUPLICATE KEY UPDATE " IF_AS_READ(
+        "opened_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON DUPLICATE KEY UPDATE " IF_AS_READ(
             "topic", "VALUES(topic)") IF_AS_READ("push_token", "VALUES(push_token)")
-            IF_AS_READ("push_magic", "VALUES(push_magic)")
-                IF_AS_READ("unlock_token", "COALESCE(VALUES(unlock_token), unlock_token)")
+            IF_AS_READ("push_magic", "VALUES(push_magic)") IF_AS_READ("unlock_token", UNLOCK_TOKEN)
+                IF_AS_READ("unlock_sha256", "COALESCE(VALUES(unlock_sha256), unlock_sha256)")
                     IF_AS_READ("awaiting_configuration", "VALUES(awaiting_configuration)")
                         IF_AS_READ("not_on_console", "VALUES(not_on_console)") IF_AS_READ(
                             "token_at", "VALUES(token_at)") IF_AS_READ("token_update_tally",
@@ -56,7 +61,7 @@ static const struct sql SET_LIFE = {
                             IF_AS_READ("push_dead_at", "NULL") IF_AS_READ("push_dead_why", "NULL")
                                 IF_AS_READ("over_at", "NULL") IF_AS_READ(
                                     "over_why", "NULL") "state=IF(state=VALUES(state), 2, state)"};
-#define SET_LIFE_ARGS 11
+#define SET_LIFE_ARGS 12
 /* What the server counts for a row that was changed, not added. */
 #define CHANGED 2
 static const struct sql ADD_LIFE = {
@@ -89,7 +94,8 @@ static const struct sql CLOSE_LIFE = {
     "life_replaced",
     "UPDATE life FORCE INDEX (PRIMARY) SET state=3, over_at=COALESCE(over_at,?), "
     "over_why=COALESCE(over_why,?), "
-    "unlock_token=IF(?,NULL,unlock_token), bootstrap_token=IF(?,NULL,bootstrap_token) "
+    "unlock_token=IF(?,NULL,unlock_token), unlock_sha256=NULL, "
+    "bootstrap_token=IF(?,NULL,bootstrap_token) "
     "WHERE id IN (%IN%)",
     1};
 static const struct sql CARRY_OVER = {
@@ -375,15 +381,16 @@ static void life_args(const struct token_update *x, struct val *v)
     v[1] = val_bin(x->push_token);
     v[2] = val_str(x->push_magic);
     v[3] = x->unlock_token.n > 0 ? val_secret(x->unlock_token) : val_null();
-    v[4] = val_int(x->awaiting_configuration);
-    v[5] = val_int(x->not_on_console);
-    v[6] = val_int(x->unit.now);
-    v[7] = val_int(x->life_);
-    v[8] = val_int(x->who.verdict == WHO_PENDING ? LIFE_PENDING
+    v[4] = x->unlock_sha256.n > 0 ? val_bin(x->unlock_sha256) : val_null();
+    v[5] = val_int(x->awaiting_configuration);
+    v[6] = val_int(x->not_on_console);
+    v[7] = val_int(x->unit.now);
+    v[8] = val_int(x->life_);
+    v[9] = val_int(x->who.verdict == WHO_PENDING ? LIFE_PENDING
                    : restored(x)                 ? LIFE_OVER
                                                  : LIFE_CURRENT);
-    v[9] = val_int(x->id_);
-    v[10] = val_int(x->unit.now);
+    v[10] = val_int(x->id_);
+    v[11] = val_int(x->unit.now);
 }
 
 static void enrollment_args(const struct token_update *x, struct val *v)

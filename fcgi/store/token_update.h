@@ -16,7 +16,8 @@ struct token_update {
     const uint8_t *sha256; /* of the certificate; NULL: moved in from another server */
     const char *topic, *push_magic;
     struct bytes push_token;
-    struct bytes unlock_token; /* sealed; empty keeps the stored one */
+    struct bytes unlock_token;  /* sealed; empty keeps the stored one */
+    struct bytes unlock_sha256; /* of what is sealed: the stored one stays if it has the same */
     bool awaiting_configuration, not_on_console;
     int64_t push_keep_s; /* how long a push for waiting commands is kept */
     bool accept_restore; /* else WHO_OLD and WHO_LEFT are not accepted */

@@ -76,6 +76,22 @@ class Messages(unittest.TestCase):
         both.ids = {**d.ids, "UserID": "U1", "EnrollmentUserID": "E1"}
         self.assertEqual(both.token_update().status, 200)
 
+    def test_an_UnlockToken_that_comes_again(self):
+        """It is sealed to other octets each time, and not stored again for that."""
+        d = drover.device().enrol()
+        one, other = secrets.token_bytes(1196), secrets.token_bytes(1196)
+
+        def stored(token):
+            self.assertEqual(d.token_update(UnlockToken=token).status, 200)
+            return d.server.sql("SELECT HEX(l.unlock_token), l.token_update_tally FROM enrollment e "
+                                "JOIN life l ON l.id = e.life_id WHERE e.ident = '%s'" % d.udid)[0]
+
+        first, again, changed = stored(one), stored(one), stored(other)
+        self.assertEqual(first[0], again[0])
+        self.assertEqual(int(again[1]), int(first[1]) + 1)
+        self.assertNotEqual(changed[0], first[0])
+        self.assertEqual(stored(other)[0], changed[0])
+
     def test_names_with_blanks_at_their_ends(self):
         """The database would take them for the same name without the blank."""
         d = drover.device().enrol()

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "store/authenticate.h"
 #include "store/exchange.h"
+#include "store/inventory.h"
 #include "store/later.h"
 #include "store/leave.h"
 #include "store/migrate.h"
@@ -1496,6 +1497,50 @@ static int tear_down(void **state)
 #fn "_batched", fn, batched, unbatched, NULL                                               \
     }
 
+/* A TokenUpdate with a token that is known again by its digest; is what is stored then as told? */
+static bool keeps(struct device *d, const char *sealed, const char *digest, const char *kept)
+{
+    struct token_update x;
+    char *q = arena_fmt(arena,
+                        "SELECT l.unlock_token = '%s' FROM enrollment e JOIN life l ON l.id = "
+                        "e.life_id WHERE e.ident = ?",
+                        kept);
+
+    token_update_init(&x, arena, clock_now(), d->cert, id_of(d));
+    x.topic = TOPIC;
+    x.push_magic = "magic";
+    x.push_token = bytes_str("token");
+    x.unlock_token = bytes_str(sealed);
+    x.unlock_sha256 = bytes_str(digest);
+    x.push_keep_s = 3600;
+    run(&x.unit);
+    return x.accepted && ask(q, d->udid) == 1;
+}
+
+/* What is sealed differs each time; the digest tells that it is the same. */
+static void an_UnlockToken_that_comes_again_stays(void **state)
+{
+    static const char a[] = "the digest of a, of 32 octets...",
+                      b[] = "that of b, of 32 octets too.....";
+    struct device d = enrolled();
+    (void)state;
+    assert_true(keeps(&d, "a once", a, "a once"));
+    assert_true(keeps(&d, "a twice", a, "a once"));
+    assert_true(keeps(&d, "b once", b, "b once"));
+    assert_true(keeps(&d, "a again", a, "a again"));
+    assert_true(keeps(&d, "", "", "a again"));
+    /* a RequestUnlockToken brought another one: what came before is news */
+    const struct inv_source src = {.enrollment_id =
+                                       ask("SELECT id FROM enrollment WHERE ident = ?", d.udid)};
+    assert_ok(inv_unlock_token(db, &src, bytes_str("told"), &err), err);
+    assert_true(keeps(&d, "", "", "told"));
+    assert_true(keeps(&d, "a at last", a, "a at last"));
+    /* what is gone is not known */
+    static const struct sql FORGET = {"forget", "UPDATE life SET unlock_token = NULL", 0};
+    assert_ok(db_exec(db, &FORGET, NULL, 0, NULL, &err), err);
+    assert_true(keeps(&d, "a anew", a, "a anew"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1513,6 +1558,7 @@ int main(void)
         BOTH(dedupe),
         BOTH(wiped_and_enrolled_anew),
         BOTH(renewed),
+        BOTH(an_UnlockToken_that_comes_again_stays),
         BOTH(authenticate_repeated),
         BOTH(update_failed),
         BOTH(identities),

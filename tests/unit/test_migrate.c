@@ -461,7 +461,7 @@ static void jobs_are_upgraded(void **state)
         1);
 }
 
-/* What was over before can be told by its age. */
+/* What was over before can be told by its age, and secrets stay. */
 static void ended_jobs_are_upgraded(void **state)
 {
     (void)state;
@@ -469,6 +469,11 @@ static void ended_jobs_are_upgraded(void **state)
                  "%s/; done",
                  dir);
     assert_ok(run(), err);
+    assert_ok(db_run(db, "a",
+                     "INSERT INTO life (id, enrollment_id, state, topic, opened_at, unlock_token) "
+                     "VALUES (1, 1, 2, 't', 1, 'sealed')",
+                     &err),
+              err);
     assert_ok(db_run(db, "a",
                      "INSERT INTO bulk_job (id, request_type, state, picked, total, created_at, "
                      "created_by, ended_at) VALUES (7, 'SecurityInfo', 2, 0, 9, 1, 'ann', 5), "
@@ -481,6 +486,10 @@ static void ended_jobs_are_upgraded(void **state)
     assert_int_equal(
         select_int("SELECT COUNT(*) FROM bulk_job FORCE INDEX (ended) WHERE ended_at < 6"), 1);
     assert_int_equal(select_int("SELECT COUNT(*) FROM bulk_job"), 2);
+    /* and an UnlockToken of before is not known again until it has come once more */
+    assert_int_equal(select_int("SELECT COUNT(*) FROM life WHERE unlock_token = 'sealed' AND "
+                                "unlock_sha256 IS NULL"),
+                     1);
 }
 
 /* A request that waits for a second person is about the device it names, or the group. */
