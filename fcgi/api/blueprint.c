@@ -215,7 +215,7 @@ static bool command_read(struct change *x, js one, struct standing *out)
         resp_json_error(x->resp, 400, "\"command\" must be an object with the command's keys");
         return false;
     }
-    return standing_make(x->app->conf, x->req->arena, &p, out, &found, &err) == OK ||
+    return standing_make(x->db, x->app->conf, x->req->arena, &p, out, &found, &err) == OK ||
            refused(x, &err, &found);
 }
 
@@ -246,8 +246,8 @@ static bool permitted(struct change *x)
 
     if (x->save.nadd + x->save.b.norders == 0)
         return true;
-    if (blueprint_sensitive(x->db, x->req->arena, &x->save.b, x->save.add, x->save.nadd, &sensitive,
-                            &err) != OK)
+    if (blueprint_sensitive(x->db, x->app->conf, x->req->arena, &x->save.b, x->save.add,
+                            x->save.nadd, &sensitive, &err) != OK)
         return refused(x, &err, NULL);
     if (x->save.nadd > 0 && !apikey_allows(&key, "command"))
         resp_json_error(x->resp, 403, "commands are assigned with the scope \"command\" too");

@@ -47,7 +47,7 @@ void api_enqueue(struct app *app, struct req *req, const struct caller *caller, 
         return;
     }
     if (req->body.n == 0 || read_command(req, resp, &s, &command))
-        result_run(app, req, caller, resp, &s);
+        result_run(app, req, caller, resp, &s, false);
 }
 
 /* ---- POST /v1/enqueue ---- */
@@ -131,7 +131,6 @@ static bool read_body_command(struct req *req, struct resp *resp, js body,
     return false;
 }
 
-/* What harms wants a reason here: who writes this call knows Drover. */
 static bool read_reason(struct resp *resp, js body, struct send *s)
 {
     s->reason = js_get_str(body, "reason");
@@ -140,11 +139,7 @@ static bool read_reason(struct resp *resp, js body, struct send *s)
                         ORDER_REASON_MAX);
         return false;
     }
-    if (!order_sensitive(s->command->request_type) || (s->reason != NULL && s->reason[0] != '\0'))
-        return true;
-    resp_json_error(resp, 400, "%s is a sensitive command: say the reason",
-                    s->command->request_type);
-    return false;
+    return true;
 }
 
 void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *caller,
@@ -160,6 +155,6 @@ void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *cal
     if (body != NULL && result_particulars(req, resp, body, &s) &&
         read_body_command(req, resp, body, &command) && read_reason(resp, body, &s) &&
         result_targets_list(req, resp, body, &s))
-        result_run(app, req, caller, resp, &s);
+        result_run(app, req, caller, resp, &s, true);
     js_free(&body);
 }

@@ -110,14 +110,14 @@ static bool group_read(struct req *req, struct resp *resp, js body, struct devic
 
 /* Who brings devices where a sensitive command waits for them sends it: the key must hold what that
  * would take. False: resp holds the refusal. */
-static bool may_bring(struct db *db, struct req *req, const struct caller *caller,
+static bool may_bring(struct app *app, struct db *db, struct req *req, const struct caller *caller,
                       struct resp *resp, int64_t group, const char *tag)
 {
     const struct apikey key = {.scopes = caller->scopes};
     struct err err = {0};
     bool harms;
 
-    if (standing_harms(db, req->arena, group, tag, &harms, &err) != OK)
+    if (standing_harms(db, app->conf, req->arena, group, tag, &harms, &err) != OK)
         api_fail(resp, &err);
     else if (harms && !apikey_allows(&key, "sensitive"))
         resp_json_error(resp, 403,
@@ -144,8 +144,8 @@ static void save(struct app *app, struct req *req, const struct caller *caller, 
         api_fail(resp, &err);
         goto out;
     }
-    if (!group_read(req, resp, body, &g) ||
-        (id != 0 && js_get(body, "filter") != NULL && !may_bring(db, req, caller, resp, id, NULL)))
+    if (!group_read(req, resp, body, &g) || (id != 0 && js_get(body, "filter") != NULL &&
+                                             !may_bring(app, db, req, caller, resp, id, NULL)))
         goto out;
     saved = group_save(db, &g, api_actor(req, caller), req->now, &err) == OK;
     if (!saved)
@@ -222,7 +222,7 @@ static void members_edit(struct app *app, struct req *req, const struct caller *
     js body = api_body(req, resp, known, 2);
 
     if (body != NULL && edit_read(req, resp, body, &e) && api_db(app, resp, &db)) {
-        if (e.nadd == 0 || may_bring(db, req, caller, resp, id, NULL)) {
+        if (e.nadd == 0 || may_bring(app, db, req, caller, resp, id, NULL)) {
             if (group_edit(db, id, &e, api_actor(req, caller), req->now, &err) == OK)
                 edit_answer(resp, &e);
             else
@@ -348,7 +348,7 @@ void api_tags_edit(struct app *app, struct req *req, const struct caller *caller
     if (tag == NULL || tag[0] == '\0' || strlen(tag) > TAG_MAX)
         resp_json_error(resp, 400, "\"tag\" must be a word of 1 to %d octets", TAG_MAX);
     else if (edit_read(req, resp, body, &e) && api_db(app, resp, &db)) {
-        if (may_bring(db, req, caller, resp, 0, tag)) {
+        if (may_bring(app, db, req, caller, resp, 0, tag)) {
             if (tag_edit(db, tag, &e, api_actor(req, caller), req->now, &err) == OK)
                 edit_answer(resp, &e);
             else

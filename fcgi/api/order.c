@@ -272,13 +272,15 @@ static void admit(struct app *app, struct req *req, const struct caller *caller,
     const struct apikey key = {.scopes = caller->scopes};
     const char *actor = api_actor(req, caller);
 
-    if (!order_sensitive(o->request_type)) {
+    bool sensitive = order_sensitive(db, app->conf, req->arena, o);
+
+    if (!sensitive) {
         run(app, req, resp, db, actor, o);
         return;
     }
     if (!apikey_allows(&key, "sensitive"))
         resp_json_error(resp, 403, ORDER_NO_SCOPE, o->request_type);
-    else if (consent_needed(app->conf, o->request_type))
+    else if (consent_needed(app->conf, sensitive))
         ask_for_approval(app, req, resp, db, actor, o);
     else
         run(app, req, resp, db, actor, o);

@@ -13,7 +13,7 @@ void api_push(struct app *app, struct req *req, const struct caller *caller, str
     if (s.push_error != NULL)
         result_answer(resp, &s);
     else
-        result_run(app, req, caller, resp, &s);
+        result_run(app, req, caller, resp, &s, false);
 }
 
 void api_push_bulk(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
@@ -23,6 +23,6 @@ void api_push_bulk(struct app *app, struct req *req, const struct caller *caller
     js body = api_body(req, resp, known, 1);
 
     if (body != NULL && result_targets_list(req, resp, body, &s))
-        result_run(app, req, caller, resp, &s);
+        result_run(app, req, caller, resp, &s, false);
     js_free(&body);
 }

@@ -66,21 +66,27 @@ bool result_targets_list(struct req *req, struct resp *resp, js body, struct sen
 }
 
 void result_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                struct send *s)
+                struct send *s, bool reasoned)
 {
     const struct apikey key = {.scopes = caller->scopes};
     struct db *db;
+    bool sensitive;
 
-    if (s->command != NULL && order_sensitive(s->command->request_type) &&
-        !apikey_allows(&key, "sensitive")) {
-        resp_json_error(resp, 403, ORDER_NO_SCOPE, s->command->request_type);
-        return;
-    }
     if (!api_db(app, resp, &db))
         return;
-    send_run(db, app->conf, req->arena, api_actor(req, caller), req->now, s);
+    sensitive =
+        s->command != NULL &&
+        command_sensitive(db, app->conf, req->arena, s->command->request_type, s->command->removes);
+    if (sensitive && !apikey_allows(&key, "sensitive"))
+        resp_json_error(resp, 403, ORDER_NO_SCOPE, s->command->request_type);
+    else if (sensitive && reasoned && (s->reason == NULL || s->reason[0] == '\0'))
+        resp_json_error(resp, 400, "%s is a sensitive command: say the reason",
+                        s->command->request_type);
+    else {
+        send_run(db, app->conf, req->arena, api_actor(req, caller), req->now, s);
+        result_answer(resp, s);
+    }
     db_pool_give(app->pool, &db);
-    result_answer(resp, s);
 }
 
 /* ---- the answer ---- */

@@ -16,9 +16,9 @@ bool result_targets_list(struct req *req, struct resp *resp, js body, struct sen
  * dedupe. False: resp holds the refusal. */
 bool result_particulars(struct req *req, struct resp *resp, js body, struct send *s);
 
-/* send_run(), then result_answer(). */
+/* send_run(), then result_answer(); reasoned: a sensitive command without a reason is refused. */
 void result_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                struct send *s);
+                struct send *s, bool reasoned);
 /* 200 without errors, 207 when some ids have one, 500 when all do or something concerns them all
  * (503 when the database is away). */
 void result_answer(struct resp *resp, const struct send *s);

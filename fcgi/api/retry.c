@@ -17,12 +17,12 @@
 #define SINCE_US (7 * DAY_US)
 
 /* What sending it would take: a sensitive one takes a scope of its own. */
-static const char *forbids(void *arg, const char *request_type)
+static const char *forbids(void *arg, const struct retry_item *x)
 {
     const struct caller *caller = arg;
     const struct apikey key = {.scopes = caller->scopes};
 
-    return order_sensitive(request_type) && !apikey_allows(&key, "sensitive")
+    return x->sensitive && !apikey_allows(&key, "sensitive")
                ? "a sensitive command: the API key lacks the scope \"sensitive\""
                : NULL;
 }

@@ -10,9 +10,9 @@
 
 #include <stdlib.h>
 
-bool consent_needed(const struct conf *conf, const char *request_type)
+bool consent_needed(const struct conf *conf, bool sensitive)
 {
-    return order_sensitive(request_type) && strcmp(conf->command_approval, "sensitive") == 0;
+    return sensitive && strcmp(conf->command_approval, "sensitive") == 0;
 }
 
 bool consent_is_deed(const char *request_type)
@@ -78,7 +78,7 @@ static enum outcome order_seal(const struct conf *conf, struct arena *a, const s
 enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
                          int64_t now, struct order *o, struct approval *out, struct err *err)
 {
-    enum outcome x = order_check(db, a, o, err);
+    enum outcome x = order_check(db, conf, a, o, err);
 
     if (x != OK)
         return x;

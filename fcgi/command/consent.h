@@ -10,8 +10,9 @@
 #include "store/approval.h"
 
 #define CONSENT_WHY_MAX 255u /* octets */
-/* Whether the command is sensitive and the configuration asks for two. */
-bool consent_needed(const struct conf *conf, const char *request_type);
+/* Whether the command is sensitive, of which the caller tells, and the configuration asks for two.
+ */
+bool consent_needed(const struct conf *conf, bool sensitive);
 /* Checks what can be, and keeps the order, sealed, until somebody else decides; *out is what was
  * stored. Outcomes as order_check(); ERROR, UNAVAILABLE: the key to seal with, the database. */
 enum outcome consent_ask(struct db *db, const struct conf *conf, struct arena *a, const char *actor,

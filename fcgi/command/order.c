@@ -19,15 +19,16 @@ struct running {
     struct err *err;
 };
 
-bool order_sensitive(const char *request_type)
+bool order_sensitive(struct db *db, const struct conf *conf, struct arena *a, const struct order *o)
 {
-    cat row = catalogue_find(request_type);
-
-    return row != NULL && catalogue_is(row, CATALOGUE_SENSITIVE);
+    return command_sensitive(db, conf, a, o->request_type,
+                             command_removes(o->request_type, o->keys));
 }
 
-static enum outcome admit(const struct order *o, struct err *err)
+static enum outcome admit(struct db *db, const struct conf *conf, struct arena *a, struct order *o,
+                          struct err *err)
 {
+    o->sensitive = order_sensitive(db, conf, a, o);
     if (o->n == 0 || o->n > ORDER_IDS_MAX)
         return err_set(err, INVALID, "a command goes to 1 to %u enrollments at once",
                        ORDER_IDS_MAX);
@@ -35,7 +36,7 @@ static enum outcome admit(const struct order *o, struct err *err)
         return err_set(err, INVALID, "there is no request type \"%.64s\"", o->request_type);
     if (o->reason != NULL && strlen(o->reason) > ORDER_REASON_MAX)
         return err_set(err, INVALID, "a reason has at most %u octets", ORDER_REASON_MAX);
-    if (!order_sensitive(o->request_type))
+    if (!o->sensitive)
         return OK;
     if (o->reason == NULL || o->reason[0] == '\0')
         return err_set(err, INVALID, "%.64s is a sensitive command: say the reason",
@@ -162,7 +163,7 @@ static enum outcome notes_of(struct running *r, const struct order_part *p, stru
     const struct order *o = r->o;
 
     *n = 0;
-    if (order_sensitive(o->request_type))
+    if (o->sensitive)
         to[(*n)++] = (struct enqueue_note){
             "command.sensitive", p->command.uuid,
             arena_fmt(r->a, "request_type=%s enrollments=%zu first=%s reason=%s", o->request_type,
@@ -246,9 +247,10 @@ static enum outcome send_part(struct running *r, struct order_part *p)
     return keep_pins(r, p);
 }
 
-enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err)
+enum outcome order_check(struct db *db, const struct conf *conf, struct arena *a, struct order *o,
+                         struct err *err)
 {
-    enum outcome out = admit(o, err);
+    enum outcome out = admit(db, conf, a, o, err);
 
     if (out == OK)
         out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
@@ -264,7 +266,7 @@ enum outcome order_run(struct db *db, const struct conf *conf, struct arena *a, 
                        int64_t now, struct order *o, struct err *err)
 {
     struct running r = {db, conf, a, actor, now, o, err};
-    enum outcome out = admit(o, err);
+    enum outcome out = admit(db, conf, a, o, err);
 
     if (out == OK)
         out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);

@@ -7,6 +7,7 @@
 
 #include "command/checked.h"
 #include "command/send.h"
+#include "command/sensitive.h"
 
 #define ORDER_IDS_MAX 100000u    /* enrollments of one order */
 #define ORDER_SENSITIVE_MAX 500u /* and of a sensitive one */
@@ -41,20 +42,23 @@ struct order {
     const char *seed;   /* CommandUUIDs are made of it, so that a repeated order is the same; NULL:
                          * random ones */
     /* out, in the arena */
+    bool sensitive;
     struct checked checked; /* groups[i]->found has errors: these were refused, unless force */
     struct order_part *parts;
     size_t nparts;
     bool repeated; /* with a seed: it was queued before */
 };
 
-/* Whether the command is one that the catalogue calls sensitive. */
-bool order_sensitive(const char *request_type);
+/* Whether it is a sensitive command: command_sensitive(). */
+bool order_sensitive(struct db *db, const struct conf *conf, struct arena *a,
+                     const struct order *o);
 #define ORDER_NO_SCOPE                                                                             \
     "%s is a sensitive command: the API key lacks the scope \"sensitive\"" /* its type */
 
 /* The first half of order_run(): checks it, and sends nothing; INVALID as there, and when it is
  * right for none of them. */
-enum outcome order_check(struct db *db, struct arena *a, struct order *o, struct err *err) MUST_USE;
+enum outcome order_check(struct db *db, const struct conf *conf, struct arena *a, struct order *o,
+                         struct err *err) MUST_USE;
 /* Checks it for o->ids and sorts those for whom it is right into o->parts, without a word about who
  * may send it: for what sends it in another way. Outcomes as command_checked(). */
 enum outcome order_parts(struct db *db, struct arena *a, struct order *o, struct err *err) MUST_USE;

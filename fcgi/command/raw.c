@@ -77,6 +77,10 @@ static enum outcome finish(struct arena *a, pl root, struct raw_command *out, st
     copy = arena_bytes(a, buf_bytes(&xml));
     buf_wipe(&xml); /* it may hold an UnlockToken, a PIN, a password */
     out->xml = copy;
+    if (strcmp(out->request_type, "RemoveProfile") == 0 &&
+        pl_get_str(command, "Identifier") != NULL &&
+        (out->removes = arena_strdup(a, pl_get_str(command, "Identifier"))) == NULL)
+        return err_set(err, ERROR, "out of memory");
     out->uuid = arena_strdup(a, out->uuid);
     out->request_type = arena_strdup(a, out->request_type);
     if (copy.p == NULL || out->uuid == NULL || out->request_type == NULL)

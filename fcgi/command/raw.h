@@ -13,6 +13,7 @@
 struct raw_command {
     const char *uuid;         /* CommandUUID */
     const char *request_type; /* Command.RequestType */
+    const char *removes;      /* Identifier of a RemoveProfile; NULL: it is none, or has none */
     struct bytes xml;         /* the command in XML form: what was checked is what is sent */
     int fill;                 /* COMMAND_FILL_* (store/queue_state.h): a ClearPasscode without
                                * UnlockToken gets the device's own on delivery */

@@ -42,7 +42,7 @@ const char *retry_refusal(const struct retry_item *x, bool many)
         return "it held a secret, which is opened at its delivery alone: send the command anew";
     if (x->again_state == QUEUE_ACKNOWLEDGED)
         return "it was sent again, and was done then";
-    if (!order_sensitive(x->request_type))
+    if (!x->sensitive)
         return NULL;
     if (many)
         return "a sensitive command is sent again by its CommandUUID alone";
@@ -57,12 +57,44 @@ static void refuse(struct retry_one *x, const char *why)
     x->why = why != NULL ? why : "it cannot be sent again";
 }
 
+/* What a RemoveProfile removes; NULL: it is not kept, and cannot be sent again. */
+static enum outcome removes_of(struct db *db, int64_t command_id, struct arena *a, const char **out,
+                               struct err *err)
+{
+    struct bytes body;
+    pl root = NULL;
+    enum outcome o = retry_body(db, command_id, a, &body, err);
+
+    *out = NULL;
+    if (o == OK && pl_parse(body, &root, err) == OK)
+        *out = pl_get_str(pl_get(root, "Command"), "Identifier");
+    *out = *out != NULL ? arena_strdup(a, *out) : NULL;
+    pl_free(&root);
+    if (o == UNAVAILABLE || o == ERROR)
+        return o;
+    *err = (struct err){.outcome = OK};
+    return OK;
+}
+
+enum outcome retry_look(struct db *db, const struct conf *conf, const char *ident, const char *uuid,
+                        int64_t now, struct arena *a, struct retry_item *out, struct err *err)
+{
+    const char *removes = NULL;
+    enum outcome o = retry_find(db, ident, uuid, now, a, out, err);
+
+    if (o == OK && out->command_id != 0 && strcmp(out->request_type, "RemoveProfile") == 0)
+        o = removes_of(db, out->command_id, a, &removes, err);
+    out->sensitive = o == OK && out->command_id != 0 &&
+                     command_sensitive(db, conf, a, out->request_type, removes);
+    return o;
+}
+
 /* Looks it up and decides whether it is sent again at all. */
 static enum outcome judge(struct run *r, struct retry_one *x)
 {
     const struct retry_item *i = &x->item;
     const char *why;
-    enum outcome o = retry_find(r->db, x->ident, x->uuid, r->now, r->a, &x->item, r->err);
+    enum outcome o = retry_look(r->db, r->conf, x->ident, x->uuid, r->now, r->a, &x->item, r->err);
 
     if (o != OK)
         return o;
@@ -71,8 +103,7 @@ static enum outcome judge(struct run *r, struct retry_one *x)
     x->outcome = RETRY_QUEUED;
     if ((why = retry_refusal(i, r->r->many)) != NULL)
         refuse(x, why);
-    else if (r->r->forbids != NULL &&
-             (why = r->r->forbids(r->r->forbids_arg, i->request_type)) != NULL)
+    else if (r->r->forbids != NULL && (why = r->r->forbids(r->r->forbids_arg, i)) != NULL)
         refuse(x, why);
     else if (i->again_state != 0 && i->again_state < QUEUE_ACKNOWLEDGED) {
         x->outcome = RETRY_OPEN;
@@ -209,11 +240,11 @@ static enum outcome ask(struct run *r, struct group *g)
 
 static enum outcome send_group(struct run *r, struct group *g)
 {
-    bool two = consent_needed(r->conf, g->order.request_type);
+    bool two = consent_needed(r->conf, g->of[0]->item.sensitive);
     enum outcome o;
 
     if (r->r->dry || two) {
-        o = r->r->dry ? order_check(r->db, r->a, &g->order, r->err) : ask(r, g);
+        o = r->r->dry ? order_check(r->db, r->conf, r->a, &g->order, r->err) : ask(r, g);
         note_refused(r, g);
         for (size_t i = 0; r->r->dry && two && i < g->n; i++)
             if (g->of[i]->outcome == RETRY_QUEUED)
@@ -262,7 +293,7 @@ static enum outcome group_run(struct run *r, struct group *g)
                               .reason = r->r->reason,
                               .dedupe_key = key,
                               .retry_of = i->command_id};
-    if (r->r->reason == NULL && !order_sensitive(i->request_type) && i->reason[0] != '\0')
+    if (r->r->reason == NULL && !i->sensitive && i->reason[0] != '\0')
         g->order.reason = i->reason;
     if (o == OK)
         o = send_group(r, g);

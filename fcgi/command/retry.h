@@ -47,7 +47,7 @@ struct retry {
     bool dry;     /* nothing is sent: what would be */
     bool many;    /* nobody wrote the list: sensitive commands are left out */
     /* why the caller may not send that; NULL: the caller may. No function: all that is */
-    const char *(*forbids)(void *arg, const char *request_type);
+    const char *(*forbids)(void *arg, const struct retry_item *x);
     void *forbids_arg;
     /* out */
     size_t counts[RETRY_ASKED + 1];
@@ -56,6 +56,10 @@ struct retry {
  * wrong with one of them stands there. */
 enum outcome retry_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
                        int64_t now, struct retry *r, struct err *err) MUST_USE;
+/* retry_find(), and whether it is a sensitive command. */
+enum outcome retry_look(struct db *db, const struct conf *conf, const char *ident, const char *uuid,
+                        int64_t now, struct arena *a, struct retry_item *out,
+                        struct err *err) MUST_USE;
 /* Why a command is not sent again, whoever asks; NULL: it is. What was sent in its place counts. */
 const char *retry_refusal(const struct retry_item *x, bool many);
 

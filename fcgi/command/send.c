@@ -2,6 +2,7 @@
 #include "command/send.h"
 
 #include "command/secrets.h"
+#include "command/sensitive.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -299,14 +300,19 @@ static bool make_lists(struct run *r, struct lists *l)
     return true;
 }
 
+static bool sensitive(struct run *r)
+{
+    const struct raw_command *c = r->s->command;
+
+    return command_sensitive(r->db, r->conf, r->a, c->request_type, c->removes);
+}
+
 /* Where two persons are asked for, one alone cannot send what harms, by no way. */
 static bool needs_approval(struct run *r)
 {
     const struct send *s = r->s;
-    cat row = catalogue_find(s->command->request_type);
 
-    if (s->approved || strcmp(r->conf->command_approval, "sensitive") != 0 || row == NULL ||
-        !catalogue_is(row, CATALOGUE_SENSITIVE))
+    if (s->approved || strcmp(r->conf->command_approval, "sensitive") != 0 || !sensitive(r))
         return false;
     err_set(&r->err, DENIED,
             "%s must be approved by a second person: ask for it with POST /api/v1/commands or "
@@ -319,9 +325,8 @@ static bool needs_approval(struct run *r)
 static void note_sensitive(struct run *r, const struct lists *l, struct enqueue_note *note)
 {
     struct send *s = r->s;
-    cat row = catalogue_find(s->command->request_type);
 
-    if (s->nnotes > 0 || row == NULL || !catalogue_is(row, CATALOGUE_SENSITIVE))
+    if (s->nnotes > 0 || !sensitive(r))
         return;
     *note = (struct enqueue_note){"command.sensitive", s->command->uuid,
                                   arena_fmt(r->a,

@@ -234,8 +234,6 @@ static void command_show(struct page *p, cat command, int status)
     }
     value_set_text(p->root, "type", catalogue_name(command));
     value_set_text(p->root, "about", page_said(p, catalogue_about(command)));
-    value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
-    value_set_text(p->root, "why", page_field(p, "why"));
     value_set_text(p->root, "days", *page_field(p, "days") ? page_field(p, "days") : "7");
     keys_show(p, command, &unknown);
     page_show(p, status, "groupcommand");
@@ -281,7 +279,7 @@ static enum outcome command_add(struct page *p, const struct device_group *g, ca
     struct group_draft d;
     enum outcome o = keys_read(p, command, &put.keys);
     if (o == OK)
-        o = standing_make(p->app->conf, p->a, &put, &s, &found, &p->err);
+        o = standing_make(p->db, p->app->conf, p->a, &put, &s, &found, &p->err);
     js_free(&put.keys);
     findings_show(p, &found);
     if (o == OK)

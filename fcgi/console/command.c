@@ -54,7 +54,8 @@ static enum outcome command_of_form(struct page *p, struct raw_command *out)
         enum outcome o = *raw ? raw_command_read(p->a, bytes_str(raw), out, &p->err)
                               : err_set(&p->err, INVALID, "%s", page_text(p, "command_raw_empty"));
         /* whose form asks for the reason, and who it is */
-        return o == OK && order_sensitive(out->request_type)
+        return o == OK &&
+                       command_sensitive(p->db, p->app->conf, p->a, out->request_type, out->removes)
                    ? err_set(
                          &p->err, INVALID, "%s",
                          words_fill(p->w, p->a, "command_raw_sensitive", out->request_type, NULL))

@@ -213,7 +213,7 @@ static void strangers(struct page *p, const struct group_edit *e)
 bool group_proof(struct page *p, int64_t group, const char *tag)
 {
     bool harms;
-    if (standing_harms(p->db, p->a, group, tag, &harms, &p->err) == OK)
+    if (standing_harms(p->db, p->app->conf, p->a, group, tag, &harms, &p->err) == OK)
         return !harms || page_confirmed(p);
     page_fail(p);
     return false;

@@ -54,7 +54,7 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
     if (o == OK)
         o = preview_run(p->db, &x, p->a, &p->err);
     if (o == OK)
-        o = blueprint_sensitive(p->db, p->a, &d.next, NULL, 0, &sensitive, &p->err);
+        o = blueprint_sensitive(p->db, p->app->conf, p->a, &d.next, NULL, 0, &sensitive, &p->err);
     if (o != OK) {
         page_fail(p);
         return;
@@ -112,7 +112,7 @@ void console_group_save(struct app *app, struct req *req, const struct caller *c
         return;
     enum outcome o = draft_read(&p, g.id, &d);
     if (o == OK)
-        o = blueprint_sensitive(p.db, p.a, &d.next, NULL, 0, &sensitive, &p.err);
+        o = blueprint_sensitive(p.db, app->conf, p.a, &d.next, NULL, 0, &sensitive, &p.err);
     if (o == OK && sensitive && !page_confirmed(&p))
         return;
     struct blueprint_save s = {.b = d.next,

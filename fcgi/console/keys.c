@@ -256,6 +256,9 @@ static void level(struct shown *s, cat node, const char *path, struct value *lis
 void keys_show(struct page *p, cat command, const struct device_facts *facts)
 {
     struct shown s = {p, facts, value_set_list(p->root, "left_out")};
+    value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
+    value_set_bool(p->root, "removes", strcmp(catalogue_name(command), "RemoveProfile") == 0);
+    value_set_text(p->root, "why", page_field(p, "why"));
     level(&s, command, "", value_set_list(p->root, "fields"), 0);
 }
 

@@ -14,8 +14,9 @@
 
 #define KEYS_ENTRIES_MAX 50 /* of an array of dictionaries in a form */
 
-/* Sets "fields", for templates/field.html, filled with what came with the form. Keys that the
- * device cannot have are left out and named in "left_out". facts: of the device. */
+/* Sets "fields", for templates/field.html, filled with what came with the form, and "sensitive",
+ * "removes" and "why": whether and how a reason is asked for. Keys that the device cannot have are
+ * left out and named in "left_out". facts: of the device. */
 void keys_show(struct page *p, cat command, const struct device_facts *facts);
 /* The keys of the form as an object for command_build(), the caller's to free. INVALID: p->err says
  * which field cannot be read. */

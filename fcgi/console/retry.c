@@ -19,10 +19,10 @@ static bool may_send(const struct page *p, const char *request_type)
            device_names(device_actions, request_type);
 }
 
-static const char *forbids(void *arg, const char *request_type)
+static const char *forbids(void *arg, const struct retry_item *x)
 {
     const struct page *p = arg;
-    return may_send(p, request_type) ? NULL : page_text(p, "command_not_yours");
+    return may_send(p, x->request_type) ? NULL : page_text(p, "command_not_yours");
 }
 
 /* ---- one ---- */
@@ -30,7 +30,7 @@ static const char *forbids(void *arg, const char *request_type)
 enum outcome retry_offer(struct page *p, const char *ident, const char *uuid)
 {
     struct retry_item x;
-    enum outcome o = retry_find(p->db, ident, uuid, p->req->now, p->a, &x, &p->err);
+    enum outcome o = retry_look(p->db, p->app->conf, ident, uuid, p->req->now, p->a, &x, &p->err);
     if (o != OK || x.state <= QUEUE_ACKNOWLEDGED)
         return o;
     const char *why = retry_refusal(&x, false);
@@ -42,7 +42,7 @@ enum outcome retry_offer(struct page *p, const char *ident, const char *uuid)
     }
     value_set_text(v, "no", open || x.approval ? NULL : why);
     value_set_bool(v, "can", !why && !open && !x.approval && may_send(p, x.request_type));
-    value_set_bool(v, "sensitive", order_sensitive(x.request_type));
+    value_set_bool(v, "sensitive", x.sensitive);
     if (x.approval && page_may(p, "operate"))
         value_set_text(
             v, "approval",
@@ -64,8 +64,8 @@ void console_retry(struct app *app, struct req *req, const struct caller *caller
                       .forbids = forbids,
                       .forbids_arg = &p};
     struct retry_item x;
-    enum outcome o = retry_find(p.db, one.ident, one.uuid, req->now, p.a, &x, &p.err);
-    if (o == OK && x.command_id && order_sensitive(x.request_type)) {
+    enum outcome o = retry_look(p.db, app->conf, one.ident, one.uuid, req->now, p.a, &x, &p.err);
+    if (o == OK && x.sensitive) {
         if (!*why || strlen(why) > ORDER_REASON_MAX)
             o = err_set(&p.err, INVALID, "%s", page_text(&p, "send_reason"));
         else if (!page_confirmed(&p))

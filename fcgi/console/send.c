@@ -73,8 +73,6 @@ static void show(struct page *p, const struct enrollment *e, cat command, int st
     value_set_text(p->root, "type", catalogue_name(command));
     value_set_text(p->root, "title", catalogue_name(command));
     value_set_text(p->root, "about", page_said(p, catalogue_about(command)));
-    value_set_bool(p->root, "sensitive", catalogue_is(command, CATALOGUE_SENSITIVE));
-    value_set_text(p->root, "why", page_field(p, "why"));
     if (!command_has(p->a, command, &facts, &why))
         value_set_text(p->root, "not_here", page_said(p, why));
     value_set_text(p->root, "back", page_link(p, "/device/send", "id", e->ident));
@@ -123,7 +121,9 @@ static enum outcome became(struct page *p, const struct order *o)
     return bad ? err_set(&p->err, s->away ? UNAVAILABLE : CONFLICT, "%s", bad) : OK;
 }
 
-static enum outcome go(struct page *p, const struct enrollment *e, cat command, bool *asked)
+/* Sends it, or asks a second person (*asked). *answered: who it is is asked for first. */
+static enum outcome go(struct page *p, const struct enrollment *e, cat command, bool *asked,
+                       bool *answered)
 {
     const char *why = page_field(p, "why");
     struct order o = {.request_type = catalogue_name(command),
@@ -134,9 +134,15 @@ static enum outcome go(struct page *p, const struct enrollment *e, cat command, 
                       .reason = *why ? why : NULL};
     enum outcome out = keys_read(p, command, &o.keys);
     struct approval x;
-    *asked = consent_needed(p->app->conf, o.request_type);
-    if (out == OK && order_sensitive(o.request_type) && (!*why || strlen(why) > ORDER_REASON_MAX))
+    bool sensitive = out == OK && order_sensitive(p->db, p->app->conf, p->a, &o);
+    *asked = consent_needed(p->app->conf, sensitive);
+    if (sensitive && (!*why || strlen(why) > ORDER_REASON_MAX))
         out = err_set(&p->err, INVALID, "%s", page_text(p, "send_reason"));
+    *answered = out == OK && sensitive && !page_confirmed(p);
+    if (*answered) {
+        js_free(&o.keys);
+        return OK;
+    }
     if (out == OK && *asked)
         out =
             consent_ask(p->db, p->app->conf, p->a, p->caller->admin, p->req->now, &o, &x, &p->err);
@@ -170,10 +176,10 @@ void console_send_post(struct app *app, struct req *req, const struct caller *ca
         show(&p, e, command, 200);
         return;
     }
-    if (catalogue_is(command, CATALOGUE_SENSITIVE) && !page_confirmed(&p))
+    bool asked, answered;
+    enum outcome o = go(&p, e, command, &asked, &answered);
+    if (answered)
         return;
-    bool asked;
-    enum outcome o = go(&p, e, command, &asked);
     if (o == OK) {
         page_go(&p, page_link(&p, page_link(&p, "/device", "id", e->ident), "done",
                               asked ? "asked" : "queued"));

@@ -142,7 +142,7 @@ static int put(struct ctl *c, struct db *db, struct blueprint_save *s)
     bool sensitive = false;
     struct err err;
 
-    if (blueprint_sensitive(db, c->arena, &s->b, s->add, s->nadd, &sensitive, &err) != OK)
+    if (blueprint_sensitive(db, c->conf, c->arena, &s->b, s->add, s->nadd, &sensitive, &err) != OK)
         return ctl_failed(&err);
     if (sensitive && strcmp(c->conf->command_approval, "sensitive") == 0 && !ctl_person(c))
         return CTL_FAILED;
@@ -167,7 +167,7 @@ static int add(struct ctl *c, struct db *db, struct blueprint_save *s, const cha
 
     if (x->keys != NULL && js_parse(bytes_str(x->keys), &p.keys, &err) != OK)
         return ctl_failed(&err);
-    if (standing_make(c->conf, c->arena, &p, &one, &found, &err) == OK) {
+    if (standing_make(db, c->conf, c->arena, &p, &one, &found, &err) == OK) {
         s->add = &one;
         s->nadd = 1;
         rc = put(c, db, s);

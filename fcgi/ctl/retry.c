@@ -55,10 +55,10 @@ static bool run(struct ctl *c, struct db *db, struct retry *r, struct told *t)
 }
 
 /* A person is asked for where two are: of what needs both. */
-static const char *forbids(void *arg, const char *request_type)
+static const char *forbids(void *arg, const struct retry_item *x)
 {
     const struct ctl *c = arg;
-    return c->anonymous && consent_needed(c->conf, request_type)
+    return c->anonymous && consent_needed(c->conf, x->sensitive)
                ? "two persons are asked for, and root may be anybody: log in under your own name"
                : NULL;
 }

@@ -52,6 +52,12 @@ static int run(struct ctl *c, const char *const *ids, size_t n, struct send *s, 
         return ctl_failed(&err);
     if (!ctl_db(c, &db))
         return CTL_FAILED;
+    if (s->command && (!s->reason || !*s->reason) &&
+        command_sensitive(db, c->conf, c->arena, s->command->request_type, s->command->removes)) {
+        fprintf(stderr, "droverctl: %s is a sensitive command: say --reason\n",
+                s->command->request_type);
+        return CTL_FAILED;
+    }
     sign_client_setup(c->conf->run_dir, SIGN_CTL);
     send_run(db, c->conf, c->arena, c->actor, clock_now(), s);
     return tell(c, s, json);
@@ -121,7 +127,7 @@ int ctl_order_tell(struct ctl *c, const struct order *o, bool json)
 static bool order_right(struct ctl *c, struct order *o)
 {
     struct err err = {0};
-    enum outcome out = order_check(c->db, c->arena, o, &err);
+    enum outcome out = order_check(c->db, c->conf, c->arena, o, &err);
     if (o->checked.built.n)
         findings_tell(&o->checked.built, NULL, 0);
     for (size_t i = 0; i < o->checked.n; i++)
@@ -157,7 +163,7 @@ static int order_ask(struct ctl *c, struct order *o, bool json)
 static int order_send(struct ctl *c, struct order *o, bool json)
 {
     struct err err;
-    if (consent_needed(c->conf, o->request_type))
+    if (consent_needed(c->conf, order_sensitive(c->db, c->conf, c->arena, o)))
         return order_ask(c, o, json);
     return order_run(c->db, c->conf, c->arena, c->actor, clock_now(), o, &err) == OK
                ? ctl_order_tell(c, o, json)
@@ -258,11 +264,6 @@ static int raw_send(struct ctl *c, const struct asked *x)
                      .reason = x->reason};
     if (!command_file(c, x->file, &command))
         return CTL_FAILED;
-    if (order_sensitive(command.request_type) && (!x->reason || !*x->reason)) {
-        fprintf(stderr, "droverctl: %s is a sensitive command: say --reason\n",
-                command.request_type);
-        return CTL_FAILED;
-    }
     return run(c, x->o.ids, x->o.n, &s, x->json);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/secretfile.h"
 #include "base/uuid.h"
+#include "command/sensitive.h"
 #include "enrollment/profile.h"
 #include "store/id.h"
 #include "store/scep.h"

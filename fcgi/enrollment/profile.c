@@ -10,7 +10,6 @@
 #include "wire/cms.h"
 
 #define TOPIC_PREFIX "com.apple.mgmt."
-#define IDENTIFIER_MAX 200
 
 static enum outcome check(const struct profile *p, struct err *err)
 {
@@ -27,24 +26,6 @@ static enum outcome check(const struct profile *p, struct err *err)
     if (r <= 0 || r > ENROLLPROFILE_RIGHTS_ALL || ((r & 2) && !(r & 1)) || ((r & 128) && !(r & 64)))
         return err_set(err, INVALID, "access rights %lld are not allowed", (long long)r);
     return OK;
-}
-
-/* "https://mdm.example.org:8443" to "org.example.mdm.drover": the same for every profile of this
- * server, so that a new one replaces the old. */
-const char *profile_identifier(struct arena *a, const char *url)
-{
-    char out[IDENTIFIER_MAX];
-    size_t at = 0;
-    const char *host = url + strlen("https://");
-    const char *end = host + strcspn(host, ":/");
-    while (end > host && at + (size_t)(end - host) + 8 < sizeof out) {
-        const char *label = end;
-        while (label > host && label[-1] != '.')
-            label--;
-        at += (size_t)snprintf(out + at, sizeof out - at, "%.*s.", (int)(end - label), label);
-        end = label > host ? label - 1 : host;
-    }
-    return arena_fmt(a, "%.*sdrover", (int)at, out);
 }
 
 static enum outcome add_certificates(pl content, struct arena *a, const struct profile *p,

@@ -76,10 +76,6 @@ enum outcome profile_build(const struct profile *p, const struct profile_secrets
  * can be encrypted to this certificate (a key that only signs). */
 enum outcome profile_encrypt(pl root, struct bytes recipient, struct err *err) MUST_USE;
 
-/* The top-level PayloadIdentifier of every enrolment profile of the server at this https URL. NULL:
- * out of memory. */
-const char *profile_identifier(struct arena *a, const char *url);
-
 /* One profile given out: to whom, and how. */
 struct profile_order {
     enum handout_way way;

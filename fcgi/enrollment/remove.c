@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/uuid.h"
+#include "command/sensitive.h"
 #include "enrollment/profile.h"
 #include "store/leaving.h"
 #include "store/queue.h"

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "command/consent.h"
 #include "command/secrets.h"
+#include "library/standing.h"
 #include "store/audit.h"
 #include "wire/sign.h"
 
@@ -35,6 +36,7 @@ struct batch_of {
     const struct standing_due **d;
     size_t n;
     struct standing s;
+    bool sensitive; /* the command */
     struct order order;
     const struct conf *conf;
     int64_t now;
@@ -83,7 +85,7 @@ static enum outcome also(struct db *db, void *arg, const int64_t *ids, const cha
 
     for (size_t i = 0; o == OK && i < n; i++)
         o = order_keep_pin(db, b->conf, a, &b->order, ids[i], idents[i], b->now, err);
-    if (o == OK && n > 0 && order_sensitive(b->s.request_type))
+    if (o == OK && n > 0 && b->sensitive)
         o = audit_add(db, CONVERGE_ACTOR, "command.sensitive", b->s.request_type,
                       arena_fmt(a, "standing=%lld by=%s enrollments=%zu first=%s reason=%s",
                                 (long long)b->s.id, b->s.created_by, n, idents[0], b->s.reason),
@@ -195,7 +197,7 @@ static enum outcome spare_unapproved(struct converge *c, struct batch_of *b, str
     size_t n = 0, k = 0;
     enum outcome o;
 
-    if (!consent_needed(c->conf, b->s.request_type))
+    if (!consent_needed(c->conf, b->sensitive))
         return OK;
     if (wait == NULL || approved == NULL)
         return err_set(err, ERROR, "out of memory");
@@ -223,6 +225,7 @@ static enum outcome batch_run(struct converge *c, struct batch_of *b, struct err
 
     if (o != OK)
         return o;
+    b->sensitive = standing_sensitive(c->db, c->conf, c->a, &b->s);
     for (size_t i = 0; i < b->n; i++) {
         if (b->d[i]->wanted)
             b->d[n++] = b->d[i];
@@ -235,7 +238,7 @@ static enum outcome batch_run(struct converge *c, struct batch_of *b, struct err
         o = spare_unapproved(c, b, err);
     n = b->n;
     /* of a sensitive one not more at once than a person may send */
-    rest = order_sensitive(b->s.request_type) && n > ORDER_SENSITIVE_MAX ? ORDER_SENSITIVE_MAX : n;
+    rest = b->sensitive && n > ORDER_SENSITIVE_MAX ? ORDER_SENSITIVE_MAX : n;
     b->n = rest;
     return o == OK && b->n > 0 ? send_batch(c, b, err) : o;
 }

@@ -63,8 +63,8 @@ static enum outcome keys_split(const struct conf *conf, struct arena *a, pl root
     return o == OK && out->keys == NULL ? err_set(err, ERROR, "out of memory") : o;
 }
 
-static enum outcome particulars(struct arena *a, const struct standing_put *p, struct standing *out,
-                                struct err *err)
+static enum outcome particulars(struct db *db, const struct conf *conf, struct arena *a,
+                                const struct standing_put *p, struct standing *out, struct err *err)
 {
     cat row = p->request_type != NULL ? catalogue_find(p->request_type) : NULL;
 
@@ -89,19 +89,36 @@ static enum outcome particulars(struct arena *a, const struct standing_put *p, s
         return err_set(err, ERROR, "out of memory");
     if (strlen(out->reason) > ORDER_REASON_MAX)
         return err_set(err, INVALID, "a reason has at most %u octets", ORDER_REASON_MAX);
-    if (order_sensitive(out->request_type) && out->reason[0] == '\0')
+    if (out->reason[0] == '\0' && command_sensitive(db, conf, a, out->request_type,
+                                                    command_removes(out->request_type, p->keys)))
         return err_set(err, INVALID, "%.64s is a sensitive command: say the reason",
                        out->request_type);
     return OK;
 }
 
-enum outcome standing_make(const struct conf *conf, struct arena *a, const struct standing_put *p,
-                           struct standing *out, struct findings *found, struct err *err)
+bool standing_sensitive(struct db *db, const struct conf *conf, struct arena *a,
+                        const struct standing *s)
+{
+    const char *removes = NULL;
+    struct err ignored;
+    js keys = NULL;
+    bool yes;
+
+    if (s->keys != NULL && js_parse(bytes_str(s->keys), &keys, &ignored) == OK)
+        removes = command_removes(s->request_type, keys);
+    yes = command_sensitive(db, conf, a, s->request_type, removes);
+    js_free(&keys);
+    return yes;
+}
+
+enum outcome standing_make(struct db *db, const struct conf *conf, struct arena *a,
+                           const struct standing_put *p, struct standing *out,
+                           struct findings *found, struct err *err)
 {
     const struct device_facts unknown = DEVICE_FACTS_UNKNOWN;
     char uuid[UUID_LEN + 1];
     pl root = NULL;
-    enum outcome o = particulars(a, p, out, err);
+    enum outcome o = particulars(db, conf, a, p, out, err);
 
     *found = (struct findings){0};
     if (o == OK)
@@ -125,9 +142,10 @@ static bool in_force(const struct blueprint *b, int64_t id)
 }
 
 /* The sensitive orders of a blueprint that are not in force, of both lists. */
-static enum outcome new_sensitive(struct db *db, struct arena *a, const struct blueprint *b,
-                                  const struct standing *add, size_t nadd,
-                                  const struct standing ***out, size_t *n, struct err *err)
+static enum outcome new_sensitive(struct db *db, const struct conf *conf, struct arena *a,
+                                  const struct blueprint *b, const struct standing *add,
+                                  size_t nadd, const struct standing ***out, size_t *n,
+                                  struct err *err)
 {
     struct blueprint now;
     enum outcome o = blueprint_now(db, b->group_id, a, &now, err);
@@ -137,7 +155,7 @@ static enum outcome new_sensitive(struct db *db, struct arena *a, const struct b
     if (o == OK && *out == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; o == OK && i < nadd; i++)
-        if (order_sensitive(add[i].request_type))
+        if (standing_sensitive(db, conf, a, &add[i]))
             (*out)[(*n)++] = &add[i];
     for (size_t i = 0; o == OK && i < b->norders; i++) {
         struct standing *s = arena_alloc(a, sizeof *s);
@@ -146,34 +164,34 @@ static enum outcome new_sensitive(struct db *db, struct arena *a, const struct b
             continue;
         o = s != NULL ? standing_get(db, b->group_id, b->orders[i], a, s, err)
                       : err_set(err, ERROR, "out of memory");
-        if (o == OK && order_sensitive(s->request_type))
+        if (o == OK && standing_sensitive(db, conf, a, s))
             (*out)[(*n)++] = s;
     }
     return o;
 }
 
-enum outcome blueprint_sensitive(struct db *db, struct arena *a, const struct blueprint *b,
-                                 const struct standing *add, size_t nadd, bool *sensitive,
-                                 struct err *err)
+enum outcome blueprint_sensitive(struct db *db, const struct conf *conf, struct arena *a,
+                                 const struct blueprint *b, const struct standing *add, size_t nadd,
+                                 bool *sensitive, struct err *err)
 {
     const struct standing **list;
     size_t n;
-    enum outcome o = new_sensitive(db, a, b, add, nadd, &list, &n, err);
+    enum outcome o = new_sensitive(db, conf, a, b, add, nadd, &list, &n, err);
 
     *sensitive = o == OK && n > 0;
     return o;
 }
 
-enum outcome standing_harms(struct db *db, struct arena *a, int64_t group_id, const char *tag,
-                            bool *harms, struct err *err)
+enum outcome standing_harms(struct db *db, const struct conf *conf, struct arena *a,
+                            int64_t group_id, const char *tag, bool *harms, struct err *err)
 {
-    const char **types;
+    struct standing *list;
     size_t n;
-    enum outcome o = standing_in_force(db, group_id, tag, a, &types, &n, err);
+    enum outcome o = standing_in_force(db, group_id, tag, a, &list, &n, err);
 
     *harms = false;
     for (size_t i = 0; o == OK && i < n; i++)
-        *harms |= order_sensitive(types[i]);
+        *harms |= standing_sensitive(db, conf, a, &list[i]);
     return o;
 }
 
@@ -186,7 +204,7 @@ enum outcome blueprint_put(struct db *db, const struct conf *conf, struct arena 
     enum outcome o = OK;
 
     if (strcmp(conf->command_approval, "sensitive") == 0)
-        o = new_sensitive(db, a, &s->b, s->add, s->nadd, &list, &n, err);
+        o = new_sensitive(db, conf, a, &s->b, s->add, s->nadd, &list, &n, err);
     asks = arena_array(a, n + 1, sizeof *asks);
     if (o == OK && asks == NULL)
         return err_set(err, ERROR, "out of memory");

@@ -200,5 +200,8 @@ struct result_error {
 enum outcome result_errors_write(struct db *db, const struct inv_source *s,
                                  const struct result_error *e, size_t n, struct arena *a,
                                  struct err *err) MUST_USE;
+/* Whether a device has told of a profile of that identifier that it is managed by it (*yes). */
+enum outcome inv_profile_manages(struct db *db, const char *identifier, struct arena *a, bool *yes,
+                                 struct err *err) MUST_USE;
 
 #endif

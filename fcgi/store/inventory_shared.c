@@ -32,6 +32,13 @@ static const struct sql ADD_CERTIFICATE = {
     "VALUES(sha256)",
     0};
 #define CERTIFICATE_ARGS 10
+/* A few devices tell what is the same on all that have it. */
+static const struct sql PROFILE_MANAGES = {
+    "inv_profile_manages",
+    "SELECT COALESCE(MAX(t.extra LIKE '%\"com.apple.mdm\"%'), 0) FROM (SELECT extra FROM "
+    "inv_profile "
+    "WHERE identifier = ? LIMIT 50) t",
+    0};
 static const struct sql PUT_APP_DATA = {
     "inv_app_data",
     "INSERT INTO inv_app_data (enrollment_id, identifier, kind, at, content) VALUES (?,?,?,?,?) "
@@ -308,4 +315,16 @@ enum outcome result_errors_write(struct db *db, const struct inv_source *s,
         v[7] = val_cut(e[i].english, 1000);
     }
     return db_exec_many(db, &PUT_ERRORS, args, ERROR_ARGS, n, NULL, err);
+}
+
+enum outcome inv_profile_manages(struct db *db, const char *identifier, struct arena *a, bool *yes,
+                                 struct err *err)
+{
+    struct rows r;
+    enum outcome o =
+        db_select(db, &PROFILE_MANAGES, (struct val[]){val_str(identifier)}, 1, a, &r, err);
+
+    if (o == OK)
+        *yes = r.n > 0 && row_at(&r, 0, 0)->i != 0;
+    return o;
 }

@@ -16,6 +16,7 @@ struct retry_item {
     int64_t queued_at, enrolled_at; /* enrolled_at: of the device, last, 0 for a renewal */
     const char *again;              /* CommandUUID of the latest that was sent in its place */
     int again_state;                /* enum queue_state of that */
+    bool sensitive;                 /* told by retry_look() of command/retry.h */
     int64_t approval; /* of the request for a second person to send it again that waits */
 };
 /* OK too when there is none: out->command_id is 0 then. */

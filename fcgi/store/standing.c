@@ -21,7 +21,8 @@ static const struct sql LIST = {"standing_list",
 /* Those of all, also for who is limited to some groups: a tag is everybody's. */
 static const struct sql IN_FORCE = {
     "standing_in_force",
-    "SELECT s.request_type, g.filter FROM standing_order s JOIN device_group g ON g.id = "
+    "SELECT s.request_type, g.filter, s.command_keys FROM standing_order s JOIN device_group g ON "
+    "g.id = "
     "s.group_id WHERE s.state = 1 AND (? = 0 OR s.group_id = ?) AND (? = 0 OR g.filter IS NOT "
     "NULL)",
     0};
@@ -197,7 +198,7 @@ static bool brings(const struct val *row, const char *tag)
 }
 
 enum outcome standing_in_force(struct db *db, int64_t group_id, const char *tag, struct arena *a,
-                               const char ***out, size_t *n, struct err *err)
+                               struct standing **out, size_t *n, struct err *err)
 {
     struct val g = val_int(group_id), tagged = val_int(tag != NULL);
     struct rows r;
@@ -211,7 +212,8 @@ enum outcome standing_in_force(struct db *db, int64_t group_id, const char *tag,
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; i < r.n; i++)
         if (brings(row_at(&r, i, 0), tag))
-            (*out)[(*n)++] = row_at(&r, i, 0)->s;
+            (*out)[(*n)++] =
+                (struct standing){.request_type = row_at(&r, i, 0)->s, .keys = row_at(&r, i, 2)->s};
     return OK;
 }
 

@@ -63,10 +63,10 @@ enum outcome standing_set(struct db *db, int64_t group_id, const int64_t *ids, s
 /* Those in force or waiting of a group (0: of all groups, at most LIM_PAGE). */
 enum outcome standing_list(struct db *db, int64_t group_id, struct arena *a, struct standing **out,
                            size_t *n, struct err *err) MUST_USE;
-/* The RequestTypes that are in force in a group, or (group_id 0) in those that find their devices
- * by that tag: what a device gets that comes in. */
+/* The commands that are in force in a group, or (group_id 0) in those that find their devices by
+ * that tag: what a device gets that comes in; of each its request_type and keys alone. */
 enum outcome standing_in_force(struct db *db, int64_t group_id, const char *tag, struct arena *a,
-                               const char ***out, size_t *n, struct err *err) MUST_USE;
+                               struct standing **out, size_t *n, struct err *err) MUST_USE;
 /* NOT_FOUND: there is none of that id in the group (0: in any). */
 enum outcome standing_get(struct db *db, int64_t group_id, int64_t id, struct arena *a,
                           struct standing *out, struct err *err) MUST_USE;

@@ -518,10 +518,148 @@ static void a_key_brings_no_device_where_it_is_erased(void **state)
     }
 }
 
-static int set_up(void **state)
+/* RemoveProfile of the profile by which a device is managed ends that: the one that is given out,
+ * or one that a device has told of. */
+#define OWN "org.example.mdm.drover"
+#define TOLD "com.example.older-server"
+#define KEEPS "com.example.wifi"
+
+static void ends(void)
+{
+#define PROFILE(name, content)                                                                     \
+    "REPLACE INTO inv_profile (enrollment_id, identifier, extra) VALUES (1, '" name "', "          \
+    "'{\"PayloadContent\":[{\"PayloadType\":\"" content "\"}]}')"
+#define REMOVAL(id, name)                                                                          \
+    "REPLACE INTO command (id, uuid, request_type, body, created_at, created_by) VALUES (" #id     \
+    ", 'C-" #id "', 'RemoveProfile', '<?xml version=\"1.0\"?><plist version=\"1.0\"><dict>"        \
+    "<key>Command</key><dict><key>RequestType</key><string>RemoveProfile</string>"                 \
+    "<key>Identifier</key><string>" name "</string></dict></dict></plist>', 1, 't')",              \
+        "REPLACE INTO result (enrollment_id, command_id, state, queued_at, sent_count, "           \
+        "closed_at) VALUES (1, " #id ", 5, 1, 1, 1)"
+#define REMOVES(id, group, state, name)                                                            \
+    ORDER(id, group, "RemoveProfile", state),                                                      \
+        "UPDATE standing_order SET command_keys = '{\"Identifier\":\"" name "\"}' WHERE id = " #id
+    static const char *const all[] = {
+        PROFILE(TOLD, "com.apple.mdm"),
+        PROFILE(KEEPS, "com.apple.wifi.managed"),
+        "UPDATE enrollment SET product_name = 'iPhone14,2', os_version = '17.0' WHERE id = 1",
+        REMOVAL(81, OWN),
+        REMOVAL(82, TOLD),
+        REMOVAL(83, KEEPS),
+        "DELETE FROM standing_order",
+        REMOVES(610, 500, 1, OWN),
+        REMOVES(611, 502, 1, KEEPS),
+        REMOVES(612, 503, 4, TOLD),
+        "UPDATE group_blueprint SET orders = '[\"612\"]' WHERE group_id = 503 AND number = 0"};
+    things();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        assert_ok(db_run(owner, "t", all[i], &err), err);
+}
+
+#define RAW(name)                                                                                  \
+    "<plist "                                                                                      \
+    "version=\"1.0\"><dict><key>CommandUUID</key><string>U1</string><key>Command</key><dict>"      \
+    "<key>RequestType</key><string>RemoveProfile</string><key>Identifier</key><string>" name       \
+    "</string></dict></dict></plist>"
+#define SEND(name) "device=D1&type=RemoveProfile&go=1&Identifier=" name
+
+static void what_ends_management_asks_who_it_is(void **state)
+{
+    static const struct {
+        const char *path, *fields;
+    } asks[] = {{"/device/send", SEND(OWN) "&why=x"},
+                {"/device/send", SEND(TOLD) "&why=x"},
+                {"/device/retry", "device=D1&uuid=C-81&why=x"},
+                {"/device/retry", "device=D1&uuid=C-82&why=x"},
+                {"/group/preview", "id=503&base=1"},
+                {"/group/devices", "id=500&what=add&ids=D1"}};
+    (void)state;
+    ends();
+    int64_t queued = pagesite_number("SELECT COUNT(*) FROM queue");
+    pagesite_sign_in("boss");
+    assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        int status = pagesite_agree(asks[i].path, asks[i].fields);
+        if (status != 403 || !pagesite_tells("name=\"proof\""))
+            fail_msg("%s, %s: does not ask who it is: %d", asks[i].path, asks[i].fields, status);
+    }
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM queue"), queued);
+    /* nor is it sent without a reason, or where none is asked for */
+    pagesite_sign_in("boss");
+    assert_int_equal(pagesite_post("/device/send", SEND(OWN)), 400);
+    assert_true(pagesite_tells("needs a reason"));
+    assert_int_equal(pagesite_post("/device/command", "device=D1&type=raw&raw=" RAW(OWN)), 400);
+    assert_true(pagesite_tells("sensitive command"));
+    /* another profile's removal is none of this */
+    assert_ok(db_run(owner, "t", "UPDATE session SET fresh_at = 1", &err), err);
+    assert_int_equal(pagesite_post("/device/send", SEND(KEEPS)), 303);
+    assert_int_equal(pagesite_post("/device/retry", "device=D1&uuid=C-83"), 303);
+    assert_int_equal(pagesite_post("/device/tag", "device=D1&tag=y&what=add"), 303);
+}
+
+static void two_end_management(void **state)
 {
     (void)state;
+    ends();
+    int64_t queued = pagesite_number("SELECT COUNT(*) FROM queue");
+    pagesite_sign_in("boss");
+    conf.command_approval = "sensitive";
+    int status = pagesite_post("/device/send", SEND(OWN) "&why=x");
+    int64_t asked = pagesite_number("SELECT COUNT(*) FROM approval WHERE state = 1 AND "
+                                    "request_type = 'RemoveProfile'");
+    const char *const more[] = {key_header("ender", "*"), NULL};
+    int raw = pagesite_ask("PUT", "/v1/enqueue/D1?nopush=1", RAW(OWN), "application/xml", more);
+    conf.command_approval = "never";
+    assert_int_equal(status, 303);
+    assert_int_equal(asked, 1);
+    assert_int_equal(raw, 500);
+    assert_true(pagesite_tells("second person"));
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM queue"), queued);
+}
+
+static void a_key_ends_no_management(void **state)
+{
+#define ASK(name)                                                                                  \
+    "{\"request_type\":\"RemoveProfile\",\"ids\":[\"D1\"],\"push\":false"                          \
+    ",\"command\":{\"Identifier\":\"" name "\"}}"
+    static const struct {
+        const char *method, *path, *type, *body;
+        int some, whole; /* the answer to a key without the scope, and with all */
+    } cases[] = {
+        {"POST", "/api/v1/commands", "application/json", ASK(OWN), 403, 400},
+        {"POST", "/api/v1/commands", "application/json", ASK(TOLD), 403, 400},
+        {"POST", "/api/v1/commands", "application/json", ASK(KEEPS), 200, 200},
+        {"PUT", "/v1/enqueue/D1?nopush=1", "application/xml", RAW(OWN), 403, 200},
+        {"PUT", "/v1/enqueue/D1?nopush=1", "application/xml", RAW(KEEPS), 200, 200},
+        {"POST", "/api/v1/groups/500/devices", "application/json", "{\"add\":[\"D1\"]}", 403, 200},
+        {"POST", "/api/v1/tags", "application/json", "{\"tag\":\"y\",\"add\":[\"D1\"]}", 200, 200}};
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        const char *const more[] = {
+            key_header(whole ? "everything" : "little", whole ? "*" : "read library command"),
+            NULL};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            ends();
+            assert_ok(db_run(owner, "t", "DELETE FROM command WHERE uuid = 'U1'", &err), err);
+            int status =
+                pagesite_ask(cases[i].method, cases[i].path, cases[i].body, cases[i].type, more);
+            if (status != (whole ? cases[i].whole : cases[i].some))
+                fail_msg("%s %s by a key with %s: %d %s", cases[i].path, cases[i].body,
+                         whole ? "all" : "some", status, buf_cstr(&resp.body));
+        }
+    }
+}
+
+static int set_up(void **state)
+{
+    static char keys[LIM_PATH];
+    (void)state;
     pagesite_up("drover_test_hostile");
+    conf.device_url = "https://mdm.example.org";
+    snprintf(keys, sizeof keys, "%s/hostile", TESTDB_DIR);
+    conf.signer_dir = keys;
+    testdb_shell("mkdir -p %s && head -c 32 /dev/urandom >%s/seal.pub", conf.signer_dir,
+                 conf.signer_dir);
     assert_ok(admin_add(owner, "boss", "administrator", "correct horse battery", "t", &err), err);
     assert_ok(admin_add(owner, "ann", "operator", "correct horse battery", "t", &err), err);
     assert_ok(admin_add(owner, "mallory", "viewer", "correct horse battery", "t", &err), err);
@@ -554,6 +692,9 @@ int main(void)
         cmocka_unit_test_setup(what_is_sensitive_asks_who_it_is, again),
         cmocka_unit_test_setup(a_long_form_is_carried_whole, again),
         cmocka_unit_test_setup(a_key_brings_no_device_where_it_is_erased, again),
+        cmocka_unit_test_setup(what_ends_management_asks_who_it_is, again),
+        cmocka_unit_test_setup(two_end_management, again),
+        cmocka_unit_test_setup(a_key_ends_no_management, again),
     };
     return cmocka_run_group_tests(tests, set_up, pagesite_down);
 }

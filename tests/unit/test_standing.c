@@ -24,7 +24,7 @@ static struct standing made(int64_t g, const char *type, const char *keys, const
     struct standing s;
     if (keys)
         assert_ok(js_parse(bytes_str(keys), &p.keys, &err), err);
-    assert_ok(standing_make(conf, arena, &p, &s, &found, &err), err);
+    assert_ok(standing_make(db, conf, arena, &p, &s, &found, &err), err);
     js_free(&p.keys);
     return s;
 }
@@ -241,7 +241,7 @@ static void what_cannot_be_ordered(void **state)
         struct standing s;
         if (bad[i].keys)
             assert_ok(js_parse(bytes_str(bad[i].keys), &p.keys, &err), err);
-        assert_outcome(standing_make(conf, arena, &p, &s, &found, &err), INVALID, err);
+        assert_outcome(standing_make(db, conf, arena, &p, &s, &found, &err), INVALID, err);
         js_free(&p.keys);
     }
 }

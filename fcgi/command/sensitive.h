@@ -1,0 +1,27 @@
+/*
+ * sensitive.h: what harms when it is sent in error, or tells a secret: it takes a reason, a fresh
+ * login or a scope of its own, and where the configuration asks for it a second person.
+ */
+#ifndef DROVER_COMMAND_SENSITIVE_H
+#define DROVER_COMMAND_SENSITIVE_H
+
+#include "base/conf.h"
+#include "store/db.h"
+#include "wire/json.h"
+
+/* The top-level PayloadIdentifier of every enrolment profile of the server at this https URL. NULL:
+ * out of memory. */
+const char *profile_identifier(struct arena *a, const char *url);
+
+/* The Identifier of a RemoveProfile with these keys (NULL: none); NULL: it is another command, or
+ * has none. In keys. */
+const char *command_removes(const char *request_type, js keys);
+
+/* Whether the command is one that the catalogue calls sensitive, or one that ends management:
+ * RemoveProfile of the profile by which a device is managed, be it the one that this server gives
+ * out or one that a device has told of, from a server that it was moved from or an earlier name of
+ * this one. removes: as command_removes(). True too when that cannot be found out. */
+bool command_sensitive(struct db *db, const struct conf *conf, struct arena *a,
+                       const char *request_type, const char *removes);
+
+#endif
