@@ -222,13 +222,12 @@ enum outcome fleet_part(struct part_call *c, const char *word, js *root, struct 
 
 void api_device(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    struct part_call c = {.req = req};
+    struct part_call c = {.req = req, .caller = caller};
     const char *part[3];
     struct err err = {0};
     size_t n;
     js root = NULL;
 
-    (void)caller;
     if (!api_segments(req, resp, "/api/v1/devices/", part, 3, &n) ||
         !api_limit(req, resp, &c.limit) || !api_db(app, resp, &c.db))
         return;

@@ -7,6 +7,7 @@
 
 struct part_call {
     struct req *req;
+    const struct caller *caller;
     struct db *db;
     struct fleet_device device;
     size_t limit;

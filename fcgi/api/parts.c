@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/error_codes.h"
+#include "command/sensitive.h"
 
 #include <stdlib.h>
 
@@ -323,13 +324,50 @@ static js answer_object(const struct val *v)
 
     js_set_str(one, "request_type", v[0].s);
     api_set_time(one, "reported_at", v[1].i);
-    js_set(one, "answer", parsed(v[2].s));
+    if (val_is_null(&v[2]))
+        js_set_str(one, "answer_withheld", PERSONAL_WHY);
+    else
+        js_set(one, "answer", parsed(v[2].s));
     return one;
+}
+
+/* What tells where a person is: withheld, or on record. */
+static enum outcome answers_filter(struct part_call *c, struct rows *r, struct err *err)
+{
+    enum outcome o = OK;
+
+    for (size_t i = 0; o == OK && i < r->n; i++) {
+        struct val *v = row_at(r, i, 0);
+
+        if (!command_personal(v[0].s))
+            continue;
+        if (personal_seen(c->caller))
+            o = command_looked(c->db, api_actor(c->req, c->caller), c->device.ident, "", v[0].s,
+                               err);
+        else
+            v[2] = val_null();
+    }
+    return o;
 }
 
 enum outcome part_answers(struct part_call *c, js *root, struct err *err)
 {
-    return list_of(c, fleet_answers, INV_NONE, answer_object, root, err);
+    struct list l;
+    enum outcome o = list_begin(&l, c, err);
+
+    if (o == OK)
+        o = fleet_answers(c->db, c->device.id, (size_t)l.offset, c->limit, c->req->arena, &l.rows,
+                          err);
+    if (o == OK)
+        o = answers_filter(c, &l.rows, err);
+    if (o == OK)
+        o = list_start(&l, INV_NONE, err);
+    if (o != OK)
+        return o;
+    for (size_t i = 0; i < l.rows.n; i++)
+        js_append(l.items, answer_object(row_at(&l.rows, i, 0)));
+    list_end(&l, root);
+    return OK;
 }
 
 static js secret_object(const struct val *v)
@@ -443,6 +481,8 @@ enum outcome part_results(struct part_call *c, js *root, struct err *err)
     if (o == OK && n > 0)
         o = fleet_errors(c->db, c->device.id, q[n - 1].command_id, q[0].command_id, c->req->arena,
                          &errors, err);
+    if (o == OK)
+        o = personal_filter(c->db, c->req, c->caller, c->device.ident, q, n, err);
     if (o != OK)
         return o;
     *root = js_object();
@@ -465,6 +505,8 @@ enum outcome part_result(struct part_call *c, const char *uuid, js *root, struct
     if (o == OK)
         o = fleet_errors(c->db, c->device.id, q.command_id, q.command_id, c->req->arena, &errors,
                          err);
+    if (o == OK)
+        o = personal_filter(c->db, c->req, c->caller, c->device.ident, &q, 1, err);
     if (o == OK)
         *root = result_object(&q, &errors);
     return o;

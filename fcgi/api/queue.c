@@ -36,6 +36,8 @@ js item_object(const struct queue_item *q)
     if (q->dropped[0] != '\0' && js_parse(bytes_str(q->dropped), &dropped, &ignored) == OK)
         js_set(o, "dropped", dropped);
     api_set_base64(o, "command", q->body);
+    if (q->withheld != NULL)
+        js_set_str(o, "report_withheld", q->withheld);
     api_set_base64(o, "report", q->report);
     return o;
 }

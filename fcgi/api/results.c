@@ -58,8 +58,8 @@ static void add_parsed(js o, struct bytes report)
     pl_free(&root);
 }
 
-static void tell_one(struct app *app, struct req *req, struct resp *resp, const char *id,
-                     const char *uuid)
+static void tell_one(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp, const char *id, const char *uuid)
 {
     struct queue_item q;
     struct err err = {0};
@@ -70,6 +70,8 @@ static void tell_one(struct app *app, struct req *req, struct resp *resp, const 
     if (!api_flag(req, resp, "include_command", &with_command) || !api_db(app, resp, &db))
         return;
     enum outcome o = queue_get(db, id, uuid, req->arena, &q, &err);
+    if (o == OK)
+        o = personal_filter(db, req, caller, id, &q, 1, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -82,7 +84,8 @@ static void tell_one(struct app *app, struct req *req, struct resp *resp, const 
     api_json(resp, 200, &root);
 }
 
-static void tell_all(struct app *app, struct req *req, struct resp *resp, const char *id)
+static void tell_all(struct app *app, struct req *req, const struct caller *caller,
+                     struct resp *resp, const char *id)
 {
     struct queue_item *q = NULL;
     struct err err = {0};
@@ -96,6 +99,8 @@ static void tell_all(struct app *app, struct req *req, struct resp *resp, const 
         return;
     enum outcome o = queue_results(db, id, before, limit, with_report ? ITEM_BLOBS / limit : 0,
                                    req->arena, &q, &n, &err);
+    if (o == OK)
+        o = personal_filter(db, req, caller, id, q, n, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -123,11 +128,10 @@ void api_results(struct app *app, struct req *req, const struct caller *caller, 
     const char *part[2];
     size_t n;
 
-    (void)caller;
     if (!api_segments(req, resp, "/v1/results/", part, 2, &n))
         return;
     if (n == 2)
-        tell_one(app, req, resp, part[0], part[1]);
+        tell_one(app, req, caller, resp, part[0], part[1]);
     else
-        tell_all(app, req, resp, part[0]);
+        tell_all(app, req, caller, resp, part[0]);
 }

@@ -37,7 +37,8 @@ enum catalogue_flag {
     CATALOGUE_SECRET = 2,    /* not for logs, lists and forms to show */
     CATALOGUE_LEGACY = 4,    /* of the protocol as it was in 2014, not in Apple's schema any more */
     CATALOGUE_SENSITIVE = 8, /* of a command: it harms when sent in error, or tells a secret */
-    CATALOGUE_ANY_NAME = 16  /* the name is a word for any key: "<app-identifier>" */
+    CATALOGUE_ANY_NAME = 16, /* the name is a word for any key: "<app-identifier>" */
+    CATALOGUE_PERSONAL = 32  /* of a command: its answer tells where a person is */
 };
 
 enum says { SAYS_NOTHING, SAYS_YES, SAYS_NO };

@@ -168,6 +168,8 @@ js catalogue_json(cat n)
         js_set_bool(o, "legacy", true);
     if (command) {
         js_set_bool(o, "sensitive", catalogue_is(n, CATALOGUE_SENSITIVE));
+        if (catalogue_is(n, CATALOGUE_PERSONAL))
+            js_set_bool(o, "personal", true);
         set_notnow(o, n);
     }
     set_values(o, n);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "command/catalogue.h"
+#include "store/audit.h"
 #include "store/inventory.h"
 
 #include <stdio.h>
@@ -55,4 +56,19 @@ bool command_sensitive(struct db *db, const struct conf *conf, struct arena *a,
     cat row = catalogue_find(request_type);
     return (row && catalogue_is(row, CATALOGUE_SENSITIVE)) ||
            (removes && strcmp(request_type, "RemoveProfile") == 0 && manages(db, conf, a, removes));
+}
+
+bool command_personal(const char *request_type)
+{
+    cat row = catalogue_find(request_type);
+    return row && catalogue_is(row, CATALOGUE_PERSONAL);
+}
+
+enum outcome command_looked(struct db *db, const char *actor, const char *ident, const char *uuid,
+                            const char *request_type, struct err *err)
+{
+    char detail[512];
+    snprintf(detail, sizeof detail, "request_type=%.64s%s%.128s", request_type,
+             *uuid ? " uuid=" : "", uuid);
+    return audit_add(db, actor, "report.look", ident, detail, err);
 }

@@ -24,4 +24,11 @@ const char *command_removes(const char *request_type, js keys);
 bool command_sensitive(struct db *db, const struct conf *conf, struct arena *a,
                        const char *request_type, const char *removes);
 
+/* Whether the answer to a command tells where a person is: it is shown to whoever may ask for it.
+ */
+bool command_personal(const char *request_type);
+/* Puts on record that somebody looks at such an answer of an enrollment: before it is told. */
+enum outcome command_looked(struct db *db, const char *actor, const char *ident, const char *uuid,
+                            const char *request_type, struct err *err) MUST_USE;
+
 #endif

@@ -183,38 +183,65 @@ static enum outcome errors(struct page *p, const char *ident, const struct queue
     return OK;
 }
 
+/* Everything of one command. look: an answer that tells where a person is was asked for. */
+static void command_show(struct page *p, const char *ident, const char *uuid, bool look)
+{
+    struct queue_item q;
+    enum outcome o = queue_get(p->db, ident, uuid, p->a, &q, &p->err);
+    if (o == OK)
+        o = errors(p, ident, &q);
+    if (o == OK)
+        o = retry_offer(p, ident, uuid);
+    bool personal = o == OK && q.report.n > 0 && command_personal(q.request_type);
+    if (look && personal && !device_may_send(p, q.request_type))
+        o = err_set(&p->err, DENIED, "%s", page_text(p, "command_not_yours"));
+    else if (look && personal)
+        o = command_looked(p->db, p->caller->admin, ident, uuid, q.request_type, &p->err);
+    if (o != OK) {
+        page_fail(p);
+        return;
+    }
+    value_set_text(p->root, "title", q.request_type);
+    value_set_text(p->root, "type", q.request_type);
+    value_set_text(p->root, "uuid", q.uuid);
+    value_set_text(p->root, "ident", ident);
+    value_set_text(p->root, "device_link", page_link(p, "/device", "id", ident));
+    value_set_text(p->root, "by", q.created_by);
+    value_set_text(p->root, "why", page_said(p, q.closed_why));
+    value_set_text(p->root, "reason", q.reason);
+    value_set_text(p->root, "aside", page_said(p, q.aside));
+    if (*q.retry_of)
+        value_set_text(p->root, "retry_of", device_command_link(p, ident, q.retry_of));
+    value_set_bool(p->root, "is_open", q.state <= QUEUE_NOT_NOW);
+    page_state(p, p->root, "queue", queue_state_name(q.state));
+    page_time(p, p->root, "queued", q.queued_at);
+    page_time(p, p->root, "sent", q.sent_at);
+    page_time(p, p->root, "notnow", q.notnow_at);
+    page_time(p, p->root, "closed", q.closed_at);
+    page_time(p, p->root, "reported", q.reported_at);
+    show_plist(p, "body", q.body);
+    if (personal && !look)
+        value_set_bool(value_set_dict(p->root, "withheld"), "can",
+                       device_may_send(p, q.request_type));
+    else
+        show_plist(p, "report", q.report);
+    p->resp->secret |= personal && look;
+    page_show(p, 200, "command");
+}
+
 void console_command(struct app *app, struct req *req, const struct caller *caller,
                      struct resp *resp)
 {
     struct page p;
-    struct queue_item q;
     const char *ident = req_query(req, "id"), *uuid = req_query(req, "uuid");
-    if (!page_open(&p, app, req, caller, resp, "devices"))
-        return;
-    if (queue_get(p.db, ident ? ident : "", uuid ? uuid : "", p.a, &q, &p.err) != OK ||
-        errors(&p, ident, &q) != OK || retry_offer(&p, ident, uuid) != OK) {
-        page_fail(&p);
-        return;
-    }
-    value_set_text(p.root, "title", q.request_type);
-    value_set_text(p.root, "type", q.request_type);
-    value_set_text(p.root, "uuid", q.uuid);
-    value_set_text(p.root, "ident", ident);
-    value_set_text(p.root, "device_link", page_link(&p, "/device", "id", ident));
-    value_set_text(p.root, "by", q.created_by);
-    value_set_text(p.root, "why", page_said(&p, q.closed_why));
-    value_set_text(p.root, "reason", q.reason);
-    value_set_text(p.root, "aside", page_said(&p, q.aside));
-    if (*q.retry_of)
-        value_set_text(p.root, "retry_of", device_command_link(&p, ident, q.retry_of));
-    value_set_bool(p.root, "is_open", q.state <= QUEUE_NOT_NOW);
-    page_state(&p, p.root, "queue", queue_state_name(q.state));
-    page_time(&p, p.root, "queued", q.queued_at);
-    page_time(&p, p.root, "sent", q.sent_at);
-    page_time(&p, p.root, "notnow", q.notnow_at);
-    page_time(&p, p.root, "closed", q.closed_at);
-    page_time(&p, p.root, "reported", q.reported_at);
-    show_plist(&p, "body", q.body);
-    show_plist(&p, "report", q.report);
-    page_show(&p, 200, "command");
+    if (page_open(&p, app, req, caller, resp, "devices"))
+        command_show(&p, ident ? ident : "", uuid ? uuid : "", false);
+}
+
+void console_answer(struct app *app, struct req *req, const struct caller *caller,
+                    struct resp *resp)
+{
+    struct page p;
+    if (page_open(&p, app, req, caller, resp, "devices"))
+        command_show(&p, page_field(&p, "device"), page_field(&p, "uuid"), true);
 }

@@ -65,6 +65,7 @@ handler_fn console_failed_retry_post;                 /* retry.c */
 handler_fn console_pushes;                            /* pushes.c */
 handler_fn console_device;                            /* device.c */
 handler_fn console_part;                              /* part.c */
+handler_fn console_answer;                            /* command.c */
 handler_fn console_secret_post;                       /* secret.c */
 handler_fn console_send, console_send_post;           /* send.c */
 handler_fn console_command, console_command_send;     /* command.c */

@@ -23,6 +23,12 @@ bool device_names(const char *const *names, const char *s)
     return *names != NULL;
 }
 
+bool device_may_send(const struct page *p, const char *request_type)
+{
+    return page_may(p, "operate") || device_names(device_questions, request_type) ||
+           device_names(device_actions, request_type);
+}
+
 #define OPEN_SHOWN 20 /* the rest, and what is older, stands in the tabs */
 #define RESULTS 8
 #define AUDITS 8

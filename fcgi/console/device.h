@@ -57,6 +57,8 @@ extern const char *const device_questions[]; /* they only ask */
 /* Offers one of them, where the device takes it and the caller may ask: "question" of the page. */
 enum outcome device_question(struct page *p, const char *ident, const char *type) MUST_USE;
 extern const char *const device_actions[]; /* they are felt by whoever uses the device */
+/* May the person send it? Who only assists asks, and does what is on the device's page. */
+bool device_may_send(const struct page *p, const char *request_type);
 /* Is s one of those names? */
 bool device_names(const char *const *names, const char *s);
 

@@ -1,5 +1,6 @@
 /* part_lists.c: lists of a device that are no inventory: its queue, results, its users, the audit
  * log. */
+#include "command/sensitive.h"
 #include "console/device.h"
 #include "console/trail.h"
 
@@ -112,7 +113,10 @@ enum outcome device_list_results(struct page *p, const struct fleet_device *d, c
         struct value *cells = line_of(p, lines);
         command_cells(p, cells, d->ident, &q[i]);
         cell_time(p, cells, q[i].closed_at);
-        cell(cells, q[i].closed_why, NULL);
+        bool withheld = q[i].reported_at && command_personal(q[i].request_type);
+        cell(cells,
+             *q[i].closed_why || !withheld ? q[i].closed_why : page_text(p, "report_withheld"),
+             NULL);
     }
     if (o == OK && n == PAGE_ROWS)
         *next = arena_fmt(p->a, "%lld", (long long)q[n - 1].command_id);

@@ -12,17 +12,10 @@
 #define WHYS 12  /* reasons that are told apart */
 #define LOOK 200 /* commands that the preview looks at */
 
-/* Who only assists asks, and does what is on the device's page. */
-static bool may_send(const struct page *p, const char *request_type)
-{
-    return page_may(p, "operate") || device_names(device_questions, request_type) ||
-           device_names(device_actions, request_type);
-}
-
 static const char *forbids(void *arg, const struct retry_item *x)
 {
     const struct page *p = arg;
-    return may_send(p, x->request_type) ? NULL : page_text(p, "command_not_yours");
+    return device_may_send(p, x->request_type) ? NULL : page_text(p, "command_not_yours");
 }
 
 /* ---- one ---- */
@@ -41,7 +34,7 @@ enum outcome retry_offer(struct page *p, const char *ident, const char *uuid)
         page_state(p, v, "queue", queue_state_name(x.again_state));
     }
     value_set_text(v, "no", open || x.approval ? NULL : why);
-    value_set_bool(v, "can", !why && !open && !x.approval && may_send(p, x.request_type));
+    value_set_bool(v, "can", !why && !open && !x.approval && device_may_send(p, x.request_type));
     value_set_bool(v, "sensitive", x.sensitive);
     if (x.approval && page_may(p, "operate"))
         value_set_text(

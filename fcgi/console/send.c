@@ -15,13 +15,6 @@ static void findings_show(struct page *p, struct value *list, const struct findi
     }
 }
 
-/* May the person send it? Who only assists asks, and does what is on the device's page. */
-static bool may_send(const struct page *p, cat c)
-{
-    return page_may(p, "operate") || device_names(device_questions, catalogue_name(c)) ||
-           device_names(device_actions, catalogue_name(c));
-}
-
 /* Those the device takes, and the others with the reason. */
 static void commands(struct page *p, const struct device_facts *facts)
 {
@@ -31,7 +24,7 @@ static void commands(struct page *p, const struct device_facts *facts)
         cat c = catalogue_at(i);
         const char *why = NULL;
         bool has = command_has(p->a, c, facts, &why);
-        if (has && !may_send(p, c)) {
+        if (has && !device_may_send(p, catalogue_name(c))) {
             has = false;
             why = page_text(p, "command_not_yours");
         }
@@ -90,7 +83,7 @@ void console_send(struct app *app, struct req *req, const struct caller *caller,
     cat command = e && type ? catalogue_find(type) : NULL;
     if (e && type && !command)
         err_set(&p.err, NOT_FOUND, "%s", page_text(&p, "command_none"));
-    else if (e && command && !may_send(&p, command))
+    else if (e && command && !device_may_send(&p, catalogue_name(command)))
         err_set(&p.err, DENIED, "%s", page_text(&p, "command_not_yours"));
     if (p.err.outcome != OK)
         page_fail(&p);
@@ -166,7 +159,7 @@ void console_send_post(struct app *app, struct req *req, const struct caller *ca
     cat command = catalogue_find(page_field(&p, "type"));
     if (e && !command)
         err_set(&p.err, INVALID, "%s", page_text(&p, "command_none"));
-    else if (e && !may_send(&p, command))
+    else if (e && !device_may_send(&p, catalogue_name(command)))
         err_set(&p.err, DENIED, "%s", page_text(&p, "command_not_yours"));
     if (p.err.outcome != OK) {
         page_fail(&p);

@@ -374,6 +374,8 @@ const struct route routes[] = {
      LIM_BODY_COMMAND, FORM, "assist", REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_GET, "/device/part", GATE_CONSOLE, console_part, 0, NULL, "view",
      REACH_SCOPED},
+    {PROGRAM_CONSOLE, METHOD_POST, "/device/answer", GATE_CONSOLE, console_answer, LIM_BODY_FORM,
+     FORM, "operate", REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_POST, "/device/secret", GATE_CONSOLE, console_secret_post,
      LIM_BODY_FORM, FORM, "operate", REACH_SCOPED},
     {PROGRAM_CONSOLE, METHOD_GET, "/device/send", GATE_CONSOLE, console_send, 0, NULL, "assist",

@@ -82,6 +82,7 @@ struct queue_item {
     const char *created_by;
     const char
         *aside; /* why its report was set aside (store/digest.h); "" unless from queue_get() */
+    const char *withheld;      /* why its report is not told to who asks; NULL */
     struct bytes body, report; /* empty unless asked for */
 };
 

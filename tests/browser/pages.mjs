@@ -178,7 +178,7 @@ export const FORMS = [["/signout", {}], ["/device/command", { device: ID, type: 
   ["/group/filter", { name: "evil", do: "save", r_kind: "all" }], ["/group/contents", { id: "500", what: "drop" }],
   ["/group/command", { id: "500", type: "SecurityInfo", policy: "join", go: "1" }], ["/group/preview", { id: "500", base: "2" }],
   ["/group/versions", { id: "500", version: "1" }], ["/rollout", { id: "501", what: "resume", why: "x" }], ["/audit", {}], ["/offers", { group: "500", item: "60", what: "offer" }], ["/device/tag", { device: ID, tag: "x", what: "add" }],
-  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }], ["/device/secret", { device: ID, kind: "<b>PIN", about: EVIL, why: "x" }],
+  ["/device/send", { device: ID, type: "DeviceLock", go: "1" }], ["/device/answer", { device: ID, uuid: "C-80" }], ["/device/secret", { device: ID, kind: "<b>PIN", about: EVIL, why: "x" }],
   ["/unknown", { number: "7", decision: "end", why: "x" }], ["/invitations", { uses: "1", days: "1" }], ["/invitations", { revoke: "1" }],
   ["/people", { what: "add", name: "evil" }], ["/people", { what: "remove", name: EVIL.slice(0, 100), sure: "yes" }],
   ["/webhooks", { name: "evil", url: "https://evil.example.org", topic: "*" }], ["/webhook", { webhook: "92", what: "delete", why: "x" }],

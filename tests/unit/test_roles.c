@@ -33,6 +33,7 @@ static const struct {
     {METHOD_GET, "/device/command", "VAHO!"},
     {METHOD_POST, "/device/command", "HO!"},
     {METHOD_GET, "/device/part", "VAHO!"},
+    {METHOD_POST, "/device/answer", "O!"},
     {METHOD_POST, "/device/secret", "O!"},
     {METHOD_GET, "/device/send", "HO!"}, /* the helpdesk: what the page of a device offers */
     {METHOD_POST, "/device/send", "HO!"},
