@@ -44,7 +44,7 @@ GRANT SELECT (hour, polls), INSERT (hour, polls), UPDATE (hour, polls) ON @db@.a
 GRANT SELECT (wants, payload) ON @db@.webhook TO @mdm@;
 GRANT INSERT, SELECT (id), UPDATE (tally) ON @db@.webhook_event TO @mdm@;
 GRANT SELECT ON @db@.inv_area TO @mdm@;
-GRANT SELECT (enrollment_id, is_mdm_lost_mode_enabled) ON @db@.inv_device TO @mdm@;
+GRANT SELECT (enrollment_id, is_mdm_lost_mode_enabled, device_name, product_name, model_name, os_version) ON @db@.inv_device TO @mdm@;
 GRANT SELECT ON @db@.group_member TO @mdm@;
 GRANT SELECT ON @db@.assignment TO @mdm@;
 GRANT SELECT ON @db@.offer TO @mdm@;

@@ -8,11 +8,14 @@
  * account that was taken out, or is disabled, has none. */
 static const struct sql DEVICES = {
     "own_devices",
-    "SELECT e.id, e.ident, e.device_name, e.serial, e.product_name, e.model_name, e.os_version, "
-    "e.enrolled_at, e.last_seen_at, h.access_rights, v.removal, v.organization, v.description "
+    "SELECT e.id, e.ident, COALESCE(v.device_name, e.device_name), e.serial, "
+    "COALESCE(v.product_name, e.product_name), COALESCE(v.model_name, e.model_name), "
+    "COALESCE(v.os_version, e.os_version), "
+    "e.enrolled_at, e.last_seen_at, h.access_rights, p.removal, p.organization, p.description "
     "FROM handout h JOIN life l ON l.handout_id = h.id JOIN enrollment e ON e.life_id = l.id AND "
-    "e.id = e.device_id AND e.state = 2 LEFT JOIN enroll_profile_version v ON v.profile_id = "
-    "h.profile_id AND v.version = h.profile_version WHERE h.account = ? AND h.account_kind = ? "
+    "e.id = e.device_id AND e.state = 2 LEFT JOIN enroll_profile_version p ON p.profile_id = "
+    "h.profile_id AND p.version = h.profile_version LEFT JOIN inv_device v ON v.enrollment_id = "
+    "e.id WHERE h.account = ? AND h.account_kind = ? "
     "AND h.account_ended_at IS NULL AND (h.account_kind <> 1 OR EXISTS (SELECT 1 FROM enroll_user "
     "u "
     "WHERE u.name = h.account AND u.disabled_at IS NULL)) AND e.id > ? AND (? = '' OR e.ident = ?) "

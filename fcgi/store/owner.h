@@ -10,7 +10,7 @@ struct owner {
     const char *account;
 };
 
-/* A device that is enrolled. Strings are "" when absent. */
+/* A device that is enrolled, as it told last, or when it enrolled. Strings are "" when absent. */
 struct own_device {
     int64_t id;
     const char *ident, *device_name, *serial, *product_name, *model_name, *os_version;

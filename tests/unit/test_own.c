@@ -226,12 +226,26 @@ static void a_profile_of_no_name_is_not_there(void **state)
     site.accept = NULL;
 }
 
+/* What a device told last counts, not what it said when it enrolled. */
+static void the_latest_is_shown(void **state)
+{
+    (void)state;
+    site_run("UPDATE enrollment SET os_version = '17.0.1' WHERE id IN (1, 2)");
+    site_run("INSERT INTO inv_device (enrollment_id, device_name, os_version) VALUES (1, "
+             "'ANNS-LATEST', '18.1.2')");
+    log_in("ann");
+    assert_int_equal(get(""), 200);
+    assert_true(shows("ANNS-LATEST") && shows("18.1.2"));
+    assert_false(shows("ANNS-ONE"));
+    assert_true(shows("ANNS-TWO") && shows("17.0.1"));
+}
+
 static int clear(void **state)
 {
-    static const char *const all[] = {"DELETE FROM errand",        "DELETE FROM enroll_session",
-                                      "DELETE FROM enroll_user",   "DELETE FROM enrollment",
-                                      "DELETE FROM life",          "DELETE FROM handout",
-                                      "DELETE FROM login_throttle"};
+    static const char *const all[] = {"DELETE FROM errand",      "DELETE FROM enroll_session",
+                                      "DELETE FROM enroll_user", "DELETE FROM enrollment",
+                                      "DELETE FROM life",        "DELETE FROM handout",
+                                      "DELETE FROM inv_device",  "DELETE FROM login_throttle"};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         site_run(all[i]);
@@ -273,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_form_that_names_no_device_does_nothing, clear),
+        cmocka_unit_test_setup(the_latest_is_shown, clear),
         cmocka_unit_test_setup(anothers_device_is_not_there, clear),
         cmocka_unit_test_setup(a_form_of_another_site_does_nothing, clear),
         cmocka_unit_test_setup(another_password_ends_sessions, clear),
