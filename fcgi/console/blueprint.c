@@ -95,8 +95,7 @@ static enum outcome items_show(struct page *p, const struct group_draft *d)
 const char *standing_when(struct page *p, const struct standing *s)
 {
     if (s->policy == STANDING_EVERY)
-        return words_fill(p->w, p->a, "policy_every_days", arena_fmt(p->a, "%d", s->every_days),
-                          NULL);
+        return words_count(p->w, p->a, "policy_every_days", arena_fmt(p->a, "%d", s->every_days));
     return page_text(p, arena_fmt(p->a, "policy_%s", standing_policy_name(s->policy)));
 }
 

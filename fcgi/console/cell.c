@@ -57,7 +57,7 @@ static const char *with_unit(struct page *p, const char *key, const char *text)
     case UNIT_SECONDS:
         return arena_fmt(p->a, "%s s", text);
     case UNIT_DAYS:
-        return words_fill(p->w, p->a, "days_long", text, NULL);
+        return words_count(p->w, p->a, "days_long", text);
     default:
         return text;
     }

@@ -20,7 +20,7 @@ enum outcome factor_given(struct page *p, const char *name, const char *code)
     if (o == OK && wait)
         return err_set(
             &p->err, DENIED, "%s",
-            words_fill(p->w, p->a, "signin_wait", arena_fmt(p->a, "%lld", (long long)wait), NULL));
+            words_count(p->w, p->a, "signin_wait", arena_fmt(p->a, "%lld", (long long)wait)));
     if (o == OK)
         o = factor_check(p->db, name, code, p->req->now, &p->err);
     if (o == DENIED)

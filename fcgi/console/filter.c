@@ -103,7 +103,7 @@ static void unseen(struct page *p, struct device_filter *f)
     bool listed = false;
     for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
         const char *n = arena_fmt(p->a, "%d", days[i]);
-        choice(list, n, words_fill(p->w, p->a, "unseen_days", n, NULL), given == days[i]);
+        choice(list, n, words_count(p->w, p->a, "unseen_days", n), given == days[i]);
         listed |= given == days[i];
     }
     if (given > 0 && given <= UNSEEN_MAX)
@@ -111,8 +111,8 @@ static void unseen(struct page *p, struct device_filter *f)
     else if (*word)
         nothing_fits(p, f, "unseen", word);
     if (*word && !listed)
-        choice(list, word,
-               f->seen_before ? words_fill(p->w, p->a, "unseen_days", word, NULL) : word, true);
+        choice(list, word, f->seen_before ? words_count(p->w, p->a, "unseen_days", word) : word,
+               true);
 }
 
 struct device_filter filter_of(struct page *p)

@@ -12,7 +12,7 @@ static enum outcome too_early(struct page *p, int64_t wait_s)
 {
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%lld", (long long)wait_s);
-    return err_set(&p->err, DENIED, "%s", words_fill(p->w, p->a, "signin_wait", seconds, NULL));
+    return err_set(&p->err, DENIED, "%s", words_count(p->w, p->a, "signin_wait", seconds));
 }
 
 enum outcome proof_password(struct page *p, const char *name, const char *password,

@@ -140,9 +140,9 @@ static enum outcome link_make(struct page *p)
     value_set_text(v, "link", link);
     value_set_int(v, "size", qr.size);
     value_set_text(v, "d", qr.d);
-    value_set_text(v, "once",
-                   words_fill(p->w, p->a, "setup_device_once",
-                              arena_fmt(p->a, "%lld", (long long)days), NULL));
+    value_set_text(
+        v, "once",
+        words_count(p->w, p->a, "setup_device_once", arena_fmt(p->a, "%lld", (long long)days)));
     p->resp->secret = true;
     return OK;
 }

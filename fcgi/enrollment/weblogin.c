@@ -110,7 +110,7 @@ enum outcome visit_judge(struct visit *v, const char *name, const char *password
     snprintf(seconds, sizeof seconds, "%lld", (long long)wait);
     if (wait)
         resp_header(v->resp, "Retry-After", seconds);
-    *bad = wait ? words_fill(v->w, v->a, "enrol_login_wait", seconds, NULL)
+    *bad = wait ? words_count(v->w, v->a, "enrol_login_wait", seconds)
                 : visit_text(v, "enrol_login_wrong");
     *status = wait ? 429 : 403;
     return o;

@@ -208,6 +208,15 @@ const char *words_fill(const struct words *w, struct arena *arena, const char *k
     return words_fill_all(w, arena, key, with, 2);
 }
 
+const char *words_count(const struct words *w, struct arena *arena, const char *key, const char *n)
+{
+    const char *one = n && strcmp(n, "1") == 0 ? arena_fmt(arena, "%s_one", key) : NULL;
+    const struct words *last = w->fallback ? w->fallback : w; /* English has all of them */
+    if (!one || words_find(last, one) == one)
+        return words_fill(w, arena, key, n, NULL);
+    return words_fill(w, arena, one, NULL, NULL);
+}
+
 /* ---- what the program says in English, in another language ---- */
 
 struct part {

@@ -25,6 +25,8 @@ const char *words_find(const void *words, const char *key);
 /* The text with {1} and {2} replaced by a and b (NULL: ""), in the arena; "" without memory. */
 const char *words_fill(const struct words *w, struct arena *arena, const char *key, const char *a,
                        const char *b);
+/* The same with a number in {1}; of 1 the text of "KEY_one", which says "a day", not "1 days". */
+const char *words_count(const struct words *w, struct arena *arena, const char *key, const char *n);
 /* The same with {1} to {n}, n at most 9. */
 const char *words_fill_all(const struct words *w, struct arena *arena, const char *key,
                            const char *const *with, size_t n);

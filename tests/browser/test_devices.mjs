@@ -57,6 +57,7 @@ await test("a command for many: preview, progress, and its end", async () => {
   await p.getByRole("link", { name: "Back to the list" }).click();
   assert.equal(new URL(p.url()).searchParams.get("platform"), "iPhone");
   await p.goto("/devices");
+  assert.deepEqual((await p.getByLabel("Not seen for").locator("option").allTextContents()).slice(1, 3), ["a day or more", "7 days or more"]);
   await p.getByLabel("Platform").selectOption("iPhone");
   await p.waitForURL(/platform=iPhone/);
   const rows = await p.locator("tbody tr").count();

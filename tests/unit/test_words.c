@@ -111,14 +111,34 @@ static void what_is_not_known_stays(void **state)
     assert_null(said(NULL));
 }
 
+/* Whatever is counted where a person reads it has a text of its own for one. */
+static void one_is_no_plural(void **state)
+{
+    (void)state;
+    static const char *const counted[] = {"signin_wait", "enrol_login_wait", "setup_device_once",
+                                          "days_long",   "unseen_days",      "policy_every_days"};
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        for (const struct words *w = en; w; w = w == en ? de : NULL) {
+            const char *one = words_count(w, arena, counted[i], "1");
+            assert_null(strchr(one, '1'));
+            assert_null(strstr(one, "_one"));
+            assert_non_null(strstr(words_count(w, arena, counted[i], "2"), "2"));
+        }
+    }
+    assert_string_equal(words_count(en, arena, "unseen_days", "1"), "a day or more");
+    assert_string_equal(words_count(de, arena, "unseen_days", "1"), "einem Tag oder länger");
+    /* what has none keeps the number */
+    assert_string_equal(words_count(en, arena, "ago_days", "1"),
+                        words_fill(en, arena, "ago_days", "1", NULL));
+}
+
 int main(void)
 {
     struct err err = {0};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_text_is_found),
-        cmocka_unit_test(parts_stay_what_they_are),
-        cmocka_unit_test(texts_in_texts),
-        cmocka_unit_test(what_is_not_known_stays),
+        cmocka_unit_test(every_text_is_found), cmocka_unit_test(parts_stay_what_they_are),
+        cmocka_unit_test(texts_in_texts),      cmocka_unit_test(what_is_not_known_stays),
+        cmocka_unit_test(one_is_no_plural),
     };
     arena = arena_new(16 * LIM_MB);
     if (!arena || words_load("templates", &all, &err) != OK)
