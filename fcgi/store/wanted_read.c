@@ -299,9 +299,15 @@ static enum outcome count_one(struct db *db, struct rollout_row *x, int64_t *roo
     return o;
 }
 
-/* What the agent has counted counts. A list counts versions that are newer than that itself as long
- * as they are small together, the others stand without numbers until the agent has been there; for
- * who is limited to many devices it does not count. */
+static bool still_open(const int64_t counts[WANTED__MAX])
+{
+    return counts[WANTED_PENDING] + counts[WANTED_QUEUED] + counts[WANTED_INSTALLING] > 0;
+}
+
+/* What the agent has counted counts, but where all devices have come to their end since. A list
+ * counts versions that are newer than that itself as long as they are small together, the others
+ * stand without numbers until the agent has been there; for who is limited to many devices it does
+ * not count. */
 static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t n, bool alone,
                                    struct arena *a, struct err *err)
 {
@@ -319,7 +325,8 @@ static enum outcome rollout_counts(struct db *db, struct rollout_row *x, size_t 
     if (o == OK && !alone)
         o = item_counts(db, ids, n, a, c, err);
     for (size_t i = 0; o == OK && i < n; i++)
-        if (!alone && c[i].counted_at != 0 && c[i].version == x[i].version)
+        if (!alone && c[i].counted_at != 0 && c[i].version == x[i].version &&
+            (x[i].open || !still_open(c[i].of_version)))
             memcpy(x[i].counts, c[i].of_version, sizeof x[i].counts);
         else if (many)
             x[i].uncounted = true;

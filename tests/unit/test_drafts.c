@@ -271,6 +271,10 @@ static void the_list_of_rollouts(int64_t id)
     assert_ok(item_count_turn(site.owner, 78, &err), err);
     assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 2);
     assert_int_equal(rollout(0, id).counts[WANTED_INSTALLED], 0);
+    /* what was counted before all had it does not stand beside "finished" */
+    sql("UPDATE device_item SET state = 3 WHERE enrollment_id > 109");
+    state_is(id, "finished");
+    assert_int_equal(rollout(0, id).counts[WANTED_PENDING], 0);
 }
 
 static void which_devices_it_reaches(void **state)
