@@ -204,6 +204,9 @@ void page_bad(struct page *p, const char *text)
     value_set_text(p->root, "bad", arena_strdup(p->a, page_said(p, text)));
 }
 
+/* What the request itself has made is younger than the request, by clocks of two hosts maybe. */
+#define JUST_MADE (5 * SECOND_US)
+
 /* "3 min ago", "in 12 days". */
 static const char *distance(struct page *p, int64_t us)
 {
@@ -215,12 +218,13 @@ static const char *distance(struct page *p, int64_t us)
                  {HOUR_US, 2 * DAY_US, "ago_hours", "in_hours"},
                  {DAY_US, INT64_MAX, "ago_days", "in_days"}};
     int64_t d = p->req->now - us, size = d < 0 ? -d : d;
+    bool future = d < -JUST_MADE;
     size_t i = 0;
     while (size >= steps[i].to)
         i++;
     const char *n =
         arena_fmt(p->a, "%lld", (long long)((size + steps[i].unit / 2) / steps[i].unit));
-    return words_fill(p->w, p->a, d < 0 ? steps[i].future : steps[i].past, n, NULL);
+    return words_fill(p->w, p->a, future ? steps[i].future : steps[i].past, n, NULL);
 }
 
 void page_time(struct page *p, struct value *dict, const char *key, int64_t us)

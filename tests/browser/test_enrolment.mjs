@@ -195,6 +195,9 @@ await test("invitations: for a chosen profile, with a code, taken back", async (
   await p.getByRole("button", { name: "Make the link" }).click();
   link = await p.locator(".secret").textContent();
   assert.match(link, /\/enroll\/[0-9a-f]{48}$/);
+  const row = await p.locator("tbody tr", { hasText: "the lab" }).textContent(); // made while the page was
+  assert.match(row, /just now/);
+  assert.doesNotMatch(row, /in a moment/);
   await p.getByRole("img", { name: /The link as a code/ }).waitFor();
   await accessible(p, "an invitation with its code");
   await picture(p, `invitation-made`);
