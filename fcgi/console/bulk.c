@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/bulk.h"
+#include "command/catalogue.h"
 #include "console/filter.h"
 #include "store/enrollment.h"
 #include "store/id.h"
@@ -127,6 +128,17 @@ static bool made(struct page *p, const struct bulk_job *job)
            strcmp(j.request_type, job->request_type) == 0;
 }
 
+/* Whose devices a command is for: "iOS, macOS". */
+static const char *platforms(struct page *p, cat command)
+{
+    const char *all = "";
+    for (enum platform i = PLATFORM_IOS; i < PLATFORM__MAX; i++)
+        if (catalogue_support(command, i).introduced != VERSION_NEVER)
+            all = arena_fmt(p->a, "%s%s%s", all ? all : "", all && *all ? ", " : "",
+                            platform_name(i));
+    return all;
+}
+
 static void show(struct page *p, int status)
 {
     struct picks *x = picks_of(p);
@@ -139,7 +151,10 @@ static void show(struct page *p, int status)
     struct value *list = value_set_list(p->root, "commands");
     for (int i = 0; bulk_commands[i]; i++) {
         struct value *v = value_append_dict(list);
+        cat command = catalogue_find(bulk_commands[i]);
         value_set_text(v, "name", bulk_commands[i]);
+        value_set_text(v, "about", page_said(p, catalogue_about(command)));
+        value_set_text(v, "platforms", platforms(p, command));
         value_set_bool(v, "chosen", strcmp(page_field(p, "type"), bulk_commands[i]) == 0);
     }
     page_show(p, status, "bulk");

@@ -63,6 +63,9 @@ await test("a command for many: preview, progress, and its end", async () => {
   const rows = await p.locator("tbody tr").count();
   await p.getByRole("link", { name: "Command for all that fit" }).click();
   assert.equal(await p.locator("h2 .badge").textContent(), String(rows));
+  // what each command does, and that not each is for each device
+  assert.match(await p.locator("#type option[value=UserList]").textContent(), /^UserList \((?!.*tvOS).*macOS.*\): \S+ \S+/);
+  assert.match(await p.locator("#left_out").textContent(), /not for are left out/);
   await p.locator("#type").selectOption("SecurityInfo");
   await p.locator("#sure").check();
   await p.getByRole("button", { name: "Send" }).click();
