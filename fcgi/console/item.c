@@ -136,6 +136,8 @@ static enum outcome groups(const struct item_page *x)
     value_set_bool(p->root, "some_groups", left > 0);
     value_set_bool(p->root, "no_group_at_all", k == 0);
     value_set_bool(p->root, "some_assigned", n > 0);
+    if (n > 0)
+        value_set_bool(p->root, "given", true);
     return OK;
 }
 
@@ -160,6 +162,8 @@ static enum outcome singles(const struct item_page *x)
         page_time(p, v, "since", a[m].created_at);
     }
     value_set_bool(p->root, "some_singles", n > 0);
+    if (n > 0)
+        value_set_bool(p->root, "given", true);
     return OK;
 }
 

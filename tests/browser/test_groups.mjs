@@ -228,6 +228,21 @@ await test("a roll-out is stopped by a person and goes on", async () => {
   assert.equal(sql("SELECT COUNT(*) FROM audit WHERE action = 'rollout.stop'").trim(), "1");
 });
 
+await test("a list of devices that is empty says why", async () => {
+  await p.goto("/profile?id=501&tab=devices&state=removed"); // one has failed
+  assert.match(await p.locator("[aria-labelledby=states] .card").textContent(), /^No device is at this point/);
+  sql(`REPLACE INTO library_item (id, kind, identifier, name, version, created_at, created_by, changed_at, changed_by)
+      VALUES (508, 1, 'org.example.given', 'Just given', 1, 1, 'ann', 1, 'ann');
+    REPLACE INTO library_version (id, item_id, number, sha256, size, types, details, created_at, created_by)
+      VALUES (509, 508, 1, REPEAT('x', 32), 1, '', '{}', 1, 'ann');`);
+  await p.goto("/profile?id=508&tab=devices");
+  assert.equal(await p.locator("[aria-labelledby=states] .card").textContent(), "No device is to have it.");
+  sql("REPLACE INTO device_group (id, name, created_at, created_by, changed_at, changed_by) VALUES (510, 'Nobody in it', 1, 'ann', 1, 'ann'); REPLACE INTO assignment (id, group_id, item_id, created_at, created_by) VALUES (511, 510, 508, 1, 'ann')");
+  await p.reload();
+  assert.match(await p.locator("[aria-labelledby=states] .card").textContent(), /groups are empty, or their devices are still being gone through/);
+  sql("DELETE FROM assignment WHERE id = 511; DELETE FROM device_group WHERE id = 510; DELETE FROM library_version WHERE id = 509; DELETE FROM library_item WHERE id = 508");
+});
+
 await test("tags, on a device and for many", async () => {
   await p.goto(device);
   await p.getByLabel("New tag").fill("<i>desk");
