@@ -1,5 +1,5 @@
-// What the console does beyond its pages: counters that stay fresh, search while typing, files read
-// into a form. Every page works without this file.
+// What the console does beyond its pages: counters that stay fresh, search while typing, rows that are
+// acted on in their place, files read into a form. Every page works without this file.
 "use strict";
 
 // Tells that what is seen grows old, and why: "ended", nobody is signed in any more; "away", the server
@@ -33,17 +33,24 @@ const BY_ITSELF = { "Drover-Live": "1" };
 // Parts that are read again every so many seconds, while the page is seen and nobody works in them: all
 // at once, so that they say the same. The header tells that nobody has done anything: a page that is left
 // open keeps nobody signed in.
-const live = [...document.querySelectorAll("[data-live]")];
-if (live.length) setInterval(async () => {
-  if (document.hidden || live.every((part) => part.contains(document.activeElement))) return;
+const liveOf = (part) => [...part.querySelectorAll("[data-live]")];
+// A row that was clicked has the focus, and nobody works in it.
+const worksIn = (part) => part.contains(document.activeElement) && !document.activeElement.matches("[data-row]:not(:focus-visible)");
+if (liveOf(document).length) setInterval(async () => {
+  const live = liveOf(document);
+  if (document.hidden || live.every(worksIn)) return;
   const url = new URL(location.href);
   url.searchParams.delete("done");
   const fresh = await page(url, BY_ITSELF);
-  const found = fresh ? [...fresh.querySelectorAll("[data-live]")] : [];
+  const found = fresh ? liveOf(fresh) : [];
   if (found.length === live.length) live.forEach((part, i) => {
-    if (!part.contains(document.activeElement)) part.replaceChildren(...found[i].childNodes);
+    const row = part.contains(document.activeElement) && document.activeElement.dataset.row;
+    if (worksIn(part)) return;
+    part.replaceChildren(...found[i].childNodes);
+    markBusy();
+    if (row) focusOn(rowsOf(part).find((r) => r.dataset.row === row));
   });
-}, Math.min(...live.map((part) => Number(part.dataset.live))) * 1000);
+}, Math.min(...liveOf(document).map((part) => Number(part.dataset.live))) * 1000);
 
 // How many there are in all is counted when the list has come: it may take as long.
 const found = document.querySelector("[data-found]");
@@ -90,6 +97,123 @@ addEventListener("keydown", (e) => {
   document.querySelector(".menu").focus();
 });
 
+// What is done to a row of a list (data-rows, its rows data-row) is done there: the form is sent, and the
+// list is shown as it is then, at the same place. What was done is told in a region that is there before.
+const BETWEEN_CLICKS = 500, PATIENCE = 30000;
+const doing = new Set(); // what is on its way
+let renewed = 0, last, clicks = 0, asked = 0, told;
+addEventListener("click", (e) => { clicks = e.detail; }, true);
+const rowsOf = (list) => [...list.querySelectorAll("[data-row]")];
+const listOf = (name, from = document) => from.querySelector(`[data-rows="${name}"]`);
+// What a button does to which row, also when both were shown anew.
+function deed(button) {
+  const row = button.closest("[data-row]"), fields = [...button.form.querySelectorAll("[type=hidden]:not([name=csrf])")];
+  return [button.form.getAttribute("action"), ...(row ? [row.dataset.row] : fields.map((f) => f.name + "=" + f.value))].join("\n");
+}
+function markBusy() {
+  for (const button of document.querySelectorAll("[data-rows] button"))
+    if (button.form && doing.has(deed(button))) button.setAttribute("aria-busy", "true");
+    else button.removeAttribute("aria-busy");
+}
+
+// The region stands empty before something is told in it: else it is not read out.
+function ready() {
+  if (told) return;
+  told = document.createElement("p");
+  told.setAttribute("role", "status");
+  told.className = "hide";
+  document.getElementById("main").prepend(told);
+}
+// Tells what was done, or what went wrong; "": what was told before is over.
+function announce(text, bad) {
+  document.querySelectorAll("main > .notice[role]").forEach((old) => old !== told && old.remove());
+  told.textContent = bad ? "" : text;
+  told.className = told.textContent ? "notice good said told" : "hide";
+  if (!bad) return;
+  const alarm = document.createElement("p");
+  alarm.setAttribute("role", "alert");
+  alarm.className = "notice bad said told";
+  alarm.textContent = text;
+  told.after(alarm);
+}
+
+const isChanged = (f) => f.type === "checkbox" || f.type === "radio" ? f.checked !== f.defaultChecked
+  : f.options ? [...f.options].some((o) => o.defaultSelected) && !f.selectedOptions[0].defaultSelected : f.value !== f.defaultValue;
+
+function focusOn(part) {
+  if (part && part.tabIndex < 0) part.tabIndex = -1;
+  if (part) part.focus({ preventScroll: true });
+}
+
+// Shows the list as it is now, and says what happened. A row in which somebody writes or ticks stays, but
+// the one to which something was done; its tick stays. The focus is on the same button or row, or on the
+// row that took its place, and what one looks at stays where it was.
+function renew(list, fresh, done, button, say) {
+  const at = list.contains(document.activeElement) ? document.activeElement
+    : document.activeElement === document.body && list.contains(button) ? button : null;
+  const rows = rowsOf(list), near = at || button, i = rows.findIndex((row) => row.contains(near));
+  const kind = (e) => [e.tagName, e.name, e.className, e.form && e.form.getAttribute("action")].join();
+  const key = i < 0 ? null : rows[i].dataset.row, what = near && kind(near), slid = [...list.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
+  const top = (i < 0 ? list : rows[i]).getBoundingClientRect().top;
+  const kept = new Map(), ticked = new Set();
+  for (const row of rows) {
+    const tick = row.querySelector(".tick input"), fields = [...row.querySelectorAll("input,select,textarea")];
+    if (row.dataset.row === done && tick && tick.checked) ticked.add(done);
+    else if (row.dataset.row !== done && (fields.includes(at) || fields.some(isChanged))) kept.set(row.dataset.row, row);
+  }
+  for (const row of rowsOf(fresh))
+    if (kept.has(row.dataset.row)) row.replaceWith(kept.get(row.dataset.row));
+    else if (ticked.has(row.dataset.row)) row.querySelector(".tick input").checked = true;
+  say();
+  list.replaceChildren(...fresh.childNodes);
+  list.querySelectorAll(".scroll").forEach((e, n) => { e.scrollLeft = slid[n] || 0; });
+  renewed = Date.now();
+  markBusy();
+  const now = rowsOf(list), row = i < 0 ? null : now.find((r) => r.dataset.row === key) || now[Math.min(i, now.length - 1)];
+  const place = row || list;
+  scrollBy(0, place.getBoundingClientRect().top - top);
+  if (!at) return;
+  const same = at.isConnected ? at : (i < 0 || (row && row.dataset.row === key)) && [...place.querySelectorAll("a,button,input,select,textarea")].find((e) => kind(e) === what);
+  focusOn(same || place);
+}
+
+async function act(button, body, key) {
+  const name = button.closest("[data-rows]").dataset.rows, row = button.closest("[data-row]");
+  const to = new URL(button.form.getAttribute("action"), location.href);
+  ready();
+  markBusy();
+  const answer = await fetch(to, { method: "POST", body, headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
+  const text = answer ? await answer.text().catch(() => null) : null;
+  const doc = text === null ? null : new DOMParser().parseFromString(text, "text/html"), main = doc && doc.querySelector("main");
+  const others = doing.size > 1;
+  doing.delete(key);
+  last = key;
+  markBusy();
+  if (!main || answer.status >= 500) return announce(stale.dataset.unsure, true);
+  if (!doc.querySelector(".me")) {
+    announce("");
+    return tellStale("ended");
+  }
+  const well = answer.ok && answer.redirected, said = main.querySelector(":scope > .said");
+  // asked for more than the row has, a proof or a look at what it will do: that has done nothing yet
+  if (!said) {
+    if (well) return location.assign(answer.url);
+    const again = button.isConnected ? button : [...document.querySelectorAll("[data-rows] button")].find((b) => b.form && deed(b) === key && b.value === button.value);
+    if (!again) return location.reload();
+    again.form.dataset.plainly = "1";
+    return again.form.requestSubmit(again);
+  }
+  const here = new URL(location.href), there = new URL(answer.url), turn = ++asked;
+  for (const url of [here, there]) {
+    url.searchParams.delete("done");
+    url.hash = "";
+  }
+  const fresh = well && !others && there.href === here.href ? doc : await page(here.href);
+  const list = listOf(name), lines = fresh && listOf(name, fresh), say = () => announce(said.textContent, !well);
+  if (list && lines && turn === asked && (well || row)) renew(list, lines, well && row ? row.dataset.row : null, button, say);
+  else say();
+}
+
 // A form that is on its way is not sent a second time by an impatient hand.
 const ON_ITS_WAY = 10000;
 const sent = new Map();
@@ -102,6 +226,16 @@ function arrived(form) {
 document.addEventListener("submit", (e) => {
   const form = e.target, button = e.submitter;
   if (e.defaultPrevented || form.getAttribute("method") !== "post" || form.dataset.again !== undefined) return;
+  if (button && button.closest("[data-rows]") && !form.dataset.plainly) {
+    const key = deed(button);
+    e.preventDefault();
+    // of a double click the second half may meet the row that took the place of the first
+    if (doing.has(key) || (Date.now() - renewed < BETWEEN_CLICKS && (clicks > 1 || key === last))) return;
+    doing.add(key);
+    act(button, new URLSearchParams(new FormData(form, button)), key);
+    return;
+  }
+  delete form.dataset.plainly;
   if (sent.has(form)) return e.preventDefault();
   if (button) button.setAttribute("aria-busy", "true");
   sent.set(form, { button, timer: setTimeout(arrived, ON_ITS_WAY, form) });

@@ -304,7 +304,8 @@ void console_bulk_stop(struct app *app, struct req *req, const struct caller *ca
     const char *id = page_field(&p, "id");
     enum outcome o = bulk_stop(p.db, page_number(id), caller->admin, req->now, &p.err);
     if (o == OK || o == CONFLICT)
-        page_go(&p, page_link(&p, "/bulk/job", "id", id));
+        page_go(&p, page_link(&p, page_link(&p, "/bulk/job", "id", id), "done",
+                              o == OK ? "job_stopped" : "job_over"));
     else
         page_fail(&p);
 }

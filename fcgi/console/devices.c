@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "command/validate.h"
 #include "store/choice.h"
+#include "store/enrollment.h"
 
 #define CSV_PAGES 400 /* of LIM_PAGE rows */
 
@@ -28,6 +30,17 @@ static const char *after_write(struct page *p, const struct device_brief *d)
                     : arena_fmt(p->a, "%lld", (long long)d->id);
 }
 
+/* Does such a device take the command? The rest of what is known of it its form looks at. */
+static bool takes(struct page *p, const char *request_type, const struct device_brief *d)
+{
+    struct device_facts facts = DEVICE_FACTS_UNKNOWN;
+    cat command = catalogue_find(request_type);
+    const char *why;
+    facts.platform = platform_of(d->product_name);
+    facts.version = version_read(d->os_version);
+    return command && command_has(p->a, command, &facts, &why);
+}
+
 static void row(struct page *p, const struct columns *c, struct value *list,
                 const struct device_brief *d)
 {
@@ -36,6 +49,11 @@ static void row(struct page *p, const struct columns *c, struct value *list,
     value_set_text(v, "ident", d->ident);
     value_set_text(v, "name", *d->name ? d->name : *d->serial ? d->serial : d->ident);
     columns_cells(p, c, v, d);
+    value_set_bool(v, "enrolled", d->state == ENROLLMENT_ENROLLED);
+    if (takes(p, "DeviceLock", d))
+        value_set_text(
+            v, "lock",
+            page_link(p, page_link(p, "/device/send", "id", d->ident), "type", "DeviceLock"));
 }
 
 static bool saved(struct page *p)

@@ -38,6 +38,7 @@ static void row(struct page *p, struct value *list, const struct failed *f)
     value_set_text(v, "why", page_said(p, f->why));
     page_state(p, v, "queue", queue_state_name(f->state));
     page_time(p, v, "at", f->closed_at);
+    retry_row(p, v, f);
     if (*f->again) {
         struct value *again = value_set_dict(v, "again");
         value_set_text(

@@ -10,5 +10,7 @@ struct failed_filter failed_filter_of(struct page *p);
 /* Shows whether a command that is over can be sent again, and what was sent in its place (retry.c):
  * "retry" of the page. */
 enum outcome retry_offer(struct page *p, const char *ident, const char *uuid) MUST_USE;
+/* The same for a row of the list: "can" send it again as it is, or "sensitive", on its page. */
+void retry_row(struct page *p, struct value *v, const struct failed *f);
 
 #endif

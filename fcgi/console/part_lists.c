@@ -87,11 +87,15 @@ enum outcome device_list_queue(struct page *p, const struct fleet_device *d, con
     struct value *lines = value_set_list(p->root, "lines");
     heads(p, keys);
     for (size_t i = 0; o == OK && i < n; i++) {
-        struct value *cells = line_of(p, lines);
+        struct value *line = value_append_dict(lines), *cells = value_set_list(line, "cells");
+        value_set_text(line, "uuid", q[i].uuid);
+        value_set_text(line, "called", q[i].request_type);
         command_cells(p, cells, d->ident, &q[i]);
         cell_time(p, cells, q[i].not_before > p->req->now ? q[i].not_before : 0);
         cell_time(p, cells, q[i].expires_at);
     }
+    value_set_bool(p->root, "some", o == OK && n > 0);
+    value_set_bool(p->root, "cancels", page_may(p, "assist"));
     if (o == OK && n == PAGE_ROWS)
         *next = arena_fmt(p->a, "%d.%lld.%lld", q[n - 1].priority, (long long)q[n - 1].queued_at,
                           (long long)q[n - 1].command_id);

@@ -7,10 +7,29 @@
 #include "console/bulk.h"
 #include "console/device.h"
 #include "console/failed.h"
-#include "store/failed.h"
 
 #define WHYS 12  /* reasons that are told apart */
 #define LOOK 200 /* commands that the preview looks at */
+
+void retry_row(struct page *p, struct value *v, const struct failed *f)
+{
+    const struct retry_item x = {.command_id = 1, /* there is one: it failed */
+                                 .request_type = f->request_type,
+                                 .created_by = f->created_by,
+                                 .state = f->state,
+                                 .fill = f->fill,
+                                 .secret = f->secret,
+                                 .again_state = f->again_state};
+    bool open = f->again_state && f->again_state < QUEUE_ACKNOWLEDGED;
+    bool can = !open && !retry_refusal(&x, false) && device_may_send(p, f->request_type);
+    /* which profile is removed, and whether it is the one that manages, is said by its own page */
+    bool grave = strcmp(f->request_type, "RemoveProfile") == 0 ||
+                 command_sensitive(p->db, p->app->conf, p->a, f->request_type, NULL);
+    value_set_text(v, "ident", f->ident);
+    value_set_text(v, "uuid", f->uuid);
+    value_set_bool(v, "can", can && !grave);
+    value_set_bool(v, "sensitive", can && grave);
+}
 
 static const char *forbids(void *arg, const struct retry_item *x)
 {

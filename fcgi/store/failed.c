@@ -25,7 +25,7 @@ static const struct sql LIST = {
     "IF(x.english <> '', x.english, x.localized) FROM result_error x WHERE x.enrollment_id = "
     "r.enrollment_id AND x.command_id = r.command_id ORDER BY x.item, x.position LIMIT 1), "
     "r.state, r.closed_at, " AGAIN("y.uuid") ", " AGAIN(
-        "COALESCE(q.state, z.state)") " FROM (" PAGE
+        "COALESCE(q.state, z.state)") ", c.created_by, c.fill, c.sealed IS NOT NULL FROM (" PAGE
                                       ") AS page STRAIGHT_JOIN result r ON r.enrollment_id = "
                                       "page.enrollment_id AND r.command_id = page.command_id JOIN "
                                       "command c ON c.id = r.command_id JOIN enrollment e ON e.id "
@@ -76,7 +76,8 @@ enum outcome failed_list(struct db *db, const struct failed_filter *f, size_t ma
 
         (*out)[*n] = (struct failed){v[0].s, v[1].s,          v[2].s,
                                      v[3].s, val_text(&v[4]), (int)v[5].i,
-                                     v[6].i, val_text(&v[7]), (int)val_or_0(&v[8])};
+                                     v[6].i, val_text(&v[7]), (int)val_or_0(&v[8]),
+                                     v[9].s, (int)v[10].i,    v[11].i != 0};
     }
     return OK;
 }

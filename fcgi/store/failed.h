@@ -12,6 +12,9 @@ struct failed {
     int64_t closed_at;
     const char *again; /* CommandUUID of the latest that was sent in its place; "" when absent */
     int again_state;   /* enum queue_state of that */
+    const char *created_by;
+    int fill;    /* COMMAND_FILL_* */
+    bool secret; /* it held a secret, and is kept without it */
 };
 struct failed_filter {
     int64_t since, before;    /* that ended at `since` or later and earlier than `before` */

@@ -133,6 +133,14 @@ export async function valid(text, name) {
     `${m.ruleId}: ${m.message} at line ${m.line}: ${text.split("\n")[m.line - 1].slice(Math.max(0, m.column - 60), m.column + 60)}`)), [], name);
 }
 
+/** What is done to a row is done there: told in the region for it (kind: "alert" for what went wrong),
+ * on the page that mark() was called for. */
+export const mark = (p) => p.evaluate(() => { window.same = true; });
+export async function stayed(p, text, kind = "status") {
+  await p.locator(`main > [role=${kind}]`, { hasText: text }).waitFor();
+  assert.equal(await p.evaluate(() => window.same), true, "the page was loaded anew");
+}
+
 // ---- simulated devices (tests/sim/mdmsim.c) ----
 
 const fleets = [], atEnd = [];

@@ -1,7 +1,7 @@
 // test_device.mjs: the page of one device, with simulated ones of every kind: why its queue does not
 // move, in each way it can; what it is offered; its lists, page by page; what is kept under seal.
 import assert from "node:assert/strict";
-import { accessible, context, finish, picture, quoted, signIn, simulate, sql, test, until, valid } from "./lib.mjs";
+import { accessible, context, finish, mark, picture, quoted, signIn, simulate, sql, stayed, test, until, valid } from "./lib.mjs";
 
 const [phone, mac, tv, shared] = await Promise.all([simulate("--kind", "iphone", "--notnow", "600"),
   simulate("--kind", "mac", "--users", "2"), simulate("--kind", "appletv"),
@@ -161,6 +161,54 @@ await test("a PIN is kept under seal, and shown with a reason, on record", async
   await accessible(p, "a secret");
   assert.match(sql(`SELECT detail FROM audit WHERE action = 'secret.reveal' ORDER BY id DESC LIMIT 1`), /kind=DeviceLock.PIN.*reason=found again/);
   await p.getByRole("link", { name: "Audit log" }).first().click();
+});
+
+await test("the queue is worked through in its place, on the device's page and its own", async () => {
+  const id = sql(`SELECT id FROM enrollment WHERE ident = ${quoted(mac.ident)}`).trim(), now = Date.now() * 1000;
+  sql(`INSERT INTO command (id, uuid, request_type, body, created_at, created_by) SELECT 610000 + seq, CONCAT('ROW-', seq), CONCAT('Row', seq), 'x', ${now}, 'ann' FROM seq_1_to_12;
+    INSERT INTO queue (enrollment_id, urgency, queued_at, command_id, state, not_before) SELECT ${id}, 0, ${now} + seq, 610000 + seq, 1, ${now + 9e12} FROM seq_1_to_12`);
+  const left = () => sql(`SELECT COUNT(*) FROM queue WHERE command_id BETWEEN 610001 AND 610012`).trim();
+  const here = () => p.evaluate(() => document.activeElement.dataset.row || document.activeElement.textContent);
+  await p.goto(mac.page);
+  await mark(p);
+  const third = p.locator("[data-row='ROW-3']");
+  await third.scrollIntoViewIfNeeded();
+  const { y } = await third.boundingBox();
+  await third.getByRole("button", { name: "Cancel: Row3" }).dblclick();
+  await stayed(p, "The command is cancelled");
+  assert.equal(await third.count(), 0);
+  assert.equal(left(), "11"); // the other click met nobody else
+  assert.equal(await here(), "ROW-4");
+  assert.equal(Math.abs((await p.locator("[data-row='ROW-4']").boundingBox()).y - y) < 3, true);
+  await accessible(p, "a queue from which one was cancelled");
+  await p.getByRole("button", { name: "Push now" }).click();
+  await stayed(p, "A push is on its way");
+  assert.equal(await here(), "Push now");
+  // with the keyboard, on the page of the queue
+  await p.goto("/device/part?part=queue&id=" + encodeURIComponent(mac.ident));
+  await mark(p);
+  await p.getByRole("button", { name: "Cancel: Row12" }).focus();
+  await p.keyboard.press("Enter");
+  await stayed(p, "The command is cancelled");
+  assert.equal(left(), "10");
+  assert.equal(await here(), "ROW-11"); // the last one was cancelled
+  assert.equal(new URL(p.url()).pathname, "/device/part");
+  await p.keyboard.press("Tab");
+  await p.keyboard.press("Tab");
+  assert.equal(await p.evaluate(() => document.activeElement.getAttribute("aria-label")), "Cancel: Row11");
+  await accessible(p, "the page of a queue");
+  // somebody else was quicker: the row is as it is now
+  sql("DELETE FROM queue WHERE command_id = 610005");
+  await p.getByRole("button", { name: "Cancel: Row5" }).click();
+  await p.locator("[data-row='ROW-5']").waitFor({ state: "detached" });
+  // without a script
+  const d = await context({ javaScriptEnabled: false, storageState: await c.storageState() }), q = await d.newPage();
+  await q.goto("/device/part?part=queue&id=" + encodeURIComponent(mac.ident));
+  await q.getByRole("button", { name: "Cancel: Row6" }).click();
+  assert.match(await q.locator("[role=status]").textContent(), /cancelled/);
+  assert.equal(left(), "8");
+  await d.close();
+  sql("DELETE FROM queue WHERE command_id BETWEEN 610001 AND 610012");
 });
 
 await test("with the keyboard alone: found by search, opened, told to lock; each stop is named and seen", async () => {

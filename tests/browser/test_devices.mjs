@@ -1,6 +1,6 @@
 // test_devices.mjs: search, lists, commands for one and for many.
 import assert from "node:assert/strict";
-import { EVIL, accessible, context, finish, picture, signIn, sql, test } from "./lib.mjs";
+import { EVIL, accessible, context, finish, mark, picture, signIn, site, sql, stayed, test } from "./lib.mjs";
 import { ID, PAGES, device, fill } from "./pages.mjs";
 
 fill();
@@ -288,6 +288,202 @@ await test("a filter that is no choice fits nothing, for a command for all too",
   assert.equal(await p.getByLabel("Search", { exact: true }).inputValue(), long);
 });
 
+// Fifty devices in a list that is longer than the window, each with a command that failed.
+const LISTED = "enrollment_id BETWEEN 5001 AND 5050";
+function listed() {
+  const now = Date.now() * 1000;
+  unlisted();
+  sql(`INSERT INTO enrollment (id, ident, kind, device_id, state, life_id, device_name, serial, product_name, os_version, created_at, enrolled_at, last_seen_at)
+    SELECT 5000 + seq, CONCAT('LISTED-', seq), 1, 5000 + seq, 2, 5000 + seq, CONCAT('listed ', LPAD(seq, 2, '0')), CONCAT('L', seq),
+    IF(seq = 50, 'AppleTV14,1', 'iPhone15,2'), '17.6', 1, ${now}, ${now} FROM seq_1_to_50;
+    INSERT INTO life (id, enrollment_id, state, topic, push_token, push_magic, opened_at, token_at)
+    SELECT 5000 + seq, 5000 + seq, 2, 'x', 'x', 'm', ${now}, ${now} FROM seq_1_to_50;
+    INSERT INTO command (id, uuid, request_type, body, created_at, created_by) SELECT 5000 + seq, CONCAT('L-', seq), ELT(1 + seq % 3, 'DeviceLock', 'SecurityInfo', 'ProfileList'),
+    '<plist version="1.0"><dict><key>Command</key><dict><key>RequestType</key><string>SecurityInfo</string></dict><key>CommandUUID</key><string>x</string></dict></plist>', ${now}, 'ann' FROM seq_1_to_50;
+    INSERT INTO result (enrollment_id, command_id, state, queued_at, sent_count, closed_at, closed_why, reported_at, report, digest)
+    SELECT 5000 + seq, 5000 + seq, 5, ${now}, 1, ${now} - seq, 'no', ${now}, 'x', 3 FROM seq_1_to_50`);
+  for (let i = 0; i < 100 && sql("SELECT COUNT(*) FROM enrollment WHERE search_due = 1").trim() !== "0"; i++) sql("DO SLEEP(0.1)");
+}
+function unlisted() {
+  sql(`DELETE FROM push WHERE ${LISTED}; DELETE FROM queue WHERE ${LISTED}; DELETE FROM result WHERE ${LISTED};
+    DELETE FROM enrollment WHERE id BETWEEN 5001 AND 5050; DELETE FROM life WHERE id BETWEEN 5001 AND 5050; DELETE FROM command WHERE id BETWEEN 5001 AND 5050`);
+}
+const queued = (n) => sql(`SELECT COUNT(*) FROM queue q JOIN command c ON c.id = q.command_id WHERE enrollment_id = ${5000 + n} AND created_by = 'admin'`).trim();
+const row = (name) => p.locator("[data-row]").filter({ hasText: name });
+const place = async (part) => Math.round((await part.boundingBox()).y);
+await test("a row of the list of devices is acted on in its place", async () => {
+  listed();
+  await p.goto("/devices?q=listed&sort=name");
+  await mark(p);
+  await row("listed 01").getByRole("checkbox").check();
+  const there = row("listed 30"), ask = there.getByRole("button", { name: "Ask: listed 30" }), url = p.url();
+  await there.scrollIntoViewIfNeeded();
+  const y = await place(there);
+  let sent = 0;
+  await p.route("**/device/command", async (route) => {
+    sent++;
+    await new Promise((r) => setTimeout(r, 300));
+    await route.continue();
+  });
+  await ask.dblclick();
+  assert.equal(await ask.getAttribute("aria-busy"), "true");
+  await stayed(p, "The command is queued");
+  assert.equal(sent, 1);
+  assert.equal(queued(30), "1");
+  assert.equal(Math.abs(await place(there) - y) < 3, true, `the row went from ${y} to ${await place(there)}`);
+  assert.equal(p.url(), url);
+  assert.equal(await p.evaluate(() => document.activeElement.getAttribute("aria-label")), "Ask: listed 30");
+  assert.equal(await ask.getAttribute("aria-busy"), null);
+  assert.equal(await row("listed 01").getByRole("checkbox").isChecked(), true);
+  assert.equal(await p.locator("[role=status]").count(), 1);
+  await accessible(p, "a row that was acted on");
+  await picture(p, "devices-acted");
+  // by the keyboard, another one, and what it shows now
+  await p.unroute("**/device/command");
+  await row("listed 31").getByRole("button", { name: /^Push/ }).focus();
+  await p.keyboard.press("Enter");
+  await stayed(p, "A push is on its way");
+  // what a row does not take is not offered; a lock has a form of its own
+  assert.equal(await row("listed 50").getByRole("link", { name: /^Lock/ }).count(), 0);
+  assert.match(await row("listed 49").getByRole("link", { name: "Lock …: listed 49" }).getAttribute("href"), /^\/device\/send\?id=LISTED-49&type=DeviceLock$/);
+});
+
+await test("a row's action while the server is away, or when the session has ended: told, and nothing is lost", async () => {
+  await p.goto("/devices?q=listed&sort=name");
+  await mark(p);
+  await row("listed 02").getByRole("checkbox").check();
+  const ask = row("listed 03").getByRole("button", { name: /^Ask/ });
+  for (const away of [(r) => r.abort(), (r) => r.fulfill({ status: 502, body: "Bad Gateway" }), (r) => r.fulfill({ status: 503, contentType: "text/html", body: "<main><p class=said>no" })]) {
+    await p.route("**/device/command", away);
+    await ask.click();
+    await stayed(p, "The server does not answer", "alert");
+    assert.equal(await ask.getAttribute("aria-busy"), null);
+    await p.unroute("**/device/command");
+  }
+  await accessible(p, "a row's action while the server is away");
+  await ask.click(); // it is usable again
+  await stayed(p, "The command is queued");
+  assert.equal(await p.locator("[role=alert]").count(), 0);
+  assert.equal(queued(3), "1");
+  // what the server refuses is told in its words, and the row is shown as it is
+  sql("UPDATE enrollment SET state = 4, ended_at = 1 WHERE id = 5004");
+  await row("listed 04").getByRole("button", { name: /^Ask/ }).click();
+  await stayed(p, "enrol", "alert");
+  await row("listed 04").getByRole("button").waitFor({ state: "detached" });
+  const d = await context(), before = p;
+  try {
+    p = await signIn(d, "/devices?q=listed&sort=name");
+    await mark(p);
+    await row("listed 05").getByRole("checkbox").check();
+    const token = (await d.cookies()).find((k) => k.name === "__Host-drover").value;
+    sql(`DELETE FROM session WHERE token_sha256 = UNHEX(SHA2('${token}', 256))`);
+    await row("listed 06").getByRole("button", { name: /^Ask/ }).click();
+    await p.locator("#stale", { hasText: "session has ended" }).waitFor();
+    assert.equal(await p.evaluate(() => window.same), true);
+    assert.equal(await row("listed 05").getByRole("checkbox").isChecked(), true);
+    assert.equal(await row("listed 06").getByRole("button", { name: /^Ask/ }).getAttribute("aria-busy"), null);
+    assert.equal(queued(6), "0");
+  } finally {
+    p = before;
+    await d.close();
+  }
+});
+
+await test("failed commands are sent again from their list, which stays where it is", async () => {
+  await p.setViewportSize({ width: 1280, height: 500 });
+  await p.goto("/failed?type=SecurityInfo");
+  await mark(p);
+  const there = row("listed 43"), again = there.getByRole("button", { name: /^Send again: SecurityInfo, listed 43/ });
+  await there.scrollIntoViewIfNeeded();
+  const y = await place(there);
+  await again.dblclick();
+  await stayed(p, "The command is queued");
+  assert.equal(await there.getByRole("link", { name: "sent again" }).count(), 1);
+  assert.equal(await again.count(), 0);
+  assert.equal(queued(43), "1");
+  assert.equal(Math.abs(await place(there) - y) < 3, true);
+  assert.equal(new URL(p.url()).search, "?type=SecurityInfo");
+  assert.equal(await p.evaluate(() => document.activeElement.dataset.row), "LISTED-43 L-43"); // its button is gone
+  await accessible(p, "a failed command that was sent again");
+  await p.setViewportSize({ width: 1280, height: 860 });
+  // one that asks for a reason has its page
+  await p.goto("/failed?type=DeviceLock");
+  assert.equal(await row("listed 48").getByRole("button").count(), 0);
+  await row("listed 48").getByRole("link", { name: /^Send again …: DeviceLock, listed 48/ }).click();
+  assert.equal(await p.getByLabel("Reason").count(), 1);
+});
+
+await test("decisions in a list keep what is written in other rows", async () => {
+  const now = Date.now() * 1000;
+  sql(`INSERT INTO unknown_device (id, ident, cert_sha256, subject, last_message, first_seen_at, last_seen_at)
+    SELECT 5000 + seq, CONCAT('STRANGER-', seq), UNHEX(SHA2(seq, 256)), 'x', 'Idle', ${now}, ${now} FROM seq_1_to_5`);
+  await p.goto("/unknown");
+  await mark(p);
+  const why = (n) => row("STRANGER-" + n).getByLabel("Reason");
+  await why(4).fill("half a sen");
+  await why(3).fill("restored");
+  const y = await place(row("STRANGER-3"));
+  await row("STRANGER-3").getByRole("button", { name: "Accept" }).dblclick();
+  await stayed(p, "Your decision acts");
+  assert.equal(sql("SELECT decision FROM unknown_device WHERE id = 5003").trim(), "1");
+  assert.equal(sql("SELECT COUNT(*) FROM unknown_device WHERE decision <> 0 AND id BETWEEN 5001 AND 5005").trim(), "1");
+  assert.equal(await row("STRANGER-3").count(), 0);
+  assert.equal(await why(4).inputValue(), "half a sen");
+  // the row that took its place has the focus, and stands where it stood
+  const next = await p.evaluate(() => document.activeElement.textContent);
+  assert.match(next, /STRANGER-[24]/);
+  assert.equal(Math.abs(await place(p.locator("[data-row]:focus")) - y) < 3, true);
+  await accessible(p, "a decision in its place");
+  // who is asked for a proof gets that page, with what was written
+  sql("UPDATE session SET fresh_at = 1");
+  await why(2).fill("nobody knows it");
+  await row("STRANGER-2").getByRole("button", { name: /End|leave/ }).click();
+  await p.getByLabel("Present password").waitFor();
+  assert.equal(await p.locator("input[name=why]").inputValue(), "nobody knows it");
+  assert.equal(sql("SELECT decision FROM unknown_device WHERE id = 5002").trim(), "0");
+  await p.getByLabel("Present password").fill(site.console_password);
+  await p.locator("main button.primary").click();
+  await p.locator("[role=status]").waitFor();
+  assert.equal(sql("SELECT decision FROM unknown_device WHERE id = 5002").trim() !== "0", true);
+  sql("DELETE FROM unknown_device WHERE id BETWEEN 5001 AND 5005");
+});
+
+await test("approvals: refused in the list, after the proof was given", async () => {
+  const now = Date.now() * 1000;
+  sql(`INSERT INTO approval (id, state, request_type, targets, first_target, request, reason, asked_at, asked_by, expires_at)
+    SELECT 5000 + seq, 1, 'DeviceLock', 1, CONCAT('LISTED-', seq), '', 'x', ${now}, 'ann', ${now + 864e8} FROM seq_1_to_3;
+    INSERT INTO approval_target (approval_id, enrollment_id) SELECT 5000 + seq, 5000 + seq FROM seq_1_to_3`);
+  await p.goto("/approvals");
+  await mark(p);
+  const one = p.locator("[data-row='5002']"), decide = one.getByRole("button", { name: "Refuse" });
+  await p.locator("[data-row='5001']").getByLabel("Reason").fill("not yet");
+  await one.getByLabel("Reason").fill("no need");
+  await decide.dblclick();
+  await stayed(p, "The command is refused");
+  assert.equal(sql("SELECT GROUP_CONCAT(state ORDER BY id) FROM approval WHERE id IN (5001, 5002, 5003)").trim().split(",")[1] !== "1", true);
+  assert.equal(await p.locator("[data-row='5001']").getByLabel("Reason").inputValue(), "not yet");
+  assert.equal(await decide.count(), 0);
+  await accessible(p, "an approval that was refused in the list");
+  sql("DELETE FROM approval_target WHERE approval_id BETWEEN 5001 AND 5003; DELETE FROM approval WHERE id BETWEEN 5001 AND 5003");
+});
+
+await test("a job is stopped in the list of jobs", async () => {
+  sql(`REPLACE INTO bulk_job (id, request_type, state, picked, f_text, f_platform, f_os, total, created_at, created_by)
+    VALUES (5001, 'SecurityInfo', 1, 1, '', '', '', 3, ${Date.now() * 1000 + 3600e6}, 'ann')`);
+  await p.goto("/bulk/jobs");
+  await mark(p);
+  const stop = p.locator("[data-row='5001']").getByRole("button", { name: /^Stop/ });
+  if (await stop.count()) { // else it was quicker
+    await stop.click();
+    await stayed(p, /The job (is stopped|had ended)/);
+    await stop.waitFor({ state: "detached" });
+  }
+  // and the list goes on to keep itself fresh
+  sql("UPDATE bulk_job SET refused = 7531 WHERE id = 5001");
+  await p.locator("[data-row='5001'] td", { hasText: "7531" }).waitFor();
+  await accessible(p, "a job that was stopped");
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");
@@ -298,6 +494,23 @@ await test("the form of a command without JavaScript", async () => {
   await q.getByLabel(/^DeviceName/).fill("no script");
   await q.getByRole("button", { name: "Queue the command" }).click();
   assert.match(await q.locator("[role=status]").textContent(), /queued/);
+});
+
+await test("a row's action without JavaScript", async () => {
+  const line = (name) => q.locator("tr").filter({ hasText: name });
+  await q.goto("/devices?q=listed&sort=name");
+  await line("listed 10").getByRole("button", { name: /^Ask/ }).click();
+  assert.match(await q.locator("[role=status]").textContent(), /queued/);
+  assert.equal(new URL(q.url()).searchParams.get("id"), "LISTED-10");
+  assert.equal(queued(10), "1");
+  await q.goto("/devices?q=listed&sort=name");
+  await line("listed 11").getByRole("button", { name: /^Push/ }).click();
+  assert.match(await q.locator("[role=status]").textContent(), /push is on its way/);
+  await q.goto("/failed?type=ProfileList");
+  await line("listed 14").getByRole("button", { name: /^Send again/ }).click();
+  assert.match(await q.locator("[role=status]").textContent(), /queued/);
+  assert.equal(queued(14), "1");
+  unlisted();
 });
 
 await test("how many fit, without JavaScript", async () => {

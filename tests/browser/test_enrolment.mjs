@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
-import { accessible, base, context, finish, picture, signIn, site, sql, test } from "./lib.mjs";
+import { accessible, base, context, finish, mark, picture, signIn, site, sql, stayed, test } from "./lib.mjs";
 import { fill } from "./pages.mjs";
 
 fill();
@@ -33,7 +33,7 @@ await test("calendar: what ends is listed with what to do, an address can be mad
   await p.getByRole("button", { name: "Make an address" }).click();
   assert.match(await p.locator("[role=alert]").textContent(), /already/);
   await p.getByRole("button", { name: "Revoke ops" }).click();
-  assert.equal(await p.locator("[role=status]").count(), 1);
+  await p.locator("main > .notice[role=status]").waitFor();
   assert.equal((await c.request.get(url)).status(), 404);
 });
 
@@ -60,9 +60,9 @@ await test("certificates: a request that waits is approved or refused, with a re
   await p.goto("/certificates?tab=requests");
   await p.locator("#why71").fill("the lab's iPad");
   await p.getByRole("button", { name: "Approve" }).first().click();
-  await p.waitForLoadState();
+  await p.locator("#proof, main > .notice[role]").first().waitFor();
   await prove(p);
-  assert.match(await p.locator("[role=status]").textContent(), /asks again/);
+  await p.locator("main > [role=status]", { hasText: "asks again" }).waitFor();
   assert.equal(sql("SELECT state FROM scep_request WHERE id = 71").trim(), "2");
   await p.goto("/certificates?tab=ca");
   assert.match(await p.locator("main").textContent(), /Device CA.*issues/s);
@@ -204,9 +204,9 @@ await test("invitations: for a chosen profile, with a code, taken back", async (
   await p.getByLabel("For whom").fill("a mistake");
   await p.getByRole("button", { name: "Make the link" }).click();
   const mistake = await p.locator(".secret").textContent();
+  await mark(p);
   await p.getByRole("button", { name: "Take back a mistake" }).click();
-  await p.waitForLoadState();
-  assert.match(await p.locator("[role=status]").textContent(), /no longer/);
+  await stayed(p, "no longer");
   assert.equal((await c.request.get(mistake, { headers: { Accept: "text/html" } })).status(), 410);
 });
 

@@ -1,6 +1,6 @@
 // test_signin.mjs: signing in, sessions, accounts, the second factor, and who guesses.
 import assert from "node:assert/strict";
-import { accessible, base, context, finish, picture, signIn, site, sql, test, totp, until } from "./lib.mjs";
+import { accessible, base, context, finish, mark, picture, signIn, site, sql, stayed, test, totp, until } from "./lib.mjs";
 import { ID, device, fill } from "./pages.mjs";
 
 fill();
@@ -165,6 +165,40 @@ await test("a sensitive form asks who it is, and loses nothing", async () => {
   await p.getByRole("button", { name: "Go on" }).click();
   assert.match(await p.locator("main").textContent(), /from the confirmed form/);
   assert.match(await p.locator("code.secret").textContent(), /^[0-9a-f]{64}$/);
+});
+
+await test("sessions, throttles and keys are ended in their lists; a proof is asked for on its page", async () => {
+  const now = Date.now() * 1000;
+  sql(`REPLACE INTO session (token_sha256, admin, csrf, created_at, seen_at, idle_until, ends_at, user_agent, address) SELECT UNHEX(SHA2(seq, 256)), 'admin',
+    REPEAT('c', 32), ${now}, ${now}, ${now + 9e8}, ${now + 9e9}, CONCAT('Browser-', seq), 'x' FROM seq_1_to_3;
+    REPLACE INTO login_throttle (subject, failures, first_at, last_at, free_at) VALUES ('admin:admin@192.0.2.67', 5, ${now - 6e8}, ${now}, ${now + 9e8})`);
+  await p.goto("/signins?name=admin");
+  await mark(p);
+  const one = p.locator("[data-row]").filter({ hasText: "Browser-2" });
+  await one.getByRole("button", { name: "End: Browser-2" }).dblclick();
+  await stayed(p, "Saved");
+  assert.equal(await one.count(), 0);
+  assert.equal(sql("SELECT COUNT(*) FROM session WHERE user_agent LIKE 'Browser-_'").trim(), "2");
+  const held = p.locator("[data-row='admin:admin@192.0.2.67']");
+  await held.getByRole("button").click();
+  await held.waitFor({ state: "detached" });
+  await stayed(p, "Saved");
+  await accessible(p, "a session that was ended in the list");
+  await p.goto("/apikeys");
+  await mark(p);
+  const key = p.locator("[data-row='from the confirmed form']"), revoke = key.getByRole("button", { name: /^Revoke/ });
+  sql("UPDATE session SET fresh_at = 1");
+  await revoke.click();
+  await p.getByLabel("Present password").waitFor();
+  await p.goto("/apikeys");
+  await mark(p);
+  sql(`UPDATE session SET fresh_at = ${Date.now() * 1000}`);
+  await revoke.click();
+  await stayed(p, "The key is revoked");
+  assert.match(await key.textContent(), /revoked/);
+  assert.equal(await revoke.count(), 0);
+  assert.equal(await p.evaluate(() => document.activeElement.dataset.row), "from the confirmed form");
+  await accessible(p, "a key that was revoked in the list");
 });
 
 await test("a second factor: set up, asked for, not taken twice, recovered, turned off", async () => {
