@@ -484,6 +484,29 @@ await test("a job is stopped in the list of jobs", async () => {
   await accessible(p, "a job that was stopped");
 });
 
+await test("no row offers what the person may not do", async () => {
+  sql("UPDATE bulk_job SET state = 1, ended_at = NULL WHERE id = 5001");
+  const role = sql("SELECT role FROM admin WHERE name = 'admin'").trim();
+  const offered = async () => {
+    const all = [];
+    for (const page of ["/devices?q=listed", "/failed?type=SecurityInfo", "/failed?type=ProfileList", "/unknown", "/bulk/jobs"]) {
+      const text = await (await c.request.get(page)).text();
+      for (const action of ["/device/command", "/device/push", "/device/retry", "/unknown", "/bulk/stop"])
+        if (text.includes(`method="post" action="${action}"`)) all.push(action);
+    }
+    return [...new Set(all)].join();
+  };
+  try {
+    for (const [name, wanted] of [["viewer", ""], ["helpdesk", "/device/command,/device/push,/device/retry"]]) {
+      sql(`UPDATE admin SET role = '${name}' WHERE name = 'admin'`);
+      assert.equal(await offered(), wanted, name);
+    }
+  } finally {
+    sql(`UPDATE admin SET role = '${role}' WHERE name = 'admin'`);
+  }
+  assert.match(await offered(), /^\/device\/command,\/device\/push,\/device\/retry,\/unknown(,\/bulk\/stop)?$/);
+});
+
 const plain = await context({ javaScriptEnabled: false });
 const q = await signIn(plain, "/");
 assert.equal(new URL(q.url()).pathname, "/");
