@@ -49,7 +49,7 @@ static const struct verb verbs[] = {
      ctl_throttles},
     {"audit",
      "verify [--link NUMBER:DIGEST]\nlist [--actor NAME] [--action BEGINNING] [--subject TEXT] "
-     "[--limit N] [--before ID] [--json]",
+     "[--from DAY] [--until DAY] [--limit N] [--before ID] [--json]",
      "verify goes through the chain of the audit log (--link: one that was noted earlier); list "
      "searches it",
      ctl_audit},

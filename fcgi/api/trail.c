@@ -2,10 +2,36 @@
  * what devices' errors mean. */
 #include "api/fleet.h"
 
+#include "base/clock.h"
 #include "command/error_codes.h"
 #include "store/audit.h"
 #include "store/audit_chain.h"
 #include "store/checkrun.h"
+
+/* A day, or a time; the whole of the day that is the last. */
+static bool day_read(struct req *req, struct resp *resp, const char *name, bool whole, int64_t *out)
+{
+    const char *s = req_query(req, name);
+
+    if (s == NULL || (clock_parse_day(s, whole, out) && *out > 0))
+        return true;
+    resp_json_error(resp, 400,
+                    "\"%s\" must be a day like 2026-11-22, in UTC, or a time like "
+                    "2026-11-22T08:15:30Z",
+                    name);
+    return false;
+}
+
+static bool days_read(struct req *req, struct resp *resp, struct audit_filter *f)
+{
+    if (!day_read(req, resp, "from", false, &f->since) ||
+        !day_read(req, resp, "until", true, &f->until))
+        return false;
+    if (f->until == 0 || f->until > f->since)
+        return true;
+    resp_json_error(resp, 400, "\"until\" is not later than \"from\"");
+    return false;
+}
 
 void api_audit(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
@@ -20,7 +46,7 @@ void api_audit(struct app *app, struct req *req, const struct caller *caller, st
     size_t limit, n;
 
     if (!api_limit(req, resp, &limit) || !api_number(req, resp, "cursor", &before) ||
-        !api_db(app, resp, &db))
+        !days_read(req, resp, &f) || !api_db(app, resp, &db))
         return;
     enum outcome o = audit_list(db, &f, before, limit, req->arena, &e, &n, &err);
     db_pool_give(app->pool, &db);

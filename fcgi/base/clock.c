@@ -1,6 +1,9 @@
 /* clock.c: time, written and read by hand because strftime and strptime heed the locale. */
 #include "base/clock.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <time.h>
 
 static int64_t clock_read(clockid_t id)
@@ -163,5 +166,17 @@ bool clock_parse_rfc3339(const char *s, int64_t *t)
     /* a leap second, :60, is the first second of the next minute */
     *t = days_of(year, month, day) * DAY_US + hour * HOUR_US + (minute - offset) * MINUTE_US +
          second * SECOND_US + us;
+    return true;
+}
+
+bool clock_parse_day(const char *s, bool whole, int64_t *t)
+{
+    char begins[sizeof "2026-11-22T00:00:00Z"];
+    if (!s || strlen(s) != sizeof "2026-11-22" - 1)
+        return clock_parse_rfc3339(s, t);
+    snprintf(begins, sizeof begins, "%.10sT00:00:00Z", s);
+    if (!clock_parse_rfc3339(begins, t))
+        return false;
+    *t += whole ? DAY_US : 0;
     return true;
 }

@@ -20,5 +20,8 @@ int64_t clock_mono(void);
 const char *clock_rfc3339(int64_t t, bool with_us, char out[CLOCK_TEXT_MAX]);
 /* Parses RFC 3339 (any offset, optional fraction). False when it is none. */
 bool clock_parse_rfc3339(const char *s, int64_t *t);
+/* The same, or a day like 2026-11-22, in UTC: its beginning; whole: its end, which is the beginning
+ * of the next. */
+bool clock_parse_day(const char *s, bool whole, int64_t *t);
 
 #endif

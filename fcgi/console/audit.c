@@ -20,13 +20,13 @@ static const char *wanted(struct page *p, const char *name)
     return s;
 }
 
-/* The day that <input type="date"> sends, in UTC as the page says; 0: none, or no day. */
-static int64_t day(struct page *p, const char *name)
+/* The day that <input type="date"> sends, in UTC as the page says, its beginning or its end
+ * (whole); 0: none, or no day. */
+static int64_t day(struct page *p, const char *name, bool whole)
 {
     const char *s = wanted(p, name);
-    const char *whole = s && strlen(s) == 10 ? arena_fmt(p->a, "%sT00:00:00Z", s) : NULL;
     int64_t at = 0;
-    if (!s || (whole && clock_parse_rfc3339(whole, &at)))
+    if (!s || (strlen(s) == 10 && clock_parse_day(s, whole, &at)))
         return at;
     page_bad(p, page_text(p, "audit_day_wrong"));
     return 0;
@@ -52,12 +52,11 @@ static const char *filtered(struct page *p, const struct audit_filter *f, const 
 
 static struct audit_filter filter_of(struct page *p)
 {
-    int64_t until = day(p, "until");
     return (struct audit_filter){.actor = wanted(p, "actor"),
                                  .subject = wanted(p, "subject"),
                                  .action = wanted(p, "action"),
-                                 .since = day(p, "since"),
-                                 .until = until ? until + DAY_US : 0, /* that day too */
+                                 .since = day(p, "since", false),
+                                 .until = day(p, "until", true), /* that day too */
                                  .own = p->caller->admin};
 }
 

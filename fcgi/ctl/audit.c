@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "store/audit.h"
 #include "store/audit_chain.h"
@@ -82,25 +83,35 @@ static bool number_read(const char *text, int64_t max, int64_t *out)
 int ctl_audit(struct ctl *c, int argc, char **argv)
 {
     const char *rest[1], *text = NULL, *limit = NULL, *from = NULL;
+    const char *first = NULL, *last = NULL;
     struct audit_filter f = {0};
     bool json = false;
     const struct ctl_option options[] = {
         {.name = "link", .value = &text},       {.name = "actor", .value = &f.actor},
         {.name = "action", .value = &f.action}, {.name = "subject", .value = &f.subject},
         {.name = "limit", .value = &limit},     {.name = "before", .value = &from},
+        {.name = "from", .value = &first},      {.name = "until", .value = &last},
         {.name = "json", .flag = &json}};
     int64_t max = LIM_PAGE, before = 0;
     struct audit_head known;
     struct audit_check k;
     struct db *db;
     struct err err;
-    if (ctl_args(argc, argv, options, 7, rest, 1, 1) < 0)
+    if (ctl_args(argc, argv, options, 9, rest, 1, 1) < 0)
         return CTL_USAGE;
     bool lists = strcmp(rest[0], "list") == 0;
     if (!lists && strcmp(rest[0], "verify") != 0)
         return ctl_wrong("audit: there is no \"%s\"", rest[0]);
     if (!number_read(limit, LIST_MAX, &max) || !number_read(from, INT64_MAX, &before))
         return ctl_wrong("--limit is a number up to %d, --before an entry's id", LIST_MAX);
+    if ((first && !clock_parse_day(first, false, &f.since)) ||
+        (last && !clock_parse_day(last, true, &f.until)))
+        return ctl_wrong("--from, --until: a day like 2026-11-22, in UTC, or a time like "
+                         "2026-11-22T08:15:30Z");
+    if (f.until && f.until <= f.since)
+        return ctl_wrong("--until is not later than --from");
+    if (!lists && (first || last))
+        return ctl_wrong("--from and --until belong to audit list");
     if (text && (lists || !known_read(c, text, &known)))
         return ctl_wrong("--link: \"%s\" is no NUMBER:DIGEST, or nothing for audit list", text);
     if (!ctl_db(c, &db))

@@ -228,6 +228,27 @@ class Accounts(unittest.TestCase):
         admins = {a["name"]: a for a in json.loads(self.s.ctl("admin", "list", "--json"))}
         self.assertEqual(admins[self.word]["reach"], "nothing")
 
+    def test_the_audit_log_is_searched_by_days(self):
+        for at in ("2021-03-04 23:59:59", "2021-03-05 00:00:01", "2021-03-06 12:00:00"):
+            self.s.sql("INSERT INTO audit (at, actor, action, subject, detail) VALUES (UNIX_TIMESTAMP("
+                       "CONVERT_TZ('%s', '+00:00', @@session.time_zone)) * 1000000, 't', 'test.day', "
+                       "'%s', '')" % (at, self.word))
+        ours = "/api/v1/audit?subject=" + self.word
+        days = lambda **q: [e["at"][:10] for e in self.call(
+            "GET", ours + "".join("&%s=%s" % (k, v) for k, v in q.items()))["entries"]]
+        shell = lambda *q: [e["at"][:10] for e in json.loads(self.s.ctl(
+            "audit", "list", "--subject", self.word, "--json", *q))]
+        self.assertEqual(days(), ["2021-03-06", "2021-03-05", "2021-03-04"])
+        self.assertEqual(days(**{"from": "2021-03-05"}), ["2021-03-06", "2021-03-05"])
+        self.assertEqual(days(until="2021-03-05"), ["2021-03-05", "2021-03-04"])
+        self.assertEqual(days(**{"from": "2021-03-05", "until": "2021-03-05"}), ["2021-03-05"])
+        self.assertEqual(days(until="2021-03-05T00:00:00Z"), ["2021-03-04"])
+        self.assertEqual(shell("--from", "2021-03-05", "--until", "2021-03-05"), ["2021-03-05"])
+        self.call("GET", ours + "&from=yesterday", status=400)
+        self.call("GET", ours + "&from=2021-03-06&until=2021-03-05", status=400)
+        for wrong in (("--from", "yesterday"), ("--from", "2021-03-06", "--until", "2021-03-05")):
+            self.assertEqual(self.s.ctl("audit", "list", *wrong, check=False)[0], 2)
+
     def test_the_audit_log_is_verified(self):
         self.key("read")
         asked = self.call("POST", "/api/v1/audit/verification", None, 202)

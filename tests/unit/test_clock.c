@@ -101,6 +101,23 @@ static void test_parse(void **state)
     assert_false(clock_parse_rfc3339(NULL, &t));
 }
 
+static void a_day_is_taken_whole(void **state)
+{
+    static const char *const bad[] = {"2026-11-31", "2026-11-2", "22.11.2026", "2026/11/22", ""};
+    int64_t first, last, t;
+    (void)state;
+    assert_true(clock_parse_day("1970-01-02", false, &first));
+    assert_true(clock_parse_day("1970-01-02", true, &last));
+    assert_int_equal(first, DAY_US);
+    assert_int_equal(last, 2 * DAY_US);
+    assert_true(clock_parse_day("1970-01-02T01:00:00+01:00", true, &t));
+    assert_int_equal(t, DAY_US);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (clock_parse_day(bad[i], true, &t))
+            fail_msg("%s was taken", bad[i]);
+    assert_false(clock_parse_day(NULL, false, &t));
+}
+
 static void test_clocks(void **state)
 {
     (void)state;
@@ -147,9 +164,9 @@ static void test_uuid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write), cmocka_unit_test(test_against_libc),
-        cmocka_unit_test(test_parse), cmocka_unit_test(test_clocks),
-        cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_write),  cmocka_unit_test(test_against_libc),
+        cmocka_unit_test(test_parse),  cmocka_unit_test(a_day_is_taken_whole),
+        cmocka_unit_test(test_clocks), cmocka_unit_test(test_uuid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
