@@ -40,6 +40,7 @@ static void row_show(struct page *p, struct value *v, const struct rollout_row *
     value_set_int(v, "wave_first", r->wave_first);
     value_set_int(v, "released", r->released);
     value_set_int(v, "halt_percent", r->halt_percent);
+    value_set_text(v, "changed_at", arena_fmt(p->a, "%lld", (long long)r->changed_at));
     page_state(p, v, "rollout", rollout_state(r));
     page_time(p, v, "halted_when", r->halted_at);
 }
@@ -134,6 +135,7 @@ static enum outcome waves(struct page *p, int64_t id)
                          ? library_get(p->db, id, p->a, &item, &p->err)
                          : err_set(&p->err, INVALID, "%s", page_text(p, "rollout_numbers"));
     if (o == OK) {
+        item.changed_at = page_number(page_field(p, "changed_at")); /* as the form has shown it */
         js_set_int(changes, "wave_first", first);
         js_set_int(changes, "halt_percent", percent);
         o = library_edit(p->db, p->a, &item, changes, p->caller->admin, p->req->now, &p->err);

@@ -217,6 +217,11 @@ static void a_form_has_a_way_back_while_the_database_is_away(void **state)
 
 /* ---- numbers of which 0 means everything, or without end ---- */
 
+static int64_t changed_at(void)
+{
+    return pagesite_number("SELECT changed_at FROM library_item WHERE id = 60");
+}
+
 static void what_is_no_number_is_not_taken_for_none(void **state)
 {
     static const char *const bad[] = {"", "ten", "-1", "5%25", "1e3", "99999999999999999999"};
@@ -227,10 +232,12 @@ static void what_is_no_number_is_not_taken_for_none(void **state)
     sql("REPLACE INTO rollout (item_id, version, released, wave_at) VALUES (60, 1, 1, 1)");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *form =
-            arena_fmt(arena, "id=60&what=waves&wave_first=%s&halt_percent=25", bad[i]);
+            arena_fmt(arena, "id=60&what=waves&changed_at=%lld&wave_first=%s&halt_percent=25",
+                      (long long)changed_at(), bad[i]);
         assert_int_equal(pagesite_post("/rollout", form), 400);
         assert_true(pagesite_tells("A wave has 0 to 1,000,000 devices"));
-        form = arena_fmt(arena, "id=60&what=waves&wave_first=7&halt_percent=%s", bad[i]);
+        form = arena_fmt(arena, "id=60&what=waves&changed_at=%lld&wave_first=7&halt_percent=%s",
+                         (long long)changed_at(), bad[i]);
         assert_int_equal(pagesite_post("/rollout", form), 400);
         form = arena_fmt(arena, "name=endless&scope_read=1&days=%s", bad[i]);
         assert_int_equal(pagesite_post("/apikeys", form), 400);
@@ -239,12 +246,44 @@ static void what_is_no_number_is_not_taken_for_none(void **state)
         pagesite_number("SELECT wave_first * 100 + halt_percent FROM library_item WHERE id = 60"),
         725);
     assert_int_equal(pagesite_number("SELECT COUNT(*) FROM apikey"), 0);
-    assert_int_equal(pagesite_post("/rollout", "id=60&what=waves&wave_first=0&halt_percent=00"),
-                     303);
+    assert_int_equal(
+        pagesite_post("/rollout",
+                      arena_fmt(arena,
+                                "id=60&what=waves&changed_at=%lld&wave_first=0&halt_percent=00",
+                                (long long)changed_at())),
+        303);
     assert_int_equal(
         pagesite_number("SELECT wave_first * 100 + halt_percent FROM library_item WHERE id = 60"),
         0);
     assert_int_equal(pagesite_post("/apikeys", "name=endless&scope_read=1&days=0"), 200);
+}
+
+/* Two people set the waves of the same roll-out: whoever comes second is told, and nothing that the
+ * first has set is lost. */
+static void waves_are_not_set_over_somebody_elses(void **state)
+{
+    (void)state;
+    sql("UPDATE library_item SET wave_first = 7, halt_percent = 25 WHERE id = 60");
+    sql("REPLACE INTO device_item (enrollment_id, item_id, wanted, version, state, due_at, "
+        "changed_at) VALUES (1, 60, 1, 1, 1, 1, 1)");
+    const char *form =
+        arena_fmt(arena, "id=60&what=waves&changed_at=%lld&wave_first=", (long long)changed_at());
+    assert_int_equal(pagesite_ask("GET", "/rollout?id=60", "", "", NULL), 200);
+    assert_true(pagesite_tells(
+        arena_fmt(arena, "name=\"changed_at\" value=\"%lld\"", (long long)changed_at())));
+    assert_int_equal(pagesite_post("/rollout", arena_fmt(arena, "%s11&halt_percent=10", form)),
+                     303);
+    assert_int_equal(pagesite_post("/rollout", arena_fmt(arena, "%s99&halt_percent=90", form)),
+                     409);
+    assert_true(pagesite_tells("value=\"99\""));
+    assert_true(pagesite_tells("Stored now: 11"));
+    assert_int_equal(
+        pagesite_number("SELECT wave_first * 100 + halt_percent FROM library_item WHERE id = 60"),
+        1110);
+    /* the form that tells it has what is stored now, and is sent again */
+    form = arena_fmt(arena, "id=60&what=waves&changed_at=%lld&wave_first=99&halt_percent=90",
+                     (long long)changed_at());
+    assert_int_equal(pagesite_post("/rollout", form), 303);
 }
 
 /* ---- the audit log ---- */
@@ -339,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
         cmocka_unit_test(a_form_has_a_way_back_while_the_database_is_away),
         cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
+        cmocka_unit_test(waves_are_not_set_over_somebody_elses),
         cmocka_unit_test(the_log_by_days),
         cmocka_unit_test(what_is_wrong_with_the_log_is_said_in_ones_language),
         cmocka_unit_test(a_file_of_the_log_is_whole),
