@@ -32,6 +32,23 @@ bool draft_holds(const int64_t *ids, size_t n, int64_t id)
     return false;
 }
 
+static bool subset(const int64_t *a, size_t n, const int64_t *of, size_t m)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!draft_holds(of, m, a[i]))
+            return false;
+    return true;
+}
+
+bool draft_differs(const struct group_draft *d)
+{
+    const struct blueprint *a = &d->now, *b = &d->next;
+    return !subset(a->items, a->nitems, b->items, b->nitems) ||
+           !subset(b->items, b->nitems, a->items, a->nitems) ||
+           !subset(a->orders, a->norders, b->orders, b->norders) ||
+           !subset(b->orders, b->norders, a->orders, a->norders);
+}
+
 /* ids with one more, or one less. */
 static const int64_t *changed(struct page *p, const int64_t *ids, size_t *n, int64_t id, bool in)
 {
@@ -155,6 +172,7 @@ static void contents_show(struct page *p, const struct device_group *g, int stat
     }
     value_set_int(p->root, "version", d.now.number);
     value_set_bool(p->root, "has_draft", d.has_draft);
+    value_set_bool(p->root, "differs", draft_differs(&d));
     value_set_bool(p->root, "nothing", d.next.nitems + d.next.norders == 0);
     if (d.has_draft) {
         value_set_text(p->root, "by", d.next.created_by);

@@ -5,15 +5,6 @@
 #include "base/limits.h"
 #include "console/item.h"
 
-static enum outcome newest_of(struct page *p, const struct draft *d, int *number)
-{
-    struct library_version *v;
-    size_t n = 0;
-    enum outcome o = library_versions(p->db, d->item_id, 0, 1, p->a, &v, &n, &p->err);
-    *number = o == OK && n ? v[0].number : 0;
-    return o;
-}
-
 void draft_head(struct page *p, const struct draft *d, const struct library_item *item)
 {
     value_set_text(p->root, "id", arena_fmt(p->a, "%lld", (long long)d->id));
@@ -104,7 +95,7 @@ static void show(struct page *p, int64_t id, int status)
     struct library_item *item;
     struct draft d = {0};
     int newest = 0;
-    bool config, good;
+    bool config, good, same = false;
     enum outcome o = draft_open(p, id, &d, &file, &item) ? OK : p->err.outcome;
     if (o == OK) {
         draft_head(p, &d, item);
@@ -115,7 +106,8 @@ static void show(struct page *p, int64_t id, int status)
     }
     if (o == OK && item) {
         v.item_id = item->id;
-        o = newest_of(p, &d, &newest);
+        o = profile_draft_same(p->db, p->a, item->id, buf_bytes(&file), &newest, &same, &p->err);
+        value_set_bool(p->root, "same", same);
         if (o == OK)
             o = changes(p, &d, item, buf_bytes(&file), newest);
         if (o == OK)
@@ -149,10 +141,17 @@ static enum outcome publish(struct page *p, int64_t id, int64_t *item_id, bool *
     int64_t over = page_number(page_field(p, "over"));
     struct library_item *item;
     struct draft d = {0};
+    int newest = 0;
+    bool nothing = false;
     enum outcome o = draft_open(p, id, &d, &file, &item) ? OK : p->err.outcome;
     if (o == OK && d.revision != page_number(page_field(p, "revision")))
         o = err_set(&p->err, CONFLICT, "%s", page_text(p, "draft_changed"));
     put.base = over < INT32_MAX ? (int)over : INT32_MAX;
+    if (o == OK && item)
+        o = profile_draft_same(p->db, p->a, item->id, buf_bytes(&file), &newest, &nothing, &p->err);
+    if (nothing)
+        o = err_set(&p->err, CONFLICT, "%s",
+                    words_fill(p->w, p->a, "draft_nothing", arena_fmt(p->a, "%d", newest), NULL));
     if (o == OK)
         o = profile_draft_publish(p->db, p->app->conf, p->a, &d, buf_bytes(&file), &put, &p->err);
     *item_id = put.stored_id;

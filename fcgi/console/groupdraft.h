@@ -12,6 +12,8 @@ struct group_draft {
 };
 
 enum outcome draft_read(struct page *p, int64_t group, struct group_draft *d) MUST_USE;
+/* Does the draft differ from what is in force? */
+bool draft_differs(const struct group_draft *d);
 /* Is it in the list? */
 bool draft_holds(const int64_t *ids, size_t n, int64_t id);
 /* "added", "taken", or NULL: it stays as it is. */

@@ -111,6 +111,9 @@ void console_group_save(struct app *app, struct req *req, const struct caller *c
     if (!page_open(&p, app, req, caller, resp, "groups") || !group_begin(&p, &g, "contents"))
         return;
     enum outcome o = draft_read(&p, g.id, &d);
+    bool moved = o == OK && page_number(page_field(&p, "base")) != d.now.number;
+    if (o == OK && !moved && !draft_differs(&d)) /* what moved is told by blueprint_put() */
+        o = err_set(&p.err, CONFLICT, "%s", page_text(&p, "preview_none"));
     if (o == OK)
         o = blueprint_sensitive(p.db, app->conf, p.a, &d.next, NULL, 0, &sensitive, &p.err);
     if (o == OK && sensitive && !page_confirmed(&p))

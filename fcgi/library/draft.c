@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "library/config_profile.h"
 #include "store/id.h"
+#include "wire/encode.h"
 #include "wire/sign.h"
 
 #include <stdio.h>
@@ -126,4 +127,19 @@ enum outcome profile_draft_publish(struct db *db, const struct conf *conf, struc
     p->signing = -1;
     o = profile_put(db, conf, a, p, err);
     return o == OK ? draft_delete(db, d->id, d->revision, p->actor, "published", err) : o;
+}
+
+enum outcome profile_draft_same(struct db *db, struct arena *a, int64_t item_id, struct bytes file,
+                                int *newest, bool *same, struct err *err)
+{
+    struct library_version *v = NULL;
+    uint8_t digest[SHA256_LEN];
+    size_t n = 0;
+    enum outcome o = library_versions(db, item_id, 0, 1, a, &v, &n, err);
+    bool any = o == OK && n > 0;
+
+    sha256(file, digest);
+    *newest = any ? v[0].number : 0;
+    *same = any && memcmp(v[0].sha256, digest, sizeof digest) == 0;
+    return o;
 }

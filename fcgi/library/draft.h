@@ -34,4 +34,9 @@ enum outcome profile_draft_publish(struct db *db, const struct conf *conf, struc
                                    const struct draft *d, struct bytes file, struct profile_put *p,
                                    struct err *err) MUST_USE;
 
+/* The number of the item's newest version (0: there is none), and whether that is this very file.
+ */
+enum outcome profile_draft_same(struct db *db, struct arena *a, int64_t item_id, struct bytes file,
+                                int *newest, bool *same, struct err *err) MUST_USE;
+
 #endif

@@ -69,6 +69,8 @@ static void a_draft_becomes_an_item(void **state)
     struct profile_put p;
     struct library_item i;
     struct bytes sealed;
+    int newest;
+    bool same;
     assert_string_equal(d.identifier, "org.example.one");
     assert_string_equal(d.name, "Name of one");
     assert_ok(draft_get(db, d.id, site.a, &e, &sealed, &err), err);
@@ -79,6 +81,12 @@ static void a_draft_becomes_an_item(void **state)
     assert_ok(library_get(db, p.stored_id, site.a, &i, &err), err);
     assert_string_equal(i.name, "Name of one");
     assert_outcome(draft_get(db, d.id, site.a, &e, NULL, &err), NOT_FOUND, err);
+    assert_ok(profile_draft_same(db, site.a, i.id, file, &newest, &same, &err), err);
+    assert_true(same && newest == 1);
+    assert_ok(profile_draft_same(db, site.a, i.id, profile("one", wifi("Other", "x")), &newest,
+                                 &same, &err),
+              err);
+    assert_true(!same && newest == 1);
     /* a crash before the deletion: published again, it is the version that is there */
     d = begin(file);
     d.item_id = i.id;

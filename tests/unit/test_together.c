@@ -65,6 +65,11 @@ static void a_form_makes_one_job(void **state)
 
 /* ---- before devices get or lose something ---- */
 
+static const char *number_of(const char *text)
+{
+    return arena_fmt(arena, "%lld", (long long)pagesite_number(text));
+}
+
 static int64_t members(void)
 {
     return pagesite_number("SELECT COUNT(*) FROM group_member WHERE group_id = 500");
@@ -192,6 +197,25 @@ static void a_draft_is_put_in_force_as_it_was_seen(void **state)
     form = arena_fmt(arena, "id=500&base=%s&drafted=%s", hidden("base"), hidden("drafted"));
     assert_int_equal(pagesite_post("/group/preview", form), 303);
     assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
+}
+
+static void a_draft_that_changes_nothing_is_not_put_in_force(void **state)
+{
+    (void)state;
+    int64_t versions = pagesite_number("SELECT COUNT(*) FROM group_blueprint WHERE number > 0");
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=in&item=60"), 303);
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=out&item=60"), 303);
+    assert_int_equal(pagesite_ask("GET", "/group/contents?id=500", "", "", NULL), 200);
+    assert_true(pagesite_tells("The draft is the same as what is in force"));
+    assert_false(pagesite_tells("/group/preview?id=500"));
+    const char *form = arena_fmt(arena, "id=500&base=%s&drafted=%s",
+                                 number_of("SELECT COALESCE(MAX(number), 0) FROM group_blueprint "
+                                           "WHERE group_id = 500"),
+                                 hidden("drafted"));
+    assert_int_equal(pagesite_post("/group/preview", form), 409);
+    assert_true(pagesite_tells("The draft is the same as what is in force"));
+    assert_int_equal(pagesite_number("SELECT COUNT(*) FROM group_blueprint WHERE number > 0"),
+                     versions);
 }
 
 /* ---- the database is away ---- */
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+        cmocka_unit_test(a_draft_that_changes_nothing_is_not_put_in_force),
         cmocka_unit_test(a_form_has_a_way_back_while_the_database_is_away),
         cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
         cmocka_unit_test(waves_are_not_set_over_somebody_elses),
