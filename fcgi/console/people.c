@@ -33,6 +33,7 @@ static void show(struct page *p, int status)
     for (size_t i = 0; i < n && i < PAGE_ROWS; i++)
         row(p, list, &u[i]);
     value_set_bool(p->root, "some", n > 0);
+    value_set_bool(p->root, "searched", *search != '\0');
     value_set_text(p->root, "q", search);
     if (n > PAGE_ROWS) {
         const char *next = page_link(p, "/people", "q", search);

@@ -165,6 +165,10 @@ await test("afterwards it is the check of the set-up, without JavaScript too", a
   assert.match(await p.locator("main").textContent(), /All is set up/);
   await p.goto("/");
   assert.equal(await p.getByRole("link", { name: /No device is managed yet/ }).count(), 0);
+  await p.goto("/people"); // nobody was looked for, so nobody was not found
+  assert.match(await p.locator("main").textContent(), /Nobody yet\. Add below whoever/);
+  await p.goto("/people?q=x");
+  assert.match(await p.locator("main").textContent(), /Nobody is found/);
   const d = await context({ javaScriptEnabled: false });
   const q = await signIn(d, "/setup?step=device");
   assert.equal(await q.locator(".arrived").count(), 1);
