@@ -92,9 +92,10 @@ enum outcome scope_of_form(struct page *p, struct scope *out)
     req_form_each(p->req, tick, t);
     *out =
         (struct scope){.limited = *page_field(p, "limited") != '\0', .groups = t->ids, .n = t->n};
-    return t->n && !out->limited
-               ? err_set(&p->err, INVALID, "%s", page_text(p, "scope_not_limited"))
-               : OK;
+    if (out->limited == (t->n > 0))
+        return OK;
+    return err_set(&p->err, INVALID, "%s",
+                   page_text(p, out->limited ? "scope_no_group" : "scope_not_limited"));
 }
 
 void console_scope_post(struct app *app, struct req *req, const struct caller *caller,

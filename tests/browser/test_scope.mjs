@@ -1,7 +1,7 @@
 // test_scope.mjs: somebody who is limited to a group: every page is whole, tells of the own devices and
 // of no other, says why it is closed; groups are made that hold what is reached.
 import assert from "node:assert/strict";
-import { accessible, context, droverctl, finish, quoted, screens, sql, test, until, valid } from "./lib.mjs";
+import { accessible, context, droverctl, finish, quoted, screens, signIn, sql, test, until, valid } from "./lib.mjs";
 import { FORMS, PAGES, fill } from "./pages.mjs";
 
 fill(); // the hostile device is not in reach
@@ -110,6 +110,24 @@ await test("limited: the group that limits is not changed, one of the own making
   await p.getByLabel("Reason").fill("not needed");
   await p.getByRole("button", { name: "Delete" }).last().click();
   await p.waitForURL(/\/groups/);
+});
+
+await test("limited: to no group at all is refused, and the box stays ticked", async () => {
+  const b = await context(), a = await signIn(b, "/scope?kind=admin&name=" + person);
+  for (const box of await a.locator("[name=group]:checked").all()) await box.uncheck();
+  await a.getByRole("button", { name: "Save" }).click();
+  assert.match(await a.locator("[role=alert]").textContent(), /at least one group/);
+  assert.equal(await a.locator("#limited").isChecked(), true);
+  assert.equal(sql(`SELECT COUNT(*) FROM admin a JOIN scope_group g ON g.owner = a.id * 2 WHERE a.name = '${person}'`).trim(), "1");
+  await a.goto("/apikeys");
+  await a.getByLabel("Name", { exact: true }).fill("reaches-nothing");
+  await a.locator("#scope_read").check();
+  await a.locator("#limited").check();
+  await a.getByRole("button", { name: "Make the key" }).click();
+  assert.match(await a.locator("[role=alert]").textContent(), /at least one group/);
+  assert.equal(await a.getByLabel("Name", { exact: true }).inputValue(), "reaches-nothing");
+  assert.equal(sql("SELECT COUNT(*) FROM apikey WHERE name = 'reaches-nothing'").trim(), "0");
+  await b.close();
 });
 
 await test("limited: no form does anything to the device out of reach", async () => {
