@@ -16,6 +16,14 @@ function tellStale(why) {
   stale.hidden = !why;
 }
 
+// After an action the keyboard goes on where its outcome is told, not before the menu; but a field that
+// waits for what is missing comes first.
+const said = document.querySelector(".said, .made");
+if (said && !document.querySelector("[autofocus]")) {
+  said.tabIndex = -1;
+  said.focus();
+}
+
 // Fetches a page of this site as a document; null when it is not that page (signed out, a fault).
 async function page(url, headers) {
   const answer = await fetch(url, { headers: { Accept: "text/html", ...headers }, redirect: "manual" }).catch(() => null);

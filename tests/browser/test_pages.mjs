@@ -124,6 +124,28 @@ await test("a form of another site does nothing", async () => {
   assert.equal(sql("SELECT COUNT(*) FROM audit"), count);
 });
 
+await test("what the web server adds to pages, files and errors stands there once, and caches are told the truth", async () => {
+  const out = await context(), page = await (await c.request.get("/")).text();
+  const files = [...new Set(page.match(/\/static\/[a-z]+\.[0-9a-f]{12}\.[a-z]+/g))];
+  assert.equal(files.length, 3);
+  for (const [from, url, status] of [[c, "/", 200], [c, "/nothing-here", 404], [c, "/device?id=none", 404], [out, "/signin", 200],
+    [out, "/static/console.000000000000.css", 404], [out, "/api/v1/webhooks", 401], ...files.map((file) => [out, file, 200])]) {
+    const r = await from.request.get(url, { maxRedirects: 0 });
+    assert.equal(r.status(), status, url);
+    const h = new Map();
+    for (const { name, value } of r.headersArray()) h.set(name.toLowerCase(), [...(h.get(name.toLowerCase()) || []), value]);
+    for (const [name, value] of Object.entries({ "strict-transport-security": "max-age=31536000", "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY", "referrer-policy": "same-origin", "cross-origin-opener-policy": "same-origin" }))
+      assert.deepEqual(h.get(name), [value], `${url}: ${name}`);
+    assert.doesNotMatch((h.get("vary") || []).join(), /content-length/i, url);
+    assert.deepEqual(h.get("cache-control"), [files.includes(url) ? "public, max-age=31536000, immutable" : "no-store"], url);
+    if (!/html/.test(h.get("content-type").join())) continue;
+    assert.equal(h.get("content-security-policy").length, 1, url);
+    assert.match(h.get("content-security-policy")[0], /^default-src 'none'; (?!.*(unsafe|\*|http|data:)).*frame-ancestors 'none'/, url);
+  }
+  await out.close();
+});
+
 await test("no page without a session", async () => {
   const out = await context();
   for (const url of Object.values(PAGES)) {
@@ -205,6 +227,21 @@ await test("with the keyboard alone", async () => {
   assert.equal(await p.evaluate(() => document.activeElement.className), "skip");
   await p.keyboard.press("Enter");
   assert.equal(await p.evaluate(() => document.activeElement.id), "main");
+  // after an action it goes on at its outcome: refused, and done
+  const outcome = () => p.evaluate(() => [document.activeElement.getAttribute("role") || [...document.activeElement.classList].pop(), getComputedStyle(document.activeElement).outlineStyle]);
+  await p.goto("/calendar");
+  for (const [name, is] of [["x".repeat(65), "alert"], ["by keyboard", "made"]]) { // which tells its address once
+    await p.locator("#name").evaluate((e) => e.removeAttribute("maxlength"));
+    await p.locator("#name").fill(name);
+    await p.locator("#name").focus();
+    await Promise.all([p.waitForEvent("load"), p.keyboard.press("Enter")]);
+    assert.deepEqual(await outcome(), [is, "solid"]);
+  }
+  await p.getByRole("button", { name: /by keyboard/ }).focus();
+  await Promise.all([p.waitForEvent("load"), p.keyboard.press("Enter")]);
+  assert.deepEqual(await outcome(), ["status", "solid"]);
+  await p.keyboard.press("Tab");
+  assert.equal(await p.evaluate(() => document.querySelector("main").contains(document.activeElement)), true);
 });
 
 await test("every form that the console takes is among those that this file tries", async () => {
