@@ -51,6 +51,8 @@ static struct enrollment *target(struct page *p)
     value_set_text(p->root, "ident", e->ident);
     value_set_text(p->root, "device_link", page_link(p, "/device", "id", e->ident));
     value_set_text(p->root, "device_name", device_name(e));
+    value_set_text(p->root, "device_serial", e->serial);
+    value_set_text(p->root, "device_model", *e->model_name ? e->model_name : e->product_name);
     return e;
 }
 

@@ -147,6 +147,11 @@ await test("what the device said went wrong is told entry by entry, with its mea
 await test("a PIN is kept under seal, and shown with a reason, on record", async () => {
   await p.goto(mac.page);
   await p.getByRole("link", { name: "Lock the device" }).click();
+  // of two devices of one name it is told which this is, and the button says what it does
+  const { serial, model } = JSON.parse(sql(`SELECT JSON_OBJECT('serial', serial, 'model', model_name) FROM enrollment WHERE ident = '${mac.ident}'`));
+  assert.ok(serial && (await p.locator("main").textContent()).includes(serial), serial);
+  assert.ok(model && (await p.locator("main").textContent()).includes(model), model);
+  assert.equal(await p.locator("button.danger", { hasText: "Queue the command: DeviceLock" }).count(), 1);
   await p.getByLabel("PIN", { exact: true }).fill("471199");
   await p.getByLabel("Reason").fill("left on the train");
   await p.getByRole("button", { name: "Queue the command" }).click();
