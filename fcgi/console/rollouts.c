@@ -67,6 +67,7 @@ void console_rollouts(struct app *app, struct req *req, const struct caller *cal
 static void rollout_show(struct page *p, int64_t id, int status)
 {
     const char *word = req_query(p->req, "state");
+    int shown = word ? wanted_state_read(word) : WANTED_FAILED;
     struct rollout_row *r;
     struct wanted_row *d;
     size_t n;
@@ -78,9 +79,8 @@ static void rollout_show(struct page *p, int64_t id, int status)
         value_set_text(p->root, "title", r[0].name);
         value_set_text(p->root, "wave_given", page_field(p, "wave_first"));
         value_set_text(p->root, "halt_given", page_field(p, "halt_percent"));
-        o = wanted_of_item(p->db, id, word ? wanted_state_read(word) : WANTED_FAILED,
-                           page_number(req_query(p->req, "after")), PAGE_ROWS, p->a, &d, &n,
-                           &p->err);
+        o = wanted_of_item(p->db, id, shown, page_number(req_query(p->req, "after")), PAGE_ROWS,
+                           p->a, &d, &n, &p->err);
     }
     if (o != OK) {
         page_fail(p);
@@ -93,6 +93,7 @@ static void rollout_show(struct page *p, int64_t id, int status)
         struct value *v = value_append_dict(states);
         page_state(p, v, "wanted", wanted_state_name(s));
         value_set_int(v, "n", r[0].counts[s]);
+        value_set_bool(v, "chosen", s == shown);
         value_set_text(v, "link", page_link(p, here, "state", wanted_state_name(s)));
     }
     for (size_t i = 0; i < n; i++) {

@@ -213,6 +213,11 @@ await test("a roll-out is stopped by a person and goes on", async () => {
   await p.getByRole("link", { name: EVIL.slice(0, 20) }).first().click();
   await p.getByText("Halted:").waitFor();
   await accessible(p, "a roll-out");
+  assert.equal(await p.locator("#list").textContent(), "Devices failed"); // which of them are listed
+  await p.locator(".names a", { hasText: "installed" }).click();
+  assert.equal(await p.locator("#list").textContent(), "Devices installed");
+  assert.match(await p.locator(".names [aria-current]").textContent(), /^installed/);
+  await p.goBack();
   await shot("rollout-halted");
   await p.getByLabel("Reason").fill("seen");
   await p.getByRole("button", { name: "Go on" }).click();
