@@ -92,10 +92,15 @@ static enum outcome arrived(struct setup *s)
         value_set_text(v, "link", page_link(p, "/device", "id", d[i].ident));
         page_time(p, v, "seen", d[i].enrolled_at);
     }
-    bool before = true;
-    for (int i = 0; i < SETUP_DEVICE; i++)
-        before &= s->done[i] && !s->bad[i];
-    value_set_bool(p->root, "ready", before);
+    list = value_set_list(p->root, "missing");
+    for (int i = 0; i < SETUP_DEVICE; i++) {
+        if (s->done[i] && !s->bad[i])
+            continue;
+        struct value *v = value_append_dict(list);
+        value_set_text(v, "title", page_text(p, arena_fmt(p->a, "setup_%s", setup_names[i])));
+        value_set_text(v, "link", page_link(p, "/setup", "step", setup_names[i]));
+    }
+    value_set_bool(p->root, "ready", value_first(list) == NULL);
     return o;
 }
 

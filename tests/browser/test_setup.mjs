@@ -183,6 +183,9 @@ await test("afterwards it is the check of the set-up, without JavaScript too", a
   const badge = async (step) => (await q.locator(`.steps a[href="/setup?step=${step}"] .badge`).textContent()).trim();
   assert.equal(await badge("address"), "a problem");
   assert.equal(await badge("ca"), "not tried");
+  await q.goto("/setup?step=device"); // which steps, and where
+  assert.deepEqual(await q.locator(".notice.bad a").evaluateAll((all) => all.map((a) => [a.textContent, a.getAttribute("href")])), [["Public names", "/setup?step=address"]]);
+  await q.goto("/setup?step=ca");
   assert.match(await q.locator(".checks").textContent(), /no certificate was tried.*To mend it: mend what the check/s);
   assert.doesNotMatch(await q.locator("main").textContent(), /All is set up/);
   sql(`UPDATE checkup SET findings = UNHEX('${kept}') ${row}`);
