@@ -82,6 +82,7 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
     }
     value_set_bool(p->root, "some", shown > 0);
     value_set_int(p->root, "base", d.now.number);
+    value_set_text(p->root, "changed_at", number(p, g->changed_at));
     value_set_text(p->root, "drafted", d.has_draft ? number(p, d.next.created_at) : NULL);
     value_set_text(p->root, "by", d.has_draft ? d.next.created_by : NULL);
     page_time(p, p->root, "when", d.has_draft ? d.next.created_at : 0);
@@ -112,7 +113,10 @@ void console_group_save(struct app *app, struct req *req, const struct caller *c
         return;
     enum outcome o = draft_read(&p, g.id, &d);
     bool moved = o == OK && page_number(page_field(&p, "base")) != d.now.number;
-    if (o == OK && !moved && !draft_differs(&d)) /* what moved is told by blueprint_put() */
+    const char *shown = page_field(&p, "changed_at");
+    if (o == OK && !moved && *shown && page_number(shown) != g.changed_at) /* it reaches others */
+        o = err_set(&p.err, CONFLICT, "%s", page_text(&p, "effects_changed"));
+    else if (o == OK && !moved && !draft_differs(&d)) /* what moved is told by blueprint_put() */
         o = err_set(&p.err, CONFLICT, "%s", page_text(&p, "preview_none"));
     if (o == OK)
         o = blueprint_sensitive(p.db, app->conf, p.a, &d.next, NULL, 0, &sensitive, &p.err);

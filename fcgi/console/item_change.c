@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "console/bulk.h"
+#include "console/effects.h"
 #include "library/app_sweep.h"
 #include "store/assignment.h"
 #include "store/group.h"
@@ -72,7 +73,8 @@ static enum outcome group_of(struct item_page *x, struct device_group *g)
               : err_set(&p->err, INVALID, "%s", page_text(p, "item_no_group"));
 }
 
-static enum outcome group_ask(struct item_page *x, const struct device_group *g, bool assign)
+static enum outcome group_ask(struct item_page *x, const struct device_group *g, bool assign,
+                              const char *seal)
 {
     struct page *p = x->p;
     struct preview_set s;
@@ -86,7 +88,23 @@ static enum outcome group_ask(struct item_page *x, const struct device_group *g,
     return item_ask(x, assign ? "assign" : "unassign",
                     words_fill(p->w, p->a, assign ? "item_assign_ask" : "item_unassign_ask",
                                x->item->name, g->name),
-                    (const char *const[]){"group", id, NULL}, !assign);
+                    (const char *const[]){"group", id, "seen", seal, NULL}, !assign);
+}
+
+/* Is it to be done, as the form has shown it? *yes false: that is asked first, again where the
+ * group or the item was changed since. */
+static enum outcome group_agreed(struct item_page *x, const struct device_group *g, bool assign,
+                                 bool *yes)
+{
+    struct page *p = x->p;
+    const char *what = arena_fmt(p->a, "%s %lld %lld", assign ? "assign" : "unassign",
+                                 (long long)x->item->id, (long long)x->item->changed_at);
+    const char *seal = what ? effects_seal(p, g, what) : NULL;
+    *yes = false;
+    if (!seal)
+        return p->err.outcome != OK ? p->err.outcome : err_set(&p->err, ERROR, "out of memory");
+    *yes = x->sure && effects_seen(p, seal);
+    return *yes ? OK : group_ask(x, g, assign, seal);
 }
 
 static enum outcome do_assign(struct item_page *x)
@@ -96,11 +114,12 @@ static enum outcome do_assign(struct item_page *x)
     int64_t id;
     enum outcome o = group_of(x, &g);
     x->done = "item_assigned";
-    if (o == OK && !x->sure)
-        return group_ask(x, &g, true);
-    return o == OK ? assignment_add(p->db, g.id, x->item->id, p->caller->admin, p->req->now, &id,
-                                    &p->err)
-                   : o;
+    bool yes = false;
+    if (o == OK)
+        o = group_agreed(x, &g, true, &yes);
+    return yes ? assignment_add(p->db, g.id, x->item->id, p->caller->admin, p->req->now, &id,
+                                &p->err)
+               : o;
 }
 
 static enum outcome do_unassign(struct item_page *x)
@@ -111,10 +130,12 @@ static enum outcome do_unassign(struct item_page *x)
     size_t n = 0;
     enum outcome o = group_of(x, &g);
     x->done = "item_unassigned";
-    if (o == OK && !x->sure)
-        return group_ask(x, &g, false);
+    bool yes = false;
     if (o == OK)
-        o = item_reason(x);
+        o = group_agreed(x, &g, false, &yes);
+    if (!yes)
+        return o;
+    o = item_reason(x);
     if (o == OK)
         o = assignment_list(p->db, g.id, x->item->id, 0, 1, p->a, &a, &n, &p->err);
     if (o != OK || n == 0)

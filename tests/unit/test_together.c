@@ -199,6 +199,43 @@ static void a_draft_is_put_in_force_as_it_was_seen(void **state)
     assert_int_equal(pagesite_number("SELECT item_id FROM assignment WHERE group_id = 500"), 61);
 }
 
+/* The group was changed while what a draft or an assignment does to it was shown. */
+static void who_is_reached_is_shown_again_when_that_has_changed(void **state)
+{
+    (void)state;
+    sql("DELETE FROM group_blueprint WHERE group_id = 500 AND number = 0");
+    sql("DELETE FROM assignment WHERE group_id = 500 AND item_id = 60");
+    assert_int_equal(pagesite_post("/profile", "id=60&what=assign&group=500"), 200);
+    const char *form =
+        arena_fmt(arena, "id=60&what=assign&sure=yes&group=500&seen=%s", hidden("seen"));
+    sql("UPDATE device_group SET changed_at = changed_at + 1 WHERE id = 500");
+    assert_int_equal(pagesite_post("/profile", form), 200);
+    assert_true(pagesite_tells("name=\"sure\""));
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM assignment WHERE group_id = 500 AND item_id = 60"),
+        0);
+    form = arena_fmt(arena, "id=60&what=assign&sure=yes&group=500&seen=%s", hidden("seen"));
+    assert_int_equal(pagesite_post("/profile", form), 303);
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM assignment WHERE group_id = 500 AND item_id = 60"),
+        1);
+    assert_int_equal(pagesite_post("/group/contents", "id=500&what=out&item=60"), 303);
+    assert_int_equal(pagesite_ask("GET", "/group/preview?id=500", "", "", NULL), 200);
+    form = arena_fmt(arena, "id=500&base=%s&drafted=%s&changed_at=%s", hidden("base"),
+                     hidden("drafted"), hidden("changed_at"));
+    sql("UPDATE device_group SET changed_at = changed_at + 1 WHERE id = 500");
+    assert_int_equal(pagesite_post("/group/preview", form), 409);
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM assignment WHERE group_id = 500 AND item_id = 60"),
+        1);
+    form = arena_fmt(arena, "id=500&base=%s&drafted=%s&changed_at=%s", hidden("base"),
+                     hidden("drafted"), hidden("changed_at"));
+    assert_int_equal(pagesite_post("/group/preview", form), 303);
+    assert_int_equal(
+        pagesite_number("SELECT COUNT(*) FROM assignment WHERE group_id = 500 AND item_id = 60"),
+        0);
+}
+
 static void a_draft_that_changes_nothing_is_not_put_in_force(void **state)
 {
     (void)state;
@@ -400,6 +437,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_group_is_asked_about),
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
+        cmocka_unit_test(who_is_reached_is_shown_again_when_that_has_changed),
         cmocka_unit_test(a_draft_that_changes_nothing_is_not_put_in_force),
         cmocka_unit_test(a_form_has_a_way_back_while_the_database_is_away),
         cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
