@@ -7,6 +7,8 @@
 #include "command/catalogue.h"
 #include "console/filter.h"
 #include "store/enrollment.h"
+#include "store/filter.h"
+#include "store/group.h"
 #include "store/id.h"
 
 #define PREVIEW 12
@@ -139,11 +141,42 @@ static const char *platforms(struct page *p, cat command)
     return all;
 }
 
+/* The groups that find their devices by a tag: another tag brings devices in, or takes them out. */
+static enum outcome by_tags(struct page *p)
+{
+    struct value *list = value_set_list(p->root, "by_tags");
+    struct device_group *g;
+    int64_t after = 0;
+    size_t n = LIM_PAGE;
+    bool any = false;
+    enum outcome o = OK;
+    while (o == OK && n == LIM_PAGE) {
+        o = group_list(p->db, after, LIM_PAGE, p->a, &g, &n, &p->err);
+        for (size_t i = 0; o == OK && i < n; i++) {
+            struct err ignored = {.outcome = OK};
+            js e = NULL;
+            after = g[i].id;
+            if (*g[i].filter && js_parse(bytes_str(g[i].filter), &e, &ignored) == OK &&
+                filter_asks_tag(e, NULL)) {
+                struct value *v = value_append_dict(list);
+                value_set_text(v, "name", g[i].name);
+                value_set_text(v, "link",
+                               page_link(p, "/group/filter", "id",
+                                         arena_fmt(p->a, "%lld", (long long)g[i].id)));
+                any = true;
+            }
+            js_free(&e);
+        }
+    }
+    value_set_bool(p->root, "some_by_tags", any);
+    return o;
+}
+
 static void show(struct page *p, int status)
 {
     struct picks *x = picks_of(p);
     const struct device_filter f = filter_of(p);
-    if (!x || preview(p, x, &f) != OK) {
+    if (!x || preview(p, x, &f) != OK || by_tags(p) != OK) {
         page_fail(p);
         return;
     }

@@ -91,7 +91,7 @@ bool filter_asks_tag(js e, const char *tag)
     const char *own = js_get_str(e, "tag");
 
     if (own != NULL)
-        return strcmp(own, tag) == 0;
+        return tag == NULL || strcmp(own, tag) == 0;
     for (size_t i = 0; i < 2; i++) {
         js list = js_get(e, lists[i]);
 

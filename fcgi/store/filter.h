@@ -34,7 +34,7 @@ struct filter {
 enum outcome filter_compile(js expression, struct arena *a, struct filter *out,
                             struct err *err) MUST_USE;
 
-/* Whether an expression asks for the tag. */
+/* Whether an expression asks for the tag (NULL: for any). */
 bool filter_asks_tag(js expression, const char *tag);
 
 /* The devices (enrolled device channels) that the filter lets through: ids in ascending order.

@@ -236,6 +236,22 @@ static void who_is_reached_is_shown_again_when_that_has_changed(void **state)
         0);
 }
 
+static void a_change_of_tags_tells_which_groups_look_for_tags(void **state)
+{
+    (void)state;
+    assert_int_equal(pagesite_ask("GET", "/bulk", "", "", NULL), 200);
+    assert_false(pagesite_tells("find their devices by tags"));
+    sql("INSERT INTO device_group (id, name, filter, note, created_at, created_by, changed_at, "
+        "changed_by) VALUES (510, 'By tag', '{\"any\":[{\"not\":{\"tag\":\"lent\"}}]}', '', 1, "
+        "'t', 1, "
+        "'t')");
+    assert_int_equal(pagesite_ask("GET", "/bulk", "", "", NULL), 200);
+    assert_true(pagesite_tells("find their devices by tags"));
+    assert_true(pagesite_tells("/group/filter?id=510"));
+    assert_false(pagesite_tells("/group/filter?id=500"));
+    sql("DELETE FROM device_group WHERE id = 510");
+}
+
 static void a_draft_that_changes_nothing_is_not_put_in_force(void **state)
 {
     (void)state;
@@ -438,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_filter_is_saved_as_it_was_seen),
         cmocka_unit_test(a_draft_is_put_in_force_as_it_was_seen),
         cmocka_unit_test(who_is_reached_is_shown_again_when_that_has_changed),
+        cmocka_unit_test(a_change_of_tags_tells_which_groups_look_for_tags),
         cmocka_unit_test(a_draft_that_changes_nothing_is_not_put_in_force),
         cmocka_unit_test(a_form_has_a_way_back_while_the_database_is_away),
         cmocka_unit_test(what_is_no_number_is_not_taken_for_none),
