@@ -195,6 +195,8 @@ class Accounts(unittest.TestCase):
         who = Person(self.s, name)
         for _ in range(6):
             who.post("/signin", "/signin", name=name, password="wrong")
+        self.s.sql("UPDATE login_throttle SET free_at = free_at + 30000000 WHERE subject LIKE "
+                   "'admin:%s@%%'" % name)  # however slow this machine is
         told = self.call("GET", "/api/v1/throttles?administrator=" + name)["throttles"]
         mine = [t["subject"] for t in told]
         self.assertEqual(sorted(s.split("@")[0] for s in mine), ["admin:" + name] * 2)
