@@ -62,10 +62,9 @@ void console_static(struct app *app, struct req *req, const struct caller *calle
         const struct asset *a = &app->console->asset[i];
         if (strcmp(req->path, a->url) != 0)
             continue;
-        resp->content_type = a->type;
-        resp_header(resp, "Cache-Control", "public, max-age=31536000, immutable");
-        resp_header(resp, "X-Content-Type-Options", "nosniff");
-        buf_add(&resp->body, a->data, a->n);
+        bool packed;
+        struct bytes b = asset_body(a, req_var(req, "HTTP_ACCEPT_ENCODING"), &packed);
+        resp_asset(resp, a->type, b, packed);
         return;
     }
     resp_text(resp, 404, "Not found");

@@ -56,10 +56,9 @@ void enroll_static(struct app *app, struct req *req, const struct caller *caller
         resp_text(resp, 404, "Not found");
         return;
     }
-    resp->content_type = a->type;
-    resp_header(resp, "Cache-Control", "public, max-age=31536000, immutable");
-    resp_header(resp, "X-Content-Type-Options", "nosniff");
-    buf_add(&resp->body, a->data, a->n);
+    bool packed;
+    struct bytes b = asset_body(a, req_var(req, "HTTP_ACCEPT_ENCODING"), &packed);
+    resp_asset(resp, a->type, b, packed);
 }
 
 /* ---- a visit ---- */

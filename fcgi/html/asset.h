@@ -3,6 +3,7 @@
 #ifndef DROVER_HTML_ASSET_H
 #define DROVER_HTML_ASSET_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 
 #include <stddef.h>
@@ -11,6 +12,8 @@ struct asset {
     const char *type; /* Content-Type */
     char *data;
     size_t n;
+    char *packed; /* the same, as gzip */
+    size_t npacked;
     char url[80]; /* PREFIX/STEM.DIGEST.EXTENSION */
 };
 
@@ -20,5 +23,7 @@ enum outcome asset_read(const char *share, const char *stem, const char *extensi
                         const char *type, const char *prefix, struct asset *out,
                         struct err *err) MUST_USE;
 void asset_free(struct asset *a);
+/* What is sent to a browser that says this in Accept-Encoding (NULL: nothing); *packed: as gzip. */
+struct bytes asset_body(const struct asset *a, const char *accept_encoding, bool *packed);
 
 #endif

@@ -175,6 +175,17 @@ static void page_headers(struct resp *p, const char *policy)
     resp_header(p, "Permissions-Policy", "camera=(), geolocation=(), microphone=()");
 }
 
+void resp_asset(struct resp *p, const char *type, struct bytes body, bool packed)
+{
+    p->content_type = type;
+    resp_header(p, "Cache-Control", "public, max-age=31536000, immutable");
+    resp_header(p, "X-Content-Type-Options", "nosniff");
+    resp_header(p, "Vary", "Accept-Encoding");
+    if (packed)
+        resp_header(p, "Content-Encoding", "gzip");
+    buf_add(&p->body, body.p, body.n);
+}
+
 void resp_page_headers(struct resp *p)
 {
     page_headers(p, POLICY(""));

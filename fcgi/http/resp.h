@@ -38,6 +38,8 @@ void resp_bare(struct resp *p, int status, const char *why_fmt, ...) PRINTF_LIKE
 void resp_note(struct resp *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Adds a header; control characters in the value are left out. */
 void resp_header(struct resp *p, const char *name, const char *value);
+/* A file whose address changes with its content, which a browser keeps; packed: it is gzip. */
+void resp_asset(struct resp *p, const char *type, struct bytes body, bool packed);
 /* What goes before every HTML page: a content security policy without inline script and style, no
  * frames, no sniffing, no referrer for others. */
 void resp_page_headers(struct resp *p);
