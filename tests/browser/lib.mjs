@@ -52,7 +52,7 @@ let engine = await launch();
 
 const sum = (text) => crypto.createHash("sha1").update(text).digest("hex");
 // What the files of this run have judged already; each looks it up once, and adds what it judges itself.
-const record = `${process.env.MODULES}/judged-${site.web}`;
+const record = process.env.JUDGED;
 const judgements = new Set(fs.existsSync(record) ? fs.readFileSync(record, "utf8").split("\n") : []);
 function once(what) {
   if (judgements.has(what)) return true;
