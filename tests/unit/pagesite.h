@@ -13,6 +13,7 @@
 #include "html/form.h"
 #include "route/gate.h"
 #include "route/route.h"
+#include "store/account.h"
 #include "store/migrate.h"
 #include "store/session.h"
 #include "wire/encode.h"
@@ -96,6 +97,19 @@ static inline int pagesite_post(const char *path, const char *fields)
 {
     return pagesite_ask("POST", path, arena_fmt(arena, "%s&%s", pagesite_csrf(), fields),
                         PAGESITE_FORM, NULL);
+}
+
+/* The header of a new API key with these scopes; it stands until the next one is made. */
+static inline const char *pagesite_key(const char *name, const char *scopes)
+{
+    static char header[256];
+    char key[APIKEY_LEN + 1];
+    struct buf b = BUF_INIT(LIM_KB);
+    assert_ok(apikey_new(owner, name, scopes, 0, "t", key, &err), err);
+    base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", key)));
+    snprintf(header, sizeof header, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
+    buf_free(&b);
+    return header;
 }
 
 /* Where the text is in the body of the last answer; NULL: nowhere. */

@@ -191,18 +191,6 @@ static void no_form_brings_anything_back(void **state)
 
 /* ---- the HTTP API ---- */
 
-static const char *key_header(const char *name, const char *scopes)
-{
-    static char header[256];
-    char key[APIKEY_LEN + 1];
-    struct buf b = BUF_INIT(LIM_KB);
-    assert_ok(apikey_new(owner, name, scopes, 0, "t", key, &err), err);
-    base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", key)));
-    snprintf(header, sizeof header, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
-    buf_free(&b);
-    return header;
-}
-
 /* Whatever an address of the API holds, it is answered in JSON, and never as a fault. */
 static void no_address_of_the_api_is_a_fault(void **state)
 {
@@ -210,7 +198,7 @@ static void no_address_of_the_api_is_a_fault(void **state)
         "search", "q",    "cursor",  "limit",  "since",  "serial",  "ids",         "id",
         "group",  "item", "state",   "actor",  "action", "subject", "ends_before", "enrollment_id",
         "issued", "tab",  "version", "device", "type",   "why",     "platform",    "profile"};
-    const char *const more[] = {key_header("k", "*"), NULL};
+    const char *const more[] = {pagesite_key("k", "*"), NULL};
     (void)state;
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *row = &routes[i];
@@ -506,7 +494,7 @@ static void a_key_brings_no_device_where_it_is_erased(void **state)
     things();
     for (int whole = 0; whole < 2; whole++) {
         const char *const more[] = {
-            key_header(whole ? "all" : "some", whole ? "*" : "read library"), NULL};
+            pagesite_key(whole ? "all" : "some", whole ? "*" : "read library"), NULL};
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             int status = pagesite_ask(cases[i].method, cases[i].path, cases[i].body,
                                       "application/json", more);
@@ -607,7 +595,7 @@ static void two_end_management(void **state)
     int status = pagesite_post("/device/send", SEND(OWN) "&why=x");
     int64_t asked = pagesite_number("SELECT COUNT(*) FROM approval WHERE state = 1 AND "
                                     "request_type = 'RemoveProfile'");
-    const char *const more[] = {key_header("ender", "*"), NULL};
+    const char *const more[] = {pagesite_key("ender", "*"), NULL};
     int raw = pagesite_ask("PUT", "/v1/enqueue/D1?nopush=1", RAW(OWN), "application/xml", more);
     conf.command_approval = "never";
     assert_int_equal(status, 303);
@@ -636,7 +624,7 @@ static void a_key_ends_no_management(void **state)
     (void)state;
     for (int whole = 0; whole < 2; whole++) {
         const char *const more[] = {
-            key_header(whole ? "everything" : "little", whole ? "*" : "read library command"),
+            pagesite_key(whole ? "everything" : "little", whole ? "*" : "read library command"),
             NULL};
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             ends();

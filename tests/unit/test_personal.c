@@ -10,18 +10,6 @@
     "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>Status</key><string>Acknowledged"    \
     "</string><key>Timestamp</key><string>" WHERE "</string></dict></plist>"
 
-static const char *key_header(const char *name, const char *scopes)
-{
-    static char header[256];
-    char key[APIKEY_LEN + 1];
-    struct buf b = BUF_INIT(LIM_KB);
-    assert_ok(apikey_new(owner, name, scopes, 0, "t", key, &err), err);
-    base64_add(&b, bytes_str(arena_fmt(arena, "x:%s", key)));
-    snprintf(header, sizeof header, "HTTP_AUTHORIZATION=Basic %s", buf_cstr(&b));
-    buf_free(&b);
-    return header;
-}
-
 static int64_t looks(void)
 {
     return pagesite_number("SELECT COUNT(*) FROM audit WHERE action = 'report.look' AND subject = "
@@ -79,7 +67,7 @@ static void a_key_sees_what_it_may_ask_for(void **state)
     (void)state;
     for (int may = 0; may < 2; may++) {
         const char *const more[] = {
-            key_header(may ? "asks" : "reads", may ? "read command sensitive" : "read command"),
+            pagesite_key(may ? "asks" : "reads", may ? "read command sensitive" : "read command"),
             NULL};
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const char *key = arena_fmt(arena, "\"%s_withheld\"", cases[i].what);
