@@ -1,40 +1,18 @@
 /*
- * token_update.c: see token_update.h. Four round trips for a batch (who, lives, enrollments,
- * commit); a life that replaces another is tidied up one by one.
+ * token_update.c: see token_update.h. Three round trips for a batch of new tokens (who, lives,
+ * commit); six where lives begin (what begins, enrollments, newcomers), and one that replaces
+ * another is tidied up one by one.
  */
-#include "store/token_update.h"
+#include "store/token_update_int.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "store/audit.h"
-#include "store/id.h"
 #include "store/leave.h"
 #include "store/push.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define WHO_OF(from, more)                                                                         \
-    "SELECT " WHO_COLUMNS ", p.renewal, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE " \
-    "q.enrollment_id = e.id)"                                                                      \
-    ", p.id IS NOT NULL AND EXISTS(SELECT 1 FROM enrollment s FORCE INDEX (device) "               \
-    "WHERE s.device_id = e.id AND s.id <> e.id)"                                                   \
-    ", (SELECT o.state FROM push o FORCE INDEX (PRIMARY) WHERE o.enrollment_id = e.id), "          \
-    "p.cert_sha256, GREATEST(COALESCE(e.ended_at, 0), COALESCE((SELECT c.token_at FROM life c "    \
-    "FORCE INDEX (PRIMARY) WHERE c.id = e.life_id), 0)) " from                                     \
-    "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "                          \
-    "WHERE i.sha256 IN (%IN%)" more
-/* [0] for messages of a device's own channel, [1] for those of its users. */
-static const struct sql WHO[] = {
-    {.name = "token_update_who", .text = WHO_OF(WHO_FROM_DEVICE, ""), .tuple = 1},
-    {.name = "token_update_who_user", .text = WHO_OF(WHO_FROM, WHO_NAMED("%IN%")), .tuple = 1}};
-enum { T_RENEWAL = WHO_COLUMNS_N, T_QUEUE, T_USERS, T_PUSH, T_PENDING_SHA, T_SETTLED };
-
-/* Moved in from another server: no certificate speaks for it. */
-static const struct sql BY_IDENT = {
-    "token_update_ident",
-    "SELECT e.id, e.state, e.life_id, e.pending_life_id FROM enrollment e WHERE e.ident=?", 0};
 
 /* The life is there; the form of an INSERT is the one that MariaDB runs for a whole array at once,
  * at half the cost. VALUES(state) is the state it was read in: in another one nothing changes, and
@@ -109,175 +87,6 @@ static const struct sql CARRY_USERS = {
     "user_auth_carry_over", "UPDATE user_auth SET life_id=? WHERE device_id=? AND life_id=?", 0};
 static const struct sql CERT_LIFE = {"identity_life",
                                      "UPDATE identity_cert SET life_id=? WHERE sha256=?", 0};
-static struct token_update *of(struct unit *u)
-{
-    return (struct token_update *)u;
-}
-
-/* ---- reading ---- */
-
-static bool is_user(const struct token_update *x)
-{
-    return ident_is_user(x->id);
-}
-
-/* Which channel and which life the message is about; accepted or not. */
-static void decide(struct token_update *x)
-{
-    struct who *w = &x->who;
-
-    x->accepted = x->overtaken = false;
-    x->new_channel_ = x->new_life_ = false;
-    x->id_ = w->id;
-    x->life_ = w->life_id;
-    switch (w->verdict) {
-    case WHO_GOOD:
-        x->new_life_ = x->life_ == 0; /* a user whose device was enrolled anew */
-        break;
-    case WHO_NO_CHANNEL:
-        x->new_channel_ = x->new_life_ = true;
-        break;
-    case WHO_PENDING:
-        if (is_user(x))
-            return; /* the device's own comes first; this one will come again */
-        x->life_ = w->cert_life_id;
-        break;
-    case WHO_OLD:
-    case WHO_LEFT:
-        /* held up on its way while the device was enrolled anew, or left */
-        x->overtaken = x->unit.now <= x->settled_at_;
-        if (x->overtaken || !x->accept_restore || is_user(x))
-            return;
-        x->life_ = w->cert_life_id;
-        break;
-    default:
-        return;
-    }
-    if (x->new_channel_)
-        x->id_ = id_new();
-    if (x->new_life_)
-        x->life_ = id_new();
-    x->accepted = x->unit.writes = true;
-    unit_tell(&x->unit, x->id_, x->life_);
-    if (x->unit.now - w->last_seen_at > MINUTE_US)
-        batch_touch(x->id_, x->unit.now);
-}
-
-static enum outcome look_moved(struct db *db, struct token_update *x, struct arena *a,
-                               struct err *err)
-{
-    struct val ident = val_str(x->id->device);
-    struct rows r;
-    enum outcome o = db_select(db, &BY_IDENT, &ident, 1, a, &r, err);
-    const struct val *v;
-
-    x->who = (struct who){.verdict = WHO_UNBOUND};
-    if (o != OK || r.n == 0)
-        return o;
-    v = row_at(&r, 0, 0);
-    x->who.device_id = v[0].i;
-    x->who.device_state = (int)v[1].i;
-    x->who.device_life_id = val_or_0(&v[2]);
-    x->who.device_pending_id = x->who.cert_life_id = val_or_0(&v[3]);
-    if (!is_user(x)) {
-        x->who.id = v[0].i;
-        x->who.state = (int)v[1].i;
-        x->who.life_id = val_or_0(&v[2]);
-        x->who.verdict = x->who.cert_life_id != 0 ? WHO_PENDING : WHO_GOOD;
-        return OK;
-    }
-    ident = val_str(x->id->name);
-    if ((o = db_select(db, &BY_IDENT, &ident, 1, a, &r, err)) != OK)
-        return o;
-    x->who.verdict = r.n > 0 ? WHO_GOOD : WHO_NO_CHANNEL;
-    if (r.n > 0) {
-        x->who.id = row_at(&r, 0, 0)->i;
-        x->who.state = (int)row_at(&r, 0, 1)->i;
-        x->who.life_id = val_or_0(row_at(&r, 0, 2));
-    }
-    return OK;
-}
-
-/* The device came with the identity that it had: what its Authenticate opened begins now. */
-static void begin_again(struct token_update *x, const struct val *pending_sha)
-{
-    struct who *w = &x->who;
-
-    if (is_user(x) || (w->verdict != WHO_GOOD && w->verdict != WHO_LEFT) ||
-        w->device_pending_id == 0 || pending_sha->n != 32 ||
-        memcmp(pending_sha->s, x->sha256, 32) != 0)
-        return;
-    w->verdict = WHO_PENDING;
-    w->cert_life_id = w->device_pending_id;
-    x->moves_cert_ = true;
-}
-
-static void take_row(struct token_update *x, const struct rows *r)
-{
-    who_judge(r, x->sha256, x->id, &x->who);
-    x->renewal_ = x->has_queue = x->push_open_ = x->moves_cert_ = false;
-    x->settled_at_ = 0;
-    if (x->who.id != 0) {
-        const struct val *v = row_at(r, x->who.row, 0);
-
-        x->renewal_ =
-            !val_is_null(&v[T_RENEWAL]) && v[T_RENEWAL].i != 0 && !x->awaiting_configuration;
-        x->has_queue = v[T_QUEUE].i != 0;
-        x->has_users_ = v[T_USERS].i != 0;
-        x->push_open_ = !val_is_null(&v[T_PUSH]) && v[T_PUSH].i != PUSH_SENT;
-        x->settled_at_ = v[T_SETTLED].i;
-        begin_again(x, &v[T_PENDING_SHA]);
-    }
-}
-
-/* Reads for those with a certificate, of devices or of their users. */
-static enum outcome prepare_some(struct db *db, struct unit **u, size_t n, bool users,
-                                 struct arena *a, struct err *err)
-{
-    struct val list[2 * LIM_BATCH] = {{0}};
-    struct token_update *some[LIM_BATCH];
-    struct rows r;
-    size_t k = 0;
-    enum outcome o;
-
-    for (size_t i = 0; i < n; i++) {
-        if (of(u[i])->sha256 == NULL || is_user(of(u[i])) != users)
-            continue;
-        some[k] = of(u[i]);
-        list[k++] = val_bin(bytes_of(of(u[i])->sha256, 32));
-    }
-    if (k == 0)
-        return OK;
-    for (size_t i = 0; i < k; i++)
-        list[k + i] = val_str(some[i]->id->name); /* for users */
-    if ((o = db_select_in(db, &WHO[users], NULL, 0, list, k, NULL, 0, a, &r, err)) != OK)
-        return o;
-    for (size_t i = 0; o == OK && i < k; i++) {
-        take_row(some[i], &r);
-        if (some[i]->who.verdict == WHO_UNBOUND)
-            o = who_look(db, some[i]->sha256, some[i]->id, a, &some[i]->who, err);
-    }
-    return o;
-}
-
-static enum outcome token_update_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
-                                         struct err *err)
-{
-    enum outcome o = prepare_some(db, u, n, false, a, err);
-
-    if (o == OK)
-        o = prepare_some(db, u, n, true, a, err);
-    for (size_t i = 0; o == OK && i < n; i++) {
-        if (of(u[i])->sha256 == NULL)
-            o = look_moved(db, of(u[i]), a, err);
-        if (o == OK)
-            decide(of(u[i]));
-    }
-    return o;
-}
-
-/* ---- writing ---- */
-
 static enum outcome add_channel(struct db *db, const struct token_update *x, struct err *err)
 {
     struct val now = val_int(x->unit.now);
@@ -360,7 +169,7 @@ static enum outcome end_lives(struct db *db, struct unit **u, size_t n, struct a
         size_t k = 0;
 
         for (size_t i = 0; i < n; i++) {
-            struct token_update *x = of(u[i]);
+            struct token_update *x = token_update_of(u[i]);
 
             if (!replaces(x) || restored(x) != restore || (!restore && renewed(x) == wipe))
                 continue;
@@ -397,19 +206,19 @@ static void enrollment_args(const struct token_update *x, struct val *v)
 {
     v[0] = v[2] = v[3] = val_int(x->life_);
     v[1] = val_int(x->unit.now);
-    v[4] = is_user(x) ? val_cut(x->id->user_short_name, 255) : val_null();
-    v[5] = is_user(x) ? val_cut(x->id->user_long_name, 255) : val_null();
+    v[4] = token_update_is_user(x) ? val_cut(x->id->user_short_name, 255) : val_null();
+    v[5] = token_update_is_user(x) ? val_cut(x->id->user_long_name, 255) : val_null();
     v[6] = val_int(x->id_);
     /* as it was read; else somebody else has written since */
     v[7] = val_int(x->new_channel_ ? ENROLLMENT_PENDING : x->who.state);
     v[8] = val_id(x->who.life_id);
-    v[9] = val_id(is_user(x) ? 0 : x->who.device_pending_id);
+    v[9] = val_id(token_update_is_user(x) ? 0 : x->who.device_pending_id);
 }
 
 /* A new push token of a device's current life changes that life alone. */
 static bool changes_enrollment(const struct token_update *x)
 {
-    return x->who.verdict != WHO_GOOD || x->new_life_ || is_user(x);
+    return x->who.verdict != WHO_GOOD || x->new_life_ || token_update_is_user(x);
 }
 
 static int id_order(const void *a, const void *b)
@@ -424,7 +233,7 @@ static int id_order(const void *a, const void *b)
  * nothing on the device, nor does a user who logs in again. */
 static bool newcomes(const struct token_update *x)
 {
-    if (is_user(x))
+    if (token_update_is_user(x))
         return x->new_life_ || x->awaiting_configuration;
     return changes_enrollment(x) && !renewed(x);
 }
@@ -435,14 +244,14 @@ static enum outcome note_newcomers(struct db *db, struct unit **u, size_t n, str
     size_t k = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct token_update *x = of(u[i]);
+        struct token_update *x = token_update_of(u[i]);
 
         if (!x->unit.writes || !newcomes(x))
             continue;
         args[k * NEWCOMER_ARGS] = val_int(x->id_);
         args[k * NEWCOMER_ARGS + 1] = val_int(x->unit.now);
         args[k * NEWCOMER_ARGS + 2] = val_int(x->awaiting_configuration);
-        args[k++ * NEWCOMER_ARGS + 3] = val_int(is_user(x) && !x->new_life_);
+        args[k++ * NEWCOMER_ARGS + 3] = val_int(token_update_is_user(x) && !x->new_life_);
     }
     return db_exec_many(db, &NEWCOMER, args, NEWCOMER_ARGS, k, NULL, err);
 }
@@ -456,7 +265,7 @@ static enum outcome wake(struct db *db, struct unit **u, size_t n, struct err *e
     enum outcome o = OK;
 
     for (size_t i = 0; i < n; i++) {
-        struct token_update *x = of(u[i]);
+        struct token_update *x = token_update_of(u[i]);
 
         if (x->unit.writes && x->push_open_)
             revive[nr++] = x->id_;
@@ -469,7 +278,7 @@ static enum outcome wake(struct db *db, struct unit **u, size_t n, struct err *e
     }
     if (o == OK && nw > 0) {
         qsort(want, nw, sizeof(want[0]), id_order); /* the id is its first member */
-        o = push_request(db, want, nw, of(u[0])->push_keep_s, err);
+        o = push_request(db, want, nw, token_update_of(u[0])->push_keep_s, err);
     }
     return o;
 }
@@ -486,7 +295,7 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
     if (life == NULL || enr == NULL)
         return err_set(err, ERROR, "out of memory");
     for (size_t i = 0; o == OK && i < n; i++) {
-        struct token_update *x = of(u[i]);
+        struct token_update *x = token_update_of(u[i]);
 
         if (!x->unit.writes)
             continue;
