@@ -1,57 +1,13 @@
 /*
- * authenticate.c: see authenticate.h. Six round trips for a batch of new devices (certificates,
- * devices, enrollments, lives, identities, commit), three more where devices are known, one more
- * where a CheckInURL names its handout.
+ * authenticate.c: see authenticate.h. Four round trips to write a batch of new devices or of known
+ * ones (enrollments, lives, identities, commit), one more where a known one tells something new.
  */
-#include "store/authenticate.h"
+#include "store/authenticate_int.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "store/id.h"
 
-#include <string.h>
-
-static const struct sql CERTS = {
-    "identity_find",
-    "SELECT i.sha256, i.device_id, i.life_id, i.revoked_at, i.renews_device_id, i.issued_at, "
-    "i.handout_id, h.udid, h.serial FROM identity_cert i FORCE INDEX (PRIMARY) "
-    "LEFT JOIN handout h FORCE INDEX (PRIMARY) ON h.id = i.handout_id "
-    "WHERE i.sha256 IN (%IN%)",
-    1};
-enum { I_SHA, I_DEVICE, I_LIFE, I_REVOKED, I_RENEWS, I_ISSUED, I_HANDOUT, I_UDID, I_SERIAL };
-
-static const struct sql DEVICES = {
-    "enrollment_for_authenticate",
-    "SELECT e.ident, e.id, e.device_id, e.state, e.life_id, e.pending_life_id, e.ended_at, "
-    "p.cert_sha256, EXISTS(SELECT 1 FROM queue q FORCE INDEX (PRIMARY) WHERE "
-    "q.enrollment_id = e.id AND q.sent_count > 0), c.token_at, c.handout_id, e.last_seen_at, "
-    "e.serial, e.device_name, e.product_name, e.model, e.model_name, e.os_version, "
-    "e.build_version, e.imei, e.meid FROM enrollment e FORCE INDEX (ident) "
-    "LEFT JOIN life p FORCE INDEX (PRIMARY) ON p.id = e.pending_life_id "
-    "LEFT JOIN life c FORCE INDEX (PRIMARY) ON c.id = e.life_id "
-    "WHERE e.ident IN (%IN%)",
-    1};
-enum {
-    D_IDENT,
-    D_ID,
-    D_DEVICE,
-    D_STATE,
-    D_LIFE,
-    D_PENDING,
-    D_ENDED,
-    D_PENDING_SHA,
-    D_SENT,
-    D_TOKEN_AT,
-    D_HANDOUT,
-    D_SEEN,
-    D_FACTS /* in the order of fact_args() */
-};
-
-/* The word in the CheckInURL of a profile whose identity does not lead to its handout. */
-static const struct sql HANDOUTS = {
-    "handout_by_token", "SELECT token, id, udid, serial FROM handout WHERE token IN (%IN%)", 1};
-enum { H_TOKEN, H_ID, H_UDID, H_SERIAL };
 
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
@@ -70,13 +26,19 @@ static const struct sql UPDATE_ENROLLMENT = {
     "AND life_id<=>? AND pending_life_id<=>?",
     0};
 #define UPDATE_ENROLLMENT_ARGS 14
-/* It tells nothing new of itself: no index of the table changes. */
+/* It tells nothing new of itself: no index of the table changes. The row is there; the form of an
+ * INSERT is the one that MariaDB runs for a whole array at once. VALUES(ended_at) is the pending
+ * life that was read; what is not as it was read stays, and the count of changed rows tells. */
 static const struct sql SAME_ENROLLMENT = {
     "enrollment_reopen_same",
-    "UPDATE enrollment SET pending_life_id=? WHERE id=? AND state=? AND life_id<=>? AND "
-    "pending_life_id<=>?",
+    "INSERT INTO enrollment (id, ident, kind, state, life_id, pending_life_id, ended_at, "
+    "created_at, last_seen_at) VALUES (?,?,?,?,?,?,?,0,0) ON DUPLICATE KEY UPDATE "
+    "pending_life_id=IF(state=VALUES(state) AND life_id<=>VALUES(life_id) AND "
+    "pending_life_id<=>VALUES(ended_at), VALUES(pending_life_id), pending_life_id)",
     0};
-#define SAME_ENROLLMENT_ARGS 5
+#define SAME_ENROLLMENT_ARGS 7
+/* What the server counts for a row that was changed, not added. */
+#define CHANGED 2
 static const struct sql ADD_LIFE = {
     "life_add",
     "INSERT INTO life (id, enrollment_id, state, cert_sha256, renewal, topic, opened_at, "
@@ -117,73 +79,7 @@ static const struct sql ERASED_GONE = {
     "WHERE q.enrollment_id IN (%IN%)",
     1};
 
-static struct authenticate *of(struct unit *u)
-{
-    return (struct authenticate *)u;
-}
-
-/* ---- reading ---- */
-
-static const struct val *find(const struct rows *r, const void *key, size_t n)
-{
-    for (size_t i = 0; i < r->n; i++) {
-        const struct val *v = row_at(r, i, 0);
-
-        if (v->n == n && memcmp(v->s, key, n) == 0)
-            return v;
-    }
-    return NULL;
-}
-
-/* May a device that somebody ended come back? Only with an identity made since, or with the one
- * that has opened its pending life. */
-static bool may_return(const struct authenticate *x, const struct val *cert, const struct val *dev)
-{
-    int64_t ended_at = val_or_0(&dev[D_ENDED]);
-
-    if (x->sha256 == NULL)
-        return true;
-    if (cert != NULL && val_or_0(&cert[I_DEVICE]) != 0)
-        return val_or_0(&cert[I_LIFE]) == val_or_0(&dev[D_PENDING]);
-    if (cert != NULL && val_or_0(&cert[I_RENEWS]) == dev[D_ID].i)
-        return false; /* it only renewed what was ended */
-    if (cert != NULL && !val_is_null(&cert[I_ISSUED]))
-        return cert[I_ISSUED].i > ended_at;
-    return x->cert_not_before > ended_at;
-}
-
-/* Does it tell another UDID or serial number than it signed for when it was given its profile? */
-static bool contradicts(const struct authenticate *x, const struct val *udid,
-                        const struct val *serial)
-{
-    return (!val_is_null(udid) && x->id->kind == IDENT_DEVICE &&
-            strcmp(udid->s, x->id->device) != 0) ||
-           (!val_is_null(serial) && x->facts.serial != NULL && x->facts.serial[0] != '\0' &&
-            strcmp(serial->s, x->facts.serial) != 0);
-}
-
-static enum verdict judge(const struct authenticate *x, const struct val *cert,
-                          const struct val *dev, const struct val *token)
-{
-    int64_t bound = cert != NULL ? val_or_0(&cert[I_DEVICE]) : 0;
-
-    if (cert != NULL && !val_is_null(&cert[I_REVOKED]))
-        return WHO_REVOKED;
-    if (dev != NULL && dev[D_ID].i != dev[D_DEVICE].i)
-        return WHO_MISMATCH; /* the name of a user channel */
-    if ((cert != NULL && contradicts(x, &cert[I_UDID], &cert[I_SERIAL])) ||
-        (token != NULL && contradicts(x, &token[H_UDID], &token[H_SERIAL])))
-        return WHO_NOT_ATTESTED;
-    if (bound != 0 && (dev == NULL || dev[D_ID].i != bound))
-        return WHO_MISMATCH;
-    if (dev != NULL && dev[D_STATE].i == ENROLLMENT_ENDED && !may_return(x, cert, dev))
-        return WHO_ENDED;
-    return WHO_GOOD;
-}
-
-#define FACTS 9
-
-static void fact_args(const struct device_facts *f, struct val v[FACTS])
+void authenticate_facts(const struct device_facts *f, struct val v[AUTHENTICATE_FACTS])
 {
     v[0] = val_cut(f->serial, 64);
     v[1] = val_cut(f->device_name, 255);
@@ -195,100 +91,6 @@ static void fact_args(const struct device_facts *f, struct val v[FACTS])
     v[7] = val_cut(f->imei, 32);
     v[8] = val_cut(f->meid, 32);
 }
-
-/* Has nothing changed of what it tells? What it does not tell stays as it is. */
-static bool same_facts(const struct device_facts *f, const struct val *dev)
-{
-    struct val v[FACTS];
-
-    fact_args(f, v);
-    for (size_t i = 0; i < FACTS; i++) {
-        const struct val *was = &dev[D_FACTS + i];
-
-        if (!val_is_null(&v[i]) && (val_is_null(was) || was->n != v[i].n ||
-                                    (v[i].n > 0 && memcmp(was->s, v[i].s, v[i].n) != 0)))
-            return false;
-    }
-    return true;
-}
-
-/* The profile it comes with: that of its identity, of its address, or, when the identity was only
- * renewed, the one it had. */
-static int64_t handout_id(const struct authenticate *x, const struct val *cert,
-                          const struct val *dev, const struct val *token)
-{
-    int64_t id = cert != NULL ? val_or_0(&cert[I_HANDOUT]) : 0;
-
-    if (id == 0 && token != NULL)
-        id = token[H_ID].i;
-    return id == 0 && dev != NULL && x->renewal_ ? val_or_0(&dev[D_HANDOUT]) : id;
-}
-
-static void decide(struct authenticate *x, const struct val *cert, const struct val *dev,
-                   const struct val *token)
-{
-    bool again;
-
-    x->verdict = judge(x, cert, dev, token);
-    x->is_new = dev == NULL;
-    x->unit.writes = x->verdict == WHO_GOOD;
-    x->id_ = dev != NULL ? dev[D_ID].i : id_new();
-    x->state_ = dev != NULL ? dev[D_STATE].i : 0;
-    x->current_ = dev != NULL ? val_or_0(&dev[D_LIFE]) : 0;
-    x->pending_ = dev != NULL ? val_or_0(&dev[D_PENDING]) : 0;
-    /* the same message once more: the device did not get the answer */
-    again = x->pending_ != 0 && x->sha256 != NULL && dev[D_PENDING_SHA].n == 32 &&
-            memcmp(dev[D_PENDING_SHA].s, x->sha256, 32) == 0;
-    x->life_ = again ? x->pending_ : id_new();
-    x->pending_old_ = again ? 0 : x->pending_;
-    x->sent_ = dev != NULL && dev[D_SENT].i != 0;
-    x->seen_at_ = dev != NULL ? dev[D_SEEN].i : 0;
-    x->same_ = dev != NULL && same_facts(&x->facts, dev);
-    /* an identity that serves the current life goes on doing so until the TokenUpdate */
-    x->cert_moves_ = cert == NULL || x->current_ == 0 || val_or_0(&cert[I_LIFE]) != x->current_;
-    x->renewal_ =
-        cert != NULL && dev != NULL && val_or_0(&cert[I_RENEWS]) == x->id_ && x->cert_moves_;
-    x->handout_ = handout_id(x, cert, dev, token);
-    /* held up on its way until the TokenUpdate that followed its twin was done: nothing is new */
-    if (!x->cert_moves_ && x->unit.now <= val_or_0(&dev[D_TOKEN_AT]))
-        x->unit.writes = false;
-    if (x->unit.writes)
-        unit_tell(&x->unit, x->id_, 0);
-}
-
-static enum outcome authenticate_prepare(struct db *db, struct unit **u, size_t n, struct arena *a,
-                                         struct err *err)
-{
-    struct val sha[LIM_BATCH] = {{0}}, ident[LIM_BATCH] = {{0}}, token[LIM_BATCH] = {{0}};
-    struct rows certs = {0}, devices, handouts = {0};
-    size_t ns = 0, nt = 0;
-    enum outcome o;
-
-    for (size_t i = 0; i < n; i++) {
-        ident[i] = val_str(of(u[i])->id->name);
-        if (of(u[i])->sha256 != NULL)
-            sha[ns++] = val_bin(bytes_of(of(u[i])->sha256, 32));
-        if (of(u[i])->token != NULL)
-            token[nt++] = val_str(of(u[i])->token);
-    }
-    if (ns > 0 && (o = db_select_in(db, &CERTS, NULL, 0, sha, ns, NULL, 0, a, &certs, err)) != OK)
-        return o;
-    if ((o = db_select_in(db, &DEVICES, NULL, 0, ident, n, NULL, 0, a, &devices, err)) != OK)
-        return o;
-    if (nt > 0 &&
-        (o = db_select_in(db, &HANDOUTS, NULL, 0, token, nt, NULL, 0, a, &handouts, err)) != OK)
-        return o;
-    for (size_t i = 0; i < n; i++) {
-        struct authenticate *x = of(u[i]);
-
-        decide(x, x->sha256 != NULL ? find(&certs, x->sha256, 32) : NULL,
-               find(&devices, x->id->name, strlen(x->id->name)),
-               x->token != NULL ? find(&handouts, x->token, strlen(x->token)) : NULL);
-    }
-    return OK;
-}
-
-/* ---- writing ---- */
 
 static enum outcome add_new(struct db *db, struct authenticate **x, size_t n, struct arena *a,
                             struct err *err)
@@ -306,42 +108,64 @@ static enum outcome add_new(struct db *db, struct authenticate **x, size_t n, st
         v[3] = val_int(x[i]->id_);
         v[4] = val_int(x[i]->life_);
         v[5] = val_str(x[i]->id->udid);
-        fact_args(&x[i]->facts, v + 6);
+        authenticate_facts(&x[i]->facts, v + 6);
         v[15] = val_int(x[i]->unit.now);
         v[16] = val_int(x[i]->unit.now);
     }
     return db_exec_many(db, &ADD_ENROLLMENT, args, ADD_ENROLLMENT_ARGS, n, NULL, err);
 }
 
-/* Those whose facts have changed, or the others. *updated: how many rows were as they had been
- * read.
- */
-static enum outcome reopen_some(struct db *db, struct authenticate **x, size_t n, bool same,
-                                struct arena *a, uint64_t *updated, struct err *err)
+/* Those that tell nothing new of themselves: all that changes is the life that waits. */
+static bool only_reopens(const struct authenticate *x)
 {
-    size_t nargs = same ? SAME_ENROLLMENT_ARGS : UPDATE_ENROLLMENT_ARGS, k = 0;
-    struct val *args = arena_array(a, n * nargs, sizeof(*args));
+    return x->same_ && x->life_ != x->pending_;
+}
 
-    if (args == NULL)
+static void same_args(const struct authenticate *x, struct val *v)
+{
+    v[0] = val_int(x->id_);
+    v[1] = val_str(x->id->name);
+    v[2] = val_int(x->id->kind);
+    v[3] = val_int(x->state_);
+    v[4] = val_id(x->current_);
+    v[5] = val_int(x->life_);
+    v[6] = val_id(x->pending_);
+}
+
+static void reopen_args(const struct authenticate *x, struct val *v)
+{
+    v[0] = val_int(x->life_);
+    authenticate_facts(&x->facts, v + 1);
+    v[1 + AUTHENTICATE_FACTS] = val_int(x->id_);
+    v[2 + AUTHENTICATE_FACTS] = val_int(x->state_);
+    v[3 + AUTHENTICATE_FACTS] = val_id(x->current_);
+    v[4 + AUTHENTICATE_FACTS] = val_id(x->pending_);
+}
+
+/* CONFLICT: one of them is not as it was read. */
+static enum outcome reopen_all(struct db *db, struct authenticate **x, size_t n, struct arena *a,
+                               struct err *err)
+{
+    struct val *same = arena_array(a, n * SAME_ENROLLMENT_ARGS, sizeof(*same)),
+               *other = arena_array(a, n * UPDATE_ENROLLMENT_ARGS, sizeof(*other));
+    uint64_t same_done = 0, other_done = 0;
+    size_t ns = 0, no = 0;
+    enum outcome o;
+
+    if (same == NULL || other == NULL)
         return err_set(err, ERROR, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        struct val *v = args + k * nargs;
-
-        if (x[i]->same_ != same)
-            continue;
-        *v++ = val_int(x[i]->life_);
-        if (!same) {
-            fact_args(&x[i]->facts, v);
-            v += FACTS;
-        }
-        v[0] = val_int(x[i]->id_);
-        v[1] = val_int(x[i]->state_);
-        v[2] = val_id(x[i]->current_);
-        v[3] = val_id(x[i]->pending_);
-        k++;
-    }
-    return db_exec_many(db, same ? &SAME_ENROLLMENT : &UPDATE_ENROLLMENT, args, nargs, k, updated,
-                        err);
+    for (size_t i = 0; i < n; i++)
+        if (only_reopens(x[i]))
+            same_args(x[i], same + ns++ * SAME_ENROLLMENT_ARGS);
+        else
+            reopen_args(x[i], other + no++ * UPDATE_ENROLLMENT_ARGS);
+    o = db_exec_many(db, &SAME_ENROLLMENT, same, SAME_ENROLLMENT_ARGS, ns, &same_done, err);
+    if (o == OK)
+        o = db_exec_many(db, &UPDATE_ENROLLMENT, other, UPDATE_ENROLLMENT_ARGS, no, &other_done,
+                         err);
+    if (o == OK && (same_done != CHANGED * ns || other_done != no))
+        o = err_set(err, CONFLICT, "the enrollment has changed meanwhile");
+    return o;
 }
 
 static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, struct arena *a,
@@ -349,7 +173,6 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
 {
     struct val drop[LIM_BATCH], erase[LIM_BATCH], now = val_int(x[0]->unit.now);
     size_t nd = 0, ne = 0;
-    uint64_t same = 0, changed = 0;
     enum outcome o;
 
     for (size_t i = 0; i < n; i++) {
@@ -360,11 +183,8 @@ static enum outcome reopen(struct db *db, struct authenticate **x, size_t n, str
         if (x[i]->pending_old_ != 0)
             drop[nd++] = val_int(x[i]->pending_old_);
     }
-    if ((o = reopen_some(db, x, n, true, a, &same, err)) != OK ||
-        (o = reopen_some(db, x, n, false, a, &changed, err)) != OK)
+    if ((o = reopen_all(db, x, n, a, err)) != OK)
         return o;
-    if (same + changed != n)
-        return err_set(err, CONFLICT, "the enrollment has changed meanwhile");
     if (nd > 0 && (o = db_exec_in(db, &DROP_PENDING, &now, 1, drop, nd, a, NULL, err)) != OK)
         return o;
     if (ne == 0)
@@ -426,7 +246,7 @@ static enum outcome authenticate_write(struct db *db, struct unit **u, size_t n,
     enum outcome o = OK;
 
     for (size_t i = 0; i < n; i++) {
-        struct authenticate *x = of(u[i]);
+        struct authenticate *x = authenticate_of(u[i]);
 
         if (!x->unit.writes)
             continue;

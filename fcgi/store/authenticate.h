@@ -30,7 +30,7 @@ struct authenticate {
     /* out, with outcome OK */
     enum verdict verdict; /* WHO_GOOD: done; WHO_MISMATCH, WHO_REVOKED, WHO_ENDED: refused */
     bool is_new;          /* the device was not known */
-    /* private to authenticate.c */
+    /* private to authenticate*.c */
     int64_t id_, life_, pending_, pending_old_, current_, state_, handout_, seen_at_;
     bool cert_moves_, renewal_, sent_, same_;
 };

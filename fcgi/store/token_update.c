@@ -67,6 +67,16 @@ static const struct sql NEWCOMER = {
     "VALUES(planned))",
     0};
 #define NEWCOMER_ARGS 4
+/* The life that waited begins: nothing in these differs from device to device. NULL matches none.
+ */
+#define BEGIN_LIFE                                                                                 \
+    "UPDATE enrollment FORCE INDEX (PRIMARY) SET enrolled_at=?, state=2, "                         \
+    "life_id=pending_life_id, pending_life_id=NULL, ended_at=NULL, ended_by=NULL, "                \
+    "ended_why=NULL WHERE "
+static const struct sql BEGIN_FIRST = {
+    "enrollment_begin", BEGIN_LIFE "life_id IS NULL AND (id, state, pending_life_id) IN (%IN%)", 3};
+static const struct sql BEGIN_NEXT = {
+    "enrollment_begin_next", BEGIN_LIFE "(id, state, life_id, pending_life_id) IN (%IN%)", 4};
 /* The secrets of a device that was wiped are forgotten. */
 static const struct sql CLOSE_LIFE = {
     "life_replaced",
@@ -215,10 +225,46 @@ static void enrollment_args(const struct token_update *x, struct val *v)
     v[9] = val_id(token_update_is_user(x) ? 0 : x->who.device_pending_id);
 }
 
+/* The life that waited for this TokenUpdate begins. */
+static bool begins(const struct token_update *x)
+{
+    return x->who.verdict == WHO_PENDING;
+}
+
 /* A new push token of a device's current life changes that life alone. */
 static bool changes_enrollment(const struct token_update *x)
 {
     return x->who.verdict != WHO_GOOD || x->new_life_ || token_update_is_user(x);
+}
+
+/* The first life of devices, or one that follows another; *updated grows by those that were as they
+ * had been read. */
+static enum outcome begin_lives(struct db *db, struct unit **u, size_t n, bool next,
+                                struct arena *a, uint64_t *updated, struct err *err)
+{
+    struct val list[4 * LIM_BATCH], at = val_int(0);
+    uint64_t done = 0;
+    size_t k = 0, m = 0;
+    enum outcome o;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct token_update *x = token_update_of(u[i]);
+
+        if (!x->unit.writes || !begins(x) || (x->who.life_id != 0) != next)
+            continue;
+        at.i = x->unit.now > at.i ? x->unit.now : at.i;
+        list[k++] = val_int(x->id_);
+        list[k++] = val_int(x->who.state);
+        if (next)
+            list[k++] = val_int(x->who.life_id);
+        list[k++] = val_int(x->life_);
+        m++;
+    }
+    if (m == 0)
+        return OK;
+    o = db_exec_in(db, next ? &BEGIN_NEXT : &BEGIN_FIRST, &at, 1, list, m, a, &done, err);
+    *updated += done;
+    return o;
 }
 
 static int id_order(const void *a, const void *b)
@@ -288,8 +334,8 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
 {
     struct val *life = arena_array(a, n * SET_LIFE_ARGS, sizeof(*life));
     struct val *enr = arena_array(a, n * SET_ENROLLMENT_ARGS, sizeof(*enr));
-    uint64_t lives = 0, updated = 0;
-    size_t k = 0, ne = 0;
+    uint64_t lives = 0, updated = 0, begun = 0;
+    size_t k = 0, ne = 0, nb = 0;
     enum outcome o = OK;
 
     if (life == NULL || enr == NULL)
@@ -303,7 +349,9 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
         if (o == OK && x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL)
             o = replace_life(db, x, err);
         life_args(x, life + k++ * SET_LIFE_ARGS);
-        if (changes_enrollment(x))
+        if (begins(x))
+            nb++;
+        else if (changes_enrollment(x))
             enrollment_args(x, enr + ne++ * SET_ENROLLMENT_ARGS);
     }
     if (o == OK)
@@ -312,7 +360,11 @@ static enum outcome token_update_write(struct db *db, struct unit **u, size_t n,
         o = db_exec_many(db, &SET_LIFE, life, SET_LIFE_ARGS, k, &lives, err);
     if (o == OK)
         o = db_exec_many(db, &SET_ENROLLMENT, enr, SET_ENROLLMENT_ARGS, ne, &updated, err);
-    if (o == OK && (lives != CHANGED * k || updated != ne))
+    if (o == OK)
+        o = begin_lives(db, u, n, false, a, &begun, err);
+    if (o == OK)
+        o = begin_lives(db, u, n, true, a, &begun, err);
+    if (o == OK && (lives != CHANGED * k || updated != ne || begun != nb))
         o = err_set(err, CONFLICT, "the enrollment has changed meanwhile");
     if (o == OK)
         o = note_newcomers(db, u, n, err);

@@ -27,7 +27,7 @@ struct token_update {
     bool accepted;
     bool overtaken; /* WHO_OLD or WHO_LEFT: it came before what made it so, and restores nothing */
     bool has_queue; /* commands wait for it */
-    /* private to token_update.c */
+    /* private to token_update*.c */
     int64_t id_, life_;  /* channel and life that are written */
     int64_t settled_at_; /* the last TokenUpdate of the current life, or its end */
     bool new_channel_, new_life_, renewal_, push_open_, has_users_, moves_cert_;

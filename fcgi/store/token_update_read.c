@@ -145,7 +145,7 @@ static void take_row(struct token_update *x, const struct rows *r)
 }
 
 /* May it begin a life, or bring back one that is over? */
-static bool begins(const struct token_update *x)
+static bool may_begin(const struct token_update *x)
 {
     return x->who.id != 0 && (x->who.device_pending_id != 0 || x->who.verdict == WHO_OLD ||
                               x->who.verdict == WHO_LEFT);
@@ -169,12 +169,12 @@ static enum outcome read_begins(struct db *db, struct token_update **x, size_t n
     enum outcome o;
 
     for (size_t i = 0; i < n; i++)
-        if (begins(x[i]))
+        if (may_begin(x[i]))
             ids[k++] = val_int(x[i]->who.id);
     if (k == 0 || (o = db_select_in(db, &BEGINS, NULL, 0, ids, k, NULL, 0, a, &r, err)) != OK)
         return k == 0 ? OK : o;
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; begins(x[i]) && j < r.n; j++)
+        for (size_t j = 0; may_begin(x[i]) && j < r.n; j++)
             if (row_at(&r, j, B_ID)->i == x[i]->who.id) {
                 take_begin(x[i], row_at(&r, j, 0));
                 break;
