@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 
-
 static const struct sql ADD_ENROLLMENT = {
     "enrollment_add",
     "INSERT INTO enrollment (id, ident, kind, device_id, state, pending_life_id, udid, serial, "
