@@ -11,7 +11,7 @@
 #define DEDUPE_KEY_MAX 128
 
 /* A body that is no command concerns all ids: NanoMDM answers 500 with command_error. */
-static bool read_command(struct req *req, struct resp *resp, struct send *s,
+static bool read_command(struct req *req, struct resp *resp, struct sending *s,
                          struct raw_command *command)
 {
     struct err err = {0};
@@ -29,8 +29,8 @@ static bool read_command(struct req *req, struct resp *resp, struct send *s,
 void api_enqueue(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     const char *nopush = req_query(req, "nopush");
-    struct send s = {.push = nopush == NULL || nopush[0] == '\0',
-                     .reason = req_query(req, "reason")}; /* NanoMDM has none */
+    struct sending s = {.push = nopush == NULL || nopush[0] == '\0',
+                        .reason = req_query(req, "reason")}; /* NanoMDM has none */
     struct raw_command command;
 
     if (!result_targets_path(req, resp, "/v1/enqueue/", &s))
@@ -64,7 +64,7 @@ static bool read_time(struct resp *resp, js body, const char *key, int64_t *out)
     return false;
 }
 
-static bool read_dedupe(struct req *req, struct resp *resp, js body, struct send *s)
+static bool read_dedupe(struct req *req, struct resp *resp, js body, struct sending *s)
 {
     const char *key = js_get_str(body, "dedupe_key"), *how = js_get_str(body, "dedupe");
 
@@ -84,7 +84,7 @@ static bool read_dedupe(struct req *req, struct resp *resp, js body, struct send
     return true;
 }
 
-bool result_particulars(struct req *req, struct resp *resp, js body, struct send *s)
+bool result_particulars(struct req *req, struct resp *resp, js body, struct sending *s)
 {
     int64_t priority = 0;
 
@@ -131,7 +131,7 @@ static bool read_body_command(struct req *req, struct resp *resp, js body,
     return false;
 }
 
-static bool read_reason(struct resp *resp, js body, struct send *s)
+static bool read_reason(struct resp *resp, js body, struct sending *s)
 {
     s->reason = js_get_str(body, "reason");
     if (s->reason != NULL ? strlen(s->reason) > ORDER_REASON_MAX : js_get(body, "reason") != NULL) {
@@ -149,7 +149,7 @@ void api_enqueue_bulk(struct app *app, struct req *req, const struct caller *cal
                                         "priority",   "not_before", "expires_at",
                                         "dedupe_key", "dedupe",     "reason"};
     struct raw_command command;
-    struct send s = {.command = &command};
+    struct sending s = {.command = &command};
     js body = api_body(req, resp, known, sizeof(known) / sizeof(known[0]));
 
     if (body != NULL && result_particulars(req, resp, body, &s) &&

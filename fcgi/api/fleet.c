@@ -7,7 +7,7 @@
  */
 #include "api/fleet.h"
 
-#include "api/item.h"
+#include "api/queue.h"
 #include "base/limits.h"
 #include "command/platform.h"
 #include "base/clock.h"

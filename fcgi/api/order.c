@@ -18,7 +18,7 @@
 
 bool order_read(struct req *req, struct resp *resp, js body, const char *device, struct order *o)
 {
-    struct send s = {0};
+    struct sending s = {0};
     const char **one = arena_array(req->arena, 1, sizeof *one);
 
     *o = (struct order){.request_type = js_get_str(body, "request_type"),

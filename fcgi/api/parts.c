@@ -2,7 +2,7 @@
  * as they tell it. */
 #include "api/fleet.h"
 
-#include "api/item.h"
+#include "api/queue.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/error_codes.h"

@@ -1,5 +1,5 @@
-/* personal.c: answers that tell where a person is: see item.h. */
-#include "api/item.h"
+/* personal.c: answers that tell where a person is: see queue.h. */
+#include "api/queue.h"
 
 #include "command/sensitive.h"
 #include "store/account.h"

@@ -5,7 +5,7 @@
 
 void api_push(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    struct send s = {.push = true};
+    struct sending s = {.push = true};
 
     if (!result_targets_path(req, resp, "/v1/push/", &s))
         return;
@@ -19,7 +19,7 @@ void api_push(struct app *app, struct req *req, const struct caller *caller, str
 void api_push_bulk(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
     static const char *const known[] = {"ids"};
-    struct send s = {.push = true};
+    struct sending s = {.push = true};
     js body = api_body(req, resp, known, 1);
 
     if (body != NULL && result_targets_list(req, resp, body, &s))

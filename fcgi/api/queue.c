@@ -1,6 +1,6 @@
 /* queue.c: GET /v1/queue/{id} lists open commands, DELETE /v1/queue/{id,...} cancels all of them,
  * DELETE /v1/queue/{id}/{uuid} one. */
-#include "api/item.h"
+#include "api/queue.h"
 #include "api/result.h"
 
 #include "base/limits.h"
@@ -127,7 +127,7 @@ static void cancel_one(struct app *app, struct req *req, const struct caller *ca
 }
 
 static void cancel_all(struct app *app, struct req *req, const struct caller *caller,
-                       struct resp *resp, struct send *s)
+                       struct resp *resp, struct sending *s)
 {
     const char *why = req_query(req, "why"), *actor = api_actor(req, caller);
     js root = js_object(), status = js_object();
@@ -170,7 +170,7 @@ void api_queue_delete(struct app *app, struct req *req, const struct caller *cal
                       struct resp *resp)
 {
     const char *part[2];
-    struct send s = {0};
+    struct sending s = {0};
     size_t n;
 
     if (strchr(req->path + strlen("/v1/queue/"), '/') != NULL) {

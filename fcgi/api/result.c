@@ -17,7 +17,7 @@ static size_t separator(const char *p)
 }
 
 static bool make_targets(struct req *req, struct resp *resp, const char *const *ids, size_t n,
-                         struct send *s)
+                         struct sending *s)
 {
     struct err err = {0};
 
@@ -27,7 +27,7 @@ static bool make_targets(struct req *req, struct resp *resp, const char *const *
     return false;
 }
 
-bool result_targets_path(struct req *req, struct resp *resp, const char *prefix, struct send *s)
+bool result_targets_path(struct req *req, struct resp *resp, const char *prefix, struct sending *s)
 {
     const char *p = req->path + strlen(prefix), *from, **ids;
     size_t max = 1, n = 0;
@@ -52,7 +52,7 @@ bool result_targets_path(struct req *req, struct resp *resp, const char *prefix,
     return make_targets(req, resp, ids, ids != NULL ? n : 0, s);
 }
 
-bool result_targets_list(struct req *req, struct resp *resp, js body, struct send *s)
+bool result_targets_list(struct req *req, struct resp *resp, js body, struct sending *s)
 {
     const char *const *ids;
     size_t n;
@@ -66,7 +66,7 @@ bool result_targets_list(struct req *req, struct resp *resp, js body, struct sen
 }
 
 void result_run(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
-                struct send *s, bool reasoned)
+                struct sending *s, bool reasoned)
 {
     const struct apikey key = {.scopes = caller->scopes};
     struct db *db;
@@ -91,12 +91,12 @@ void result_run(struct app *app, struct req *req, const struct caller *caller, s
 
 /* ---- the answer ---- */
 
-static bool has_error(const struct send *s, const struct target *t)
+static bool has_error(const struct sending *s, const struct target *t)
 {
     return (s->push && t->push_error != NULL) || (s->command != NULL && t->command_error != NULL);
 }
 
-static js status_object(const struct send *s, size_t *errors)
+static js status_object(const struct sending *s, size_t *errors)
 {
     js status = js_object();
 
@@ -121,7 +121,7 @@ static js status_object(const struct send *s, size_t *errors)
     return status;
 }
 
-void result_answer(struct resp *resp, const struct send *s)
+void result_answer(struct resp *resp, const struct sending *s)
 {
     bool all = s->push_error != NULL || s->command_error != NULL;
     size_t errors = 0;

@@ -1,6 +1,6 @@
 /* results.c: GET /v1/results/{id} lists closed commands, newest first; GET
  * /v1/results/{id}/{uuid} tells all of one command, open or closed. */
-#include "api/item.h"
+#include "api/queue.h"
 #include "command/error_codes.h"
 
 #include "base/limits.h"

@@ -12,7 +12,7 @@ static bool bool_read(struct message *m, const char *key, bool *out)
     return false;
 }
 
-static bool keys_read(struct message *m, struct token_update *x)
+static bool token_keys_read(struct message *m, struct token_update *x)
 {
     if (!checkin_topic(m, &x->topic))
         return false;
@@ -54,7 +54,7 @@ static bool unlock_token_read(struct message *m, struct token_update *x)
 
 bool checkin_token_keys(struct message *m, struct token_update *x)
 {
-    return keys_read(m, x) && unlock_token_read(m, x);
+    return token_keys_read(m, x) && unlock_token_read(m, x);
 }
 
 /* A restored backup that the site does not want back, by its own setting. */

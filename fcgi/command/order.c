@@ -219,20 +219,20 @@ static enum outcome send_part(struct running *r, struct order_part *p)
 
     if (out != OK)
         return out;
-    p->send = (struct send){.command = &p->command,
-                            .push = o->push,
-                            .no_wait = o->no_wait,
-                            .priority = o->priority,
-                            .not_before = o->not_before,
-                            .expires_at = o->expires_at,
-                            .dedupe_key = o->dedupe_key,
-                            .dedupe = o->dedupe,
-                            .approved = o->approved,
-                            .dropped = p->dropped,
-                            .reason = o->reason,
-                            .retry_of = o->retry_of,
-                            .notes = notes,
-                            .nnotes = nnotes};
+    p->send = (struct sending){.command = &p->command,
+                               .push = o->push,
+                               .no_wait = o->no_wait,
+                               .priority = o->priority,
+                               .not_before = o->not_before,
+                               .expires_at = o->expires_at,
+                               .dedupe_key = o->dedupe_key,
+                               .dedupe = o->dedupe,
+                               .approved = o->approved,
+                               .dropped = p->dropped,
+                               .reason = o->reason,
+                               .retry_of = o->retry_of,
+                               .notes = notes,
+                               .nnotes = nnotes};
     out = send_targets(r->a, p->idents, p->n, &p->send, r->err);
     if (out != OK)
         return out;

@@ -21,7 +21,7 @@ struct order_part {
     size_t n;
     size_t forced;            /* of these it is wrong for so many: they get it by force, */
     const char *forced_first; /* one of which is this */
-    struct send send;         /* what became of each */
+    struct sending send;      /* what became of each */
 };
 
 struct order {
@@ -31,7 +31,7 @@ struct order {
     const char *const *ids;
     size_t n;
     bool force, push;
-    bool no_wait; /* as in struct send */
+    bool no_wait; /* as in struct sending */
     int priority;
     int64_t not_before, expires_at; /* 0: none */
     const char *dedupe_key;

@@ -210,7 +210,7 @@ static enum outcome note_sent(struct run *r, const struct group *g)
 
     for (size_t i = 0; i < g->order.nparts; i++)
         for (size_t j = 0; o == OK && j < g->order.parts[i].send.n; j++) {
-            const struct send *s = &g->order.parts[i].send;
+            const struct sending *s = &g->order.parts[i].send;
             const struct target *t = &s->targets[j];
             const char *error = t->command_error != NULL ? t->command_error : s->command_error;
             struct retry_one *x = member(g, t->id);

@@ -43,7 +43,7 @@ struct retry {
     size_t n;
     const char *reason; /* NULL: that of the first sending, of what is not sensitive */
     bool push;
-    bool no_wait; /* as in struct send */
+    bool no_wait; /* as in struct sending */
     bool dry;     /* nothing is sent: what would be */
     bool many;    /* nobody wrote the list: sensitive commands are left out */
     /* why the caller may not send that; NULL: the caller may. No function: all that is */

@@ -26,7 +26,7 @@ struct run {
     struct arena *a;
     const char *actor;
     int64_t now;
-    struct send *s;
+    struct sending *s;
     struct err err;
 };
 
@@ -60,7 +60,7 @@ static const char *cleaned(struct arena *a, const char *id)
     return copy != NULL ? copy : "";
 }
 
-static void add(struct arena *a, struct send *s, const char *id)
+static void add(struct arena *a, struct sending *s, const char *id)
 {
     struct target *t = &s->targets[s->n++];
 
@@ -74,7 +74,7 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct target *)a)->id, ((const struct target *)b)->id);
 }
 
-enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, struct send *s,
+enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, struct sending *s,
                           struct err *err)
 {
     size_t k = 0;
@@ -115,7 +115,7 @@ static void fail_all(struct run *r, bool command, bool push)
         r->s->push_error = text;
 }
 
-static struct target *find(struct send *s, const char *id)
+static struct target *find(struct sending *s, const char *id)
 {
     struct target key = {.id = id};
     size_t lo = 0, hi = s->n;
@@ -131,7 +131,7 @@ static struct target *find(struct send *s, const char *id)
     return NULL;
 }
 
-static void judge(struct send *s, struct target *t, const struct enrollment_brief *b)
+static void judge(struct sending *s, struct target *t, const struct enrollment_brief *b)
 {
     static const char *const gone[] = {[ENROLLMENT_PENDING] =
                                            "the enrollment waits for its first TokenUpdate",
@@ -151,7 +151,7 @@ static void judge(struct send *s, struct target *t, const struct enrollment_brie
 /* Looks the ids up and sorts out those that cannot be sent anything. */
 static bool look_up(struct run *r)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
     const char **ids = arena_array(r->a, s->n + 1, sizeof(*ids));
     struct enrollment_brief *b = NULL;
     size_t n = 0, found = 0;
@@ -183,7 +183,7 @@ static bool look_up(struct run *r)
 /* A passcode is never cleared on a device that is lost: whoever has it would get in. */
 static bool spare_the_lost(struct run *r)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
     const char **ids = arena_array(r->a, s->n + 1, sizeof(*ids)), **lost = NULL;
     size_t n = 0;
 
@@ -273,7 +273,7 @@ struct lists {
 static bool make_lists(struct run *r, struct lists *l)
 {
     struct arena *a = r->a;
-    struct send *s = r->s;
+    struct sending *s = r->s;
 
     *l = (struct lists){.target = arena_array(a, s->n + 1, sizeof(*l->target)),
                         .ids = arena_array(a, s->n + 1, sizeof(*l->ids)),
@@ -310,7 +310,7 @@ static bool sensitive(struct run *r)
 /* Where two persons are asked for, one alone cannot send what harms, by no way. */
 static bool needs_approval(struct run *r)
 {
-    const struct send *s = r->s;
+    const struct sending *s = r->s;
 
     if (s->approved || strcmp(r->conf->command_approval, "sensitive") != 0 || !sensitive(r))
         return false;
@@ -324,7 +324,7 @@ static bool needs_approval(struct run *r)
 /* What harms is on record, whoever made the command: what the caller has to say of it, or this. */
 static void note_sensitive(struct run *r, const struct lists *l, struct enqueue_note *note)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
 
     if (s->nnotes > 0 || !sensitive(r))
         return;
@@ -341,7 +341,7 @@ static void note_sensitive(struct run *r, const struct lists *l, struct enqueue_
 /* False: a failure that concerns all of them; r->err has it. */
 static bool queue_command(struct run *r)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
     struct bytes open = {0}, sealed = {0};
     struct enqueue_note note;
     struct lists l;
@@ -410,7 +410,7 @@ static int by_enrollment(const void *a, const void *b)
 /* Those that queue_add() has not asked a push for already. */
 static enum outcome want_pushes(struct run *r)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
     struct push_want *want = arena_array(r->a, s->n + 1, sizeof(*want));
     size_t n = 0;
 
@@ -455,7 +455,7 @@ static int by_row(const void *a, const void *b)
 
 static enum outcome await_pushes(struct run *r)
 {
-    struct send *s = r->s;
+    struct sending *s = r->s;
     int64_t *ids = arena_array(r->a, s->n + 1, sizeof(*ids));
     struct push_row *rows = NULL;
     size_t n = 0, found = 0;
@@ -486,7 +486,7 @@ static enum outcome await_pushes(struct run *r)
 /* The pushes of a command that waits for its moment come then, with the ids that are told now. */
 static bool later(const struct run *r)
 {
-    const struct send *s = r->s;
+    const struct sending *s = r->s;
 
     if (s->command == NULL || s->not_before <= r->now)
         return false;
@@ -497,7 +497,7 @@ static bool later(const struct run *r)
 }
 
 void send_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
-              int64_t now, struct send *s)
+              int64_t now, struct sending *s)
 {
     struct run r = {.db = db, .conf = conf, .a = a, .actor = actor, .now = now, .s = s};
 

@@ -21,7 +21,7 @@ struct target {
     uint8_t ticket[SIGN_TICKET_LEN];
 };
 
-struct send {
+struct sending {
     /* in */
     struct target *targets; /* made by send_targets(): sorted by id, none twice */
     size_t n;
@@ -45,7 +45,7 @@ struct send {
 
 /* Makes the targets of n ids (at most LIM_IDS), in the arena; the ids are kept by reference where
  * they are UTF-8. One that cannot be an enrollment id gets its errors here. ERROR: memory. */
-enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, struct send *s,
+enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, struct sending *s,
                           struct err *err) MUST_USE;
 
 /* Queues the command, wants the pushes, and waits for what becomes of them, at most two seconds:
@@ -53,6 +53,6 @@ enum outcome send_targets(struct arena *a, const char *const *ids, size_t n, str
  * error and does not keep the others from it. A ClearPasscode without UnlockToken gets a ticket of
  * the signer for each device. actor: for the audit log. Everything it tells is in the arena. */
 void send_run(struct db *db, const struct conf *conf, struct arena *a, const char *actor,
-              int64_t now, struct send *s);
+              int64_t now, struct sending *s);
 
 #endif

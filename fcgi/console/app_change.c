@@ -1,5 +1,5 @@
 /* app_change.c: what is done to an app. */
-#include "console/app.h"
+#include "console/apps.h"
 #include "console/item.h"
 
 #include "base/limits.h"

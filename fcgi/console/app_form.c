@@ -1,6 +1,6 @@
 /* app_form.c: how an app is installed, its settings, as a form and back: every flag in words, the
  * Configuration as rows of key, type and value, or as a property list. */
-#include "console/app.h"
+#include "console/apps.h"
 
 #include "base/limits.h"
 #include "command/build.h"

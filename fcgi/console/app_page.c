@@ -1,6 +1,6 @@
 /* app_page.c: one app: how it is installed, the devices that are to have it, its versions, its
  * redemption codes, and what it left for the server. */
-#include "console/app.h"
+#include "console/apps.h"
 #include "console/item.h"
 
 #include "base/limits.h"

@@ -115,7 +115,7 @@ static enum outcome became(struct page *p, const struct consent *c)
 {
     if (!c->ran || c->order.nparts != 1 || c->order.n != 1)
         return OK;
-    const struct send *s = &c->order.parts[0].send;
+    const struct sending *s = &c->order.parts[0].send;
     const char *bad = s->command_error ? s->command_error : s->targets[0].command_error;
     return bad ? err_set(&p->err, CONFLICT, "%s", bad) : OK;
 }

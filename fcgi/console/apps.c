@@ -1,5 +1,5 @@
 /* apps.c: the apps of the library, files on their way, and new apps. */
-#include "console/app.h"
+#include "console/apps.h"
 
 #include "base/clock.h"
 #include "base/limits.h"

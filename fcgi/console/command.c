@@ -70,7 +70,7 @@ static enum outcome command_of_form(struct page *p, struct raw_command *out)
 
 enum outcome device_send(struct page *p, const char *ident, const struct raw_command *command)
 {
-    struct send s = {.command = command, .push = true};
+    struct sending s = {.command = command, .push = true};
     const char *ids[] = {ident};
     enum outcome o = send_targets(p->a, ids, 1, &s, &p->err);
     if (o != OK)

@@ -5,7 +5,7 @@
 #ifndef DROVER_CONSOLE_EFFECTS_H
 #define DROVER_CONSOLE_EFFECTS_H
 
-#include "console/group.h"
+#include "console/groups.h"
 #include "store/preview.h"
 
 /* A set of devices under key: {n, users, some: [{name, link}], more}. */

@@ -1,6 +1,6 @@
-/* enrollform.c: the fields of an enrolment profile as a form; see enrollprofile.h. The table of
+/* enrollform.c: the fields of an enrolment profile as a form; see enrollprofiles.h. The table of
  * fields is the store's: one that is new there appears here once it stands in a group below. */
-#include "console/enrollprofile.h"
+#include "console/enrollprofiles.h"
 
 #include "base/buf.h"
 #include "base/limits.h"

@@ -1,6 +1,6 @@
 /* enrollprofiles.c: enrolment profiles: the list, one of them in its versions, and what devices
  * would get. What is stored, and what may not change, is decided in store/enrollprofile.h. */
-#include "console/enrollprofile.h"
+#include "console/enrollprofiles.h"
 
 #include "base/limits.h"
 #include "enrollment/profile.h"

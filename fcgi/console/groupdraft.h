@@ -2,7 +2,7 @@
 #ifndef DROVER_CONSOLE_GROUPDRAFT_H
 #define DROVER_CONSOLE_GROUPDRAFT_H
 
-#include "console/group.h"
+#include "console/groups.h"
 #include "store/blueprint.h"
 
 /* What is in force and what the draft says; without a draft they are the same. */

@@ -2,8 +2,8 @@
 #include "console/offers.h"
 
 #include "base/limits.h"
-#include "console/app.h"
-#include "console/group.h"
+#include "console/apps.h"
+#include "console/groups.h"
 #include "store/group.h"
 #include "store/library.h"
 #include "store/offer.h"

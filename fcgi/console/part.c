@@ -217,7 +217,7 @@ static enum outcome part(struct page *p, const struct fleet_device *d, size_t i)
 }
 
 /* Sets "secrets": what is kept of it under seal, never they themselves. */
-static enum outcome secrets(struct page *p, int64_t id)
+static enum outcome secrets_list(struct page *p, int64_t id)
 {
     struct rows r;
     enum outcome o = fleet_secrets(p->db, id, 0, LIM_PAGE, p->a, &r, &p->err);
@@ -248,7 +248,7 @@ void device_part_show(struct page *p, const char *ident, const char *word, int s
     if (o == OK)
         o = part(p, &d, i);
     if (o == OK && PARTS[i].area == INV_SECURITY)
-        o = secrets(p, d.id);
+        o = secrets_list(p, d.id);
     if (o != OK) {
         page_fail(p);
         return;

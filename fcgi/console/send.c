@@ -109,7 +109,7 @@ static void found(struct page *p, const struct order *o)
 /* What became of it for the one device. */
 static enum outcome became(struct page *p, const struct order *o)
 {
-    const struct send *s = o->nparts ? &o->parts[0].send : NULL;
+    const struct sending *s = o->nparts ? &o->parts[0].send : NULL;
     if (!s)
         return err_set(&p->err, INVALID, "%s", page_text(p, "send_refused"));
     const char *bad = s->command_error ? s->command_error : s->targets[0].command_error;

@@ -16,7 +16,7 @@
 #define DEDUPE_KEY_MAX 128
 
 /* What became of each id; CTL_FAILED when one has an error. */
-static int tell(struct ctl *c, const struct send *s, bool json)
+static int tell(struct ctl *c, const struct sending *s, bool json)
 {
     static const struct ctl_column cols[] = {
         {"id", CTL_TEXT}, {"command", CTL_TEXT}, {"push", CTL_TEXT}};
@@ -44,7 +44,7 @@ static int tell(struct ctl *c, const struct send *s, bool json)
     return status;
 }
 
-static int run(struct ctl *c, const char *const *ids, size_t n, struct send *s, bool json)
+static int run(struct ctl *c, const char *const *ids, size_t n, struct sending *s, bool json)
 {
     struct err err;
     struct db *db;
@@ -68,7 +68,7 @@ int ctl_push(struct ctl *c, int argc, char **argv)
     const char *ids[IDS_MAX];
     bool json = false;
     const struct ctl_option options[] = {{.name = "json", .flag = &json}};
-    struct send s = {.push = true};
+    struct sending s = {.push = true};
     int n = ctl_args(argc, argv, options, 1, ids, 1, IDS_MAX);
     return n < 0 ? CTL_USAGE : run(c, ids, (size_t)n, &s, json);
 }
@@ -106,7 +106,7 @@ int ctl_order_tell(struct ctl *c, const struct order *o, bool json)
     bool good = true;
     for (size_t i = 0; cells && i < o->nparts; i++)
         for (size_t k = 0; k < o->parts[i].send.n; k++) {
-            const struct send *s = &o->parts[i].send;
+            const struct sending *s = &o->parts[i].send;
             const struct target *t = &s->targets[k];
             const char *no = t->command_error ? t->command_error : s->command_error;
             good &= !no && !(s->push && t->push_error);
@@ -254,14 +254,14 @@ static bool command_file(struct ctl *c, const char *file, struct raw_command *ou
 static int raw_send(struct ctl *c, const struct asked *x)
 {
     struct raw_command command;
-    struct send s = {.command = &command,
-                     .push = x->o.push,
-                     .priority = x->o.priority,
-                     .not_before = x->o.not_before,
-                     .expires_at = x->o.expires_at,
-                     .dedupe_key = x->o.dedupe_key,
-                     .dedupe = x->o.dedupe,
-                     .reason = x->reason};
+    struct sending s = {.command = &command,
+                        .push = x->o.push,
+                        .priority = x->o.priority,
+                        .not_before = x->o.not_before,
+                        .expires_at = x->o.expires_at,
+                        .dedupe_key = x->o.dedupe_key,
+                        .dedupe = x->o.dedupe,
+                        .reason = x->reason};
     if (!command_file(c, x->file, &command))
         return CTL_FAILED;
     return run(c, x->o.ids, x->o.n, &s, x->json);

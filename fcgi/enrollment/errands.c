@@ -88,7 +88,7 @@ static enum outcome lock(struct turn *t, struct err *err)
         out = OK;
     }
     for (size_t i = 0; out == OK && !t->refused && i < o.nparts; i++) {
-        const struct send *s = &o.parts[i].send;
+        const struct sending *s = &o.parts[i].send;
         t->refused = s->command_error ? s->command_error
                      : s->n           ? s->targets[0].command_error
                                       : NULL;

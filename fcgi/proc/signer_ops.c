@@ -269,7 +269,7 @@ static enum outcome op_totp_check(struct call *c, struct err *err)
 
 /* THE table: operation, who may, whether a line is written (every use of a key and every change
  * of a right is one). */
-static const struct op {
+static const struct signer_op {
     const char *name;
     enum outcome (*run)(struct call *c, struct err *err);
     unsigned roles;
@@ -298,7 +298,7 @@ static const struct op {
     [SIGN_OP_TOTP_CHECK] = {"totp-check", op_totp_check, CONSOLE, true},
 };
 
-static enum outcome record(struct call *c, const struct op *op, enum outcome o,
+static enum outcome record(struct call *c, const struct signer_op *op, enum outcome o,
                            const struct err *err)
 {
     char pid[24], uid[24];
@@ -311,7 +311,7 @@ static enum outcome record(struct call *c, const struct op *op, enum outcome o,
                          "outcome", outcome_name(o), "why", o == OK ? NULL : err->msg, NULL);
 }
 
-static enum outcome run(struct call *c, const struct op *op, struct err *err)
+static enum outcome run(struct call *c, const struct signer_op *op, struct err *err)
 {
     if (!op)
         return err_set(err, INVALID, "there is no such operation, or another protocol version");
@@ -335,7 +335,7 @@ void signer_answer(struct signer *s, const struct signer_peer *peer, struct byte
     struct err err = {0};
     struct call c = {.s = s, .peer = peer, .a = arena, .out = out};
     uint8_t code = sign_read_begin(&c.in, msg);
-    const struct op *op = code < SIGN_OP__MAX && ops[code].run ? &ops[code] : NULL;
+    const struct signer_op *op = code < SIGN_OP__MAX && ops[code].run ? &ops[code] : NULL;
     sign_msg_begin(out, OK);
     enum outcome o = run(&c, op, &err);
     /* Nothing leaves that is not on record. */

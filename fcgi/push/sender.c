@@ -398,7 +398,7 @@ size_t sender_busy(struct sender *s)
 
 /* https_wake() takes no mutex, but s->https may be exchanged by the thread: only while it holds
  * nothing in flight, and then it waits on the condition. */
-static void wake(struct sender *s)
+static void sender_rouse(struct sender *s)
 {
     pthread_cond_signal(&s->work);
     if (s->inside > s->waiting)
@@ -414,7 +414,7 @@ void sender_offer(struct sender *s, struct push_job *j)
     s->last = &j->next;
     s->waiting++;
     s->inside++;
-    wake(s);
+    sender_rouse(s);
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -422,7 +422,7 @@ void sender_stop(struct sender *s)
 {
     pthread_mutex_lock(&s->mutex);
     s->stop = true;
-    wake(s);
+    sender_rouse(s);
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -441,7 +441,7 @@ void sender_free(struct sender **sp)
     struct sender *s = *sp;
     pthread_mutex_lock(&s->mutex);
     s->stop = s->drop = true;
-    wake(s);
+    sender_rouse(s);
     pthread_mutex_unlock(&s->mutex);
     pthread_join(s->thread, NULL);
     destroy(s);

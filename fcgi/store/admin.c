@@ -329,7 +329,7 @@ enum outcome admin_find(struct db *db, const char *name, struct arena *a, struct
 
 /* The role of somebody who is known: what the configuration says now; what it gave and does not say
  * any more is over, and so are the sessions that have it. */
-static enum outcome remote_again(struct db *db, const struct admin *known, const char *role,
+static enum outcome remote_known(struct db *db, const struct admin *known, const char *role,
                                  const char *otherwise, struct err *err)
 {
     const char *now = role ? role : known->role_ruled ? otherwise : known->role;
@@ -364,7 +364,7 @@ enum outcome admin_remote(struct db *db, const char *name, const char *role, con
         o = err_set(err, DENIED, "\"%s\" is %s", name,
                     known.remote ? "disabled" : "a local account");
     else if (o == OK)
-        o = remote_again(db, &known, role, otherwise, err);
+        o = remote_known(db, &known, role, otherwise, err);
     else if (o == NOT_FOUND)
         o = now ? change_run(db, &c, err) : err_set(err, DENIED, "\"%s\" has no role", name);
     arena_free(&a);

@@ -59,11 +59,6 @@ static const struct sql ASSIGNMENT = {
     "NULL AND %SCOPE a.device_id%))",
     0};
 
-static struct val page(size_t max)
-{
-    return val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
-}
-
 struct assign {
     int64_t id, group_id, item_id, now;
     const char *device; /* for one device; NULL: for the group */
@@ -269,8 +264,8 @@ enum outcome assignment_list(struct db *db, int64_t group_id, int64_t item_id, i
 {
     struct val g = val_int(group_id), i = val_int(item_id);
 
-    return list_read(db, &ASSIGNMENTS, (struct val[]){g, g, i, i, val_int(after), page(max)}, 6, a,
-                     out, n, err);
+    return list_read(db, &ASSIGNMENTS, (struct val[]){g, g, i, i, val_int(after), val_page(max)}, 6,
+                     a, out, n, err);
 }
 
 enum outcome assignment_of_devices(struct db *db, const char *device, int64_t item_id,
@@ -279,6 +274,6 @@ enum outcome assignment_of_devices(struct db *db, const char *device, int64_t it
 {
     struct val d = val_str(device), i = val_int(item_id);
 
-    return list_read(db, &OF_DEVICES, (struct val[]){d, d, d, i, i, val_int(after), page(max)}, 7,
-                     a, out, n, err);
+    return list_read(db, &OF_DEVICES, (struct val[]){d, d, d, i, i, val_int(after), val_page(max)},
+                     7, a, out, n, err);
 }

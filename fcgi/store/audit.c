@@ -89,7 +89,7 @@ enum outcome audit_of_device(struct db *db, const char *ident, int64_t enrollmen
                              size_t *n, struct err *err)
 {
     struct val from = val_int(before ? before : INT64_MAX), id = val_int(enrollment_id);
-    struct val limit = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
+    struct val limit = val_page(max);
     struct rows r;
     *n = 0;
     enum outcome o = db_select(
@@ -144,7 +144,7 @@ enum outcome audit_list(struct db *db, const struct audit_filter *f, int64_t bef
     args[k++] = val_int(f->since);
     args[k++] = val_int(f->until > 0 ? f->until : INT64_MAX);
     args[k++] = val_str(f->own);
-    args[k++] = val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
+    args[k++] = val_page(max);
     o = db_select(db, sql, args, k, a, &r, err);
     return o == OK ? entries(&r, a, out, n, err) : o;
 }

@@ -225,7 +225,7 @@ static void seat_leave(struct seat *s, size_t n, bool split)
 }
 
 /* Those that wait for others' locks leave the seat; what they are about stays taken. */
-static void part(struct batch *b, struct unit **u, size_t n)
+static void rivalled_leave(struct batch *b, struct unit **u, size_t n)
 {
     pthread_mutex_lock(&b->lock);
     for (size_t i = 0; i < n; i++) {
@@ -291,7 +291,7 @@ static void lead(struct batch *b, struct unit *own)
     touches_begin(&s->touches);
     split = work_do(&(struct work){u, n, s->reads, s->writes, s->scratch});
     touches_begin(NULL);
-    part(b, u, n);
+    rivalled_leave(b, u, n);
     if (touches_due(&s->touches, n)) {
         at_commit(s);
         release(u, n, own);

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 
 enum val_type { VAL_NULL, VAL_INT, VAL_STR, VAL_BIN };
@@ -74,6 +75,11 @@ static inline const char *val_text(const struct val *v)
 static inline struct val val_id(int64_t id)
 {
     return id != 0 ? val_int(id) : val_null();
+}
+/* How many rows a list may have: as many as are asked for, a page at most. */
+static inline struct val val_page(size_t max)
+{
+    return val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE));
 }
 /* The first `chars` characters of s: what a column of that width takes. NULL becomes SQL NULL. */
 static inline struct val val_cut(const char *s, size_t chars)

@@ -111,10 +111,9 @@ enum outcome device_users(struct db *db, int64_t device_id, const char *after, s
 {
     struct rows r;
     *n = 0;
-    enum outcome o = db_select(db, &USERS,
-                               (struct val[]){val_int(device_id), val_str(after),
-                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                               3, a, &r, err);
+    enum outcome o =
+        db_select(db, &USERS, (struct val[]){val_int(device_id), val_str(after), val_page(max)}, 3,
+                  a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -108,10 +108,9 @@ enum outcome draft_list(struct db *db, int64_t item_id, size_t max, struct arena
                         struct draft **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST,
-                               (struct val[]){val_int(item_id), val_int(item_id),
-                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                               3, a, &r, err);
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(item_id), val_int(item_id), val_page(max)}, 3,
+                  a, &r, err);
 
     *n = 0;
     if (o != OK)

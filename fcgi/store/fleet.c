@@ -203,51 +203,50 @@ enum outcome fleet_areas(struct db *db, int64_t enrollment_id, struct arena *a, 
     return db_select(db, &AREAS, (struct val[]){val_int(enrollment_id)}, 1, a, out, err);
 }
 
-static enum outcome page(struct db *db, const struct sql *sql, int64_t enrollment_id, size_t offset,
-                         size_t max, struct arena *a, struct rows *out, struct err *err)
+static enum outcome page_read(struct db *db, const struct sql *sql, int64_t enrollment_id,
+                              size_t offset, size_t max, struct arena *a, struct rows *out,
+                              struct err *err)
 {
-    return db_select(db, sql,
-                     (struct val[]){val_int(enrollment_id),
-                                    val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE),
-                                    val_int((int64_t)offset)},
-                     3, a, out, err);
+    return db_select(
+        db, sql, (struct val[]){val_int(enrollment_id), val_page(max), val_int((int64_t)offset)}, 3,
+        a, out, err);
 }
 
 enum outcome fleet_rows(struct db *db, const struct inv_table *t, int64_t enrollment_id,
                         size_t offset, size_t max, struct arena *a, struct rows *out,
                         struct err *err)
 {
-    return page(db, &t->page, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &t->page, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_apps(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                         struct arena *a, struct rows *out, struct err *err)
 {
-    return page(db, &APPS, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &APPS, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_certificates(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                                 struct arena *a, struct rows *out, struct err *err)
 {
-    return page(db, &CERTIFICATES, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &CERTIFICATES, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_app_data(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                             struct arena *a, struct rows *out, struct err *err)
 {
-    return page(db, &APP_DATA, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &APP_DATA, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_answers(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                            struct arena *a, struct rows *out, struct err *err)
 {
-    return page(db, &ANSWERS, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &ANSWERS, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_secrets(struct db *db, int64_t enrollment_id, size_t offset, size_t max,
                            struct arena *a, struct rows *out, struct err *err)
 {
-    return page(db, &SECRETS, enrollment_id, offset, max, a, out, err);
+    return page_read(db, &SECRETS, enrollment_id, offset, max, a, out, err);
 }
 
 enum outcome fleet_secret(struct db *db, int64_t enrollment_id, const char *kind, const char *about,
@@ -272,8 +271,7 @@ enum outcome fleet_events(struct db *db, int64_t enrollment_id, int64_t before, 
 {
     return db_select(db, &EVENTS,
                      (struct val[]){val_int(enrollment_id),
-                                    val_int(before != 0 ? before : INT64_MAX),
-                                    val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
+                                    val_int(before != 0 ? before : INT64_MAX), val_page(max)},
                      3, a, out, err);
 }
 

@@ -78,16 +78,12 @@ static void from_row(const struct val *v, struct device_group *g)
                                v[6].s, v[7].s, v[8].i,          v[9].i, v[10].i, v[11].i};
 }
 
-static struct val page(size_t max)
-{
-    return val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
-}
-
 enum outcome group_list(struct db *db, int64_t after, size_t max, struct arena *a,
                         struct device_group **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &LIST, (struct val[]){val_int(after), page(max)}, 2, a, &r, err);
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(after), val_page(max)}, 2, a, &r, err);
 
     *n = 0;
     if (o != OK)
@@ -104,8 +100,8 @@ enum outcome group_of_device(struct db *db, const char *ident, struct arena *a,
                              struct device_group **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o =
-        db_select(db, &OF_DEVICE, (struct val[]){val_str(ident), page(LIM_PAGE)}, 2, a, &r, err);
+    enum outcome o = db_select(db, &OF_DEVICE, (struct val[]){val_str(ident), val_page(LIM_PAGE)},
+                               2, a, &r, err);
 
     *n = 0;
     if (o != OK)

@@ -175,10 +175,9 @@ enum outcome invitation_list(struct db *db, int64_t before, size_t max, struct a
 {
     struct rows r;
     *n = 0;
-    enum outcome o = db_select(db, &LIST,
-                               (struct val[]){val_int(before ? before : INT64_MAX),
-                                              val_int((int64_t)(max < LIM_PAGE ? max : LIM_PAGE))},
-                               2, a, &r, err);
+    enum outcome o =
+        db_select(db, &LIST, (struct val[]){val_int(before ? before : INT64_MAX), val_page(max)}, 2,
+                  a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

@@ -83,17 +83,12 @@ static const struct sql HAVING_TAG = {
     "tag_devices",
     "SELECT device_id FROM device_tag FORCE INDEX (tag) WHERE tag = ? ORDER BY device_id", 0};
 
-static struct val page(size_t max)
-{
-    return val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
-}
-
 enum outcome group_members(struct db *db, int64_t id, int64_t after, size_t max, struct arena *a,
                            struct group_device **out, size_t *n, struct err *err)
 {
     struct rows r;
-    enum outcome o = db_select(db, &MEMBERS, (struct val[]){val_int(id), val_int(after), page(max)},
-                               3, a, &r, err);
+    enum outcome o = db_select(
+        db, &MEMBERS, (struct val[]){val_int(id), val_int(after), val_page(max)}, 3, a, &r, err);
 
     *n = 0;
     if (o != OK)

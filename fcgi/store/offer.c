@@ -141,7 +141,7 @@ enum outcome offer_list(struct db *db, int64_t group_id, int64_t item_id, int64_
                         struct arena *a, struct offer **out, size_t *n, struct err *err)
 {
     struct val g = val_int(group_id), i = val_int(item_id);
-    struct val limit = val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
+    struct val limit = val_page(max);
     struct rows r;
     enum outcome o =
         db_select(db, &LIST, (struct val[]){g, g, i, i, val_int(after), limit}, 6, a, &r, err);

@@ -194,8 +194,8 @@ static enum outcome item_run(struct crowd *c, struct preview *p, int64_t item, c
 
 /* Who would be sent a command at once: those that come in, and for one that is new, all that have
  * not got it before. */
-static enum outcome order_run(struct crowd *c, struct preview_order *x, const struct turn *t,
-                              struct err *err)
+static enum outcome preview_order_run(struct crowd *c, struct preview_order *x,
+                                      const struct turn *t, struct err *err)
 {
     struct ids had = {0}, send = {0};
     enum outcome o = OK;
@@ -302,7 +302,7 @@ static enum outcome changes_run(struct crowd *c, struct preview *p, struct err *
     for (size_t i = 0; o == OK && i < all.n; i++)
         o = item_run(c, p, all.v[i], &t, err);
     for (size_t i = 0; o == OK && i < p->norders; i++)
-        o = order_run(c, &p->orders[i], &t, err);
+        o = preview_order_run(c, &p->orders[i], &t, err);
     return o;
 }
 

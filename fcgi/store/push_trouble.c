@@ -60,10 +60,9 @@ enum outcome push_trouble_list(struct db *db, enum push_trouble which, int64_t d
 {
     struct rows r;
     *n = 0;
-    enum outcome o = db_select(db, &LISTS[which],
-                               (struct val[]){val_int(due), val_int(due), val_int(id),
-                                              val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE)},
-                               4, a, &r, err);
+    enum outcome o = db_select(
+        db, &LISTS[which], (struct val[]){val_int(due), val_int(due), val_int(id), val_page(max)},
+        4, a, &r, err);
     if (o != OK)
         return o;
     *out = arena_array(a, r.n + 1, sizeof **out);

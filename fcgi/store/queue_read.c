@@ -119,11 +119,6 @@ static enum outcome items(const struct rows *r, bool open, struct arena *a, stru
     return OK;
 }
 
-static struct val page(size_t max)
-{
-    return val_int(max < LIM_PAGE ? (int64_t)max : LIM_PAGE);
-}
-
 enum outcome queue_list(struct db *db, const char *ident, const struct queue_item *after,
                         size_t max, size_t body_max, struct arena *a, struct queue_item **out,
                         size_t *n, struct err *err)
@@ -138,7 +133,7 @@ enum outcome queue_list(struct db *db, const char *ident, const struct queue_ite
         return o;
     o = db_select(db, &OPEN,
                   (struct val[]){val_int((int64_t)body_max), id, urgency, urgency, queued, queued,
-                                 val_int(after != NULL ? after->command_id : 0), page(max)},
+                                 val_int(after != NULL ? after->command_id : 0), val_page(max)},
                   8, a, &r, err);
     return o == OK ? items(&r, true, a, out, n, err) : o;
 }
@@ -156,7 +151,7 @@ enum outcome queue_results(struct db *db, const char *ident, int64_t before, siz
         return o;
     o = db_select(db, &CLOSED,
                   (struct val[]){val_int((int64_t)report_max), id,
-                                 val_int(before != 0 ? before : INT64_MAX), page(max)},
+                                 val_int(before != 0 ? before : INT64_MAX), val_page(max)},
                   4, a, &r, err);
     return o == OK ? items(&r, false, a, out, n, err) : o;
 }

@@ -26,7 +26,8 @@ static const struct sql PUT = {
     0};
 static const struct sql DROP = {"setting_drop", "DELETE FROM setting WHERE name = ?", 0};
 
-static enum outcome version_read(struct db *db, struct arena *a, int64_t *version, struct err *err)
+static enum outcome setting_version_read(struct db *db, struct arena *a, int64_t *version,
+                                         struct err *err)
 {
     struct rows r;
     enum outcome o = db_select(db, &VERSION, NULL, 0, a, &r, err);
@@ -42,7 +43,7 @@ enum outcome setting_list(struct db *db, struct arena *a, struct setting **out, 
                           int64_t *version, struct err *err)
 {
     struct rows r;
-    enum outcome o = version_read(db, a, version, err);
+    enum outcome o = setting_version_read(db, a, version, err);
     *n = 0;
     *out = NULL;
     if (o == OK)
@@ -228,7 +229,8 @@ enum outcome settings_refresh(struct settings *s, struct db *db, bool *changed, 
     size_t n;
     int64_t version;
     struct arena *a = arena_new(MEMORY_MAX), *old;
-    enum outcome o = a ? version_read(db, a, &version, err) : err_set(err, ERROR, "out of memory");
+    enum outcome o =
+        a ? setting_version_read(db, a, &version, err) : err_set(err, ERROR, "out of memory");
     bool moved = o == OK && version != s->version;
     if (moved)
         o = setting_list(db, a, &list, &n, &version, err);

@@ -183,7 +183,7 @@ static enum outcome hear(int fd, struct buf *out, struct err *err)
     }
 }
 
-static enum outcome verdict(int status, const struct buf *said, struct err *err)
+static enum outcome archive_outcome(int status, const struct buf *said, struct err *err)
 {
     if (!WIFEXITED(status))
         return err_set(err, INVALID,
@@ -256,7 +256,7 @@ enum outcome archive_find(struct arena *a, const char *path, const char *const *
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     if (o == OK)
-        o = verdict(status, &said, err);
+        o = archive_outcome(status, &said, err);
     if (o == OK)
         o = files_read(a, buf_bytes(&said), out, n, err);
     buf_free(&said);

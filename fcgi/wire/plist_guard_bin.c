@@ -60,7 +60,7 @@ struct bin {
     size_t depth;
 };
 
-#define fail(b, ...) (err_set((b)->err, INVALID, "binary property list: " __VA_ARGS__), false)
+#define bin_fail(b, ...) (err_set((b)->err, INVALID, "binary property list: " __VA_ARGS__), false)
 
 static uint64_t big_endian(const uint8_t *p, unsigned n)
 {
@@ -73,7 +73,7 @@ static uint64_t big_endian(const uint8_t *p, unsigned n)
 static bool read_trailer(struct bin *b, size_t n)
 {
     if (n < HEADER + 1 + 1 + TRAILER)
-        return fail(b, "it is too short");
+        return bin_fail(b, "it is too short");
     const uint8_t *t = b->p + n - TRAILER;
     b->offset_n = t[6];
     b->ref_n = t[7];
@@ -81,15 +81,15 @@ static bool read_trailer(struct bin *b, size_t n)
     b->root = big_endian(t + 16, 8);
     b->table = big_endian(t + 24, 8);
     if (b->offset_n < 1 || b->offset_n > 8 || b->ref_n < 1 || b->ref_n > 8)
-        return fail(b, "its trailer gives a size of %u for offsets and %u for references",
-                    b->offset_n, b->ref_n);
+        return bin_fail(b, "its trailer gives a size of %u for offsets and %u for references",
+                        b->offset_n, b->ref_n);
     if (b->count < 1 || b->count > LIM_PLIST_NODES)
-        return fail(b, "its trailer counts %llu objects", (unsigned long long)b->count);
+        return bin_fail(b, "its trailer counts %llu objects", (unsigned long long)b->count);
     if (b->root >= b->count)
-        return fail(b, "its root is no object");
+        return bin_fail(b, "its root is no object");
     if (b->table <= HEADER || b->table > n - TRAILER ||
         b->count * b->offset_n > n - TRAILER - b->table)
-        return fail(b, "its offset table is outside of it");
+        return bin_fail(b, "its offset table is outside of it");
     return true;
 }
 
@@ -103,10 +103,10 @@ static bool inside(const struct bin *b, uint64_t at, uint64_t n)
 static bool read_length(struct bin *b, uint64_t *at, uint64_t *len)
 {
     if (!inside(b, *at, 1) || (b->p[*at] & 0xf0) != 0x10 || (b->p[*at] & 15) > 3)
-        return fail(b, "a length is no integer");
+        return bin_fail(b, "a length is no integer");
     unsigned n = 1u << (b->p[*at] & 15);
     if (!inside(b, *at + 1, n))
-        return fail(b, "it is cut short");
+        return bin_fail(b, "it is cut short");
     *len = big_endian(b->p + *at + 1, n);
     *at += 1 + n;
     return true;
@@ -115,28 +115,28 @@ static bool read_length(struct bin *b, uint64_t *at, uint64_t *len)
 static bool check_ascii(struct bin *b, uint64_t at, uint64_t n)
 {
     if (memchr(b->p + at, '\0', n))
-        return fail(b, "a string holds a NUL");
+        return bin_fail(b, "a string holds a NUL");
     uint8_t all = 0;
     for (uint64_t i = 0; i < n; i++)
         all |= b->p[at + i];
-    return all < 0x80 || fail(b, "an ASCII string holds other octets");
+    return all < 0x80 || bin_fail(b, "an ASCII string holds other octets");
 }
 
 static bool check_utf16(struct bin *b, uint64_t at, uint64_t units)
 {
     bool lead = false;
     if (units == 0)
-        return fail(b, "an empty UTF-16 string");
+        return bin_fail(b, "an empty UTF-16 string");
     for (uint64_t i = 0; i < units; i++) {
         unsigned c = (unsigned)b->p[at + 2 * i] << 8 | b->p[at + 2 * i + 1];
         if (c == 0)
-            return fail(b, "a string holds a NUL");
+            return bin_fail(b, "a string holds a NUL");
         bool trail = c >= 0xdc00 && c <= 0xdfff;
         if (lead != trail)
-            return fail(b, "a string holds half a surrogate pair");
+            return bin_fail(b, "a string holds half a surrogate pair");
         lead = c >= 0xd800 && c <= 0xdbff;
     }
-    return !lead || fail(b, "a string holds half a surrogate pair");
+    return !lead || bin_fail(b, "a string holds half a surrogate pair");
 }
 
 /* Years 1 to 9999; seconds are counted from 2001. */
@@ -146,7 +146,7 @@ static bool check_date(struct bin *b, uint64_t at)
     double d;
     memcpy(&d, &bits, sizeof d);
     return (isfinite(d) && d >= -63113904000.0 && d < 252423993600.0) ||
-           fail(b, "a date outside the years 1 to 9999");
+           bin_fail(b, "a date outside the years 1 to 9999");
 }
 
 /* An object that holds no others; size: the low half of its marker, at: what follows it. Octets
@@ -158,26 +158,27 @@ static bool check_scalar(struct bin *b, uint8_t marker, uint64_t at, uint64_t *o
     *octets = 0;
     switch (marker & 0xf0) {
     case 0x00:
-        return size == 8 || size == 9 || fail(b, "an object of unknown type 0x%02x", marker);
+        return size == 8 || size == 9 || bin_fail(b, "an object of unknown type 0x%02x", marker);
     case 0x10:
         if (width == 0 || !inside(b, at, width))
-            return fail(b, "a broken integer");
-        return width < 16 || big_endian(b->p + at, 8) == 0 || fail(b, "an integer of over 64 bits");
+            return bin_fail(b, "a broken integer");
+        return width < 16 || big_endian(b->p + at, 8) == 0 ||
+               bin_fail(b, "an integer of over 64 bits");
     case 0x20:
-        return ((width == 4 || width == 8) && inside(b, at, width)) || fail(b, "a broken real");
+        return ((width == 4 || width == 8) && inside(b, at, width)) || bin_fail(b, "a broken real");
     case 0x30:
         if (width != 8 || !inside(b, at, width))
-            return fail(b, "a broken date");
+            return bin_fail(b, "a broken date");
         return check_date(b, at);
     case 0x80:
-        return (size < 8 && inside(b, at, size + 1)) || fail(b, "a broken UID");
+        return (size < 8 && inside(b, at, size + 1)) || bin_fail(b, "a broken UID");
     }
     uint64_t n = size;
     if (size == 15 && !read_length(b, &at, &n))
         return false;
     bool wide = (marker & 0xf0) == 0x60;
     if (n > b->table || !inside(b, at, wide ? 2 * n : n))
-        return fail(b, "it is cut short");
+        return bin_fail(b, "it is cut short");
     switch (marker & 0xf0) {
     case 0x40:
         *octets = n;
@@ -189,7 +190,7 @@ static bool check_scalar(struct bin *b, uint8_t marker, uint64_t at, uint64_t *o
         *octets = 4 * n; /* what libplist takes at first */
         return check_utf16(b, at, n);
     }
-    return fail(b, "an object of unknown type 0x%02x", marker);
+    return bin_fail(b, "an object of unknown type 0x%02x", marker);
 }
 
 /* Opens a container: its references are to be followed. */
@@ -200,12 +201,12 @@ static bool push(struct bin *b, uint64_t object, uint8_t marker, uint64_t at)
     if (n == 15 && !read_length(b, &at, &n))
         return false;
     if (dict && n > LIM_PLIST_KEYS)
-        return fail(b, "more than %u keys in a dictionary", LIM_PLIST_KEYS);
+        return bin_fail(b, "more than %u keys in a dictionary", LIM_PLIST_KEYS);
     uint64_t count = dict ? 2 * n : n;
     if (n > b->table || !inside(b, at, count * b->ref_n))
-        return fail(b, "it is cut short");
+        return bin_fail(b, "it is cut short");
     if (b->depth == LIM_PLIST_DEPTH)
-        return fail(b, "nested deeper than %u", LIM_PLIST_DEPTH);
+        return bin_fail(b, "nested deeper than %u", LIM_PLIST_DEPTH);
     if (!dict && n > b->longest)
         b->longest = n;
     b->objects[object].open = true;
@@ -215,11 +216,11 @@ static bool push(struct bin *b, uint64_t object, uint8_t marker, uint64_t at)
 }
 
 /* First sight of an object: a scalar is done with at once, a container is opened. */
-static bool visit(struct bin *b, uint64_t object)
+static bool object_visit(struct bin *b, uint64_t object)
 {
     uint64_t at = big_endian(b->p + b->table + object * b->offset_n, b->offset_n);
     if (at < HEADER || at >= b->table)
-        return fail(b, "object %llu is outside of it", (unsigned long long)object);
+        return bin_fail(b, "object %llu is outside of it", (unsigned long long)object);
     uint8_t marker = b->p[at], type = marker & 0xf0;
     if (type == 0xa0 || type == 0xd0)
         return push(b, object, marker, at + 1);
@@ -237,13 +238,13 @@ static bool count_in(struct bin *b, struct frame *f, const struct object *o)
     if (o->height > f->height)
         f->height = o->height;
     if (f->nodes > b->nodes_max)
-        return fail(b, "it expands to more than %llu keys and values",
-                    (unsigned long long)b->nodes_max);
+        return bin_fail(b, "it expands to more than %llu keys and values",
+                        (unsigned long long)b->nodes_max);
     if (f->octets > b->octets_max)
-        return fail(b, "its strings and data expand to more than %llu octets",
-                    (unsigned long long)b->octets_max);
+        return bin_fail(b, "its strings and data expand to more than %llu octets",
+                        (unsigned long long)b->octets_max);
     if (b->depth + o->height > LIM_PLIST_DEPTH)
-        return fail(b, "nested deeper than %u", LIM_PLIST_DEPTH);
+        return bin_fail(b, "nested deeper than %u", LIM_PLIST_DEPTH);
     return true;
 }
 
@@ -263,23 +264,23 @@ static bool step(struct bin *b)
     }
     uint64_t object = big_endian(b->p + f->refs + f->next * b->ref_n, b->ref_n);
     if (object >= b->count)
-        return fail(b, "a reference to object %llu of %llu", (unsigned long long)object,
-                    (unsigned long long)b->count);
+        return bin_fail(b, "a reference to object %llu of %llu", (unsigned long long)object,
+                        (unsigned long long)b->count);
     o = &b->objects[object];
     if (o->open)
-        return fail(b, "object %llu holds itself", (unsigned long long)object);
+        return bin_fail(b, "object %llu holds itself", (unsigned long long)object);
     if (o->nodes == 0) {
         /* different objects may share octets: the references followed are what costs time */
         if (++b->walked > b->nodes_max)
-            return fail(b, "it expands to more than %llu keys and values",
-                        (unsigned long long)b->nodes_max);
-        if (!visit(b, object))
+            return bin_fail(b, "it expands to more than %llu keys and values",
+                            (unsigned long long)b->nodes_max);
+        if (!object_visit(b, object))
             return false;
         if (o->nodes == 0)
             return true; /* opened; this reference is counted when it is done */
     }
     if (f->next < f->keys && !o->string)
-        return fail(b, "a key is no string");
+        return bin_fail(b, "a key is no string");
     f->next++;
     return count_in(b, f, o);
 }
@@ -291,7 +292,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static bool walk(struct bin *b)
 {
-    if (!visit(b, b->root))
+    if (!object_visit(b, b->root))
         return false;
     while (b->depth > 0)
         if (!step(b))

@@ -46,8 +46,8 @@ struct tag {
     bool empty; /* <x/> */
 };
 
-__attribute__((format(printf, 3, 4), cold)) static bool fail(struct xml *x, const char *at,
-                                                             const char *fmt, ...)
+__attribute__((format(printf, 3, 4), cold)) static bool xml_fail(struct xml *x, const char *at,
+                                                                 const char *fmt, ...)
 {
     size_t line = 1;
     for (const char *p = x->start; (p = memchr(p, '\n', (size_t)(at - p))); p++)
@@ -102,7 +102,7 @@ static bool skip_misc(struct xml *x)
         if (!eat(x, "<!--"))
             return true;
         if (!skip_past(x, "-->"))
-            return fail(x, at, "a comment that does not end");
+            return xml_fail(x, at, "a comment that does not end");
     }
 }
 
@@ -114,22 +114,22 @@ static bool read_declaration(struct xml *x)
         return true;
     const char *body = x->p;
     if (!skip_past(x, "?>"))
-        return fail(x, at, "an XML declaration that does not end");
+        return xml_fail(x, at, "an XML declaration that does not end");
     size_t n = (size_t)(x->p - 2 - body), quotes = 0;
     for (size_t i = 0; i < n; i++) {
         quotes += body[i] == '"';
         if (body[i] == '<' || body[i] == '>')
-            return fail(x, at, "a broken XML declaration");
+            return xml_fail(x, at, "a broken XML declaration");
     }
     if (quotes % 2) /* libplist would look for the end behind the next quote */
-        return fail(x, at, "a broken XML declaration");
+        return xml_fail(x, at, "a broken XML declaration");
     if ((enc = memmem(body, n, "encoding", 8))) {
         enc += 8;
         while (enc < body + n && (is_space(*enc) || *enc == '='))
             enc++;
         size_t left = (size_t)(body + n - enc);
         if (left < 7 || strncasecmp(enc + 1, "utf-8", 5) != 0 || enc[6] != enc[0])
-            return fail(x, at, "an encoding other than UTF-8");
+            return xml_fail(x, at, "an encoding other than UTF-8");
     }
     return true;
 }
@@ -174,19 +174,19 @@ static bool read_doctype(struct xml *x)
         return true;
     skip_space(x);
     if (!eat(x, "plist"))
-        return fail(x, at, "a document type other than plist");
+        return xml_fail(x, at, "a document type other than plist");
     skip_space(x);
     if (eat(x, "PUBLIC")) {
         if (!read_literal(x, &id, &n) || !literal_is_one_of(id, n, public_ids, 2) ||
             !read_literal(x, &id, &n) || !literal_is_one_of(id, n, system_ids, 3))
-            return fail(x, at, "a document type other than Apple's");
+            return xml_fail(x, at, "a document type other than Apple's");
     } else if (eat(x, "SYSTEM")) {
         if (!read_literal(x, &id, &n) || !literal_is_one_of(id, n, system_ids, 3))
-            return fail(x, at, "a document type other than Apple's");
+            return xml_fail(x, at, "a document type other than Apple's");
     }
     skip_space(x);
     if (!eat(x, ">"))
-        return fail(x, at, "a document type with declarations of its own, or a broken one");
+        return xml_fail(x, at, "a document type with declarations of its own, or a broken one");
     return true;
 }
 
@@ -238,24 +238,24 @@ static bool read_tag(struct xml *x, struct tag *t)
 {
     const char *at = x->p;
     if (x->p >= x->end)
-        return fail(x, at, "it ends too early");
+        return xml_fail(x, at, "it ends too early");
     if (*x->p != '<')
-        return fail(x, at, "text outside an element");
+        return xml_fail(x, at, "text outside an element");
     x->p++;
     t->close = eat(x, "/");
     const char *name = x->p;
     while (x->p < x->end && *x->p >= 'a' && *x->p <= 'z')
         x->p++;
     if (!elem_of(name, (size_t)(x->p - name), &t->elem))
-        return fail(x, at, "<%.*s> is no element of a property list",
-                    (int)(x->p - name < 20 ? x->p - name : 20), name);
+        return xml_fail(x, at, "<%.*s> is no element of a property list",
+                        (int)(x->p - name < 20 ? x->p - name : 20), name);
     skip_space(x);
     if (t->elem == PLIST && !t->close && !read_version(x))
-        return fail(x, at, "a broken attribute");
+        return xml_fail(x, at, "a broken attribute");
     t->empty = !t->close && eat(x, "/");
     if (!eat(x, ">"))
-        return fail(x, at, "a broken tag, an attribute or an early end in <%s>",
-                    elem_name(t->elem));
+        return xml_fail(x, at, "a broken tag, an attribute or an early end in <%s>",
+                        elem_name(t->elem));
     return true;
 }
 
@@ -295,7 +295,7 @@ static bool check_references(struct xml *x, const char *to, uint64_t *refs)
     while ((p = memchr(p, '&', (size_t)(to - p)))) {
         size_t n = reference_length(p, to);
         if (n == 0)
-            return fail(x, p, "a broken character reference");
+            return xml_fail(x, p, "a broken character reference");
         p += n;
         ++*refs;
     }
@@ -310,18 +310,18 @@ static bool read_text(struct xml *x, enum elem e)
     for (;;) {
         const char *lt = memchr(x->p, '<', (size_t)(x->end - x->p));
         if (!lt)
-            return fail(x, x->end, "it ends inside <%s>", elem_name(e));
+            return xml_fail(x, x->end, "it ends inside <%s>", elem_name(e));
         if (!check_references(x, lt, &refs))
             return false;
         x->p = lt;
         if (!eat(x, "<![CDATA["))
             break;
         if (!skip_past(x, "]]>"))
-            return fail(x, lt, "a CDATA section that does not end");
+            return xml_fail(x, lt, "a CDATA section that does not end");
     }
     x->moves += refs * (uint64_t)(x->p - begin);
     if (x->moves > XML_MOVES_MAX)
-        return fail(x, begin, "too many character references in long strings");
+        return xml_fail(x, begin, "too many character references in long strings");
     return true;
 }
 
@@ -422,7 +422,7 @@ static bool read_scalar(struct xml *x, enum elem e)
 {
     const char *s = x->p, *to = memchr(s, '<', (size_t)(x->end - s));
     if (!to)
-        return fail(x, x->end, "it ends inside <%s>", elem_name(e));
+        return xml_fail(x, x->end, "it ends inside <%s>", elem_name(e));
     x->p = to;
     while (s < to && is_space(*s))
         s++;
@@ -434,7 +434,7 @@ static bool read_scalar(struct xml *x, enum elem e)
                 : e == DATE  ? check_date(s, n)
                 : e == DATA  ? check_data(s, n)
                              : n == 0; /* true, false */
-    return good || fail(x, s, "<%s> does not hold what it should", elem_name(e));
+    return good || xml_fail(x, s, "<%s> does not hold what it should", elem_name(e));
 }
 
 /* The rest of an element that is no container, after its opening tag. */
@@ -442,7 +442,7 @@ static bool read_leaf(struct xml *x, struct tag open)
 {
     if (open.empty)
         return open.elem == STRING || open.elem == KEY || open.elem == DATA || open.elem == TRUE ||
-               open.elem == FALSE || fail(x, x->p, "<%s> is empty", elem_name(open.elem));
+               open.elem == FALSE || xml_fail(x, x->p, "<%s> is empty", elem_name(open.elem));
     if (!(open.elem == STRING || open.elem == KEY ? read_text(x, open.elem)
                                                   : read_scalar(x, open.elem)))
         return false;
@@ -451,7 +451,7 @@ static bool read_leaf(struct xml *x, struct tag open)
     if (!read_tag(x, &t))
         return false;
     return (t.close && t.elem == open.elem) ||
-           fail(x, at, "<%s> is not closed", elem_name(open.elem));
+           xml_fail(x, at, "<%s> is not closed", elem_name(open.elem));
 }
 
 /* Does this element stand where it may? Keeps account of keys and values. */
@@ -459,21 +459,21 @@ static bool place(struct xml *x, const char *at, enum elem e)
 {
     struct level *l = &x->level[x->depth];
     if (++x->nodes > LIM_PLIST_NODES)
-        return fail(x, at, "more than %u keys and values", LIM_PLIST_NODES);
+        return xml_fail(x, at, "more than %u keys and values", LIM_PLIST_NODES);
     if (e == PLIST)
-        return fail(x, at, "<plist> inside a property list");
+        return xml_fail(x, at, "<plist> inside a property list");
     if (e == KEY) {
         if (l->elem != DICT || l->has_key)
-            return fail(x, at, "a <key> where none can be");
+            return xml_fail(x, at, "a <key> where none can be");
         if (++l->keys > LIM_PLIST_KEYS)
-            return fail(x, at, "more than %u keys in a dictionary", LIM_PLIST_KEYS);
+            return xml_fail(x, at, "more than %u keys in a dictionary", LIM_PLIST_KEYS);
         l->has_key = true;
         return true;
     }
     if (l->elem == DICT && !l->has_key)
-        return fail(x, at, "a value without a key");
+        return xml_fail(x, at, "a value without a key");
     if (l->elem == PLIST && l->has_key)
-        return fail(x, at, "a second value in <plist>");
+        return xml_fail(x, at, "a second value in <plist>");
     l->has_key = l->elem == PLIST;
     return true;
 }
@@ -482,11 +482,11 @@ static bool close_level(struct xml *x, const char *at, enum elem e)
 {
     struct level *l = &x->level[x->depth];
     if (l->elem != e)
-        return fail(x, at, "</%s> closes nothing", elem_name(e));
+        return xml_fail(x, at, "</%s> closes nothing", elem_name(e));
     if (e == DICT && l->has_key)
-        return fail(x, at, "a key without a value");
+        return xml_fail(x, at, "a key without a value");
     if (e == PLIST && !l->has_key)
-        return fail(x, at, "<plist> is empty");
+        return xml_fail(x, at, "<plist> is empty");
     if (x->depth > 0)
         x->depth--;
     return true;
@@ -517,7 +517,7 @@ static bool read_body(struct xml *x)
             continue;
         }
         if (x->depth == LIM_PLIST_DEPTH)
-            return fail(x, at, "nested deeper than %u", LIM_PLIST_DEPTH);
+            return xml_fail(x, at, "nested deeper than %u", LIM_PLIST_DEPTH);
         if (!t.empty)
             x->level[++x->depth] = (struct level){.elem = t.elem};
     }
@@ -528,9 +528,9 @@ static bool read_list(struct xml *x)
     struct tag t;
     /* libplist takes a NUL for the end of a string */
     if (memchr(x->start, '\0', (size_t)(x->end - x->start)))
-        return fail(x, x->start, "it holds a NUL");
+        return xml_fail(x, x->start, "it holds a NUL");
     if (!utf8_valid(bytes_of(x->start, (size_t)(x->end - x->start))))
-        return fail(x, x->start, "it is not in UTF-8");
+        return xml_fail(x, x->start, "it is not in UTF-8");
     skip_space(x);
     if (!read_declaration(x) || !skip_misc(x) || !read_doctype(x) || !skip_misc(x))
         return false;
@@ -538,11 +538,11 @@ static bool read_list(struct xml *x)
     if (!read_tag(x, &t))
         return false;
     if (t.elem != PLIST || t.close || t.empty)
-        return fail(x, at, "it does not begin with <plist>");
+        return xml_fail(x, at, "it does not begin with <plist>");
     x->level[0] = (struct level){.elem = PLIST};
     if (!read_body(x) || !skip_misc(x))
         return false;
-    return x->p == x->end || fail(x, x->p, "something follows </plist>");
+    return x->p == x->end || xml_fail(x, x->p, "something follows </plist>");
 }
 
 enum outcome plist_guard_xml(struct bytes b, struct err *err)

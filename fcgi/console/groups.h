@@ -1,6 +1,6 @@
-/* group.h: what the pages about one group share. */
-#ifndef DROVER_CONSOLE_GROUP_H
-#define DROVER_CONSOLE_GROUP_H
+/* groups.h: what the pages about one group share. */
+#ifndef DROVER_CONSOLE_GROUPS_H
+#define DROVER_CONSOLE_GROUPS_H
 
 #include "console/page.h"
 #include "store/group.h"

@@ -1,4 +1,4 @@
-/* note.c: what the checks have found. */
+/* doctor.c: what the checks have found. */
 #include "doctor/doctor.h"
 
 #include <ctype.h>

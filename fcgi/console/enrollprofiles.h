@@ -1,6 +1,6 @@
-/* enrollprofile.h: what the pages about enrolment profiles share. */
-#ifndef DROVER_CONSOLE_ENROLLPROFILE_H
-#define DROVER_CONSOLE_ENROLLPROFILE_H
+/* enrollprofiles.h: what the pages about enrolment profiles share. */
+#ifndef DROVER_CONSOLE_ENROLLPROFILES_H
+#define DROVER_CONSOLE_ENROLLPROFILES_H
 
 #include "console/page.h"
 #include "store/enrollprofile.h"

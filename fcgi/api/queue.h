@@ -1,6 +1,6 @@
-/* item.h: a command of an enrollment as the API tells it. */
-#ifndef DROVER_API_ITEM_H
-#define DROVER_API_ITEM_H
+/* queue.h: a command of an enrollment as the API tells it. */
+#ifndef DROVER_API_QUEUE_H
+#define DROVER_API_QUEUE_H
 
 #include "api/api.h"
 #include "base/limits.h"

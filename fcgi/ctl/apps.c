@@ -1,4 +1,4 @@
-/* app.c: droverctl app: the apps of the library. */
+/* apps.c: droverctl app: the apps of the library. */
 #include "ctl/ctl.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* app.h: what the pages about apps share. */
-#ifndef DROVER_CONSOLE_APP_H
-#define DROVER_CONSOLE_APP_H
+/* apps.h: what the pages about apps share. */
+#ifndef DROVER_CONSOLE_APPS_H
+#define DROVER_CONSOLE_APPS_H
 
 #include "console/page.h"
 #include "store/library.h"

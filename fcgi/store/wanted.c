@@ -1,4 +1,4 @@
-/* wanted_plan.c: who is in which group, and what devices are to have by that: see wanted.h. */
+/* wanted.c: who is in which group, and what devices are to have by that: see wanted.h. */
 #include "store/wanted.h"
 
 #include "base/clock.h"
