@@ -23,8 +23,7 @@ static void one_show(struct page *p, struct value *v, const struct approval *x)
     value_set_bool(v, "deed", deed);
     value_set_text(v, "first", x->first_target);
     value_set_text(v, "link",
-                   x->order_id ? page_link(p, "/group/order", "id",
-                                           arena_fmt(p->a, "%lld", (long long)x->order_id))
+                   x->order_id ? page_link_id(p, "/group/order", x->order_id)
                                : page_link(p, "/device", "id", x->first_target));
     value_set_text(v, "all", page_link(p, "/approval", "id", id));
     value_set_int(v, "targets", x->targets);

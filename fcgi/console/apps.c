@@ -28,12 +28,6 @@ struct library_item *app_item(struct page *p, int64_t id)
     return o == OK ? i : NULL;
 }
 
-const char *app_link(struct page *p, const char *path, int64_t id)
-{
-    const char *s = arena_fmt(p->a, "%s?id=%lld", path, (long long)id);
-    return s ? s : "/";
-}
-
 const char *app_source(const struct library_item *i)
 {
     return strstr(i->current.details, "\"file\"")           ? "file"
@@ -56,7 +50,7 @@ static void upload_row(struct page *p, struct value *list, const struct upload *
     page_time(p, v, "changed", u->changed_at);
     if (u->done_item)
         value_set_text(v, "link",
-                       page_link(p, app_link(p, "/app", u->done_item), "tab", "versions"));
+                       page_link(p, page_link_id(p, "/app", u->done_item), "tab", "versions"));
 }
 
 enum outcome app_uploads(struct page *p, int64_t item)
@@ -115,7 +109,7 @@ static void row(struct page *p, struct value *list, const struct library_item *i
     const char *source = arena_fmt(p->a, "app_source_%s", app_source(i));
     value_set_text(v, "name", i->name);
     value_set_text(v, "identifier", i->identifier);
-    value_set_text(v, "link", app_link(p, "/app", i->id));
+    value_set_text(v, "link", page_link_id(p, "/app", i->id));
     value_set_text(v, "source", source ? page_text(p, source) : NULL);
     value_set_int(v, "version", i->version);
     value_set_text(v, "app_version", i->current.uuid);
@@ -239,7 +233,7 @@ void console_app_new_post(struct app *app, struct req *req, const struct caller 
     int64_t id = strcmp(what, "file") == 0 ? app_file_take(&p, 0)
                                            : add_named(&p, strcmp(what, "store") == 0);
     if (id) {
-        page_go(&p, page_link(&p, app_link(&p, "/app", id), "done", "app_added"));
+        page_go(&p, page_link(&p, page_link_id(&p, "/app", id), "done", "app_added"));
     } else if (page_mendable(p.err.outcome)) {
         page_bad(&p, p.err.msg);
         show_new(&p, page_status(p.err.outcome));
@@ -263,7 +257,7 @@ static void tell(struct page *p, int status, const struct upload *u, const char 
             js_set_str(root, "why", page_said(p, u->why));
         if (u->done_item)
             js_set_str(root, "link",
-                       page_link(p, app_link(p, "/app", u->done_item), "done", "app_uploaded"));
+                       page_link(p, page_link_id(p, "/app", u->done_item), "done", "app_uploaded"));
     }
     if (wrong)
         js_set_str(root, "why", wrong);

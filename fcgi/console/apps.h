@@ -8,8 +8,6 @@
 
 /* The app of that id; NULL: p->err says why not. */
 struct library_item *app_item(struct page *p, int64_t id);
-/* "PATH?id=ID". */
-const char *app_link(struct page *p, const char *path, int64_t id);
 /* Where an app comes from: "store", "file", "manifest". */
 const char *app_source(const struct library_item *i);
 /* Sets "uploads": what comes through the browser, and came lately; item 0: of any app. */

@@ -139,8 +139,8 @@ static enum outcome order_show(struct page *p, struct value *list, const struct 
     value_set_int(v, "second", counts[ORDER_WAITS]);
     value_set_bool(v, "has_second", counts[ORDER_WAITS] > 0);
     if (s.approval_id && page_may(p, "operate"))
-        value_set_text(v, "approval", group_link(p, "/approval", s.approval_id));
-    value_set_text(v, "link", group_link(p, "/group/order", id));
+        value_set_text(v, "approval", page_link_id(p, "/approval", s.approval_id));
+    value_set_text(v, "link", page_link_id(p, "/group/order", id));
     marks(p, v, draft_holds(d->now.orders, d->now.norders, id),
           draft_holds(d->next.orders, d->next.norders, id));
     return OK;
@@ -179,7 +179,7 @@ static void contents_show(struct page *p, const struct device_group *g, int stat
         value_set_text(p->root, "draft_at", number(p, d.next.created_at));
         page_time(p, p->root, "drafted", d.next.created_at);
     }
-    value_set_text(p->root, "preview_link", group_link(p, "/group/preview", g->id));
+    value_set_text(p->root, "preview_link", page_link_id(p, "/group/preview", g->id));
     page_show(p, status, "groupcontents");
 }
 
@@ -227,7 +227,7 @@ void console_group_draft(struct app *app, struct req *req, const struct caller *
     for (int i = 0; o == CONFLICT && i < TRIES; i++)
         o = draft_change(&p, &g);
     if (o == OK) {
-        page_go(&p, group_link(&p, "/group/contents", g.id));
+        page_go(&p, page_link_id(&p, "/group/contents", g.id));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         contents_show(&p, &g, page_status(o));
@@ -329,7 +329,7 @@ void console_group_command_post(struct app *app, struct req *req, const struct c
     }
     enum outcome o = command_add(&p, &g, command);
     if (o == OK) {
-        page_go(&p, group_link(&p, "/group/contents", g.id));
+        page_go(&p, page_link_id(&p, "/group/contents", g.id));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         command_show(&p, command, page_status(o));

@@ -160,9 +160,7 @@ static enum outcome by_tags(struct page *p)
                 filter_asks_tag(e, NULL)) {
                 struct value *v = value_append_dict(list);
                 value_set_text(v, "name", g[i].name);
-                value_set_text(v, "link",
-                               page_link(p, "/group/filter", "id",
-                                         arena_fmt(p->a, "%lld", (long long)g[i].id)));
+                value_set_text(v, "link", page_link_id(p, "/group/filter", g[i].id));
                 any = true;
             }
             js_free(&e);
@@ -280,7 +278,7 @@ static void job_show(struct page *p, struct value *v, const struct bulk_job *j)
 
 const char *bulk_job_link(struct page *p, int64_t id)
 {
-    return page_link(p, "/bulk/job", "id", arena_fmt(p->a, "%lld", (long long)id));
+    return page_link_id(p, "/bulk/job", id);
 }
 
 enum outcome bulk_again(struct page *p, struct bulk_job *job)

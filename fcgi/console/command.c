@@ -1,6 +1,7 @@
 /* command.c: sending a command to one device, looking at one, cancelling it; and a bare push. */
 #include "console/device.h"
-#include "console/failed.h"
+#include "console/device_page.h"
+#include "console/retry.h"
 
 #include "base/limits.h"
 #include "command/error_codes.h"

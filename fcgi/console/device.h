@@ -9,9 +9,6 @@
 #include "store/push.h"
 #include "store/queue.h"
 
-/* The page of the device whose id came with the request, with p->root's notices; answers. */
-void device_show(struct page *p, const char *ident, int status);
-
 /* What a device's timeline is made of. */
 struct device_course {
     const struct enrollment *e;
@@ -37,20 +34,9 @@ const char *device_command_link(struct page *p, const char *ident, const char *u
 /* Appends what lists of commands show of one. */
 struct value *device_queue_item(struct page *p, struct value *list, const char *ident,
                                 const struct queue_item *q);
-/* The tabs of a device's page; part: the chosen one, "" for the first. */
-void device_tabs(struct page *p, const char *ident, const char *part);
-/* One tab of it; answers. */
-void device_part_show(struct page *p, const char *ident, const char *part, int status);
 /* Queues the command and pushes (command NULL: only pushes); p->err when it did not work. */
 enum outcome device_send(struct page *p, const char *ident,
                          const struct raw_command *command) MUST_USE;
-
-/* Lists of a device that are no inventory (part_lists.c). from: where the page before ended, as its
- * link says; *next: the same for the page that follows, NULL for none. "heads", "lines" and "some"
- * are set. */
-typedef enum outcome device_list_fn(struct page *p, const struct fleet_device *d, const char *from,
-                                    const char **next);
-device_list_fn device_list_queue, device_list_results, device_list_users, device_list_audit;
 
 /* The requests that are sent with a button: their names, ended by NULL. */
 extern const char *const device_questions[]; /* they only ask */

@@ -6,7 +6,7 @@
 #include "store/library.h"
 #include "store/wanted.h"
 
-static const char *item_page(const struct page *p, int kind, int64_t id)
+static const char *library_page(const struct page *p, int kind, int64_t id)
 {
     return arena_fmt(p->a, "%s?id=%lld", kind == LIBRARY_APP ? "/app" : "/profile", (long long)id);
 }
@@ -15,7 +15,7 @@ static void row(struct page *p, struct value *list, const struct wanted_row *x)
 {
     struct value *v = value_append_dict(list);
     value_set_text(v, "item", x->name);
-    value_set_text(v, "link", item_page(p, x->kind, x->item_id));
+    value_set_text(v, "link", library_page(p, x->kind, x->item_id));
     value_set_text(v, "user", x->user);
     page_state(p, v, "wanted", wanted_state_name(x->state));
     value_set_int(v, "version", x->version);
@@ -43,7 +43,7 @@ static enum outcome own(struct page *p, const struct enrollment *e, struct assig
         value_set_text(v, "item", (*a)[i].item);
         value_set_text(v, "item_id", arena_fmt(p->a, "%lld", (long long)(*a)[i].item_id));
         value_set_text(v, "path", (*a)[i].kind == LIBRARY_APP ? "/app" : "/profile");
-        value_set_text(v, "link", item_page(p, (*a)[i].kind, (*a)[i].item_id));
+        value_set_text(v, "link", library_page(p, (*a)[i].kind, (*a)[i].item_id));
         value_set_text(v, "by", (*a)[i].created_by);
         page_time(p, v, "since", (*a)[i].created_at);
     }

@@ -128,7 +128,7 @@ static void ask(struct page *p, const struct device_group *g, const char *questi
     req_form_each(p->req, carry, value_set_list(p->root, "carried"));
     value_set_text(p->root, "question", question);
     value_set_text(p->root, "action", p->req->path);
-    value_set_text(p->root, "back", group_link(p, "/group", g->id));
+    value_set_text(p->root, "back", page_link_id(p, "/group", g->id));
     value_set_bool(p->root, "grave", ends);
     page_show(p, 200, "groupask");
 }

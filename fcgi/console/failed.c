@@ -1,19 +1,9 @@
 /* failed.c: commands that ended with an error, of all devices, each with its way to the device. */
-#include "console/failed.h"
+#include "console/retry.h"
 
 #include "base/clock.h"
 #include "command/catalogue.h"
 #include "store/queue_state.h"
-
-#define DAYS 7
-
-struct failed_filter failed_filter_of(struct page *p)
-{
-    const char *type = *page_field(p, "type") ? page_field(p, "type") : req_query(p->req, "type");
-    return (struct failed_filter){.since = p->req->now - DAYS * DAY_US,
-                                  .before = INT64_MAX,
-                                  .request_type = type && *type ? type : NULL};
-}
 
 /* The commands of the catalogue, to choose one. */
 static void types(struct page *p, const char *chosen)

@@ -140,7 +140,7 @@ static void overtaken(struct page *p, int64_t id)
     if (id == 0 || group_get(p->db, id, p->a, &now, &ignored) != OK)
         return;
     value_set_text(p->root, "overtaken", now.changed_by);
-    value_set_text(p->root, "theirs", group_link(p, "/group/filter", id));
+    value_set_text(p->root, "theirs", page_link_id(p, "/group/filter", id));
     value_set_text(p->root, "changed_at", arena_fmt(p->a, "%lld", (long long)now.changed_at));
     page_time(p, p->root, "overtaken_at", now.changed_at);
 }
@@ -149,7 +149,7 @@ static void answer(struct page *p, const struct device_group *g, const struct fi
                    enum outcome o, bool done)
 {
     if (o == OK && done) {
-        page_go(p, page_link(p, group_link(p, "/group", g->id), "done", "saved"));
+        page_go(p, page_link(p, page_link_id(p, "/group", g->id), "done", "saved"));
     } else if (o == OK) {
         show(p, f, 200);
     } else if (page_mendable(o)) {

@@ -2,7 +2,7 @@
 #include "console/effects.h"
 
 #include "base/limits.h"
-#include "console/device.h"
+#include "console/device_page.h"
 #include "console/filter.h"
 #include "library/standing.h"
 #include "store/blueprint.h"
@@ -14,11 +14,6 @@
 #define NOTE_MAX 255
 #define TAG_MAX 64
 #define WORDS_MAX 20000 /* devices of one list that is pasted */
-
-const char *group_link(struct page *p, const char *path, int64_t id)
-{
-    return page_link(p, path, "id", arena_fmt(p->a, "%lld", (long long)id));
-}
 
 static void tabs(struct page *p, const struct device_group *g, const char *part)
 {
@@ -32,7 +27,7 @@ static void tabs(struct page *p, const struct device_group *g, const char *part)
     size_t n = sizeof all / sizeof *all - !group_changes(p->db, g->owner); /* not the filter */
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
-        value_set_text(v, "link", group_link(p, all[i].path, g->id));
+        value_set_text(v, "link", page_link_id(p, all[i].path, g->id));
         value_set_text(v, "text", page_text(p, all[i].text));
         value_set_bool(v, "chosen", strcmp(all[i].part, part) == 0);
     }
@@ -48,7 +43,7 @@ bool group_begin(struct page *p, struct device_group *g, const char *part)
     }
     value_set_text(p->root, "id", arena_fmt(p->a, "%lld", (long long)g->id));
     value_set_text(p->root, "group_id", arena_fmt(p->a, "%lld", (long long)g->id));
-    value_set_text(p->root, "back", group_link(p, "/group/contents", g->id));
+    value_set_text(p->root, "back", page_link_id(p, "/group/contents", g->id));
     value_set_text(p->root, "name", g->name);
     value_set_text(p->root, "title", g->name);
     value_set_text(p->root, "note", g->note);
@@ -80,7 +75,7 @@ static void list_show(struct page *p, int status)
             continue; /* it was deleted meanwhile */
         value_set_text(v, "name", g[i].name);
         value_set_text(v, "note", g[i].note);
-        value_set_text(v, "link", group_link(p, "/group", g[i].id));
+        value_set_text(v, "link", page_link_id(p, "/group", g[i].id));
         value_set_text(v, "kind",
                        page_text(p, g[i].filter[0] ? "group_by_filter" : "group_by_hand"));
         value_set_bool(v, "bounded", g[i].owner != 0);
@@ -117,7 +112,7 @@ void console_groups_post(struct app *app, struct req *req, const struct caller *
                          ? group_save(p.db, &g, caller->admin, req->now, &p.err)
                          : err_set(&p.err, INVALID, "%s", page_text(&p, "group_name_wrong"));
     if (o == OK) {
-        page_go(&p, group_link(&p, "/group", g.id));
+        page_go(&p, page_link_id(&p, "/group", g.id));
     } else if (page_mendable(o)) {
         value_set_text(p.root, "new_name", g.name);
         value_set_text(p.root, "new_note", g.note);
@@ -155,7 +150,7 @@ static void group_show(struct page *p, const struct device_group *g, int status)
     page_time(p, p->root, "evaluated", g->evaluated_at);
     if (n == PAGE_ROWS)
         value_set_text(p->root, "next",
-                       page_link(p, group_link(p, "/group", g->id), "after",
+                       page_link(p, page_link_id(p, "/group", g->id), "after",
                                  arena_fmt(p->a, "%lld", (long long)d[n - 1].id)));
     page_show(p, status, "group");
 }
@@ -247,7 +242,7 @@ void console_group_devices(struct app *app, struct req *req, const struct caller
     if (o == OK)
         o = group_edit(p.db, g.id, &e, caller->admin, req->now, &p.err);
     if (o == OK && e.unknown == 0) {
-        page_go(&p, page_link(&p, group_link(&p, "/group", g.id), "done", "saved"));
+        page_go(&p, page_link(&p, page_link_id(&p, "/group", g.id), "done", "saved"));
     } else if (o == OK) {
         strangers(&p, &e);
         if (group_begin(&p, &g, "devices"))

@@ -11,7 +11,5 @@ bool group_begin(struct page *p, struct device_group *g, const char *part);
 /* Who brings devices where a sensitive command waits for them, into a group or (group 0) by a tag,
  * sends it, and proves who it is. False: it was answered. */
 bool group_proof(struct page *p, int64_t group, const char *tag);
-/* "PATH?id=N" of the group. */
-const char *group_link(struct page *p, const char *path, int64_t id);
 
 #endif

@@ -89,7 +89,7 @@ static void preview_show(struct page *p, const struct device_group *g, int statu
     value_set_int(p->root, "devices", (int64_t)x.devices);
     value_set_bool(p->root, "asks",
                    sensitive && strcmp(p->app->conf->command_approval, "sensitive") == 0);
-    value_set_text(p->root, "back", group_link(p, "/group/contents", g->id));
+    value_set_text(p->root, "back", page_link_id(p, "/group/contents", g->id));
     page_show(p, status, "grouppreview");
 }
 
@@ -133,7 +133,7 @@ void console_group_save(struct app *app, struct req *req, const struct caller *c
     if (o == OK)
         o = blueprint_put(p.db, app->conf, p.a, &s, &p.err);
     if (o == OK) {
-        page_go(&p, page_link(&p, group_link(&p, "/group/contents", g.id), "done", "saved"));
+        page_go(&p, page_link(&p, page_link_id(&p, "/group/contents", g.id), "done", "saved"));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         preview_show(&p, &g, page_status(o));
@@ -168,7 +168,7 @@ static void versions_show(struct page *p, const struct device_group *g, int stat
     value_set_bool(p->root, "some", n > 0);
     if (n == VERSIONS)
         value_set_text(p->root, "next",
-                       page_link(p, group_link(p, "/group/versions", g->id), "before",
+                       page_link(p, page_link_id(p, "/group/versions", g->id), "before",
                                  arena_fmt(p->a, "%d", b[n - 1].number)));
     page_show(p, status, "groupversions");
 }
@@ -204,7 +204,7 @@ void console_group_restore(struct app *app, struct req *req, const struct caller
     if (o == OK)
         o = blueprint_draft(p.db, g.id, &old, 0, NULL, 0, caller->admin, req->now, &p.err);
     if (o == OK) {
-        page_go(&p, group_link(&p, "/group/preview", g.id));
+        page_go(&p, page_link_id(&p, "/group/preview", g.id));
     } else if (page_mendable(o)) {
         page_bad(&p, p.err.msg);
         versions_show(&p, &g, page_status(o));
@@ -239,19 +239,19 @@ void console_group_order(struct app *app, struct req *req, const struct caller *
     value_set_text(p.root, "type", s.request_type);
     value_set_text(p.root, "title", s.request_type);
     value_set_text(p.root, "when", standing_when(&p, &s));
-    value_set_text(p.root, "back", group_link(&p, "/group/contents", s.group_id));
+    value_set_text(p.root, "back", page_link_id(&p, "/group/contents", s.group_id));
     if (page_may(&p, "operate") && s.approval_id &&
         (s.state == STANDING_WAITS || counts[ORDER_WAITS] > 0))
-        value_set_text(p.root, "approval", group_link(&p, "/approval", s.approval_id));
+        value_set_text(p.root, "approval", page_link_id(&p, "/approval", s.approval_id));
     struct value *list = value_set_list(p.root, "devices"), *states;
     states = value_set_list(p.root, "states");
     for (int i = ORDER_PENDING; i < ORDER__MAX; i++) {
         struct value *v = value_append_dict(states);
         page_state(&p, v, "order", device_order_state_name(i));
         value_set_int(v, "n", counts[i]);
-        value_set_text(
-            v, "link",
-            page_link(&p, group_link(&p, "/group/order", id), "state", device_order_state_name(i)));
+        value_set_text(v, "link",
+                       page_link(&p, page_link_id(&p, "/group/order", id), "state",
+                                 device_order_state_name(i)));
     }
     for (size_t i = 0; i < n; i++) {
         struct value *v = value_append_dict(list);
@@ -268,7 +268,7 @@ void console_group_order(struct app *app, struct req *req, const struct caller *
     value_set_bool(p.root, "some", n > 0);
     if (n == PAGE_ROWS)
         value_set_text(p.root, "next",
-                       page_link(&p, group_link(&p, "/group/order", id), "after",
+                       page_link(&p, page_link_id(&p, "/group/order", id), "after",
                                  number(&p, d[n - 1].enrollment_id)));
     page_show(&p, 200, "grouporder");
 }

@@ -15,9 +15,9 @@ static const char *number(struct page *p, int64_t id)
     return arena_fmt(p->a, "%lld", (long long)id);
 }
 
-static const char *item_page(struct page *p, int kind, int64_t id)
+static const char *item_devices_link(struct page *p, int kind, int64_t id)
 {
-    return page_link(p, app_link(p, kind == LIBRARY_APP ? "/app" : "/profile", id), "tab",
+    return page_link(p, page_link_id(p, kind == LIBRARY_APP ? "/app" : "/profile", id), "tab",
                      "devices");
 }
 
@@ -30,8 +30,8 @@ static void list_show(struct page *p, const struct offer *x, size_t n, bool of_g
         value_set_text(v, "offer_id", number(p, x[i].id));
         value_set_text(v, "offered", of_group ? x[i].item : x[i].group);
         value_set_text(v, "offer_link",
-                       of_group ? item_page(p, x[i].kind, x[i].item_id)
-                                : group_link(p, "/group/contents", x[i].group_id));
+                       of_group ? item_devices_link(p, x[i].kind, x[i].item_id)
+                                : page_link_id(p, "/group/contents", x[i].group_id));
         value_set_text(v, "of_group", number(p, x[i].group_id));
         value_set_text(v, "of_item", number(p, x[i].item_id));
         value_set_int(v, "taken", x[i].taken);
@@ -125,10 +125,10 @@ static enum outcome withdraw(struct page *p, int64_t group, int64_t item)
 static void go_back(struct page *p, int64_t group, int64_t item)
 {
     struct library_item i;
-    const char *to = group_link(p, "/group/contents", group);
+    const char *to = page_link_id(p, "/group/contents", group);
     if (strcmp(page_field(p, "from"), "item") == 0 &&
         library_get(p->db, item, p->a, &i, &p->err) == OK)
-        to = item_page(p, i.kind, item);
+        to = item_devices_link(p, i.kind, item);
     page_go(p, page_link(p, to, "done", "offer_saved"));
 }
 

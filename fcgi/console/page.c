@@ -293,6 +293,11 @@ const char *page_link(struct page *p, const char *path, const char *name, const 
     return link ? link : "/";
 }
 
+const char *page_link_id(struct page *p, const char *path, int64_t id)
+{
+    return page_link(p, path, "id", arena_fmt(p->a, "%lld", (long long)id));
+}
+
 const char *page_field(struct page *p, const char *name)
 {
     const char *s = req_form(p->req, name);

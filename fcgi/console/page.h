@@ -83,6 +83,8 @@ int64_t page_number(const char *s);
 bool page_count(struct page *p, const char *name, int64_t max, int64_t *out);
 /* "PATH?name=value", value percent-encoded; in the arena. */
 const char *page_link(struct page *p, const char *path, const char *name, const char *value);
+/* "PATH?id=N". */
+const char *page_link_id(struct page *p, const char *path, int64_t id);
 /* The device that the query ("id") or the form ("device") names; "" for none. */
 const char *page_id(struct page *p);
 /* A field of the form without the blanks around it, "" when absent. */

@@ -1,5 +1,7 @@
 /* part.c: the tabs of a device: what it is and has, as it told, one page for each part of its
  * inventory; and the lists of part_lists.c. */
+#include "console/part.h"
+
 #include "console/device.h"
 
 #define LIST_ROWS 200

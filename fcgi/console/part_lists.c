@@ -1,6 +1,7 @@
 /* part_lists.c: lists of a device that are no inventory: its queue, results, its users, the audit
  * log. */
 #include "command/sensitive.h"
+#include "console/part.h"
 #include "console/device.h"
 #include "console/trail.h"
 

@@ -1,15 +1,24 @@
 /* retry.c: commands that failed are sent again: one from its page, or all of the list of those that
  * failed, after a look at what these are, as a job. */
-#include "command/retry.h"
+#include "console/retry.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "command/retry.h"
 #include "console/bulk.h"
 #include "console/device.h"
-#include "console/failed.h"
 
+#define DAYS 7   /* how far back the list goes */
 #define WHYS 12  /* reasons that are told apart */
 #define LOOK 200 /* commands that the preview looks at */
+
+struct failed_filter failed_filter_of(struct page *p)
+{
+    const char *type = *page_field(p, "type") ? page_field(p, "type") : req_query(p->req, "type");
+    return (struct failed_filter){.since = p->req->now - DAYS * DAY_US,
+                                  .before = INT64_MAX,
+                                  .request_type = type && *type ? type : NULL};
+}
 
 void retry_row(struct page *p, struct value *v, const struct failed *f)
 {
@@ -56,9 +65,7 @@ enum outcome retry_offer(struct page *p, const char *ident, const char *uuid)
     value_set_bool(v, "can", !why && !open && !x.approval && device_may_send(p, x.request_type));
     value_set_bool(v, "sensitive", x.sensitive);
     if (x.approval && page_may(p, "operate"))
-        value_set_text(
-            v, "approval",
-            page_link(p, "/approval", "id", arena_fmt(p->a, "%lld", (long long)x.approval)));
+        value_set_text(v, "approval", page_link_id(p, "/approval", x.approval));
     return OK;
 }
 

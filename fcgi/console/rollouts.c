@@ -87,7 +87,7 @@ static void rollout_show(struct page *p, int64_t id, int status)
         return;
     }
     struct value *list = value_set_list(p->root, "devices"), *states;
-    const char *here = page_link(p, "/rollout", "id", arena_fmt(p->a, "%lld", (long long)id));
+    const char *here = page_link_id(p, "/rollout", id);
     states = value_set_list(p->root, "states");
     for (int s = WANTED_PENDING; s < WANTED__MAX; s++) {
         struct value *v = value_append_dict(states);

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "command/reveal.h"
-#include "console/device.h"
+#include "console/part.h"
 #include "wire/encode.h"
 
 /* As text, or what is none in base64. */

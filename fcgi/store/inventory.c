@@ -76,23 +76,6 @@ const char *inv_text(const struct inv_column *c, const struct val *v, struct are
     return c->type == INV_BIN ? NULL : arena_strndup(a, v->s, utf8_prefix(v->s, TEXT_SHOWN));
 }
 
-int64_t inv_os_number(const char *version)
-{
-    int64_t part[3] = {0};
-
-    for (size_t i = 0; version != NULL && i < 3; i++) {
-        while (*version >= '0' && *version <= '9' && part[i] < 1000)
-            part[i] = part[i] * 10 + (*version++ - '0');
-        if (*version != '.')
-            break;
-        version++;
-    }
-    for (size_t i = 0; i < 3; i++)
-        if (part[i] > 999)
-            part[i] = 999;
-    return part[0] * 1000000 + part[1] * 1000 + part[2];
-}
-
 /* Without the column enrollment_id, which every row begins with. */
 static struct val *row_of(const struct rows *r, size_t i)
 {

@@ -1,6 +1,6 @@
 /* inventory_tables.c: the tables of the inventory: their columns, and the keys of Apple's answers
  * that fill them. Their statements are made of that. */
-#include "store/inventory.h"
+#include "store/inventory_tables.h"
 
 #include <string.h>
 
@@ -334,4 +334,21 @@ const struct inv_column *inv_fact_at(size_t at)
                 return &table->cols[i];
     }
     return NULL;
+}
+
+int64_t inv_os_number(const char *version)
+{
+    int64_t part[3] = {0};
+
+    for (size_t i = 0; version != NULL && i < 3; i++) {
+        while (*version >= '0' && *version <= '9' && part[i] < 1000)
+            part[i] = part[i] * 10 + (*version++ - '0');
+        if (*version != '.')
+            break;
+        version++;
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (part[i] > 999)
+            part[i] = 999;
+    return part[0] * 1000000 + part[1] * 1000 + part[2];
 }

@@ -9,7 +9,7 @@
 #ifndef DROVER_STORE_SEARCH_H
 #define DROVER_STORE_SEARCH_H
 
-#include "store/inventory.h"
+#include "store/inventory_tables.h"
 
 #define SEARCH_MAX 100      /* octets of what is searched for */
 #define SEARCH_PIECES_MAX 6 /* what stands beyond is left aside */

@@ -117,7 +117,7 @@ enum outcome https_new(size_t max_connections, size_t streams, struct https **ou
     return OK;
 }
 
-static void job_free(struct job *j)
+static void job_drop(struct job *j)
 {
     curl_easy_cleanup(j->easy);
     curl_slist_free_all(j->headers);
@@ -133,11 +133,11 @@ void https_free(struct https **h)
     while ((j = (*h)->flying)) {
         (*h)->flying = j->next;
         curl_multi_remove_handle((*h)->multi, j->easy);
-        job_free(j);
+        job_drop(j);
     }
     while ((j = (*h)->spare)) {
         (*h)->spare = j->next;
-        job_free(j);
+        job_drop(j);
     }
     if ((*h)->multi)
         curl_multi_cleanup((*h)->multi);
@@ -172,7 +172,7 @@ static void job_give(struct https *h, struct job *j)
     j->headers = NULL;
     curl_easy_reset(j->easy);
     if (h->nspare >= SPARE_MAX) {
-        job_free(j);
+        job_drop(j);
         return;
     }
     if (j->body.cap > SPARE_BODY)
