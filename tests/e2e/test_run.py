@@ -96,13 +96,23 @@ class Run(unittest.TestCase):
         self.gone()
 
     def test_port_in_use(self):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", PORT + 2))
-            s.listen()
-            code, words = self.start()
+        """Each port of --help is looked at, lighttpd's own beside the hosts' too."""
+        for port in (PORT + 2, PORT + 5):
+            with self.subTest(port=port), socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+                s.listen()
+                code, words = self.start()
+                self.assertNotEqual(code, 0)
+                self.assertIn("port %d is in use" % port, words)
+                self.gone()
+
+    def test_log_of_a_start_that_failed(self):
+        """What the programs said last stands above the message, not in a log alone."""
+        code, words = self.start("--set", "mdm.socket=/nonexistent/mdm.sock")
         self.assertNotEqual(code, 0)
-        self.assertIn("port %d is in use" % (PORT + 2), words)
+        self.assertIn("does not answer", words)
+        self.assertIn("/nonexistent/mdm.sock", words)
         self.gone()
 
     def test_supervisor_killed(self):
