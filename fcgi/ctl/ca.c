@@ -243,26 +243,27 @@ static int crl_make(struct ctl *c, struct db *db)
     return CTL_OK;
 }
 
-static int untrust(struct ctl *c, struct db *db, const char *digest)
+static int untrust(struct ctl *c, struct db *db, const char *text)
 {
-    char hex[SHA256_HEX_LEN + 1];
+    char hex[SHA256_HEX_LEN + 1], digits[SHA256_HEX_LEN + 1];
+    bool given = fingerprint_digits(text, digits);
     const struct trust_ca *hit = NULL;
     struct trust_ca *list;
     struct err err;
     size_t n, hits = 0;
     if (trust_ca_list(db, c->arena, &list, &n, &err) != OK)
         return ctl_failed(&err);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; given && i < n; i++) {
         hex_encode(bytes_of(list[i].sha256, SHA256_LEN), hex);
-        if (strncmp(hex, digest, strlen(digest)) == 0) {
+        if (strncmp(hex, digits, strlen(digits)) == 0) {
             hit = &list[i];
             hits++;
         }
     }
-    if (strlen(digest) < 8 || hits != 1)
-        return ctl_wrong("\"%s\" does not name one CA; give at least the first 8 digits of a "
+    if (hits != 1)
+        return ctl_wrong("\"%s\" does not name one CA; give at least the first %d digits of a "
                          "SHA-256 that droverctl ca show tells",
-                         digest);
+                         text, FINGERPRINT_DIGITS);
     if (trust_ca_remove(db, hit->sha256, c->actor, &err) != OK)
         return ctl_failed(&err);
     printf("No longer trusted: %s\n", hit->subject);

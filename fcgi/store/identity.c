@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 
-#define DIGITS_MIN 8
 #define TEXT_MAX 256
 #define MANY 5000 /* more than a page collects */
 #define REVOKED_FEW 1000
@@ -399,14 +398,14 @@ enum outcome identity_list(struct db *db, const struct identity_filter *f,
 /* ---- one ---- */
 
 /* The range of digests that begin with these digits. False: they are none, or too few. */
-static bool range(const char *digits, uint8_t from[SHA256_LEN], uint8_t to[SHA256_LEN])
+static bool range(const char *text, uint8_t from[SHA256_LEN], uint8_t to[SHA256_LEN])
 {
-    size_t n = strlen(digits);
+    char digits[SHA256_HEX_LEN + 1];
+    if (!fingerprint_digits(text, digits))
+        return false;
     memset(from, 0, SHA256_LEN);
     memset(to, 0xff, SHA256_LEN);
-    if (n < DIGITS_MIN || n > SHA256_HEX_LEN || strspn(digits, "0123456789abcdef") != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; digits[i]; i++) {
         uint8_t d = (uint8_t)(digits[i] <= '9' ? digits[i] - '0' : digits[i] - 'a' + 10);
         unsigned shift = i % 2 ? 0 : 4;
         uint8_t mask = (uint8_t)(0xfu << shift);
@@ -422,9 +421,8 @@ enum outcome identity_get(struct db *db, const char *digits, int64_t now, struct
     uint8_t from[SHA256_LEN], to[SHA256_LEN];
     struct rows r;
     if (!range(digits, from, to))
-        return err_set(err, NOT_FOUND,
-                       "\"%.80s\" is not the first %d or more digits of a SHA-256, in lower case",
-                       digits, DIGITS_MIN);
+        return err_set(err, NOT_FOUND, "\"%.80s\" is not the first %d or more digits of a SHA-256",
+                       digits, FINGERPRINT_DIGITS);
     enum outcome o = db_select(
         db, &GET,
         (struct val[]){val_bin(bytes_of(from, sizeof from)), val_bin(bytes_of(to, sizeof to))}, 2,

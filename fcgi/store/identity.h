@@ -53,8 +53,8 @@ enum outcome identity_list(struct db *db, const struct identity_filter *f,
 /* The agent's: the words of subjects, by which identities are found, follow for at most max of
  * them; *done tells for how many. Until then they are looked for in the subjects. */
 enum outcome identity_follow(struct db *db, size_t max, size_t *done, struct err *err) MUST_USE;
-/* By the first digits (8 at least) of its SHA-256, lower-case hexadecimal. NOT_FOUND; CONFLICT:
- * several begin so. */
+/* By the first digits (8 at least) of its SHA-256, as fingerprint_digits() takes them. NOT_FOUND;
+ * CONFLICT: several begin so. */
 enum outcome identity_get(struct db *db, const char *digits, int64_t now, struct arena *a,
                           struct identity *out, struct err *err) MUST_USE;
 

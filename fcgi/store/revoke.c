@@ -3,11 +3,10 @@
 
 #include "base/utf8.h"
 #include "store/audit.h"
+#include "wire/encode.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define DIGITS_MIN 8
 
 #define COLUMNS "LOWER(HEX(i.sha256)), i.subject, i.serial, i.revoked_at, i.sha256"
 enum { C_HEX, C_SUBJECT, C_SERIAL, C_REVOKED, C_SHA };
@@ -38,25 +37,24 @@ struct revoke {
     size_t n;
 };
 
-static bool is_digits(const char *name)
-{
-    return strlen(name) >= DIGITS_MIN && strspn(name, "0123456789abcdef") == strlen(name);
-}
-
 static enum outcome find(struct db *db, const struct revoke *x, struct rows *r, struct err *err)
 {
+    char digits[SHA256_HEX_LEN + 1];
     struct val name = val_str(x->name);
     enum outcome o = db_select(db, &OF_DEVICE, &name, 1, x->a, r, err);
 
     if (o != OK || r->n > 0)
         return o;
-    if (is_digits(x->name) && (o = db_select(db, &OF_DIGITS, &name, 1, x->a, r, err)) != OK)
-        return o;
+    if (fingerprint_digits(x->name, digits)) {
+        name = val_str(digits);
+        if ((o = db_select(db, &OF_DIGITS, &name, 1, x->a, r, err)) != OK)
+            return o;
+    }
     if (r->n == 0)
         return err_set(err, NOT_FOUND,
                        "\"%s\" is no device with an identity, nor the first %d or more digits of "
                        "an identity's SHA-256",
-                       x->name, DIGITS_MIN);
+                       x->name, FINGERPRINT_DIGITS);
     return r->n == 1 ? OK : err_set(err, CONFLICT, "%s: several identities begin so", x->name);
 }
 

@@ -150,6 +150,21 @@ enum outcome hex_decode(struct arena *a, const char *text, struct bytes *out)
     return OK;
 }
 
+bool fingerprint_digits(const char *text, char out[SHA256_HEX_LEN + 1])
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        if (*text == ':')
+            continue;
+        int v = hex_value(*text);
+        if (v < 0 || n == SHA256_HEX_LEN)
+            return false;
+        out[n++] = "0123456789abcdef"[v];
+    }
+    out[n] = '\0';
+    return n >= FINGERPRINT_DIGITS;
+}
+
 enum outcome url_decode(struct arena *a, struct bytes text, bool plus, char **out)
 {
     char *to = arena_alloc(a, text.n + 1);

@@ -19,6 +19,11 @@ enum outcome base64_decode(struct arena *a, struct bytes text, struct bytes *out
 /* Lower-case hexadecimal; out has room for 2 * b.n + 1. */
 void hex_encode(struct bytes b, char *out);
 enum outcome hex_decode(struct arena *a, const char *text, struct bytes *out) MUST_USE;
+/* The first digits of a certificate's SHA-256 as a person gives them, in either case and with the
+ * colons of openssl x509 -fingerprint, as lower-case hexadecimal. False: they are none, or fewer
+ * than FINGERPRINT_DIGITS. */
+#define FINGERPRINT_DIGITS 8
+bool fingerprint_digits(const char *text, char out[SHA256_HEX_LEN + 1]);
 /* Percent-decoding (RFC 3986); with plus, '+' is a space (forms). INVALID: a bad escape or an
  * escaped NUL. */
 enum outcome url_decode(struct arena *a, struct bytes text, bool plus, char **out) MUST_USE;

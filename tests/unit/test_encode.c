@@ -126,6 +126,27 @@ static void test_hex(void **state)
     assert_int_equal(hex_decode(a, " 0", &out), INVALID);
 }
 
+static void test_fingerprint(void **state)
+{
+    (void)state;
+    char out[SHA256_HEX_LEN + 1];
+    assert_true(fingerprint_digits("CA:71:0e:70", out));
+    assert_string_equal(out, "ca710e70");
+    assert_true(fingerprint_digits("ca710e704", out));
+    assert_string_equal(out, "ca710e704");
+    assert_false(fingerprint_digits("", out));
+    assert_false(fingerprint_digits("ca710e7", out));
+    assert_false(fingerprint_digits("CA:71:0E:7", out));
+    assert_false(fingerprint_digits("ca710e7g", out));
+    assert_false(fingerprint_digits("ca71 0e70", out));
+    char all[SHA256_HEX_LEN + 2];
+    memset(all, 'A', sizeof(all));
+    all[SHA256_HEX_LEN + 1] = '\0';
+    assert_false(fingerprint_digits(all, out));
+    assert_true(fingerprint_digits(all + 1, out));
+    assert_int_equal(strlen(out), SHA256_HEX_LEN);
+}
+
 static void test_url(void **state)
 {
     (void)state;
@@ -269,10 +290,15 @@ static void test_password_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64),    cmocka_unit_test(test_base64_large),
-        cmocka_unit_test(test_hex),       cmocka_unit_test(test_url),
-        cmocka_unit_test(test_digests),   cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_passwords), cmocka_unit_test(test_password_judged),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_base64_large),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_url),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_passwords),
+        cmocka_unit_test(test_password_judged),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -753,8 +753,13 @@ static void inventory_is_listed(void **state)
     struct revoked_identity *gone;
     struct identity one;
     hex_encode(bytes_of(all[2].sha256, SHA256_LEN), hex);
+    /* As openssl x509 -fingerprint prints it. */
+    char shown[SHA256_LEN * 3] = "";
+    for (size_t i = 0; i < SHA256_LEN; i++)
+        snprintf(shown + 3 * i, 4, i + 1 < SHA256_LEN ? "%02X:" : "%02X", all[2].sha256[i]);
     hex[9] = '\0';
-    assert_ok(identity_revoke(owner, hex, "anna", "lost", clock_now(), arena, &gone, &n, &err),
+    assert_ok(identity_get(owner, shown, clock_now(), arena, &one, &err), err);
+    assert_ok(identity_revoke(owner, shown, "anna", "lost", clock_now(), arena, &gone, &n, &err),
               err);
     inventory(&(struct identity_filter){.state = IDENTITY_REVOKED}, 1);
     assert_ok(identity_get(owner, hex, clock_now(), arena, &one, &err), err);
