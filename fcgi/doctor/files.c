@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "enrollment/apple.h"
 
 #define FREE_MIN (512ull * LIM_MB)
 #define FREE_PERCENT 5
+#define PEM_CERTS_MAX 1024 /* a system's whole store has some 150 */
 
 /* Nobody but owner and group may do what `bits` say. */
 static void check_secret(struct doctor *d, const char *path, mode_t bits, const char *fix)
@@ -28,6 +30,26 @@ static void check_secret(struct doctor *d, const char *path, mode_t bits, const 
                     (unsigned)(st.st_mode & 0777));
     else
         doctor_note(d, FINDING_OK, "files", NULL, "%s is kept from others", path);
+}
+
+/* The certificates in a file that a key of the configuration names; "" names none. */
+static void check_pem(struct doctor *d, const char *key, const char *path)
+{
+    struct bytes pem, der[PEM_CERTS_MAX];
+    struct err err = {.outcome = OK};
+    size_t n;
+    if (!path[0])
+        return;
+    enum outcome o = file_read(path, 4 * LIM_MB, d->arena, &pem, &err);
+    if (o == OK && (o = cert_from_pem(d->arena, pem, der, PEM_CERTS_MAX, &n, &err)) != OK)
+        err_prefix(&err, "%s", path);
+    if (o == OK)
+        doctor_note(d, FINDING_OK, "files", NULL, "%s: %s can be read", key, path);
+    else
+        doctor_note(d, FINDING_FAIL, "files",
+                    "put the certificates there (PEM), mend the path, or take the key out of the "
+                    "configuration",
+                    "%s: %s", key, err.msg);
 }
 
 static void check_public(struct doctor *d, const char *path, const char *fix)
@@ -113,6 +135,21 @@ void doctor_files(struct doctor *d)
     if (seal)
         check_public(d, seal, "run droverctl ca init");
     check_public(d, conf->ca_bundle, "run droverctl ca bundle");
+    const struct {
+        const char *key, *path;
+    } named[] = {
+        {"[server] tls_ca", conf->tls_ca},
+        {"[database] tls_ca", conf->db_tls_ca},
+        {"[apns] ca", conf->apns_ca},
+        {"[enroll] profile_chain", conf->profile_chain},
+        {"[enroll] certificates", conf->enroll_certificates},
+        {"[webhook] ca", conf->webhook_ca},
+        {"[api] escrow_ca", conf->escrow_ca},
+    };
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        check_pem(d, named[i].key, named[i].path);
+    check_secret(d, conf->scep_challenge_file, S_IRWXO,
+                 "chmod o-rwx on it, and write another challenge into it");
     check_apple(d);
     check_room(d, conf->state_dir);
     char *logs = conf->log[0] == '/' ? folder_of(d, conf->log) : NULL;

@@ -614,6 +614,26 @@ class Doctor(CtlTest):
         self.finds("fail", "files", "ca.key", config=conf)
         self.finds("fail", "files", "seal.pub", config=conf)
 
+    def test_files_that_the_configuration_names(self):
+        """Each is read at some later moment, or by a program that cannot say so to anybody."""
+        junk = os.path.join(self.dir, "junk.pem")
+        with open(junk, "w") as f:
+            f.write("no certificate\n")
+        for key in ("server__tls_ca", "apns__ca", "enroll__profile_chain", "enroll__certificates",
+                    "webhook__ca", "api__escrow_ca"):
+            for path in "/nonexistent/x.pem", junk:
+                with self.subTest(key=key, path=path):
+                    f = self.finds("fail", "files", "[%s] %s" % tuple(key.split("__")), path,
+                                   config=self.config(**{key: path}))
+                    self.assertIn("PEM", f["fix"])
+        self.finds("fail", "files", "/nonexistent/word",
+                   config=self.config(scep__challenge_file="/nonexistent/word"))
+        word = os.path.join(self.dir, "challenge")
+        with open(word, "w") as f:
+            f.write("a static challenge")
+        os.chmod(word, 0o644)
+        self.finds("fail", "files", word, config=self.config(scep__challenge_file=word))
+
     def test_disk(self):
         small = os.path.join(self.dir, "small")
         os.mkdir(small)
