@@ -17,7 +17,7 @@ RUN_PACKAGES=(mariadb-server-core mariadb-client-core mariadb-client lighttpd li
 APACHE_PACKAGES=(apache2-bin libapache2-mod-fcgid)
 TEST_PACKAGES=(libcmocka-dev python3 python3-yaml shellcheck mandoc libplist-utils libxml2-utils
     clang-format nghttp2-client git nodejs npm strongswan-pki libstrongswan-extra-plugins
-    scep)
+    scep nginx-light)
 
 # The packages of the list that are not installed.
 packages_missing() {
