@@ -7,7 +7,6 @@
  */
 #include "api/fleet.h"
 
-#include "api/queue.h"
 #include "base/limits.h"
 #include "command/platform.h"
 #include "base/clock.h"
@@ -222,7 +221,7 @@ enum outcome fleet_part(struct part_call *c, const char *word, js *root, struct 
 
 void api_device(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    struct part_call c = {.req = req, .caller = caller};
+    struct part_call c = {.req = req, .by = personal_onlooker(req, caller)};
     const char *part[3];
     struct err err = {0};
     size_t n;

@@ -2,12 +2,12 @@
 #ifndef DROVER_API_FLEET_H
 #define DROVER_API_FLEET_H
 
-#include "api/api.h"
+#include "api/item.h"
 #include "store/fleet.h"
 
 struct part_call {
     struct req *req;
-    const struct caller *caller;
+    struct onlooker by;
     struct db *db;
     struct fleet_device device;
     size_t limit;

@@ -2,7 +2,6 @@
  * as they tell it. */
 #include "api/fleet.h"
 
-#include "api/queue.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "command/error_codes.h"
@@ -341,9 +340,8 @@ static enum outcome answers_filter(struct part_call *c, struct rows *r, struct e
 
         if (!command_personal(v[0].s))
             continue;
-        if (personal_seen(c->caller))
-            o = command_looked(c->db, api_actor(c->req, c->caller), c->device.ident, "", v[0].s,
-                               err);
+        if (c->by.personal)
+            o = command_looked(c->db, c->by.actor, c->device.ident, "", v[0].s, err);
         else
             v[2] = val_null();
     }
@@ -482,7 +480,7 @@ enum outcome part_results(struct part_call *c, js *root, struct err *err)
         o = fleet_errors(c->db, c->device.id, q[n - 1].command_id, q[0].command_id, c->req->arena,
                          &errors, err);
     if (o == OK)
-        o = personal_filter(c->db, c->req, c->caller, c->device.ident, q, n, err);
+        o = personal_filter(c->db, c->by, c->device.ident, q, n, err);
     if (o != OK)
         return o;
     *root = js_object();
@@ -506,7 +504,7 @@ enum outcome part_result(struct part_call *c, const char *uuid, js *root, struct
         o = fleet_errors(c->db, c->device.id, q.command_id, q.command_id, c->req->arena, &errors,
                          err);
     if (o == OK)
-        o = personal_filter(c->db, c->req, c->caller, c->device.ident, &q, 1, err);
+        o = personal_filter(c->db, c->by, c->device.ident, &q, 1, err);
     if (o == OK)
         *root = result_object(&q, &errors);
     return o;

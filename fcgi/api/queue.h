@@ -18,13 +18,18 @@ js item_object(const struct queue_item *q);
 #define PERSONAL_WHY                                                                               \
     "it tells where a person is: whoever may ask for it sees it (the scopes \"command\" and "      \
     "\"sensitive\"), on record"
-/* Whether the key may ask for it. */
-bool personal_seen(const struct caller *caller);
-/* Takes what the key may not see out of n commands of an enrollment, with what becomes of it in
- * `withheld`; what it may is put on record. */
-enum outcome personal_filter(struct db *db, struct req *req, const struct caller *caller,
-                             const char *ident, struct queue_item *q, size_t n,
-                             struct err *err) MUST_USE;
+/* Who looks, for the audit log, and whether the answer to what asks for it may be seen. */
+struct onlooker {
+    const char *actor;
+    bool personal;
+};
+
+/* A key that may ask for it sees it. */
+struct onlooker personal_onlooker(struct req *req, const struct caller *caller);
+/* Takes what the onlooker may not see out of n commands of an enrollment, with what becomes of it
+ * in `withheld`; what it may is put on record. */
+enum outcome personal_filter(struct db *db, struct onlooker by, const char *ident,
+                             struct queue_item *q, size_t n, struct err *err) MUST_USE;
 /* Where a page of a queue goes on: false when the text is no cursor that was given; the cursor
  * after the page's last command, as "next_cursor". */
 bool item_cursor_read(const char *cursor, struct queue_item *after);

@@ -71,7 +71,7 @@ static void tell_one(struct app *app, struct req *req, const struct caller *call
         return;
     enum outcome o = queue_get(db, id, uuid, req->arena, &q, &err);
     if (o == OK)
-        o = personal_filter(db, req, caller, id, &q, 1, &err);
+        o = personal_filter(db, personal_onlooker(req, caller), id, &q, 1, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);
@@ -100,7 +100,7 @@ static void tell_all(struct app *app, struct req *req, const struct caller *call
     enum outcome o = queue_results(db, id, before, limit, with_report ? ITEM_BLOBS / limit : 0,
                                    req->arena, &q, &n, &err);
     if (o == OK)
-        o = personal_filter(db, req, caller, id, q, n, &err);
+        o = personal_filter(db, personal_onlooker(req, caller), id, q, n, &err);
     db_pool_give(app->pool, &db);
     if (o != OK) {
         api_fail(resp, &err);

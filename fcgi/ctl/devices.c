@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "command/sensitive.h"
 #include "store/device.h"
 #include "store/ident.h"
 #include "store/queue.h"
@@ -220,6 +221,9 @@ int ctl_results(struct ctl *c, int argc, char **argv)
                 queue_state_name(one.state));
         return items_show(c, &one, 1, json);
     }
+    if (command_personal(one.request_type) &&
+        command_looked(db, c->actor, rest[0], one.uuid, one.request_type, &err) != OK)
+        return ctl_failed(&err);
     if (*one.aside)
         fprintf(stderr, "The report was set aside: %s\n", one.aside);
     fwrite(one.report.p, 1, one.report.n, stdout); /* a property list, as the device sent it */

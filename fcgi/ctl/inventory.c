@@ -29,7 +29,7 @@ int ctl_inventory(struct ctl *c, int argc, char **argv)
     const struct ctl_option options[] = {{.name = "limit", .value = &limit},
                                          {.name = "cursor", .value = &cursor}};
     struct req req = {.arena = c->arena, .query = ""};
-    struct part_call call = {.req = &req, .limit = LIM_PAGE};
+    struct part_call call = {.req = &req, .by = {c->actor, true}, .limit = LIM_PAGE};
     struct err err = {0};
     js root = NULL;
     if (ctl_args(argc, argv, options, 2, rest, 1, 2) < 0)

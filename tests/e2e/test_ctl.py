@@ -342,6 +342,32 @@ class Verbs(CtlTest):
         self.assertEqual([r["id"] for r in rows], [d.ident])
         self.assertIn(d.ident, self.good("devices", "--devices-only", "--state", "enrolled"))
 
+    def test_what_a_device_told(self):
+        """Every part is printed; a look at where a person is, is on record."""
+        d = drover.device().enrol()
+        u = d.server.enqueue(d.ident, "DeviceLocation", push=False)
+        d.idle()
+        self.assertEqual(d.report(u, Latitude=52.5, Longitude=13.25).status, 200)
+        for _ in range(100):
+            if d.server.count("SELECT COUNT(*) FROM inv_answer a JOIN enrollment e ON "
+                              "e.id=a.enrollment_id WHERE e.ident='%s'" % d.ident):
+                break
+            time.sleep(0.1)
+        for part in ("facts", "profiles", "provisioning-profiles", "certificates", "apps",
+                     "managed-apps", "app-data", "restrictions", "users", "os-updates",
+                     "os-update-status", "settings", "answers", "events", "queue", "results",
+                     "secrets"):
+            json.loads(self.good("inventory", d.ident, part))
+        self.assertEqual(json.loads(self.good("inventory", d.ident, "answers"))["items"][0]
+                         ["answer"]["Latitude"], 52.5)
+        looks = ("SELECT COUNT(*) FROM audit WHERE action='report.look' AND subject='%s' AND actor "
+                 "LIKE 'droverctl:%%'" % d.ident)
+        before = d.server.count(looks)
+        self.good("inventory", d.ident, "answers")
+        self.good("inventory", d.ident, "results")
+        self.good("results", d.ident, u)
+        self.assertGreaterEqual(d.server.count(looks), before + 2)
+
     def test_end(self):
         d = drover.device().enrol()
         self.good("end", d.ident, "--why", "sold")
