@@ -41,9 +41,8 @@ static void move_authenticate(struct message *m)
     struct authenticate x;
 
     authenticate_init(&x, m->req->arena, m->req->now, NULL, &m->id);
-    if (!checkin_topic(m, &x.topic))
+    if (!checkin_topic(m, &x.topic) || !checkin_facts(m, &x.facts))
         return;
-    checkin_facts(m, &x.facts);
     run(m, &x.unit);
     if (m->resp->status == 200 && x.verdict != WHO_GOOD)
         refuse(m, x.verdict);

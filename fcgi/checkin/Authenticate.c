@@ -5,17 +5,15 @@
 #include "store/handout.h"
 #include "wire/x509.h"
 
-void checkin_facts(struct message *m, struct device_facts *f)
+bool checkin_facts(struct message *m, struct device_facts *f)
 {
-    f->serial = pl_get_str(m->root, "SerialNumber");
-    f->device_name = pl_get_str(m->root, "DeviceName");
-    f->product_name = pl_get_str(m->root, "ProductName");
-    f->model = pl_get_str(m->root, "Model");
-    f->model_name = pl_get_str(m->root, "ModelName");
-    f->os_version = pl_get_str(m->root, "OSVersion");
-    f->build_version = pl_get_str(m->root, "BuildVersion");
-    f->imei = pl_get_str(m->root, "IMEI");
-    f->meid = pl_get_str(m->root, "MEID");
+    return checkin_text(m, "SerialNumber", &f->serial) &&
+           checkin_text(m, "DeviceName", &f->device_name) &&
+           checkin_text(m, "ProductName", &f->product_name) &&
+           checkin_text(m, "Model", &f->model) && checkin_text(m, "ModelName", &f->model_name) &&
+           checkin_text(m, "OSVersion", &f->os_version) &&
+           checkin_text(m, "BuildVersion", &f->build_version) &&
+           checkin_text(m, "IMEI", &f->imei) && checkin_text(m, "MEID", &f->meid);
 }
 
 static bool cert_read(struct message *m, struct authenticate *x)
@@ -52,9 +50,8 @@ void checkin_Authenticate(struct message *m)
     struct authenticate x;
 
     authenticate_init(&x, m->req->arena, m->req->now, m->caller->cert_sha256, &m->id);
-    if (!checkin_topic(m, &x.topic) || !cert_read(m, &x))
+    if (!checkin_topic(m, &x.topic) || !checkin_facts(m, &x.facts) || !cert_read(m, &x))
         return;
-    checkin_facts(m, &x.facts);
     x.token = handout_token(m);
     x.unit.event = checkin_event(m, EVENT_AUTHENTICATE);
     if (batch_do(m->app->batch, &x.unit) != OK) {

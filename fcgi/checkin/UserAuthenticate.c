@@ -109,11 +109,13 @@ static void login(struct message *m, struct db *db, const struct who *who, const
 void checkin_UserAuthenticate(struct message *m)
 {
     const char *setting = m->app->conf->user_authenticate;
-    const char *response = pl_get_str(m->root, "DigestResponse");
+    const char *response;
     struct err err = {0};
     struct db *db = NULL;
     struct who who;
 
+    if (!checkin_text(m, "DigestResponse", &response))
+        return;
     if (db_pool_take(m->app->pool, &db, &err) != OK) {
         device_fail(m, &err);
         return;

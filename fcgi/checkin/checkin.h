@@ -24,10 +24,12 @@ void checkin_GetBootstrapToken(struct message *m);
 
 struct device_facts;
 struct token_update;
-/* What an Authenticate says of the device. */
-void checkin_facts(struct message *m, struct device_facts *out);
+/* What an Authenticate says of the device. False: refused. */
+bool checkin_facts(struct message *m, struct device_facts *out);
 /* The keys of a TokenUpdate, its UnlockToken sealed. False: refused. */
 bool checkin_token_keys(struct message *m, struct token_update *x);
+/* A text that may be missing (*out is NULL then). False: it is no string, refused. */
+bool checkin_text(struct message *m, const char *key, const char **out);
 /* The push topic of the message: it must begin with com.apple.mgmt. False: refused. */
 bool checkin_topic(struct message *m, const char **topic);
 /* The identity of the sender, for messages outside the hot path. True when it is the identity of

@@ -7,6 +7,15 @@
 
 #include <pthread.h>
 
+bool checkin_text(struct message *m, const char *key, const char **out)
+{
+    *out = pl_get_str(m->root, key);
+    if (*out != NULL || pl_get(m->root, key) == NULL)
+        return true;
+    device_refuse(m, 400, "%s is no string", key);
+    return false;
+}
+
 bool checkin_topic(struct message *m, const char **topic)
 {
     static const char prefix[] = "com.apple.mgmt.";

@@ -61,6 +61,17 @@ class Messages(unittest.TestCase):
         self.assertEqual(d.server.count(
             "SELECT COUNT(*) FROM enrollment e JOIN life l ON l.id=e.life_id WHERE e.ident='%s' "
             "AND l.push_magic='%s'" % (d.udid, d.magic)), 1)
+        facts = ("SELECT serial, os_version, pending_life_id FROM enrollment WHERE ident='%s'" %
+                 d.udid)
+        before = d.server.sql(facts)
+        for key in ("SerialNumber", "DeviceName", "ProductName", "Model", "ModelName", "OSVersion",
+                    "BuildVersion", "IMEI", "MEID"):
+            for value in (5, [], {}, b"x", True):
+                a = d.authenticate(**{"OSVersion": "99.9", key: value})
+                self.assertEqual(a.status, 400, (key, value))
+        self.assertEqual(d.server.sql(facts), before)
+        self.assertEqual(d.checkin({"MessageType": "UserAuthenticate", "UDID": d.udid,
+                                    "UserID": "U1", "DigestResponse": b"x"}).status, 400)
 
     def test_half_a_users_name(self):
         """A user's message with a key missing is not its device's."""
