@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "http/bearer.h"
 #include "store/audit.h"
+#include "store/readmit.h"
 #include "store/unknown.h"
 #include "store/userauth.h"
 #include "wire/encode.h"
@@ -169,7 +170,8 @@ bool device_turn_away(struct message *m, const struct who *who)
     };
     struct err err = {0};
     struct db *db = NULL;
-    bool again = false;
+    bool again = false, waits = false;
+    enum outcome o;
 
     if (who->verdict == WHO_ENDED) {
         device_refuse(m, 401, "the enrollment was ended by decision");
@@ -179,7 +181,13 @@ bool device_turn_away(struct message *m, const struct who *who)
         device_fail(m, &err);
         return false;
     }
-    if (who->verdict == WHO_UNBOUND) {
+    o = who->verdict == WHO_MISMATCH && who->stranger
+            ? readmit_waits(db, m->id.device, bytes_of(m->caller->cert_sha256, 32), m->req->arena,
+                            &waits, &err)
+            : OK;
+    if (o != OK) {
+        device_fail(m, &err);
+    } else if (who->verdict == WHO_UNBOUND || waits) {
         again = turn_unknown_away(m, db);
     } else {
         audit_refusal(m, db, refusal[who->verdict].action, refusal[who->verdict].why);

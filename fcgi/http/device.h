@@ -37,7 +37,7 @@ void device_fail(struct message *m, const struct err *err);
  *   WHO_UNBOUND   503, the device is listed for decision; 401 when a person, or the configured
  *                 rule, has ended it
  *   WHO_ENDED     401: a person or rule has ended the enrollment
- *   WHO_MISMATCH, WHO_REVOKED, WHO_OLD  403, logged and audited
+ *   WHO_MISMATCH, WHO_REVOKED, WHO_OLD  403, logged and audited; but see store/readmit.h
  * Returns true when a person has accepted an unknown device just now and the message is to be
  * tried again. */
 bool device_turn_away(struct message *m, const struct who *who);

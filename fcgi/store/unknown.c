@@ -8,6 +8,7 @@
 #include "store/event.h"
 #include "store/id.h"
 #include "store/ident.h"
+#include "store/readmit.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 
@@ -154,30 +155,44 @@ struct note {
     struct unknown_device d; /* d.id 0: not listed */
 };
 
+/* The enrollment, and its current life, of a device of which nothing is known. */
+static enum outcome accept_new(struct db *db, const struct note *x, const char *topic,
+                               int64_t *enrollment, int64_t *life, struct err *err)
+{
+    int kind = x->id->udid != NULL ? IDENT_DEVICE : IDENT_USER_ENROLLMENT_DEVICE;
+    struct val e = val_int(*enrollment = id_new()), l = val_int(*life = id_new());
+    struct val now = val_int(x->now);
+    enum outcome o = db_exec(db, &ADD_ENROLLMENT,
+                             (struct val[]){e, val_str(x->id->device), val_int(kind), e, l,
+                                            val_str(x->id->udid), now, now, now},
+                             9, NULL, err);
+
+    if (o != OK)
+        return o;
+    return db_exec(db, &ADD_LIFE, (struct val[]){l, e, val_bin(x->sha256), val_str(topic), now}, 5,
+                   NULL, err);
+}
+
 static enum outcome accept_unit(struct db *db, void *arg, struct err *err)
 {
     struct note *x = arg;
-    struct val enrollment = val_int(id_new()), life = val_int(id_new()), now = val_int(x->now);
     struct val ident = val_str(x->id->device);
     const char *topic = x->topic != NULL ? x->topic : x->d.topic;
-    int kind = x->id->udid != NULL ? IDENT_DEVICE : IDENT_USER_ENROLLMENT_DEVICE;
+    int64_t enrollment, life;
     struct rows r;
     enum outcome o;
 
-    if ((o = db_exec(db, &ADD_ENROLLMENT,
-                     (struct val[]){enrollment, ident, val_int(kind), enrollment, life,
-                                    val_str(x->id->udid), now, now, now},
-                     9, NULL, err)) != OK ||
-        (o = db_exec(db, &ADD_LIFE,
-                     (struct val[]){life, enrollment, val_bin(x->sha256), val_str(topic), now}, 5,
-                     NULL, err)) != OK ||
+    if ((o = readmit(db, x->id->device, x->sha256, topic, x->d.decided_at, x->now, x->a,
+                     &enrollment, &life, err)) != OK ||
+        (enrollment == 0 && (o = accept_new(db, x, topic, &enrollment, &life, err)) != OK) ||
         (o = db_exec(db, &BIND,
-                     (struct val[]){val_bin(x->sha256), val_str(x->subject), enrollment, life}, 4,
-                     NULL, err)) != OK ||
+                     (struct val[]){val_bin(x->sha256), val_str(x->subject), val_int(enrollment),
+                                    val_int(life)},
+                     4, NULL, err)) != OK ||
         (o = db_select(db, &OWNER, (struct val[]){val_bin(x->sha256)}, 1, x->a, &r, err)) != OK ||
         (o = db_exec(db, &REMOVE, &ident, 1, NULL, err)) != OK)
         return o;
-    if (r.n != 1 || row_at(&r, 0, 0)->i != enrollment.i)
+    if (r.n != 1 || row_at(&r, 0, 0)->i != enrollment)
         return err_set(err, CONFLICT, "somebody else has changed it meanwhile; read it again");
     return audit_add(db, x->d.decided_by, "unknown.accepted", x->id->device, x->d.decided_why, err);
 }

@@ -24,7 +24,8 @@ enum unknown_answer {
  * device is noted whatever its channel; a row is written at most once a minute. sha256: of its
  * certificate, 32 octets; subject: that certificate's; topic: NULL when the message told none;
  * message: MessageType or Status. UNKNOWN_ACCEPT: in the same unit of work the device's enrollment
- * was made, with a current life that is bound to this certificate. */
+ * was made (or begun anew: store/readmit.h), with a current life that is bound to this
+ * certificate. */
 enum outcome unknown_note(struct db *db, const struct conf *conf, const struct ident *id,
                           const uint8_t sha256[32], const char *subject, const char *topic,
                           const char *message, int64_t now, struct arena *a,

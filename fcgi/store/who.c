@@ -140,6 +140,7 @@ enum outcome who_look(struct db *db, const uint8_t sha256[32], const struct iden
     out->device_state = (int)row_at(&device, 0, 1)->i;
     out->verdict = WHO_MISMATCH;
     bound = cert.n != 0 ? val_or_0(row_at(&cert, 0, 0)) : 0;
+    out->stranger = bound == 0;
     if (bound != out->device_id) { /* else it was bound since the caller looked */
         if (bound != 0 || val_is_null(row_at(&device, 0, 2)) || !val_is_null(row_at(&device, 0, 3)))
             return OK;

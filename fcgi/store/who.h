@@ -39,7 +39,8 @@ struct who {
     int device_state;
     /* of the certificate */
     int64_t cert_life_id, renews_device_id;
-    size_t row; /* the channel's row in the result that was judged */
+    bool stranger; /* WHO_MISMATCH: it is bound to no device (who_look(), who_ask()) */
+    size_t row;    /* the channel's row in the result that was judged */
 };
 
 /* The columns that who_judge() reads, from `identity_cert i JOIN enrollment e`. */

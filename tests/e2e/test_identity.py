@@ -306,6 +306,54 @@ class Binding(unittest.TestCase):
         self.assertEqual(d.server.count("SELECT COUNT(*) FROM unknown_device WHERE ident='%s'"
                                         % d.udid), 1)
 
+    def test_identity_that_a_restored_backup_does_not_know(self):
+        """The device got it after the backup: held for decision until all is settled."""
+        d, s = drover.device().enrol(), drover.server()
+        other = drover.device().enrol()
+        erase = s.enqueue(d.ident, "EraseDevice", push=False)
+        anew = drover.Device(s, drover.trusted_ca().issue(), udid=d.udid)
+        listed = "SELECT COUNT(*) FROM unknown_device WHERE ident='%s'" % d.udid
+        self.assertEqual(anew.idle().status, 403)
+        self.assertEqual(s.count(listed), 0)
+        s.ctl("restored", "--why", "the disk died")
+        try:
+            for answer in (anew.idle(), anew.token_update(), anew.report("x")):
+                self.assertEqual(answer.status, 503)
+            self.assertEqual(s.count(listed), 1)
+            self.assertEqual(other.idle(UDID=d.udid).status, 403)
+            self.assertEqual(s.count(listed), 1)
+            self.assertEqual(s.command_state(d.ident, erase), "queued")
+            s.ctl("decide", "accept", d.udid, "--why", "it is ours")
+        finally:
+            s.ctl("restored", "--settled")
+        answer = anew.idle()
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        self.assertEqual(s.command_state(d.ident, erase), "cancelled")
+        self.assertEqual(s.count(listed), 0)
+        self.assertEqual(anew.token_update().status, 200)
+        self.assertEqual(d.idle().status, 403)
+        c = s.enqueue(d.ident, "ProfileList", push=False)
+        self.assertEqual(anew.idle().plist()["CommandUUID"], c)
+        self.assertEqual(anew.report(c).status, 200)
+        self.assertEqual(s.command_state(d.ident, c), "acknowledged")
+        self.assertEqual(s.count("SELECT COUNT(*) FROM enrollment e JOIN life l ON "
+                                 "l.enrollment_id=e.id WHERE e.ident='%s' AND l.state<>3"
+                                 % d.udid), 1)
+
+    def test_who_enrolled_since_is_not_put_out(self):
+        """The decision was about the device as it was then."""
+        d, s = drover.device().enrol(), drover.server()
+        stale = drover.Device(s, drover.trusted_ca().issue(), udid=d.udid)
+        s.ctl("restored")
+        try:
+            self.assertEqual(stale.idle().status, 503)
+            s.ctl("decide", "accept", d.udid, "--why", "it is ours")
+            now = drover.Device(s, drover.trusted_ca().issue(), udid=d.udid).enrol()
+            self.assertEqual(stale.idle().status, 503)
+        finally:
+            s.ctl("restored", "--settled")
+        self.assertEqual(now.idle().status, 200)
+
 
 if __name__ == "__main__":
     unittest.main()
