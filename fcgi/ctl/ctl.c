@@ -86,9 +86,12 @@ static bool option_take(int argc, char **argv, int *i, const struct ctl_option *
             *o->value = name + n + 1;
         else if (*i + 1 < argc)
             *o->value = argv[++*i];
-        else
+        else {
+            /* *o->value may be what holds without the option: "*", "administrator" */
             ctl_wrong("--%s needs a value", o->name);
-        return *o->value != NULL;
+            return false;
+        }
+        return true;
     }
     ctl_wrong("there is no option --%.*s", (int)n, name);
     return false;

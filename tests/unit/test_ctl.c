@@ -63,7 +63,7 @@ static char *file_of(const char *name, const char *text)
 
 /* --- helpers --------------------------------------------------------------------------------- */
 
-static const char *rest[2], *value;
+static const char *rest[2], *value, *preset;
 static bool flag;
 static int nrest;
 
@@ -71,10 +71,12 @@ static int args_verb(struct ctl *c, int argc, char **argv)
 {
     (void)c;
     const struct ctl_option options[] = {{.name = "value", .value = &value},
+                                         {.name = "preset", .value = &preset},
                                          {.name = "flag", .flag = &flag}};
     value = NULL;
+    preset = "everything"; /* what it is without the option */
     flag = false;
-    nrest = ctl_args(argc, argv, options, 2, rest, 1, 2);
+    nrest = ctl_args(argc, argv, options, 3, rest, 1, 2);
     return nrest < 0 ? CTL_USAGE : CTL_OK;
 }
 
@@ -99,6 +101,8 @@ static void arguments(void **state)
     assert_int_equal(run(args_verb, "v", "1", "2", "3", NULL), CTL_USAGE);
     assert_non_null(strstr(errors, "\"3\""));
     assert_int_equal(run(args_verb, "v", "1", "--value", NULL), CTL_USAGE);
+    assert_int_equal(run(args_verb, "v", "1", "--preset", NULL), CTL_USAGE);
+    assert_string_equal(errors, "droverctl: --preset needs a value\n");
     assert_int_equal(run(args_verb, "v", "1", "--flag=1", NULL), CTL_USAGE);
     assert_int_equal(run(args_verb, "v", "1", "--nix", NULL), CTL_USAGE);
     assert_int_equal(run(args_verb, "v", "1", "--valu", "x", NULL), CTL_USAGE);
