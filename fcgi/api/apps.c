@@ -117,10 +117,9 @@ void api_app_post(struct app *app, struct req *req, const struct caller *caller,
 
 void api_app_patch(struct app *app, struct req *req, const struct caller *caller, struct resp *resp)
 {
-    const char *word;
     int64_t id;
 
-    if (library_path(req, resp, PREFIX, &id, &word))
+    if (library_path_whole(req, resp, PREFIX, &id))
         library_patch(app, req, caller, resp, KINDS, id);
 }
 

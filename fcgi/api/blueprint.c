@@ -480,7 +480,7 @@ out:
 void api_group_command_delete(struct app *app, struct req *req, const struct caller *caller,
                               struct resp *resp)
 {
-    const char *word, *why = req_query(req, "why");
+    const char *why = req_query(req, "why");
     struct standing s = {0};
     struct change x = {0};
     struct err err = {0};
@@ -488,7 +488,7 @@ void api_group_command_delete(struct app *app, struct req *req, const struct cal
     int64_t id, *rest;
     size_t n = 0;
 
-    if (!library_path(req, resp, ORDERS, &id, &word) || !api_db(app, resp, &db))
+    if (!library_path_whole(req, resp, ORDERS, &id) || !api_db(app, resp, &db))
         return;
     enum outcome o = standing_get(db, 0, id, req->arena, &s, &err);
     db_pool_give(app->pool, &db);

@@ -256,10 +256,9 @@ void api_group(struct app *app, struct req *req, const struct caller *caller, st
 void api_group_change(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    const char *word;
     int64_t id;
 
-    if (library_path(req, resp, PREFIX, &id, &word))
+    if (library_path_whole(req, resp, PREFIX, &id))
         save(app, req, caller, resp, id);
 }
 
@@ -287,12 +286,12 @@ void api_group_devices(struct app *app, struct req *req, const struct caller *ca
 void api_group_delete(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    const char *word, *why = req_query(req, "why");
+    const char *why = req_query(req, "why");
     struct err err = {0};
     struct db *db = NULL;
     int64_t id;
 
-    if (!library_path(req, resp, PREFIX, &id, &word) || !api_db(app, resp, &db))
+    if (!library_path_whole(req, resp, PREFIX, &id) || !api_db(app, resp, &db))
         return;
     if (group_delete(db, id, api_actor(req, caller), why != NULL ? why : "no reason given",
                      req->now, &err) == OK)

@@ -31,6 +31,9 @@ bool library_rollout(struct app *app, struct req *req, const struct caller *call
  * refusal. */
 bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_t *id,
                   const char **word);
+/* The same where nothing may follow the id: what asks for a part of a thing never does it to the
+ * whole. */
+bool library_path_whole(struct req *req, struct resp *resp, const char *prefix, int64_t *id);
 /* An id under a key of the body. False: resp holds the refusal. */
 bool library_id_body(struct resp *resp, js body, const char *key, int64_t *out);
 /* What GET of a list of pairs of group and item asks for: of which, and from where on. */

@@ -21,6 +21,21 @@ bool library_path(struct req *req, struct resp *resp, const char *prefix, int64_
     return false;
 }
 
+bool library_path_whole(struct req *req, struct resp *resp, const char *prefix, int64_t *id)
+{
+    const char *word;
+
+    if (!library_path(req, resp, prefix, id, &word))
+        return false;
+    if (word[0] == '\0')
+        return true;
+    resp_json_error(resp, 404,
+                    "that cannot be done with \"%.64s\", which stands behind the id; without it, "
+                    "the path means the whole",
+                    word);
+    return false;
+}
+
 bool api_filter(struct req *req, struct resp *resp, js expression, struct filter *out,
                 const char **text)
 {
@@ -165,12 +180,12 @@ void library_pair(struct app *app, struct req *req, const struct caller *caller,
 void library_unpair(struct app *app, struct req *req, const struct caller *caller,
                     struct resp *resp, const char *prefix, pair_delete_fn *remove)
 {
-    const char *word, *why = req_query(req, "why");
+    const char *why = req_query(req, "why");
     struct err err = {0};
     struct db *db = NULL;
     int64_t id;
 
-    if (!library_path(req, resp, prefix, &id, &word) || !api_db(app, resp, &db))
+    if (!library_path_whole(req, resp, prefix, &id) || !api_db(app, resp, &db))
         return;
     if (remove(db, id, api_actor(req, caller), why != NULL ? why : "no reason given", &err) == OK)
         resp->status = 204;

@@ -167,19 +167,17 @@ void api_profile_post(struct app *app, struct req *req, const struct caller *cal
 void api_profile_patch(struct app *app, struct req *req, const struct caller *caller,
                        struct resp *resp)
 {
-    const char *word;
     int64_t id;
 
-    if (library_path(req, resp, PREFIX, &id, &word))
+    if (library_path_whole(req, resp, PREFIX, &id))
         library_patch(app, req, caller, resp, KINDS, id);
 }
 
 void api_profile_delete(struct app *app, struct req *req, const struct caller *caller,
                         struct resp *resp)
 {
-    const char *word;
     int64_t id;
 
-    if (library_path(req, resp, PREFIX, &id, &word))
+    if (library_path_whole(req, resp, PREFIX, &id))
         library_remove(app, req, caller, resp, KINDS, id);
 }

@@ -91,6 +91,29 @@ class TestLibrary(unittest.TestCase):
         self.wait_state(d, item, "removed")
         self.assertEqual(d.idle().body, b"")
 
+    def test_a_part_is_not_the_whole(self):
+        """Who asks to delete or change what stands behind an id does nothing to what has the id."""
+        d = drover.device().enrol()
+        item, group, assignment = self.assigned(profile("org.example." + uuid.uuid4().hex), [d])
+        app = self.call("POST", "/api/v1/apps",
+                        {"identifier": "org.example." + uuid.uuid4().hex}, 201)["id"]
+        order = self.call("POST", "/api/v1/groups/%s/commands" % group,
+                          {"request_type": "SecurityInfo", "policy": "enrol"})
+        order = order["commands"][0]["id"]
+        for path in ("groups/%s/devices" % group, "groups/%s/blueprint" % group,
+                     "groups/%s/commands" % group, "profiles/%s/versions" % item,
+                     "profiles/%s/devices" % item, "apps/%s/versions" % app,
+                     "assignments/%s/devices" % assignment, "offers/%s/devices" % assignment,
+                     "group-commands/%s/devices" % order):
+            self.call("DELETE", "/api/v1/%s?why=x" % path, status=404)
+            if path.startswith(("groups", "profiles", "apps")):
+                self.call("PATCH", "/api/v1/" + path, {"name": "another"}, 404)
+        for path in ("groups/" + group, "profiles/" + item, "apps/" + app,
+                     "group-commands/" + order):
+            self.assertNotEqual(self.call("GET", "/api/v1/" + path).get("name"), "another", path)
+        got = self.call("GET", "/api/v1/assignments?group=" + group)["assignments"]
+        self.assertEqual([a["id"] for a in got], [assignment])
+
     def test_one_device_by_itself(self):
         d, other = drover.device().enrol(), drover.device().enrol()
         name = "org.example." + uuid.uuid4().hex
