@@ -27,8 +27,8 @@ struct apikey {
 /* INVALID: an empty or too long name, or one with control characters or a colon. */
 enum outcome account_name_check(const char *name, struct err *err) MUST_USE;
 
-/* Makes a key, shown once. scopes: words of letters, digits, '.', '_', '-', separated by single
- * spaces, or "*". expires_at: 0 is never. CONFLICT: the name is taken. */
+/* Makes a key, shown once. scopes: words of apikey_scopes with single spaces between them, or
+ * "*". expires_at: 0 is never. CONFLICT: the name is taken. */
 enum outcome apikey_new(struct db *db, const char *name, const char *scopes, int64_t expires_at,
                         const char *by, char key[APIKEY_LEN + 1], struct err *err) MUST_USE;
 /* Is it a name, are these scopes, is it a time to come? INVALID, with words. */

@@ -226,14 +226,20 @@ static void an_api_key_that_is_given(void **state)
 static void scopes_that_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", " ", " a", "a ", "a  b", "a,b", "* a", "a\n", "\xc3\xa4"};
+    static const char *const bad[] = {"",     " ",      " read", "read ",      "read  push",
+                                      "*  ",  "* read", "reed",  "read,push",  "read\n",
+                                      "Read", "rea",    "readd", "push --all", "\xc3\xa4"};
     char key[APIKEY_LEN + 1], lots[300];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_outcome(apikey_new(db, "x", bad[i], 0, BY, key, &err), INVALID, err);
-    memset(lots, 'a', sizeof lots);
-    lots[256] = '\0';
+    assert_outcome(apikey_new(db, "x", "read comand push", 0, BY, key, &err), INVALID, err);
+    assert_non_null(strstr(err.msg, "\"comand\" is no scope"));
+    assert_non_null(strstr(err.msg, " command "));
+    for (size_t i = 0; i < sizeof lots; i++) /* 259 octets: "push push ... push" */
+        lots[i] = "push "[i % 5];
+    lots[259] = '\0';
     assert_outcome(apikey_new(db, "x", lots, 0, BY, key, &err), INVALID, err);
-    lots[255] = '\0';
+    lots[254] = '\0';
     assert_ok(apikey_new(db, "x", lots, 0, BY, key, &err), err);
 }
 

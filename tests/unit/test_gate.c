@@ -489,7 +489,7 @@ static void api_keys(void **state)
     int applied;
     assert_ok(db_pool_take(app.pool, &db, &err), err);
     assert_ok(migrate_run(db, "sql/schema", false, &applied, &err), err);
-    assert_ok(apikey_new(db, "ci", "push enqueue", 0, "test", key, &err), err);
+    assert_ok(apikey_new(db, "ci", "push command", 0, "test", key, &err), err);
     assert_ok(apikey_new(db, "old", "*", 0, "test", gone, &err), err);
     assert_ok(apikey_revoke(db, "old", "test", &err), err);
     const char *good = basic("nanomdm", key);
