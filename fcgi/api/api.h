@@ -111,6 +111,8 @@ bool api_limit(struct req *req, struct resp *resp, size_t *limit);
 bool api_number(struct req *req, struct resp *resp, const char *name, int64_t *out);
 /* A query parameter that is a yes or no (true, false, 1, 0); absent leaves *out as it is. */
 bool api_flag(struct req *req, struct resp *resp, const char *name, bool *out);
+/* Has the object no key but the n known ones? False: resp holds the refusal. */
+bool api_known_keys(struct resp *resp, js object, const char *const *known, size_t n);
 /* The body as a JSON object, of which no key but the n known ones may be there. The caller frees
  * it. NULL: resp holds the refusal (400). */
 js api_body(struct req *req, struct resp *resp, const char *const *known, size_t n);

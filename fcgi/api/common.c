@@ -229,9 +229,18 @@ static bool key_known(const char *key, js value, void *arg)
     return false;
 }
 
-js api_body(struct req *req, struct resp *resp, const char *const *known, size_t n)
+bool api_known_keys(struct resp *resp, js object, const char *const *known, size_t n)
 {
     struct keys k = {known, n, NULL};
+
+    js_each(object, key_known, &k);
+    if (k.stranger != NULL)
+        resp_json_error(resp, 400, "unknown key \"%.64s\"", k.stranger);
+    return k.stranger == NULL;
+}
+
+js api_body(struct req *req, struct resp *resp, const char *const *known, size_t n)
+{
     struct err err = {0};
     js root = NULL;
 
@@ -241,12 +250,8 @@ js api_body(struct req *req, struct resp *resp, const char *const *known, size_t
     }
     if (js_type_of(root) != JS_OBJECT)
         resp_json_error(resp, 400, "the body must be a JSON object");
-    else {
-        js_each(root, key_known, &k);
-        if (k.stranger == NULL)
-            return root;
-        resp_json_error(resp, 400, "unknown key \"%.64s\"", k.stranger);
-    }
+    else if (api_known_keys(resp, root, known, n))
+        return root;
     js_free(&root);
     return NULL;
 }

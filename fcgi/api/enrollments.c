@@ -338,6 +338,8 @@ static bool read_flag(struct resp *resp, js filter, const char *key, bool *out)
 
 static bool read_filter(struct req *req, struct resp *resp, js filter, struct query *q)
 {
+    static const char *const known[] = {"ids",    "serials",  "user_short_names", "types",
+                                        "states", "inactive", "push_dead",        "enabled"};
     struct enrollment_filter *f = &q->filter;
     bool enabled = false;
 
@@ -347,7 +349,9 @@ static bool read_filter(struct req *req, struct resp *resp, js filter, struct qu
         resp_json_error(resp, 400, "\"filter\" must be an object");
         return false;
     }
-    if (!api_strings(req, resp, filter, "ids", LIM_IDS, &f->idents, &f->nidents) ||
+    /* One that is mistyped would be no filter, and its answer all there are. */
+    if (!api_known_keys(resp, filter, known, sizeof known / sizeof *known) ||
+        !api_strings(req, resp, filter, "ids", LIM_IDS, &f->idents, &f->nidents) ||
         !api_strings(req, resp, filter, "serials", LIM_IDS, &f->serials, &f->nserials) ||
         !api_strings(req, resp, filter, "user_short_names", LIM_IDS, &f->user_short_names,
                      &f->nuser_short_names) ||
@@ -366,6 +370,7 @@ static bool read_filter(struct req *req, struct resp *resp, js filter, struct qu
 
 static bool read_options(struct resp *resp, js options, struct query *q)
 {
+    static const char *const known[] = {"include_device_cert", "include_unlock_token"};
     bool unlock = false;
 
     if (options == NULL)
@@ -374,8 +379,10 @@ static bool read_options(struct resp *resp, js options, struct query *q)
         resp_json_error(resp, 400, "\"options\" must be an object");
         return false;
     }
-    js_get_bool(options, "include_device_cert", &q->with_cert);
-    js_get_bool(options, "include_unlock_token", &unlock);
+    if (!api_known_keys(resp, options, known, 2) ||
+        !read_flag(resp, options, "include_device_cert", &q->with_cert) ||
+        !read_flag(resp, options, "include_unlock_token", &unlock))
+        return false;
     if (!unlock)
         return true;
     resp_json_error(resp, 400,

@@ -452,7 +452,9 @@ class Enrollments(ApiTest):
             self.assert_error(self.api("GET", "/v1/enrollments?" + q), 400)
         for body in ({"filter": []}, {"filter": {"ids": "x"}}, {"filter": {"types": ["x"]}},
                      {"options": 1}, {"options": {"include_unlock_token": True}}, {"x": 1}, [], None,
-                     {"filter": {"enabled": "yes"}}):
+                     {"filter": {"enabled": "yes"}}, {"options": {"include_device_cert": "yes"}},
+                     {"options": {"include_device_certs": True}},
+                     {"filter": {"serial_numbers": ["C02"]}}):  # would be all devices
             self.assert_error(self.json("POST", "/v1/enrollments/query", body), 400)
 
 
