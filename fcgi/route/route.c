@@ -1,5 +1,5 @@
 /* route.c: finds the row of a request and enforces it, in this order: path, method, length, type,
- * what the gate can see, body, the rest of the gate, handler. */
+ * what the gate can see, query, body, the rest of the gate, handler. */
 #include "route/route.h"
 
 #include <stdarg.h>
@@ -76,19 +76,47 @@ static void answer_405(enum gate gate, struct resp *resp, int allowed)
     resp_header(resp, "Allow", list);
 }
 
-static bool type_allowed(const struct route *row, struct req *req)
+/* Is it one of the words, which spaces separate? */
+static bool among(const char *words, const char *s)
 {
-    const char *type = req_media_type(req);
-    size_t n = strlen(type);
-    if (!row->types || !(req->method & (METHOD_POST | METHOD_PUT | METHOD_PATCH)))
-        return true;
-    for (const char *p = row->types; n && *p; p += strspn(p, " ")) {
+    size_t n = strlen(s);
+    for (const char *p = words; n && *p; p += strspn(p, " ")) {
         size_t word = strcspn(p, " ");
-        if (word == n && strncmp(p, type, n) == 0)
+        if (word == n && strncmp(p, s, n) == 0)
             return true;
         p += word;
     }
     return false;
+}
+
+static bool type_allowed(const struct route *row, struct req *req)
+{
+    return !row->types || !(req->method & (METHOD_POST | METHOD_PUT | METHOD_PATCH)) ||
+           among(row->types, req_media_type(req));
+}
+
+struct asked {
+    const char *taken, *stranger;
+};
+
+static bool parameter_taken(const char *name, const char *value, void *arg)
+{
+    struct asked *a = arg;
+    (void)value;
+    if (!among(a->taken, name))
+        a->stranger = name;
+    return a->stranger == NULL;
+}
+
+static bool admit_query(const struct route *row, struct req *req, struct resp *resp)
+{
+    struct asked a = {.taken = row->query};
+    if (row->query)
+        req_query_each(req, parameter_taken, &a);
+    if (a.stranger)
+        refuse(row->gate, resp, 400, "there is no parameter \"%.64s\" here; there are: %s",
+               a.stranger, row->query);
+    return !a.stranger;
 }
 
 static bool admit_length(struct app *app, const struct route *row, struct req *req,
@@ -157,8 +185,8 @@ void route_run(struct app *app, enum program program, struct req *req, struct re
     struct app live = *app; /* one request is answered by one state of the settings */
     if (app->settings)
         live.conf = settings_conf(app->settings, req->arena);
-    if (!gate_enter(&live, row, req, &caller, resp) || !take_body(row, req, resp) ||
-        !gate_admit(&live, row, req, &caller, resp))
+    if (!gate_enter(&live, row, req, &caller, resp) || !admit_query(row, req, resp) ||
+        !take_body(row, req, resp) || !gate_admit(&live, row, req, &caller, resp))
         return;
     db_scope_thread(caller.scope);
     row->handler(&live, req, &caller, resp);

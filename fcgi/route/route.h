@@ -35,14 +35,17 @@ struct route {
     const char *scope; /* GATE_API: the scope the key must have; NULL: any key. GATE_CONSOLE: the
                         * permission the role must have (store/role.h); NULL: nobody passes */
     enum reach reach;
+    const char *query; /* the parameters that are taken, space-separated: another one is refused,
+                        * since a filter that is mistyped would be none; NULL: any, as NanoMDM */
 };
 
 extern const struct route routes[];
 extern const size_t routes_n;
 
-/* Finds the row, enforces it, lets the gate identify the caller, calls the handler. 404, 405 (with
- * Allow), 413, 415 and the gate's refusals are answered here. The body is read once the declared
- * length was admitted and the gate has seen what it can see without it. */
+/* Finds the row, enforces it, lets the gate identify the caller, calls the handler. 400 (a query
+ * that the row does not take), 404, 405 (with Allow), 413, 415 and the gate's refusals are answered
+ * here. The body is read once the declared length was admitted and the gate has seen what it can
+ * see without it. */
 void route_run(struct app *app, enum program program, struct req *req, struct resp *resp);
 
 #endif

@@ -448,7 +448,8 @@ class Enrollments(ApiTest):
     def test_wrong(self):
         for q in ("limit=0", "limit=501", "limit=x", "limit=-1", "cursor=x", "cursor=s1.2",
                   "cursor=i1&order=last_seen", "order=name", "enabled=maybe", "type=Phone",
-                  "state=" + urllib.parse.quote(SCRIPT), "offset=-1"):
+                  "state=" + urllib.parse.quote(SCRIPT), "offset=-1", "serial_number=C02",
+                  "limit=5&Serial=C02", "=x", "x"):
             self.assert_error(self.api("GET", "/v1/enrollments?" + q), 400)
         for body in ({"filter": []}, {"filter": {"ids": "x"}}, {"filter": {"types": ["x"]}},
                      {"options": 1}, {"options": {"include_unlock_token": True}}, {"x": 1}, [], None,
@@ -499,6 +500,20 @@ class Queue(ApiTest):
         self.assertEqual([c["state"] for c in got], ["cancelled"] * 4 + ["error"])
         self.assertIn("changed", got[3]["closed_why"])
         self.assertEqual(d.idle().body, b"")
+
+    def test_a_parameter_that_is_none(self):
+        """What narrows a question or a deed is known, or refused: never all is meant by it."""
+        d = self.device()
+        path = "/v1/enqueue/%s?nopush=1" % d.ident
+        uuids = [self.api("PUT", path, command()[1]).json()["command_uuid"] for _ in range(2)]
+        a = self.api("DELETE", "/v1/queue/%s?uuid=%s" % (d.ident, uuids[0]))
+        self.assert_error(a, 400)
+        self.assertIn('there is no parameter "uuid" here; there are: why', a.json()["error"])
+        left = self.api("GET", "/v1/queue/%s?limit=5&" % d.ident).json()["commands"]
+        self.assertEqual([c["command_uuid"] for c in left], uuids)
+        self.assertEqual(self.api("DELETE", "/v1/queue/%s?why=test" % d.ident).status, 204)
+        # NanoMDM takes what it does not know.
+        self.assertEqual(self.api("GET", "/v1/push/%s?expiration=1" % d.ident).status, 200)
 
     def test_unknown_and_hostile(self):
         d = self.device()

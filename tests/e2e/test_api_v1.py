@@ -123,7 +123,8 @@ class Inventory(unittest.TestCase):
                      self.base + "/facts/more", self.base + "/results/a/b"):
             self.assertEqual(self.get(path, 404)["status"], 404)
         for query in ("platform=BeOS", "os_min=x", "state=odd", "limit=0", "cursor=-1",
-                      "seen_after=today", "supervised=perhaps", "search=" + 300 * "x"):
+                      "seen_after=today", "supervised=perhaps", "search=" + 300 * "x",
+                      "serial=C02"):
             self.assertEqual(self.get("/api/v1/devices?" + query, 400)["title"], "Bad Request")
         self.get(self.base + "/apps?cursor=x", 400)
 

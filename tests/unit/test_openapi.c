@@ -66,6 +66,31 @@ struct walk {
     size_t ops;
 };
 
+static bool is_word(const char *words, const char *s)
+{
+    size_t n = strlen(s);
+    for (const char *p = words; (p = strstr(p, s)); p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+/* What an operation takes, its row takes. NanoMDM's own rows take anything. */
+static void check_query(const struct route *row, js op)
+{
+    js list = js_get(op, "parameters");
+    for (size_t i = 0; js_type_of(list) == JS_ARRAY && i < js_size(list); i++) {
+        const char *name = js_get_str(js_at(list, i), "name");
+        if (strcmp(js_get_str(js_at(list, i), "in"), "query") != 0)
+            continue;
+        if (!row->query && strncmp(row->path, "/v1/push", 8) != 0 &&
+            strcmp(row->path, "/v1/enqueue/*") != 0)
+            fail_msg("%s takes any parameter", row->path);
+        if (row->query && !is_word(row->query, name))
+            fail_msg("%s does not take %s", row->path, name);
+    }
+}
+
 static bool check_op(const char *name, js op, void *arg)
 {
     struct walk *w = arg;
@@ -83,6 +108,7 @@ static bool check_op(const char *name, js op, void *arg)
             if (routes[i].types)
                 assert_non_null(
                     js_get(js_get(js_get(op, "requestBody"), "content"), routes[i].types));
+            check_query(&routes[i], op);
             w->ops++;
             return true;
         }
@@ -135,22 +161,34 @@ static void each_operation_has_a_row(void **state)
 struct look {
     const struct route *row;
     int bit;
+    const char *parameter; /* NULL: the operation itself */
     bool found;
 };
+
+static bool takes(js op, const char *parameter)
+{
+    js list = js_get(op, "parameters");
+    for (size_t i = 0; js_type_of(list) == JS_ARRAY && i < js_size(list); i++)
+        if (strcmp(js_get_str(js_at(list, i), "in"), "query") == 0 &&
+            strcmp(js_get_str(js_at(list, i), "name"), parameter) == 0)
+            return true;
+    return false;
+}
 
 static bool look_at(const char *path, js ops, void *arg)
 {
     struct look *l = arg;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (methods[i].bit == l->bit && js_get(ops, methods[i].name) &&
-            serves(l->row, path, l->bit))
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        js op = methods[i].bit == l->bit ? js_get(ops, methods[i].name) : NULL;
+        if (op && serves(l->row, path, l->bit) && (!l->parameter || takes(op, l->parameter)))
             l->found = true;
+    }
     return !l->found;
 }
 
-static bool documented(const struct route *row, int bit)
+static bool documented(const struct route *row, int bit, const char *parameter)
 {
-    struct look l = {row, bit, false};
+    struct look l = {row, bit, parameter, false};
     js_each(js_get(doc, "paths"), look_at, &l);
     return l.found;
 }
@@ -163,8 +201,8 @@ static void each_row_is_described(void **state)
         if (!of_api(&routes[i]))
             continue;
         for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
-            bool there =
-                (routes[i].methods & methods[m].bit) && documented(&routes[i], methods[m].bit);
+            bool there = (routes[i].methods & methods[m].bit) &&
+                         documented(&routes[i], methods[m].bit, NULL);
             any |= there;
             if ((routes[i].methods & methods[m].bit) && !there && routes[i].methods != METHOD_ANY)
                 fail_msg("%s %s is not described", methods[m].name, routes[i].path);
@@ -172,6 +210,23 @@ static void each_row_is_described(void **state)
         if (!any)
             fail_msg("%s is not described", routes[i].path);
     }
+}
+
+static void each_parameter_is_described(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    for (size_t i = 0; i < routes_n; i++)
+        for (const char *p = routes[i].query; p && *p; p += strspn(p, " ")) {
+            char word[64];
+            size_t len = strcspn(p, " ");
+            snprintf(word, sizeof word, "%.*s", (int)len, p);
+            if (!documented(&routes[i], routes[i].methods, word))
+                fail_msg("%s: the parameter %s is not described", routes[i].path, word);
+            p += len;
+            n++;
+        }
+    assert_true(n > 100);
 }
 
 /* Every reference leads somewhere. */
@@ -212,6 +267,7 @@ int main(void)
         cmocka_unit_test(scopes_are_those_of_the_rows),
         cmocka_unit_test(each_operation_has_a_row),
         cmocka_unit_test(each_row_is_described),
+        cmocka_unit_test(each_parameter_is_described),
         cmocka_unit_test(references_lead_somewhere),
     };
     return cmocka_run_group_tests(tests, load, NULL);
