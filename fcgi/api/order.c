@@ -142,31 +142,15 @@ static void tell_part(struct tally *t, const struct order_part *p)
         tell_target(t, p, &p->send.targets[i]);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Ids that no device was found for. */
 static bool tell_unknown(struct tally *t, const struct order *o, struct arena *a)
 {
-    const char **known;
-    size_t n = 0, all = 0;
+    const char **unknown;
+    size_t n;
 
-    for (size_t i = 0; i < o->checked.n; i++)
-        all += o->checked.groups[i]->enrollments;
-    known = arena_array(a, all + 1, sizeof *known);
-    if (known == NULL)
+    if (!order_unknown(a, o, &unknown, &n))
         return false;
-    for (size_t i = 0; i < o->checked.n; i++) {
-        memcpy(known + n, o->checked.groups[i]->idents,
-               o->checked.groups[i]->enrollments * sizeof *known);
-        n += o->checked.groups[i]->enrollments;
-    }
-    qsort(known, n, sizeof *known, by_text);
-    for (size_t i = 0; i < o->n; i++)
-        if (bsearch(&o->ids[i], known, n, sizeof *known, by_text) == NULL)
-            tell_refused(t, o->ids[i], "unknown enrollment id");
+    for (size_t i = 0; i < n; i++)
+        tell_refused(t, unknown[i], ORDER_UNKNOWN_ID);
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct running {
     struct db *db;
@@ -247,6 +248,33 @@ static enum outcome send_part(struct running *r, struct order_part *p)
     return keep_pins(r, p);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool order_unknown(struct arena *a, const struct order *o, const char ***out, size_t *n)
+{
+    const char **known = arena_array(a, o->n + 1, sizeof *known);
+    size_t all = 0;
+
+    *n = 0;
+    *out = arena_array(a, o->n + 1, sizeof **out);
+    if (known == NULL || *out == NULL)
+        return false;
+    for (size_t i = 0; i < o->checked.n; i++) {
+        const struct checked_group *g = o->checked.groups[i];
+
+        memcpy(known + all, g->idents, g->enrollments * sizeof *known);
+        all += g->enrollments;
+    }
+    qsort(known, all, sizeof *known, by_text);
+    for (size_t i = 0; i < o->n; i++)
+        if (bsearch(&o->ids[i], known, all, sizeof *known, by_text) == NULL)
+            (*out)[(*n)++] = o->ids[i];
+    return true;
+}
+
 enum outcome order_check(struct db *db, const struct conf *conf, struct arena *a, struct order *o,
                          struct err *err)
 {
@@ -254,6 +282,8 @@ enum outcome order_check(struct db *db, const struct conf *conf, struct arena *a
 
     if (out == OK)
         out = command_checked(db, a, o->request_type, o->keys, o->ids, o->n, &o->checked, err);
+    if (out == OK && o->checked.n == 0)
+        return err_set(err, INVALID, "%.64s: " ORDER_UNKNOWN_ID, o->n > 0 ? o->ids[0] : "");
     if (out != OK || o->force)
         return out;
     for (size_t i = 0; i < o->checked.n; i++)

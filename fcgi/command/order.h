@@ -55,6 +55,10 @@ bool order_sensitive(struct db *db, const struct conf *conf, struct arena *a,
 #define ORDER_NO_SCOPE                                                                             \
     "%s is a sensitive command: the API key lacks the scope \"sensitive\"" /* its type */
 
+/* The ids of an order that was checked for which there is no enrollment, in the arena; for each of
+ * them ORDER_UNKNOWN_ID is to be told. False: no memory. */
+#define ORDER_UNKNOWN_ID "unknown enrollment id"
+bool order_unknown(struct arena *a, const struct order *o, const char ***out, size_t *n) MUST_USE;
 /* The first half of order_run(): checks it, and sends nothing; INVALID as there, and when it is
  * right for none of them. */
 enum outcome order_check(struct db *db, const struct conf *conf, struct arena *a, struct order *o,

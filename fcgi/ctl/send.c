@@ -97,6 +97,28 @@ static void findings_tell(const struct findings *f, const char *id, size_t other
         fprintf(stderr, "droverctl: and %zu more findings\n", f->errors + f->warnings - f->n);
 }
 
+/* Rows of those that got nothing: for which the command is wrong, and that are no enrollment. */
+static bool order_refused(struct ctl *c, const struct order *o, struct val *cells, size_t *rows)
+{
+    const char **unknown;
+    size_t n;
+    if (!order_unknown(c->arena, o, &unknown, &n))
+        return false;
+    for (size_t i = 0; i < o->checked.n; i++) {
+        const struct checked_group *g = o->checked.groups[i];
+        for (size_t k = 0; k < g->enrollments && g->found.errors && !o->force; k++, ++*rows)
+            memcpy(&cells[*rows * 3],
+                   (struct val[]){val_str(g->idents[k]), val_str("the command is not right for it"),
+                                  val_null()},
+                   3 * sizeof *cells);
+    }
+    for (size_t i = 0; i < n; i++, ++*rows)
+        memcpy(&cells[*rows * 3],
+               (struct val[]){val_str(unknown[i]), val_str(ORDER_UNKNOWN_ID), val_null()},
+               3 * sizeof *cells);
+    return true;
+}
+
 int ctl_order_tell(struct ctl *c, const struct order *o, bool json)
 {
     static const struct ctl_column cols[] = {
@@ -118,9 +140,12 @@ int ctl_order_tell(struct ctl *c, const struct order *o, bool json)
         if (o->parts[i].dropped)
             fprintf(stderr, "droverctl: %s and %zu more are not asked for %s\n",
                     o->parts[i].idents[0], o->parts[i].n - 1, o->parts[i].dropped);
-    if (!cells || ctl_list(c, json, cols, 3, cells, n) != CTL_OK)
+    size_t sent = n;
+    if (!cells || !order_refused(c, o, cells, &n))
+        return ctl_failed(&(struct err){.msg = "out of memory"});
+    if (ctl_list(c, json, cols, 3, cells, n) != CTL_OK)
         return CTL_FAILED;
-    return good && n == o->n ? CTL_OK : CTL_FAILED;
+    return good && n == sent ? CTL_OK : CTL_FAILED;
 }
 
 /* All or none: a person at the shell is told what is wrong, and decides. */

@@ -136,7 +136,15 @@ class Verbs(CtlTest):
         self.assertIn("no open command", self.bad(1, "cancel", d.ident, v))
         self.assertEqual(d.idle().body, b"")
         self.assertIn("used before", self.bad(1, "enqueue", d.ident, "--file", "-", data=raw))
-        self.bad(1, "enqueue", d.ident, "nobody", "--request-type", "ProfileList")
+        status, out, _ = self.ctl("enqueue", d.ident, "nobody", "--request-type", "ProfileList",
+                                  "--json")
+        self.assertEqual((status, {r["id"]: r["command"] for r in json.loads(out)}["nobody"]),
+                         (1, "unknown enrollment id"))
+        self.assertIn("nobody: unknown enrollment id",
+                      self.bad(1, "enqueue", "nobody", "--request-type", "ProfileList"))
+        twice = json.loads(self.good("enqueue", d.ident, d.ident, "--request-type", "ProfileList",
+                                     "--json"))
+        self.assertEqual(len(twice), 1)
         self.bad(1, "push", "nobody")
         self.good("push", d.ident)
         for argv in (("enqueue", d.ident), ("enqueue", d.ident, "--request-type", "X", "--file", "-"),
