@@ -2,7 +2,7 @@
 #ifndef DROVER_API_FLEET_H
 #define DROVER_API_FLEET_H
 
-#include "api/item.h"
+#include "api/queue.h"
 #include "store/fleet.h"
 
 struct part_call {
