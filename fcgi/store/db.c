@@ -1,34 +1,122 @@
 /*
- * db.c: running statements and units of work, and running them again. See db_private.h for how the
+ * db.c: running statements, and running them again. See db_int.h for how the
  * pieces fit together.
  */
-#include "store/db_private.h"
+#include "store/db.h"
 
-#include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
 
 #include "base/limits.h"
-#include "base/log.h"
-#include "base/uuid.h"
+#include "store/db_int.h"
 
-#define RUNS_MAX 5 /* a unit is run at most so often */
+#define FEW 5000 /* devices of a scope */
 
-/* Sleeps 5, 10, 20, 40 ms, each times a half to one and a half, so that rivals part. */
-static void pause_before(int run)
+enum outcome db_new(const struct conf *conf, enum db_role role, struct db **out, struct err *err)
 {
-    uint32_t r;
-    random_bytes(&r, sizeof r);
-    long ms = 5L << run;
-    long us = ms * 500 + (long)(r % 1000) * ms;
-    nanosleep(&(struct timespec){.tv_sec = 0, .tv_nsec = us * 1000}, NULL);
+    db_conn_library();
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERROR, "out of memory");
+    (*out)->conf = conf;
+    (*out)->role = role;
+    return OK;
 }
 
-static void unit_doom(struct db *db, enum doom doom, const struct err *e)
+void db_free(struct db **db)
 {
-    if (!db->in_unit || db->doom != DOOM_NONE)
+    if (!*db)
         return;
-    db->doom = doom;
-    db->doom_err = *e;
+    db_conn_close(*db);
+    free((*db)->scratch);
+    free(*db);
+    *db = NULL;
+}
+
+enum outcome db_ping(struct db *db, struct err *err)
+{
+    enum outcome o = OK;
+    for (int run = 0; run < 2; run++) {
+        o = db_conn_ready(db, err);
+        if (o != OK)
+            return o;
+        db->trips++;
+        if (mysql_ping(db->my) == 0)
+            return OK;
+        o = db_fail_report("ping", mysql_errno(db->my), mysql_error(db->my), false, err);
+        db_conn_close(db);
+    }
+    return o;
+}
+
+void db_forget(struct db *db, const struct sql *sql)
+{
+    db_stmt_forget(db, sql);
+}
+
+/* --- what statements reach ------------------------------------------------------------------- */
+
+enum outcome db_scope_few(struct db *db, bool *few, struct err *err)
+{
+    char text[256];
+    MYSQL_RES *r = NULL;
+    MYSQL_ROW row;
+    enum outcome o = OK;
+    *few = false;
+    if (db->scope != 0 && !db->scope_measured) {
+        if ((o = db_conn_ready(db, err)) != OK)
+            return o;
+        db_scope_count(text, sizeof text, db->scope, FEW);
+        if (!db_conn_query(db, text) || (r = mysql_store_result(db->my)) == NULL ||
+            (row = mysql_fetch_row(r)) == NULL)
+            return db_fail_report("scope_few", mysql_errno(db->my), mysql_error(db->my), false,
+                                  err);
+        db->scope_few = strtoll(row[0], NULL, 10) < FEW;
+        db->scope_measured = true;
+        mysql_free_result(r);
+    }
+    *few = db->scope != 0 && db->scope_few;
+    return OK;
+}
+
+void db_scope(struct db *db, int64_t scope)
+{
+    db->scope = scope;
+    db->scope_measured = false;
+}
+
+int64_t db_scope_of(const struct db *db)
+{
+    return db->scope;
+}
+
+bool db_scoped(const struct db *db)
+{
+    return db->scope != 0;
+}
+
+enum outcome db_whole(const struct db *db, struct err *err)
+{
+    return db->scope == 0 ? OK
+                          : err_set(err, DENIED,
+                                    "this concerns devices of other groups too: who is limited to "
+                                    "groups does not do it");
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+/* The statement, prepared for what the connection reaches. */
+static enum outcome stmt_of(struct db *db, const struct call *c, struct stmt **st, unsigned *code,
+                            struct err *err)
+{
+    bool few = false;
+    if (db->scope != 0 && db_scope_marked(c->sql)) {
+        enum outcome o = db_scope_few(db, &few, err);
+        if (o != OK) {
+            *code = db->my ? mysql_errno(db->my) : 0;
+            return o;
+        }
+    }
+    return db_stmt_get(db, c->sql, c->in, few, st, code, err);
 }
 
 /* Runs one statement. Run again here: with a statement prepared afresh when the server has
@@ -50,7 +138,7 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
         o = db_conn_ready(db, err);
         if (o != OK)
             return o;
-        o = db_stmt_get(db, c->sql, c->in, &st, &code, &e);
+        o = stmt_of(db, c, &st, &code, &e);
         if (o == OK)
             o = db_stmt_execute(db, st, c, &code, &e);
         if (o == OK)
@@ -67,7 +155,7 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
         }
         if (f == FAIL_LOST) {
             db_conn_lost(db, code);
-            unit_doom(db, DOOM_AGAIN, &e);
+            db_unit_doom(db, DOOM_AGAIN, &e);
             if (!db->in_unit && (read || !st) && !reconnected) {
                 reconnected = true;
                 continue;
@@ -75,14 +163,14 @@ static enum outcome call_run(struct db *db, struct call *c, struct err *err)
         }
         if (f == FAIL_AGAIN) {
             db->waited = db_fail_of_lock(code);
-            unit_doom(db, DOOM_AGAIN, &e);
-            if (!db->in_unit && run++ < RUNS_MAX) {
-                pause_before(run - 2);
+            db_unit_doom(db, DOOM_AGAIN, &e);
+            if (!db->in_unit && run++ < DB_RUNS_MAX) {
+                db_pause(run - 2);
                 continue;
             }
         }
         if (c->nrows > 1)
-            unit_doom(db, DOOM_ABORT, &e);
+            db_unit_doom(db, DOOM_ABORT, &e);
         break;
     }
     if (err)
@@ -235,13 +323,10 @@ static enum outcome array_run(struct db *db, void *arg, struct err *err)
         done += c.nrows;
     }
     if (o != OK && err)
-        unit_doom(db, DOOM_ABORT, err);
+        db_unit_doom(db, DOOM_ABORT, err);
     all->affected = affected;
     return o;
 }
-
-static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twice, struct err *err,
-                             const char *file, int line);
 
 enum outcome db_exec_many(struct db *db, const struct sql *sql, const struct val *args,
                           size_t nargs, size_t n, uint64_t *affected, struct err *err)
@@ -263,7 +348,7 @@ enum outcome db_exec_many(struct db *db, const struct sql *sql, const struct val
     if (db->in_unit)
         o = array_run(db, &c, err ? err : &e);
     else /* the server runs an UPDATE's rows one by one: make them one transaction */
-        o = unit_run(db, array_run, &c, false, err, __FILE__, __LINE__);
+        o = db_unit_run(db, array_run, &c, false, err, __FILE__, __LINE__);
     db_stmt_trim(db);
     if (affected)
         *affected = c.affected;
@@ -290,46 +375,10 @@ enum outcome db_run(struct db *db, const char *name, const char *text, struct er
     if (db_fail_of(code) == FAIL_LOST)
         db_conn_lost(db, code);
     if (db_fail_of(code) == FAIL_LOST || db_fail_of(code) == FAIL_AGAIN)
-        unit_doom(db, DOOM_AGAIN, &e);
+        db_unit_doom(db, DOOM_AGAIN, &e);
     if (err)
         *err = e;
     return o;
-}
-
-/* A lock's name belongs to the whole server and has 64 characters at most. */
-static const struct sql LOCK = {
-    .name = "lock",
-    .text = "SELECT GET_LOCK(CONCAT('drover-', SHA1(CONCAT(DATABASE(), '.', ?))), ?)"};
-static const struct sql UNLOCK = {
-    .name = "unlock",
-    .text = "SELECT RELEASE_LOCK(CONCAT('drover-', SHA1(CONCAT(DATABASE(), '.', ?))))"};
-
-enum outcome db_lock(struct db *db, const char *name, int64_t wait_s, struct err *err)
-{
-    struct arena *a = arena_new(LIM_KB);
-    struct rows r;
-    if (!a)
-        return err_set(err, ERROR, "out of memory");
-    enum outcome o =
-        db_select(db, &LOCK, (struct val[]){val_str(name), val_int(wait_s)}, 2, a, &r, err);
-    if (o == OK && (r.n != 1 || row_at(&r, 0, 0)->i != 1))
-        o = err_set(err, CONFLICT, "somebody else has held the lock \"%s\" for %lld s", name,
-                    (long long)wait_s);
-    db->locked = o == OK;
-    arena_free(&a);
-    return o;
-}
-
-void db_unlock(struct db *db, const char *name)
-{
-    struct arena *a = arena_new(LIM_KB);
-    struct rows r;
-    struct err e;
-    if (db->locked && db->my && a &&
-        db_select(db, &UNLOCK, (struct val[]){val_str(name)}, 1, a, &r, &e) != OK)
-        db_conn_close(db); /* and the lock goes with the connection */
-    db->locked = false;
-    arena_free(&a);
 }
 
 int64_t db_insert_id(struct db *db)
@@ -341,97 +390,8 @@ uint64_t db_round_trips(const struct db *db)
 {
     return db->trips;
 }
+
 /* --- units of work --------------------------------------------------------------------------- */
-
-/* Sends BEGIN, COMMIT or ROLLBACK. A connection that fails here is closed: what it is in the
- * middle of is unknown. */
-static enum fail unit_word(struct db *db, const char *word, enum outcome *o, struct err *err)
-{
-    *o = OK;
-    if (db_conn_query(db, word))
-        return FAIL_OTHER;
-    unsigned code = mysql_errno(db->my);
-    enum fail f = db_fail_of(code);
-    *o = db_fail_report(word, code, mysql_error(db->my), false, err);
-    if (f != FAIL_AGAIN)
-        db_conn_lost(db, code);
-    return f;
-}
-
-static void unit_rollback(struct db *db)
-{
-    enum outcome o;
-    struct err e;
-    if (db->my)
-        (void)unit_word(db, "ROLLBACK", &o, &e);
-}
-
-/* One run. *again: nothing of it is stored (or, if the COMMIT's answer was lost, *uncertain). */
-static enum outcome unit_once(struct db *db, db_unit_fn *fn, void *arg, bool *again,
-                              bool *uncertain, struct err *err)
-{
-    enum outcome o = db_conn_ready(db, err);
-    *again = *uncertain = false;
-    if (o != OK)
-        return o;
-    enum fail f = FAIL_OTHER;
-    if (!db->units_only)
-        f = unit_word(db, "START TRANSACTION", &o, err);
-    if (o != OK) {
-        *again = f == FAIL_LOST || f == FAIL_AGAIN;
-        return o;
-    }
-    db->in_unit = true;
-    db->waited = false;
-    db->doom = DOOM_NONE;
-    o = fn(db, arg, err);
-    db->in_unit = false;
-    if (db->doom == DOOM_AGAIN) {
-        unit_rollback(db);
-        *again = true;
-        return err_set(err, UNAVAILABLE, "%s", db->doom_err.msg);
-    }
-    if (o == OK && db->doom == DOOM_ABORT)
-        o = err_set(err, ERROR, "a failure was not handed on: %s", db->doom_err.msg);
-    if (o != OK) {
-        unit_rollback(db);
-        return o;
-    }
-    if (db->at_commit)
-        db->at_commit(db->at_commit_arg);
-    f = unit_word(db, "COMMIT", &o, err);
-    if (o != OK) {
-        *uncertain = f == FAIL_LOST;
-        *again = f == FAIL_LOST || f == FAIL_AGAIN;
-        if (f == FAIL_AGAIN)
-            unit_rollback(db);
-    }
-    return o;
-}
-
-/* twice: the unit may be run again when it is unknown whether its COMMIT went through. */
-static enum outcome unit_run(struct db *db, db_unit_fn *fn, void *arg, bool twice, struct err *err,
-                             const char *file, int line)
-{
-    struct err own, *e = err ? err : &own;
-    enum outcome o = OK;
-    if (db->in_unit)
-        return err_set(err, ERROR, "%s:%d: units of work do not nest", file, line);
-    for (int run = 1;; run++) {
-        bool again, uncertain;
-        o = unit_once(db, fn, arg, &again, &uncertain, e);
-        db->rivalled = o != OK && again && db->my;
-        if (o == OK || !again || (uncertain && !twice) || (db->impatient && db->waited))
-            return o;
-        bool last = run == RUNS_MAX;
-        log_msg(last ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, last ? "db.unit_failed" : "db.unit_again",
-                "%s:%d run %d of %d%s: %s", file, line, run, RUNS_MAX,
-                uncertain ? ", commit uncertain" : "", e->msg);
-        if (last)
-            return o;
-        pause_before(run - 1);
-    }
-}
 
 bool db_unit_rivalled(const struct db *db)
 {
@@ -457,5 +417,5 @@ void db_at_commit(struct db *db, void (*fn)(void *arg), void *arg)
 enum outcome db_unit_at(struct db *db, db_unit_fn *fn, void *arg, struct err *err, const char *file,
                         int line)
 {
-    return unit_run(db, fn, arg, true, err, file, line);
+    return db_unit_run(db, fn, arg, true, err, file, line);
 }

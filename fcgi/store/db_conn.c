@@ -1,5 +1,5 @@
 /* db_conn.c: connecting: accounts, hosts, time-outs and the session's settings. */
-#include "store/db_private.h"
+#include "store/db_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,15 +18,9 @@ static void library_start(void)
     (void)mysql_library_init(0, NULL, NULL);
 }
 
-enum outcome db_new(const struct conf *conf, enum db_role role, struct db **out, struct err *err)
+void db_conn_library(void)
 {
     pthread_once(&library_once, library_start);
-    *out = calloc(1, sizeof **out);
-    if (!*out)
-        return err_set(err, ERROR, "out of memory");
-    (*out)->conf = conf;
-    (*out)->role = role;
-    return OK;
 }
 
 void db_conn_close(struct db *db)
@@ -42,16 +36,6 @@ void db_conn_lost(struct db *db, unsigned code)
     db_conn_close(db);
     if (db_fail_of_host(code) && db->conf->db_hosts.n > 0)
         db->target = (db->target + 1) % db->conf->db_hosts.n;
-}
-
-void db_free(struct db **db)
-{
-    if (!*db)
-        return;
-    db_conn_close(*db);
-    free((*db)->scratch);
-    free(*db);
-    *db = NULL;
 }
 
 /* The password stands in the first line of its file, which may end in a line feed. */
@@ -265,20 +249,4 @@ enum outcome db_conn_ready(struct db *db, struct err *err)
     if (db->locked)
         return err_set(err, UNAVAILABLE, "the connection that held the lock was lost");
     return conn_any(db, err);
-}
-
-enum outcome db_ping(struct db *db, struct err *err)
-{
-    enum outcome o = OK;
-    for (int run = 0; run < 2; run++) {
-        o = db_conn_ready(db, err);
-        if (o != OK)
-            return o;
-        db->trips++;
-        if (mysql_ping(db->my) == 0)
-            return OK;
-        o = db_fail_report("ping", mysql_errno(db->my), mysql_error(db->my), false, err);
-        db_conn_close(db);
-    }
-    return o;
 }

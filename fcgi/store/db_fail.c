@@ -1,5 +1,5 @@
 /* db_fail.c: what the error numbers of MariaDB and its library mean to Drover. */
-#include "store/db_private.h"
+#include "store/db_int.h"
 
 #include <errmsg.h>
 #include <mysqld_error.h>

@@ -1,12 +1,10 @@
-/* db_scope.c: what the statements of a connection reach: see db.h and scope.h. */
-#include "store/db_private.h"
+/* db_scope.c: the marks of a scope in statements, written out: see db.h and scope.h. */
+#include "store/db_int.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 
-#define FEW 5000
 #define IN_SCOPE                                                                                   \
     "FROM scope_group scg JOIN group_member scm ON scm.group_id = scg.group_id WHERE scg.owner = "
 /* The LIMIT keeps the optimizer from collecting the devices of a scope; the name in_scope is
@@ -76,51 +74,8 @@ enum outcome db_scope_build(const char *at, int64_t scope, bool few, struct buf 
     return buf_failed(b) ? err_set(err, ERROR, "out of memory") : OK;
 }
 
-enum outcome db_scope_few(struct db *db, bool *few, struct err *err)
+int db_scope_count(char *text, size_t room, int64_t scope, int most)
 {
-    char text[256];
-    MYSQL_RES *r = NULL;
-    MYSQL_ROW row;
-    enum outcome o = OK;
-
-    *few = false;
-    if (db->scope != 0 && !db->scope_measured) {
-        if ((o = db_conn_ready(db, err)) != OK)
-            return o;
-        snprintf(text, sizeof text, "SELECT COUNT(*) FROM (SELECT 1 " IN_SCOPE "%lld LIMIT %d) x",
-                 (long long)db->scope, FEW);
-        if (!db_conn_query(db, text) || (r = mysql_store_result(db->my)) == NULL ||
-            (row = mysql_fetch_row(r)) == NULL)
-            return db_fail_report("scope_few", mysql_errno(db->my), mysql_error(db->my), false,
-                                  err);
-        db->scope_few = strtoll(row[0], NULL, 10) < FEW;
-        db->scope_measured = true;
-        mysql_free_result(r);
-    }
-    *few = db->scope != 0 && db->scope_few;
-    return OK;
-}
-
-void db_scope(struct db *db, int64_t scope)
-{
-    db->scope = scope;
-    db->scope_measured = false;
-}
-
-int64_t db_scope_of(const struct db *db)
-{
-    return db->scope;
-}
-
-bool db_scoped(const struct db *db)
-{
-    return db->scope != 0;
-}
-
-enum outcome db_whole(const struct db *db, struct err *err)
-{
-    return db->scope == 0 ? OK
-                          : err_set(err, DENIED,
-                                    "this concerns devices of other groups too: who is limited to "
-                                    "groups does not do it");
+    return snprintf(text, room, "SELECT COUNT(*) FROM (SELECT 1 " IN_SCOPE "%lld LIMIT %d) x",
+                    (long long)scope, most);
 }

@@ -2,7 +2,7 @@
  * db_stmt.c: prepared statements: the connection's cache of them, binding arguments, reading
  * results.
  */
-#include "store/db_private.h"
+#include "store/db_int.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ void db_stmt_drop(struct db *db, struct stmt *st)
     }
 }
 
-void db_forget(struct db *db, const struct sql *sql)
+void db_stmt_forget(struct db *db, const struct sql *sql)
 {
     for (size_t i = 0; i < STMT_BUCKETS; i++)
         for (struct stmt *st = db->bucket[i], *next; st; st = next) {
@@ -235,18 +235,11 @@ out:
     return o;
 }
 
-/* Finds the statement among the prepared ones or prepares it. */
-enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct stmt **out,
-                         unsigned *code, struct err *err)
+enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, bool few,
+                         struct stmt **out, unsigned *code, struct err *err)
 {
     size_t b = bucket_of(sql, in);
     int64_t scope = db->scope != 0 && db_scope_marked(sql) ? db->scope : 0;
-    bool few = false;
-    enum outcome o = scope != 0 ? db_scope_few(db, &few, err) : OK;
-    if (o != OK) {
-        *code = db->my ? mysql_errno(db->my) : 0;
-        return o;
-    }
     for (struct stmt *st = db->bucket[b]; st; st = st->next) {
         if (st->sql == sql && st->in == in && st->scope == scope && st->few == few) {
             st->used = ++db->ticks;
@@ -263,7 +256,7 @@ enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct
     st->in = in;
     st->scope = scope;
     st->few = few;
-    o = stmt_prepare(db, st, code, err);
+    enum outcome o = stmt_prepare(db, st, code, err);
     if (o != OK) {
         stmt_free(st);
         return o;

@@ -1,5 +1,5 @@
 /*
- * db_private.h: what the db*.c files share. Only they include this header and mysql.h.
+ * db_int.h: what the db*.c files share. Only they include this header and mysql.h.
  *
  * What is worth knowing before changing them:
  * - A result is read row by row from the network buffer straight into the caller's arena; string
@@ -12,13 +12,15 @@
  *   further statements of it are refused here, because the server would run them one by one in
  *   transactions of their own.
  */
-#ifndef DROVER_STORE_DB_PRIVATE_H
-#define DROVER_STORE_DB_PRIVATE_H
+#ifndef DROVER_STORE_DB_INT_H
+#define DROVER_STORE_DB_INT_H
 
 #include <mysql.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
-#include "store/db.h"
+#include "base/conf.h"
+#include "store/rows.h"
 
 #define STMT_BUCKETS 64        /* a power of two */
 #define PLACEHOLDERS_MAX 65535 /* the protocol counts them in 16 bits */
@@ -116,27 +118,47 @@ enum outcome db_fail_report(const char *name, unsigned code, const char *msg, bo
 /* db_conn.c: the connection. db_conn_ready() finds a closed one and connects again, except inside
  * a unit of work and while a named lock is held. */
 enum outcome db_conn_ready(struct db *db, struct err *err) MUST_USE;
+/* Before the first connection of the process; may be called again. */
+void db_conn_library(void);
 void db_conn_close(struct db *db);
 /* Closes it after a FAIL_LOST; the next one is made to another host where that may help. */
 void db_conn_lost(struct db *db, unsigned code);
 /* Sends text and reads the first answer; a result is left to be read. */
 bool db_conn_query(struct db *db, const char *text);
 
-/* db_scope.c: what statements reach. */
+/* db_unit.c: units of work. */
+#define DB_RUNS_MAX 5 /* a unit is run at most so often */
+typedef enum outcome db_work_fn(struct db *db, void *arg, struct err *err);
+/* See db_unit_at(). twice: the unit may be run again when it is unknown whether its COMMIT went
+ * through. */
+enum outcome db_unit_run(struct db *db, db_work_fn *fn, void *arg, bool twice, struct err *err,
+                         const char *file, int line) MUST_USE;
+/* The unit that is open, if there is one, cannot come to a good end. */
+void db_unit_doom(struct db *db, enum doom doom, const struct err *e);
+/* Sleeps 5, 10, 20, 40 ms, each times a half to one and a half, so that rivals part. */
+void db_pause(int run);
+
+/* db_scope.c: what statements reach, as text. */
 /* Has the text a mark for a scope? */
 bool db_scope_marked(const struct sql *sql);
 /* Writes a text with its scopes written out; scope 0: none; few: it reaches few devices. */
 enum outcome db_scope_build(const char *text, int64_t scope, bool few, struct buf *b,
                             struct err *err) MUST_USE;
+/* What counts up to `most` devices of a scope; the length of the text, as snprintf() has it. */
+int db_scope_count(char *text, size_t room, int64_t scope, int most);
 
 /* db_stmt.c: prepared statements. *code is the number of the server's or the library's error, 0
  * for faults of ours. */
 /* How many lists the text of a statement has. */
 size_t db_stmt_lists(const struct sql *sql);
-enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, struct stmt **out,
-                         unsigned *code, struct err *err) MUST_USE;
+/* Finds the statement among the prepared ones or prepares it. few: the connection's scope has few
+ * devices. */
+enum outcome db_stmt_get(struct db *db, const struct sql *sql, size_t in, bool few,
+                         struct stmt **out, unsigned *code, struct err *err) MUST_USE;
 void db_stmt_drop(struct db *db, struct stmt *st);
 void db_stmt_drop_all(struct db *db);
+/* Drops what is prepared of sql. */
+void db_stmt_forget(struct db *db, const struct sql *sql);
 /* Binds, sends, and reads the whole answer. */
 enum outcome db_stmt_execute(struct db *db, struct stmt *st, struct call *c, unsigned *code,
                              struct err *err) MUST_USE;
