@@ -275,7 +275,7 @@ static const struct signer_op {
     unsigned roles;
     bool logged;
     bool locks; /* takes the lock of the keys itself */
-} ops[SIGN_OP__MAX] = {
+} signer_ops[SIGN_OP__MAX] = {
     [SIGN_OP_PING] = {"ping", op_ping, EVERYBODY, false},
     [SIGN_OP_CERTIFICATE] = {"certificate", op_certificate, EVERYBODY, false},
     [SIGN_OP_SCEP_OPEN] = {"scep-open", op_scep_open, MDM, true},
@@ -335,7 +335,8 @@ void signer_answer(struct signer *s, const struct signer_peer *peer, struct byte
     struct err err = {0};
     struct call c = {.s = s, .peer = peer, .a = arena, .out = out};
     uint8_t code = sign_read_begin(&c.in, msg);
-    const struct signer_op *op = code < SIGN_OP__MAX && ops[code].run ? &ops[code] : NULL;
+    const struct signer_op *op =
+        code < SIGN_OP__MAX && signer_ops[code].run ? &signer_ops[code] : NULL;
     sign_msg_begin(out, OK);
     enum outcome o = run(&c, op, &err);
     /* Nothing leaves that is not on record. */
