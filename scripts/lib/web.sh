@@ -59,7 +59,8 @@ ErrorLog "$web_log/apache.log"
 LogLevel warn
 LogFormat "%h %l %u %t \"%r\" %>s %O" combined
 EOF
-    for m in mpm_event authz_core env alias headers setenvif socache_shmcb ssl proxy proxy_fcgi fcgid; do
+    for m in mpm_event authz_core env alias headers setenvif reqtimeout buffer socache_shmcb ssl proxy \
+        proxy_fcgi fcgid; do
         say "LoadModule ${m}_module $modules/mod_$m.so"
     done
     cat <<EOF

@@ -1,10 +1,14 @@
 """Bad input: a clear 4xx, nothing stored, no worker dies, memory stays under its ceiling."""
 
+import contextlib
 import os
 import plistlib
 import random
+import socket
 import struct
+import time
 import unittest
+import urllib.parse
 
 import drover
 
@@ -177,6 +181,43 @@ class Hostile(unittest.TestCase):
                 ("POST", "/scep?operation=PKIOperation", b"x" * (100 << 10))):
             self.bad(self.s.request("device_url", method, path, body,
                                     {"Content-Type": "application/x-pki-message"}), path)
+
+    def test_bodies_that_stand_still(self):
+        """The web server waits for them, not Drover's threads, of which there are 32: who sends
+        more, with a header that only looks like a signature, keeps no device out."""
+        url = urllib.parse.urlsplit(self.s.run["device_http_url"])
+        device = drover.Device(self.s, self.identity(), "proxy", udid="WAITS")
+        with contextlib.ExitStack() as stack:
+            for _ in range(40):
+                c = stack.enter_context(socket.create_connection((url.hostname, url.port)))
+                c.sendall(b"PUT /mdm/connect HTTP/1.1\r\nHost: localhost\r\nMdm-Signature: AAAA\r\n"
+                          b"Content-Length: 200000\r\n\r\nx")
+            time.sleep(0.5)
+            begin = time.monotonic()
+            self.bad(device.connect(b"no property list"), "a device beside them")
+            self.assertLess(time.monotonic() - begin, 5)
+
+    def test_bodies_that_trickle(self):
+        """Each occupies one of Apache's 150 workers, so it is cut off; lighttpd has thousands of
+        places."""
+        url = urllib.parse.urlsplit(self.s.run["device_http_url"])
+        begin = time.monotonic()
+        with socket.create_connection((url.hostname, url.port)) as c:
+            c.settimeout(0.5)
+            c.sendall(b"PUT /mdm/connect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n")
+            answer = None
+            while answer is None:
+                self.assertLess(time.monotonic() - begin, 20)
+                try:
+                    c.sendall(b"x")
+                    answer = c.recv(100)
+                except TimeoutError:
+                    pass
+                except ConnectionError:
+                    answer = b""
+        self.assertIn(answer.split(b"\r\n")[0][9:12], (b"", b"408", b"400"))
+
+    test_bodies_that_trickle.webs = ("apache",)
 
     def test_log_lines_cannot_be_forged(self):
         d = drover.Device(self.s, self.identity(), "proxy", udid="X")
