@@ -21,6 +21,7 @@ struct reading {
     FILE *f;
     const char *path;
     int line;
+    bool goes_on; /* the line begins with a space: the value above it has another part */
     bool failed;
     struct err *err;
 };
@@ -261,6 +262,7 @@ static char *on_line(char *text, int size, void *stream)
     if (r->failed || !fgets(text, size, r->f))
         return NULL;
     r->line++;
+    r->goes_on = *text == ' ' || *text == '\t';
     size_t n = strlen(text);
     if (n + 1 == (size_t)size && text[n - 1] != '\n')
         fault(r, "line longer than %d characters; go on in the next one, after a space", size - 3);
@@ -284,7 +286,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
         const struct conf_key *k = &conf_keys[i];
         if (strcmp(k->section, section) != 0 || strcmp(k->name, name) != 0)
             continue;
-        if (r->c->given_[i] && !is_list(k))
+        if (r->c->given_[i] && !(is_list(k) && r->goes_on))
             fault(r,
                   "[%s] %s: given twice (a line that begins with a space continues the value "
                   "above it)",

@@ -168,6 +168,8 @@ static void test_refused(void **state)
         {"[server]\nhello\n[mdm]\nthreads=x\n", 2, "neither"},
         {"[mdm]\nthreads = 1\n\nthreads = 2\n", 4, "given twice"},
         {"[mdm]\nthreads = 1\n processes = 2\n", 3, "given twice"},
+        {"[proxy]\ntrust = 127.0.0.1\ntrust = 192.0.2.1\n", 3, "[proxy] trust: given twice"},
+        {"[proxy]\ntrust = ::1\n 192.0.2.1\n[mdm]\n[proxy]\ntrust = ::2\n", 6, "given twice"},
         {"[mdm]\nthreads = 0\n", 2, "from 1 to 128"},
         {"[mdm]\nthreads = 129\n", 2, "from 1 to 128"},
         {"[mdm]\nthreads = -1\n", 2, "from 1 to 128"},
