@@ -138,6 +138,19 @@ class Run(unittest.TestCase):
         code, words = self.start()
         self.assertEqual(code, 0, words)
 
+    def test_pids_of_programs_that_were_started_again(self):
+        self.assertEqual(self.start()[0], 0)
+        before = self.info()
+        os.kill(before["pids"]["drover"], signal.SIGKILL)
+        end = time.monotonic() + 10
+        while self.info()["pids"]["drover"] in (0, before["pids"]["drover"]):
+            self.assertLess(time.monotonic(), end, "run.json names the process that is gone")
+            time.sleep(0.1)
+        after = self.info()
+        with open("/proc/%d/cmdline" % after["pids"]["drover"], "rb") as f:
+            self.assertIn(b"serve", f.read())
+        self.assertEqual({**after, "pids": 0}, {**before, "pids": 0})
+
     def test_interrupt(self):
         """Ctrl-C ends everything it has started."""
         p = subprocess.Popen([os.path.join(TOP, "scripts/run"), "--state", self.state,
