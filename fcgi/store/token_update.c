@@ -121,9 +121,14 @@ static bool replaces(const struct token_update *x)
            x->who.verdict != WHO_GOOD && x->who.verdict != WHO_NO_CHANNEL;
 }
 
-static bool restored(const struct token_update *x)
+static bool comes_back(const struct token_update *x)
 {
     return x->who.verdict == WHO_OLD || x->who.verdict == WHO_LEFT;
+}
+
+static bool restored(const struct token_update *x)
+{
+    return comes_back(x) && x->began_;
 }
 
 static bool renewed(const struct token_update *x)
@@ -206,7 +211,7 @@ static void life_args(const struct token_update *x, struct val *v)
     v[7] = val_int(x->unit.now);
     v[8] = val_int(x->life_);
     v[9] = val_int(x->who.verdict == WHO_PENDING ? LIFE_PENDING
-                   : restored(x)                 ? LIFE_OVER
+                   : comes_back(x)               ? LIFE_OVER
                                                  : LIFE_CURRENT);
     v[10] = val_int(x->id_);
     v[11] = val_int(x->unit.now);

@@ -23,14 +23,14 @@ struct token_update {
     bool accept_restore; /* else WHO_OLD and WHO_LEFT are not accepted */
     /* out, with outcome OK */
     struct who who; /* verdict WHO_GOOD, WHO_PENDING, WHO_NO_CHANNEL: accepted; WHO_OLD
-                     * and WHO_LEFT: restored, if accept_restore */
+                     * and WHO_LEFT: restored, if accept_restore; begun, if the life had not */
     bool accepted;
     bool overtaken; /* WHO_OLD or WHO_LEFT: it came before what made it so, and restores nothing */
     bool has_queue; /* commands wait for it */
     /* private to token_update*.c */
     int64_t id_, life_;  /* channel and life that are written */
     int64_t settled_at_; /* the last TokenUpdate of the current life, or its end */
-    bool new_channel_, new_life_, renewal_, push_open_, has_users_, moves_cert_;
+    bool new_channel_, new_life_, renewal_, push_open_, has_users_, moves_cert_, began_;
 };
 
 /* Makes the unit ready for batch_do(); everything else of `in` is the caller's to set. */

@@ -39,6 +39,9 @@ static const struct sql BY_IDENT = {
     "token_update_ident",
     "SELECT e.id, e.state, e.life_id, e.pending_life_id FROM enrollment e WHERE e.ident=?", 0};
 
+static const struct sql CAME_FROM = {
+    "life_came_from", "SELECT token_at IS NOT NULL, renewal FROM life WHERE id=?", 0};
+
 /* Which channel and which life the message is about; accepted or not. */
 static void decide(struct token_update *x)
 {
@@ -64,7 +67,7 @@ static void decide(struct token_update *x)
     case WHO_LEFT:
         /* held up on its way while the device was enrolled anew, or left */
         x->overtaken = x->unit.now <= x->settled_at_;
-        if (x->overtaken || !x->accept_restore || token_update_is_user(x))
+        if (x->overtaken || token_update_is_user(x) || (x->began_ && !x->accept_restore))
             return;
         x->life_ = w->cert_life_id;
         break;
@@ -79,6 +82,27 @@ static void decide(struct token_update *x)
     unit_tell(&x->unit, x->id_, x->life_);
     if (x->unit.now - w->last_seen_at > MINUTE_US)
         batch_touch(x->id_, x->unit.now);
+}
+
+/* Of the life that a device comes back to: a backup has one that had begun. The other was replaced,
+ * by another Authenticate or a CheckOut, before the TokenUpdate that begins it now. */
+static enum outcome look_back(struct db *db, struct token_update *x, struct arena *a,
+                              struct err *err)
+{
+    struct val life = val_int(x->who.cert_life_id);
+    struct rows r;
+    enum outcome o;
+
+    x->began_ = true;
+    if (token_update_is_user(x) || (x->who.verdict != WHO_OLD && x->who.verdict != WHO_LEFT))
+        return OK;
+    o = db_select(db, &CAME_FROM, &life, 1, a, &r, err);
+    if (o != OK || r.n == 0 || row_at(&r, 0, 0)->i != 0)
+        return o;
+    x->began_ = false;
+    x->has_users_ = true; /* it may have */
+    x->renewal_ = row_at(&r, 0, 1)->i != 0 && !x->awaiting_configuration;
+    return OK;
 }
 
 static enum outcome look_moved(struct db *db, struct token_update *x, struct arena *a,
@@ -223,6 +247,8 @@ enum outcome token_update_prepare(struct db *db, struct unit **u, size_t n, stru
     for (size_t i = 0; o == OK && i < n; i++) {
         if (token_update_of(u[i])->sha256 == NULL)
             o = look_moved(db, token_update_of(u[i]), a, err);
+        if (o == OK)
+            o = look_back(db, token_update_of(u[i]), a, err);
         if (o == OK)
             decide(token_update_of(u[i]));
     }

@@ -875,6 +875,45 @@ static void token_update_overtaken(void **state)
     assert_int_equal(say(&old, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
 }
 
+/* A wiped device enrols, and again before its TokenUpdate comes: that restores no backup, and what
+ * was queued for the device as it was is not for it. */
+static void token_update_of_a_replaced_authenticate(void **state)
+{
+    (void)state;
+    for (int accept_restore = 0; accept_restore < 2; accept_restore++) {
+        struct device old = enrolled(), first = old, second = old;
+        char *a = queue_command(&old, "InstallProfile");
+        struct token_update x;
+
+        cert_new(&first);
+        assert_int_equal(authenticate(&first), WHO_GOOD);
+        cert_new(&second);
+        assert_int_equal(authenticate(&second), WHO_GOOD);
+        x = token_update_read(&first);
+        x.accept_restore = accept_restore != 0;
+        run(&x.unit);
+        assert_true(x.accepted);
+        assert_int_equal(state_of(a), QUEUE_CANCELLED);
+        assert_empty(say(&first, REPORT_IDLE, NULL));
+        assert_int_equal(say(&old, REPORT_IDLE, NULL).who.verdict, WHO_OLD);
+        assert_int_equal(ask("SELECT COUNT(*) FROM audit WHERE action='enrollment.restore' AND "
+                             "subject=?",
+                             old.udid),
+                         0);
+        assert_int_equal(ask("SELECT COUNT(*) FROM life l JOIN enrollment e ON "
+                             "e.id=l.enrollment_id WHERE e.ident=? AND l.unlock_token IS NOT NULL",
+                             old.udid),
+                         0);
+        assert_true(token_update(&second, ""));
+        assert_int_equal(say(&second, REPORT_IDLE, NULL).who.verdict, WHO_GOOD);
+        assert_true(token_update(&first, "")); /* now it would be one */
+        assert_int_equal(ask("SELECT COUNT(*) FROM audit WHERE action='enrollment.restore' AND "
+                             "subject=?",
+                             old.udid),
+                         1);
+    }
+}
+
 static void user_token_update_overtaken(void **state)
 {
     struct device d = enrolled(), u = d, anew = d;
@@ -1571,6 +1610,7 @@ int main(void)
         BOTH(ended_while_pending),
         BOTH(ended_and_renewed),
         BOTH(token_update_overtaken),
+        BOTH(token_update_of_a_replaced_authenticate),
         BOTH(user_token_update_overtaken),
         BOTH(authenticate_overtaken),
         BOTH(authenticate_late),
