@@ -57,6 +57,44 @@ static enum outcome type_check(pl command, const char **out, struct err *err)
     return OK;
 }
 
+/* Characters that the XML form cannot hold: the device would be sent U+FFFD in their place. */
+static bool text_changes(const char *s)
+{
+    for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++)
+        if ((*p < 0x20 && strchr("\t\n\r", *p) == NULL) ||
+            (*p == 0xef && p[1] == 0xbf && p[2] >= 0xbe)) /* U+FFFE, U+FFFF */
+            return true;
+    return false;
+}
+
+struct fitting {
+    enum outcome o;
+    struct err *err;
+};
+
+/* False: it was found, and said in err. */
+static bool text_fits(const char *key, pl node, void *arg)
+{
+    struct fitting *f = arg;
+
+    if (text_changes(key) || (pl_str(node) != NULL && text_changes(pl_str(node))))
+        f->o = err_set(f->err, INVALID, "%.64s holds control characters", key);
+    else if (pl_type_of(node) == PL_DICT)
+        pl_each(node, text_fits, f);
+    else if (pl_type_of(node) == PL_ARRAY)
+        for (size_t i = 0; f->o == OK && i < pl_size(node); i++)
+            text_fits(key, pl_at(node, i), f);
+    return f->o == OK;
+}
+
+static enum outcome texts_check(pl root, struct err *err)
+{
+    struct fitting f = {OK, err};
+
+    pl_each(root, text_fits, &f);
+    return f.o;
+}
+
 static enum outcome finish(struct arena *a, pl root, struct raw_command *out, struct err *err)
 {
     struct buf xml = BUF_INIT(RAW_COMMAND_MAX);
@@ -107,6 +145,8 @@ enum outcome raw_command_read(struct arena *a, struct bytes body, struct raw_com
         o = err_set(err, INVALID, "the command has no dictionary Command");
     if (o == OK)
         o = type_check(pl_get(root, "Command"), &out->request_type, err);
+    if (o == OK)
+        o = texts_check(root, err);
     if (o == OK)
         o = finish(a, root, out, err);
     pl_free(&root);

@@ -21,7 +21,8 @@ struct raw_command {
 
 /* Reads an XML or binary property list (reference, "Structure of MDM Commands"): a dictionary with
  * CommandUUID (a string of 1 to LIM_COMMAND_UUID octets without control characters) and Command (a
- * dictionary with RequestType, letters, digits, '.', '-' and '_'). INVALID says what is wrong. */
+ * dictionary with RequestType, letters, digits, '.', '-' and '_'), no text of which holds
+ * characters that XML cannot hold. INVALID says what is wrong. */
 enum outcome raw_command_read(struct arena *a, struct bytes body, struct raw_command *out,
                               struct err *err) MUST_USE;
 

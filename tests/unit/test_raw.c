@@ -85,6 +85,27 @@ static void refuses(void **state)
     }
 }
 
+/* XML has no form for them: the device would be sent another text than was queued. */
+static void refuses_what_xml_cannot_hold(void **state)
+{
+    static const char *const bad[] = {
+        PLIST(UUID COMMAND(TYPE("A") "<key>Pin</key><string>a&#1;b</string>")),
+        PLIST(UUID COMMAND(TYPE("A") "<key>Pin</key><array><dict><key>x</key><string>\x1b[31m"
+                                     "</string></dict></array>")),
+        PLIST(UUID COMMAND(TYPE("A") "<key>a&#2;Pin</key><true/>")),
+        PLIST(UUID COMMAND(TYPE("A")) "<key>Pin</key><string>\xef\xbf\xbf</string>")};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        err.msg[0] = '\0';
+        if (read_text(bad[i]) != INVALID || !strstr(err.msg, "holds control characters"))
+            fail_msg("%zu: \"%s\"", i, err.msg);
+    }
+    assert_int_equal(
+        read_text(PLIST(UUID COMMAND(TYPE("A") "<key>T</key><string>\t\n&#13; \x7f \xef\xbf\xbd "
+                                               "\xf0\x9f\x98\x80</string>"))),
+        OK);
+}
+
 static void ceilings(void **state)
 {
     char *text;
@@ -139,6 +160,7 @@ int main(void)
         cmocka_unit_test(reads_xml_and_binary),
         cmocka_unit_test(fills_an_unlock_token_only_where_there_is_none),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_what_xml_cannot_hold),
         cmocka_unit_test(ceilings),
         cmocka_unit_test(makes_simple_ones),
     };
