@@ -65,7 +65,7 @@ enum outcome readmit(struct db *db, const char *ident, struct bytes sha256, cons
                      err)) != OK ||
         (o = db_exec(db, &ADD_LIFE,
                      (struct val[]){val_int(*life), v[F_ID], val_bin(sha256),
-                                    topic != NULL ? val_str(topic) : v[F_TOPIC], val_int(now)},
+                                    *topic != '\0' ? val_str(topic) : v[F_TOPIC], val_int(now)},
                      5, NULL, err)) != OK ||
         (o = db_exec(db, &SET, (struct val[]){val_int(*life), val_int(now), v[F_ID]}, 3, NULL,
                      err)) != OK ||

@@ -17,7 +17,7 @@ enum outcome readmit_waits(struct db *db, const char *ident, struct bytes sha256
  * as if it had enrolled anew: no secret carries over, and what the backup had queued for it, and
  * for its users, is cancelled (it may have been done). *enrollment and *life are what the
  * certificate is to be bound to; enrollment 0: there is no such device. CONFLICT: it has enrolled
- * since decided_at. topic: NULL when the message told none. */
+ * since decided_at. topic: "" when the device told none. */
 enum outcome readmit(struct db *db, const char *ident, struct bytes sha256, const char *topic,
                      int64_t decided_at, int64_t now, struct arena *a, int64_t *enrollment,
                      int64_t *life, struct err *err) MUST_USE;

@@ -340,6 +340,20 @@ class Binding(unittest.TestCase):
                                  "l.enrollment_id=e.id WHERE e.ident='%s' AND l.state<>3"
                                  % d.udid), 1)
 
+    def test_an_accepted_identity_keeps_the_topic(self):
+        """The device's polls do not tell it."""
+        d, s = drover.device().enrol(), drover.server()
+        anew = drover.Device(s, drover.trusted_ca().issue(), udid=d.udid)
+        s.ctl("restored")
+        try:
+            self.assertEqual(anew.idle().status, 503)
+            s.ctl("decide", "accept", d.udid, "--why", "it is ours")
+            self.assertEqual(anew.idle().status, 200)
+        finally:
+            s.ctl("restored", "--settled")
+        self.assertEqual(s.sql("SELECT l.topic, l.push_token FROM enrollment e JOIN life l ON "
+                               "l.id=e.life_id WHERE e.ident='%s'" % d.udid), [[d.topic, "NULL"]])
+
     def test_who_enrolled_since_is_not_put_out(self):
         """The decision was about the device as it was then."""
         d, s = drover.device().enrol(), drover.server()
