@@ -293,7 +293,13 @@ static void check_identity(struct doctor *d, struct https *h)
     sha256_hex(bytes_str(headers[0] + strlen("Mdm-Signature: ")), signature_hex);
     fetch(d, h, "POST", url_add(d, d->conf->device_url, "/healthz/identity"), &tls, headers,
           d->conf->proxy_header[0] ? 2 : 1, PROBE_BODY, &f);
-    if (f.outcome != OK || f.status != 200 || js_parse(bytes_str(f.body), &answer, &err) != OK)
+    if (f.outcome == OK && f.status == 404)
+        doctor_note(d, FINDING_FAIL, "identity",
+                    "see that [server] device_url names the host of devices, not that of the "
+                    "console, and that the web server hands all its requests to drover mdm",
+                    "%s is not answered by drover mdm: it has no /healthz/identity",
+                    d->conf->device_url);
+    else if (f.outcome != OK || f.status != 200 || js_parse(bytes_str(f.body), &answer, &err) != OK)
         doctor_note(d, FINDING_FAIL, "identity",
                     "the web server must accept client certificates of the CAs in [identity] "
                     "ca_bundle and headers of 16 KB; compare its configuration with the one that "

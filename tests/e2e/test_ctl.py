@@ -813,8 +813,9 @@ class Doctor(CtlTest):
                                                 config=away)["fix"])
         self.finds("fail", "console", "cannot be reached",
                    config=self.config(server__console_url="https://name.invalid"))
-        self.finds("fail", "identity", "404",
-                   config=self.config(server__device_url=self.s.run["console_url"]))
+        console = self.config(server__device_url=self.s.run["console_url"])
+        self.assertIn("[server] device_url", self.finds(
+            "fail", "identity", "is not answered by drover mdm", config=console)["fix"])
 
     def fake(self, **how):
         ca = drover.trusted_ca()
