@@ -149,9 +149,11 @@ static enum outcome word_take(struct ctl *c, struct enroll_content *content, con
     const char *name = eq ? arena_strndup(c->arena, word, (size_t)(eq - word)) : NULL;
     const struct enroll_field *f = name ? enroll_field_find(name) : NULL;
     enum outcome o = OK;
+    if (!eq)
+        return err_set(err, INVALID, "\"%.60s\" is no FIELD=VALUE", word);
     if (!f)
-        return err_set(err, INVALID, "\"%.60s\" is no FIELD=VALUE; droverctl enroll-profile fields",
-                       word);
+        return err_set(err, INVALID, "there is no field \"%.60s\"; droverctl enroll-profile fields",
+                       name ? name : "");
     if (value[0] == '@')
         o = from_file(c, f, value + 1, &value, err);
     else if (f->type == ENROLL_SECRET && value[0])

@@ -157,6 +157,10 @@ class Devices(unittest.TestCase):
             status, out = self.server.ctl("enroll-profile", "set", self.name, field, check=False)
             self.assertEqual(status, 1)
             self.assertIn("1 enrolled device has", out)
+        for word, why in (("acess_rights=3", 'no field "acess_rights"'), ("topic", "FIELD=VALUE")):
+            status, out = self.server.ctl("enroll-profile", "set", self.name, word, check=False)
+            self.assertEqual(status, 1)
+            self.assertIn(why, out)
         status, out = self.server.ctl("enroll-profile", "remove", self.name, check=False)
         self.assertIn("enrolled devices have", out)
 
