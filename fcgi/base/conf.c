@@ -180,7 +180,8 @@ const struct conf_key conf_keys[] = {
     {"scep", "validity_days", INT, AT(scep_validity_days), "365", 1, 3650, .help =
         "days for which a device's identity is valid"},
     {"scep", "min_rsa", INT, AT(scep_min_rsa), "2048", 2048, 4096, .help =
-        "bits of the shortest RSA key that is certified"},
+        "bits of the shortest RSA key that is certified; above 2048, devices are told to make one "
+        "of 4096"},
     {"scep", "approval", ENUM, AT(scep_approval), "never",
         .choices = "never unproven static always", .help =
         "which requests wait for a person (droverctl scep): none; those without a challenge, which "

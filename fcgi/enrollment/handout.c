@@ -28,10 +28,15 @@ static enum outcome certificates(const struct enroll_content *c, struct arena *a
     return o == INVALID ? err_set(err, ERROR, "the profile's certificates are no sound PEM") : o;
 }
 
-static void scep_of(const struct enroll_content *c, const char *base, struct arena *a,
-                    struct profile *p)
+/* What a device makes by SCEP is of 2048 or 4096 bits; [scep] min_rsa may be more than the first,
+ * and than what the enrolment profile says, whose devices would be refused. */
+static void scep_of(const struct conf *conf, const struct enroll_content *c, const char *base,
+                    struct arena *a, struct profile *p)
 {
     bool other = c->identity == ENROLL_IDENTITY_EXTERNAL;
+    p->least_key_size = conf->scep_min_rsa > 2048 ? 4096 : 2048;
+    if (c->identity == ENROLL_IDENTITY_SCEP || c->identity == ENROLL_IDENTITY_STATIC)
+        p->key_size = c->key_size > p->least_key_size ? c->key_size : p->least_key_size;
     p->scep_url = other ? c->scep_url : arena_fmt(a, "%s/scep", base);
     p->scep_name = other ? c->scep_name : "Drover";
     p->scep_subject = other ? c->scep_subject : "";
@@ -72,7 +77,7 @@ static enum outcome fill(const struct conf *conf, struct db *db, struct arena *a
         .identity = c->identity,
         .key_type = c->key_type,
         .key_size = c->key_size};
-    scep_of(c, base, a, p);
+    scep_of(conf, c, base, a, p);
     if (!p->identifier || !p->server_url || !p->checkin_url || !p->scep_url)
         return err_set(err, ERROR, "out of memory");
     enum outcome o = enroll_content_topic(db, conf, c, a, &p->topic, err);

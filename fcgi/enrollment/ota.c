@@ -118,7 +118,7 @@ static enum outcome identity_write(struct way *w, const char *challenge, struct 
     struct profile p = w->profile;
     p.identity = ENROLL_IDENTITY_SCEP;
     p.key_type = "RSA";
-    p.key_size = 2048;
+    p.key_size = p.least_key_size;
     pl root = payload_new(a, "Configuration", p.identifier, "profile-service", p.title, NULL);
     pl content = pl_new_array();
     pl_set_str(root, "PayloadOrganization", p.organization);

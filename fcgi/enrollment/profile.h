@@ -40,6 +40,7 @@ struct profile {
     int64_t identity; /* enum enroll_identity */
     const char *key_type;
     int64_t key_size;
+    int64_t least_key_size; /* with Drover's own SCEP, which certifies no shorter one */
     const char *scep_url, *scep_name, *scep_subject, *scep_fingerprint;
     struct bytes scep_challenge; /* sealed; empty: none */
 };

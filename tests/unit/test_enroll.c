@@ -356,6 +356,20 @@ static void pkcs12_identity(void **state)
     assert_int_equal(count(&CHALLENGES), 0);
 }
 
+/* A device is not told to make a key that the own SCEP refuses. */
+static void keys_that_are_certified(void **state)
+{
+    (void)state;
+    struct bytes out;
+    conf->scep_min_rsa = 3072;
+    object("short", (const char *const[]){"identity", "scep", "key_size", "2048", NULL});
+    assert_int_equal(get(invite_to("short", 1), &out), 200);
+    HAS(judged(out), "scep Keysize = 4096\n");
+    conf->scep_min_rsa = 2048;
+    assert_int_equal(get(invite_to("short", 1), &out), 200);
+    HAS(judged(out), "scep Keysize = 2048\n");
+}
+
 /* The challenge of a file, and another SCEP server, lead to the handout by the CheckInURL. */
 static void other_sources(void **state)
 {
@@ -475,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup(faults, clear),
         cmocka_unit_test_setup(more_certificates, clear),
         cmocka_unit_test_setup(pkcs12_identity, clear),
+        cmocka_unit_test_setup(keys_that_are_certified, clear),
         cmocka_unit_test_setup(other_sources, clear),
         cmocka_unit_test_setup(encrypted, clear),
     };

@@ -375,6 +375,10 @@ static void three_phases(void **state)
     struct device d = begin("U-1");
     assert_int_equal(ota(&d), 200);
     judge_profile("[x['PayloadType'] for x in p['PayloadContent']]", "['com.apple.security.scep']");
+    site.conf->scep_min_rsa = 4096; /* SCEP certifies no shorter key */
+    assert_int_equal(ota(&d), 200);
+    judge_profile("p['PayloadContent'][0]['PayloadContent']['Keysize']", "4096");
+    site.conf->scep_min_rsa = 2048;
     assert_int_equal(ota(&d), 200); /* repeated: another challenge, the same enrolment */
     struct device id = d;
     id.key = NULL;
