@@ -333,6 +333,10 @@ enum outcome queue_add(struct db *db, struct enqueue *e, struct err *err)
 
 /* ---- cancelling, expiring ---- */
 
+/* Of result.closed_why, 255 characters; the audit log has all of the reason. */
+#define ACTOR_KEPT 64
+#define WHY_KEPT (255 - 2 - ACTOR_KEPT)
+
 struct cancel {
     const char *ident, *uuid, *actor, *why;
     int64_t now;
@@ -344,8 +348,7 @@ static enum outcome cancel_unit(struct db *db, void *arg, struct err *err)
 {
     struct cancel *x = arg;
     struct val args[] = {val_str(x->ident), val_str(x->uuid)};
-    char why[256]; /* 60 characters of at most four octets */
-    char detail[64];
+    const char *why, *detail;
     struct rows r;
     enum outcome o;
 
@@ -364,9 +367,12 @@ static enum outcome cancel_unit(struct db *db, void *arg, struct err *err)
     x->sent = 0;
     for (size_t i = 0; i < r.n; i++)
         x->sent += row_at(&r, i, 2)->i > 0;
-    snprintf(why, sizeof(why), "%.*s: %.*s", (int)utf8_prefix(x->actor, 24), x->actor,
-             (int)utf8_prefix(x->why, 36), x->why);
-    snprintf(detail, sizeof(detail), "cancelled=%zu sent=%zu", x->n, x->sent);
+    why = arena_fmt(x->a, "%.*s: %.*s", (int)utf8_prefix(x->actor, ACTOR_KEPT), x->actor,
+                    (int)utf8_prefix(x->why, WHY_KEPT), x->why);
+    detail = arena_fmt(x->a, "cancelled=%zu sent=%zu why=%.*s", x->n, x->sent,
+                       (int)utf8_prefix(x->why, QUEUE_WHY_MAX), x->why);
+    if (why == NULL || detail == NULL)
+        return err_set(err, ERROR, "out of memory");
     if ((o = close_rows(db, &r, QUEUE_CANCELLED, why, x->now, x->a, err)) != OK)
         return o;
     return audit_add(db, x->actor, "command.cancel", x->uuid != NULL ? x->uuid : x->ident, detail,

@@ -103,6 +103,7 @@ enum outcome queue_results(struct db *db, const char *ident, int64_t before, siz
 /* One command of one enrollment, open or closed, with body and report. NOT_FOUND: neither. */
 enum outcome queue_get(struct db *db, const char *ident, const char *uuid, struct arena *a,
                        struct queue_item *out, struct err *err) MUST_USE;
+#define QUEUE_WHY_MAX 255 /* characters of a reason that are kept */
 /* Cancels open commands of an enrollment: the one of that UUID, or all (uuid NULL). A command that
  * was sent is cancelled too: it is not offered again, but the device may have done it; *sent counts
  * those. NOT_FOUND: no such enrollment, or no open command of that UUID. */

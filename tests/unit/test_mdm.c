@@ -450,6 +450,29 @@ static void cancelled(void **state)
     assert_int_equal(state_of(b), QUEUE_CANCELLED);
 }
 
+/* A reason as long as forms and API take it: with the command nearly all, in the audit log all. */
+static void cancelled_for_a_long_reason(void **state)
+{
+    static const struct sql DETAIL = {
+        "t", "SELECT detail FROM audit WHERE action = 'command.cancel' AND subject = ?", 0};
+    struct device d = enrolled();
+    char *a = queue_command(&d, "ProfileList"), why[2 * 255 + 1];
+    struct queue_item item;
+    struct rows r;
+    size_t n, sent;
+
+    (void)state;
+    for (size_t i = 0; i < 255; i++)
+        memcpy(&why[2 * i], "\xc3\xa4", 3);
+    assert_ok(queue_cancel(db, d.udid, a, "test", why, clock_now(), &n, &sent, &err), err);
+    assert_ok(queue_get(db, d.udid, a, arena, &item, &err), err);
+    assert_int_equal(strncmp(item.closed_why, "test: \xc3\xa4", 8), 0);
+    assert_int_equal(strlen(item.closed_why), 6 + 2 * 189);
+    assert_ok(db_select(db, &DETAIL, (struct val[]){val_str(a)}, 1, arena, &r, &err), err);
+    assert_int_equal(r.n, 1);
+    assert_string_equal(strstr(row_at(&r, 0, 0)->s, "why=") + 4, why);
+}
+
 /* The same message once more, after its command was given up or the batch it was in was undone. */
 static void cancelled_before_another_try(void **state)
 {
@@ -1593,6 +1616,7 @@ int main(void)
         cmocka_unit_test(pushed_when_it_is_time),
         BOTH(unknown_command),
         BOTH(cancelled),
+        BOTH(cancelled_for_a_long_reason),
         BOTH(cancelled_before_another_try),
         BOTH(dedupe),
         BOTH(wiped_and_enrolled_anew),
