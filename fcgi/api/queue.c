@@ -4,6 +4,7 @@
 #include "api/result.h"
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 
@@ -169,11 +170,13 @@ out:
 void api_queue_delete(struct app *app, struct req *req, const struct caller *caller,
                       struct resp *resp)
 {
-    const char *part[2];
+    const char *part[2], *why = req_query(req, "why");
     struct sending s = {0};
     size_t n;
 
-    if (strchr(req->path + strlen("/v1/queue/"), '/') != NULL) {
+    if (why != NULL && why[utf8_prefix(why, QUEUE_WHY_MAX)] != '\0')
+        resp_json_error(resp, 400, "why has at most %d characters", QUEUE_WHY_MAX);
+    else if (strchr(req->path + strlen("/v1/queue/"), '/') != NULL) {
         if (api_segments(req, resp, "/v1/queue/", part, 2, &n))
             cancel_one(app, req, caller, resp, part[0], part[1]);
     } else if (result_targets_path(req, resp, "/v1/queue/", &s)) {

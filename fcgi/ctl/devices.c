@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "command/sensitive.h"
 #include "store/device.h"
 #include "store/ident.h"
@@ -243,6 +244,8 @@ int ctl_cancel(struct ctl *c, int argc, char **argv)
         return CTL_USAGE;
     if (all == (rest[1] != NULL))
         return ctl_wrong("cancel: give a CommandUUID, or --all for every open command");
+    if (why && why[utf8_prefix(why, QUEUE_WHY_MAX)])
+        return ctl_wrong("--why has at most %d characters", QUEUE_WHY_MAX);
     if (!ctl_db(c, &db))
         return CTL_FAILED;
     if (queue_cancel(db, rest[0], rest[1], c->actor, why ? why : "no reason given", clock_now(),

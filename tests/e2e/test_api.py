@@ -509,6 +509,8 @@ class Queue(ApiTest):
         a = self.api("DELETE", "/v1/queue/%s?uuid=%s" % (d.ident, uuids[0]))
         self.assert_error(a, 400)
         self.assertIn('there is no parameter "uuid" here; there are: why', a.json()["error"])
+        a = self.api("DELETE", "/v1/queue/%s?why=%s" % (d.ident, "%C3%A4" * 256))
+        self.assert_error(a, 400)  # a reason is kept whole
         left = self.api("GET", "/v1/queue/%s?limit=5&" % d.ident).json()["commands"]
         self.assertEqual([c["command_uuid"] for c in left], uuids)
         self.assertEqual(self.api("DELETE", "/v1/queue/%s?why=test" % d.ident).status, 204)

@@ -134,6 +134,7 @@ class Verbs(CtlTest):
         self.good("enqueue", d.ident, "--file", "-", "--no-push", data=raw)
         self.assertIn("1 cancelled", self.good("cancel", d.ident, v, "--why", "changed"))
         self.assertIn("no open command", self.bad(1, "cancel", d.ident, v))
+        self.assertIn("at most 255", self.bad(2, "cancel", d.ident, v, "--why", "ä" * 256))
         self.assertEqual(d.idle().body, b"")
         self.assertIn("used before", self.bad(1, "enqueue", d.ident, "--file", "-", data=raw))
         status, out, _ = self.ctl("enqueue", d.ident, "nobody", "--request-type", "ProfileList",
