@@ -79,7 +79,8 @@ EOF
 
 # What droverctl runs after it has written another CA bundle. Apache's first process keeps its rights
 # and reads everything again. lighttpd that has given up root could not read the TLS key again, so
-# that the supervisor starts it anew; otherwise USR1 reloads it and loses no connection.
+# that the supervisor starts it anew, after 5 s even if somebody slow still sends: lighttpd 1.4.69 would
+# wait for that without listening. Otherwise USR1 reloads it and loses no connection.
 web_reload_script() {
     local signal=USR1
     [ "$web" = apache ] || [ "$(id -u)" != 0 ] || signal=INT
@@ -87,7 +88,14 @@ web_reload_script() {
 #!/bin/sh
 # Has the $web of $state, if it runs, read its configuration and CA bundle again.
 [ -s "$state/pid/web" ] || exit 0
-read -r pid start <"$state/pid/web" && kill -$signal "\$pid"
+read -r pid start <"$state/pid/web" && kill -$signal "\$pid" || exit
+EOF
+    [ $signal = USR1 ] || cat <<EOF
+(
+    sleep 5
+    read -r now started <"$state/pid/web"
+    [ "\$now \$started" != "\$pid \$start" ] || kill -TERM "\$pid"
+) </dev/null >/dev/null 2>&1 &
 EOF
 }
 

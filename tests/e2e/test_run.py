@@ -151,6 +151,23 @@ class Run(unittest.TestCase):
             self.assertIn(b"serve", f.read())
         self.assertEqual({**after, "pids": 0}, {**before, "pids": 0})
 
+    def test_reload_does_not_wait_for_a_slow_client(self):
+        """droverctl ca trust has the web server begin anew; whoever is slow must not keep it away."""
+        self.assertEqual(self.start()[0], 0)
+        with socket.create_connection(("127.0.0.1", PORT + 1)) as slow:
+            slow.sendall(b"PUT /mdm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nx")
+            time.sleep(0.2)
+            old = self.info()["pids"]["web"]
+            subprocess.run([os.path.join(self.state, "web/reload")], check=True)
+            end = time.monotonic() + 15
+            while True:
+                with socket.socket() as s:
+                    if self.info()["pids"]["web"] != old or os.geteuid() != 0:
+                        if s.connect_ex(("127.0.0.1", PORT + 1)) == 0:
+                            break
+                self.assertLess(time.monotonic(), end, "nobody is served")
+                time.sleep(0.1)
+
     def test_interrupt(self):
         """Ctrl-C ends everything it has started."""
         p = subprocess.Popen([os.path.join(TOP, "scripts/run"), "--state", self.state,
