@@ -111,11 +111,13 @@ static js names_array(const char *lines)
     return list;
 }
 
-static js request_object(const struct scep_waiting *w)
+static js request_object(const void *row, const void *arg)
 {
+    const struct scep_waiting *w = row;
     char hex[SHA256_HEX_LEN + 1];
     js o = js_object();
 
+    (void)arg;
     hex_encode(bytes_of(w->key_sha256, sizeof(w->key_sha256)), hex);
     js_set_int(o, "id", w->id);
     js_set_str(o, "state", scep_request_state_name(w->state));
@@ -157,17 +159,10 @@ void api_scep_requests(struct app *app, struct req *req, const struct caller *ca
         return;
     enum outcome o = scep_request_list(db, state, after, limit, req->arena, &w, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, request_object(&w[i]));
-    js_set(root, "requests", list);
-    if (n == limit)
+    js root = o == OK ? api_rows("requests", w, n, sizeof *w, request_object, NULL) : NULL;
+    if (o == OK && n == limit)
         js_set_int(root, "next_cursor", w[n - 1].id);
-    api_json(resp, 200, &root);
+    api_answer(resp, 200, o, &err, &root);
 }
 
 static void decide(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
@@ -192,7 +187,7 @@ static void decide(struct app *app, struct req *req, const struct caller *caller
         api_fail(resp, &err);
         return;
     }
-    js root = request_object(&w);
+    js root = request_object(&w, NULL);
     api_json(resp, 200, &root);
 }
 

@@ -6,11 +6,13 @@
 #include "store/unknown.h"
 #include "wire/encode.h"
 
-static js unknown_object(const struct unknown_device *d)
+static js unknown_object(const void *row, const void *arg)
 {
+    const struct unknown_device *d = row;
     char hex[SHA256_HEX_LEN + 1];
     js o = js_object();
 
+    (void)arg;
     hex_encode(bytes_of(d->cert_sha256, sizeof(d->cert_sha256)), hex);
     js_set_int(o, "id", d->id);
     js_set_str(o, "enrollment_id", d->ident);
@@ -57,17 +59,10 @@ void api_unknown(struct app *app, struct req *req, const struct caller *caller, 
         return;
     enum outcome o = unknown_list(db, decision, after, limit, req->arena, &d, &n, &err);
     db_pool_give(app->pool, &db);
-    if (o != OK) {
-        api_fail(resp, &err);
-        return;
-    }
-    js root = js_object(), list = js_array();
-    for (size_t i = 0; i < n; i++)
-        js_append(list, unknown_object(&d[i]));
-    js_set(root, "devices", list);
-    if (n == limit)
+    js root = o == OK ? api_rows("devices", d, n, sizeof *d, unknown_object, NULL) : NULL;
+    if (o == OK && n == limit)
         js_set_int(root, "next_cursor", d[n - 1].id);
-    api_json(resp, 200, &root);
+    api_answer(resp, 200, o, &err, &root);
 }
 
 static void decide(struct app *app, struct req *req, const struct caller *caller, struct resp *resp,
@@ -93,7 +88,7 @@ static void decide(struct app *app, struct req *req, const struct caller *caller
         api_fail(resp, &err);
         return;
     }
-    root = unknown_object(&d);
+    root = unknown_object(&d, NULL);
     api_json(resp, 200, &root);
 }
 
