@@ -37,17 +37,34 @@ const char *command_removes(const char *request_type, js keys)
                : NULL;
 }
 
-/* Whether management ends with that profile. Case is not looked at: better asked once too often. */
-static bool manages(struct db *db, const struct conf *conf, struct arena *a, const char *identifier)
+enum outcome profile_managing(struct db *db, const struct conf *conf, struct arena *a,
+                              const char *identifier, enum profile_managing *which, struct err *err)
 {
     const char *own = profile_identifier(a, conf->device_url);
+    bool told = false;
+    enum outcome o;
+    *which = MANAGING_NOT;
+    if (!own)
+        return err_set(err, ERROR, "out of memory");
+    if (strcasecmp(own, identifier) == 0) {
+        *which = MANAGING_OWN;
+        return OK;
+    }
+    o = inv_profile_manages(db, identifier, a, &told, err);
+    if (o == OK && told)
+        *which = MANAGING_TOLD;
+    return o;
+}
+
+/* Whether management ends with that profile: better asked once too often. */
+static bool manages(struct db *db, const struct conf *conf, struct arena *a, const char *identifier)
+{
+    enum profile_managing which;
     struct err err = {0};
-    bool told = true;
-    if (!own || strcasecmp(own, identifier) == 0)
-        return true;
-    if (inv_profile_manages(db, identifier, a, &told, &err) != OK)
-        log_err(LOG_LEVEL_WARNING, "command.sensitive", &err);
-    return told;
+    if (profile_managing(db, conf, a, identifier, &which, &err) == OK)
+        return which != MANAGING_NOT;
+    log_err(LOG_LEVEL_WARNING, "command.sensitive", &err);
+    return true;
 }
 
 bool command_sensitive(struct db *db, const struct conf *conf, struct arena *a,

@@ -13,6 +13,16 @@
  * out of memory. */
 const char *profile_identifier(struct arena *a, const char *url);
 
+/* Which profile an identifier is, as far as it matters to management. Case is not looked at. */
+enum profile_managing {
+    MANAGING_NOT,  /* none by which a device is known to be managed */
+    MANAGING_OWN,  /* the one that this server gives out */
+    MANAGING_TOLD, /* a device told so: another server's, or under an earlier name of this one */
+};
+enum outcome profile_managing(struct db *db, const struct conf *conf, struct arena *a,
+                              const char *identifier, enum profile_managing *which,
+                              struct err *err) MUST_USE;
+
 /* The Identifier of a RemoveProfile with these keys (NULL: none); NULL: it is another command, or
  * has none. In keys. */
 const char *command_removes(const char *request_type, js keys);

@@ -76,7 +76,7 @@ static bool look(struct page *p, struct bytes file, bool *config)
 {
     struct profile_look l;
     struct err err = {.outcome = OK};
-    enum outcome o = profile_look(p->a, file, p->req->now, &l, &err);
+    enum outcome o = profile_look(p->db, p->app->conf, p->a, file, p->req->now, &l, &err);
     *config = l.kind != LIBRARY_PROVISIONING;
     profile_findings(p, p->root, &l.found);
     value_set_bool(p->root, "config", *config);

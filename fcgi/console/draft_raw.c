@@ -10,7 +10,7 @@ static void lines_show(struct page *p, struct bytes text, struct bytes file)
     struct value *list = value_set_list(p->root, "findings");
     struct profile_look look;
     struct err err = {.outcome = OK};
-    enum outcome o = profile_look(p->a, file, p->req->now, &look, &err);
+    enum outcome o = profile_look(p->db, p->app->conf, p->a, file, p->req->now, &look, &err);
     for (size_t i = 0; i < look.found.n; i++) {
         struct value *v = value_append_dict(list);
         size_t line = raw_line(text, look.found.list[i].path);

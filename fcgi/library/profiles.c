@@ -2,6 +2,8 @@
 #include "library/profiles.h"
 
 #include "base/limits.h"
+#include "command/sensitive.h"
+#include "command/validate_int.h"
 #include "library/config_profile.h"
 #include "library/provisioning.h"
 #include "store/audit.h"
@@ -189,8 +191,58 @@ static enum outcome kind_of(struct arena *a, struct bytes file, bool *provisioni
     return o;
 }
 
-enum outcome profile_look(struct arena *a, struct bytes file, int64_t now, struct profile_look *out,
-                          struct err *err)
+/* A profile replaces the one of its identifier on a device: it must not be the one that manages.
+ * What a device tells of itself warns only: one device must not keep the library from a change. */
+static enum outcome look_managing(struct db *db, const struct conf *conf, struct arena *a,
+                                  struct profile_look *out, struct err *err)
+{
+    struct check c = {.arena = a, .out = &out->found};
+    enum profile_managing which;
+    enum outcome o = profile_managing(db, conf, a, out->identifier, &which, err);
+
+    if (o != OK || which == MANAGING_NOT)
+        return o;
+    check_key(&c, "PayloadIdentifier");
+    if (which == MANAGING_TOLD)
+        check_warn(&c,
+                   "%.128s is the profile by which some devices are managed, as they tell: it "
+                   "would take that one's place there; give it another identifier",
+                   out->identifier);
+    else
+        check_error(&c,
+                    "%.128s is the enrolment profile of this server: installed, it would take "
+                    "that one's place and end management; give it another identifier",
+                    out->identifier);
+    if (c.failed)
+        return err_set(err, ERROR, "out of memory");
+    if (which == MANAGING_TOLD)
+        return OK;
+    for (size_t i = 0; i < out->found.n; i++)
+        if (out->found.list[i].error)
+            return err_set(err, INVALID, "%s %s", out->found.list[i].path, out->found.list[i].text);
+    return err_set(err, INVALID, "the profile has %zu faults", out->found.errors);
+}
+
+/* A configuration profile, with what only the site can tell of it. */
+static enum outcome look_here(struct db *db, const struct conf *conf, struct arena *a,
+                              struct bytes file, int64_t now, struct profile_look *out,
+                              struct err *err)
+{
+    struct err more = {0};
+    enum outcome o = look_config(a, file, now, out, err), m;
+
+    if (o == ERROR || out->identifier[0] == '\0')
+        return o;
+    m = look_managing(db, conf, a, out, &more);
+    if (m != OK && (o == OK || m != INVALID)) {
+        *err = more;
+        return m;
+    }
+    return o;
+}
+
+enum outcome profile_look(struct db *db, const struct conf *conf, struct arena *a,
+                          struct bytes file, int64_t now, struct profile_look *out, struct err *err)
 {
     bool provisioning = false;
     enum outcome o;
@@ -212,7 +264,7 @@ enum outcome profile_look(struct arena *a, struct bytes file, int64_t now, struc
     if (o != OK)
         return o;
     return provisioning ? look_provisioning(a, file, now, out, err)
-                        : look_config(a, file, now, out, err);
+                        : look_here(db, conf, a, file, now, out, err);
 }
 
 /* What the library keeps of what was seen. */
@@ -265,7 +317,7 @@ enum outcome profile_put(struct db *db, const struct conf *conf, struct arena *a
                                .actor = p->actor,
                                .now = p->now};
     struct profile_look look;
-    enum outcome o = profile_look(a, p->file, p->now, &look, err);
+    enum outcome o = profile_look(db, conf, a, p->file, p->now, &look, err);
 
     p->found = look.found;
     if (o == OK)

@@ -43,8 +43,10 @@ struct profile_look {
     bool encrypted, removal_disallowed;
     struct findings found;
 };
-/* INVALID: it is neither, or out->found has errors; out is filled as far as it could be read. */
-enum outcome profile_look(struct arena *a, struct bytes file, int64_t now, struct profile_look *out,
+/* INVALID: it is neither, or out->found has errors, as where it has the identifier of the profile
+ * by which this server manages devices; out is filled as far as it could be read. */
+enum outcome profile_look(struct db *db, const struct conf *conf, struct arena *a,
+                          struct bytes file, int64_t now, struct profile_look *out,
                           struct err *err) MUST_USE;
 
 /* The file of a version as it was uploaded, opened for a person, which goes to the audit log.

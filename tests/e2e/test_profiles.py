@@ -94,6 +94,13 @@ class TestProfiles(unittest.TestCase):
         for path in ("/api/v1/profiles/x", "/api/v1/profiles/17", "/api/v1/profiles/17/nope"):
             self.call("GET", path, status=404)
 
+    def test_the_enrolment_profile_is_none_of_the_library(self):
+        host = self.s.run["device_url"].split("//")[1].split(":")[0]
+        own = ".".join(reversed(host.split("."))) + ".drover"
+        got = self.call("POST", "/api/v1/profiles", plistlib.dumps(profile(own)), 400)
+        self.assertIn("give it another identifier", got["detail"])
+        self.assertEqual([f["path"] for f in got["findings"]], ["PayloadIdentifier"])
+
     def test_by_droverctl(self):
         name = "org.example." + uuid.uuid4().hex
         path = os.path.join(self.s.state, "test.mobileconfig")

@@ -412,6 +412,47 @@ static void versions_in_the_library(void **state)
     assert_outcome(put(&next, other), CONFLICT, err);
 }
 
+/* WIFI as a profile with another identifier. */
+static struct bytes profile_called(const char *identifier)
+{
+    struct bytes file = profile_of(WIFI, "");
+    const char *text = arena_fmt(arena, "%.*s", (int)file.n, (const char *)file.p);
+    const char *at = strstr(text, "org.example.p<");
+
+    return bytes_str(arena_fmt(arena, "%.*s%s%s", (int)(at - text), text, identifier, at + 13));
+}
+
+static void the_profile_that_manages_is_none_of_the_library(void **state)
+{
+    struct profile_put x = {.signing = -1}, told = {.signing = -1};
+    struct profile_look look;
+    (void)state;
+    assert_outcome(put(&x, profile_called("org.example.mdm.drover")), INVALID, err);
+    assert_string_equal(err.msg,
+                        "PayloadIdentifier org.example.mdm.drover is the enrolment profile "
+                        "of this server: installed, it would take that one's place and "
+                        "end management; give it another identifier");
+    assert_int_equal(x.found.errors, 1);
+    assert_outcome(put(&x, profile_called("Org.example.MDM.drover")), INVALID, err);
+    assert_outcome(
+        profile_look(db, conf, arena, profile_called("org.example.mdm.drover"), NOW, &look, &err),
+        INVALID, err);
+    assert_string_equal(look.found.list[0].path, "PayloadIdentifier");
+    assert_ok(
+        profile_look(db, conf, arena, profile_called("org.example.mdm.drover2"), NOW, &look, &err),
+        err);
+    /* what a device says of itself keeps nobody from a change */
+    assert_ok(db_run(db, "sql",
+                     "INSERT INTO inv_profile (enrollment_id, identifier, extra) VALUES (1, "
+                     "'org.example.elsewhere', "
+                     "'{\"PayloadContent\":[{\"PayloadType\":\"com.apple.mdm\"}]}')",
+                     &err),
+              err);
+    assert_ok(put(&told, profile_called("org.example.elsewhere")), err);
+    assert_int_equal(told.found.errors, 0);
+    assert_non_null(strstr(told.found.list[0].text, "by which some devices are managed"));
+}
+
 static enum outcome edit(struct library_item *i, const char *text)
 {
     js v = NULL;
@@ -472,6 +513,7 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(dir));
     assert_ok(seal_pair_new(&pair, &err), err);
     conf->signer_dir = dir;
+    conf->device_url = "https://mdm.example.org:8443";
     snprintf(path, sizeof path, "%s/seal.pub", dir);
     FILE *f = fopen(path, "w");
     assert_int_equal(fwrite(pair.pub, 1, sizeof pair.pub, f), sizeof pair.pub);
@@ -504,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup(devices_that_cannot_have_it, each_setup),
         cmocka_unit_test_setup(versions_in_the_library, each_setup),
         cmocka_unit_test_setup(what_can_be_changed, each_setup),
+        cmocka_unit_test_setup(the_profile_that_manages_is_none_of_the_library, each_setup),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
