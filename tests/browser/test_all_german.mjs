@@ -86,4 +86,14 @@ await test("what goes wrong in the layers below is said in German", async () => 
   await d.close();
 });
 
+await test("a narrow phone has who is signed in beside the menu, whole", async () => {
+  const d = await context({ locale: "de-DE", storageState: await c.storageState(), viewport: { width: 375, height: 800 } });
+  const r = await d.newPage();
+  await r.goto("/");
+  const [menu, out] = [await r.locator(".menu").boundingBox(), await r.locator(".me button").boundingBox()];
+  assert.ok(out.y < menu.y + menu.height, `${out.y} is below ${menu.y}`);
+  assert.ok(await r.locator(".me a").evaluate((e) => e.scrollWidth <= e.clientWidth));
+  await d.close();
+});
+
 await finish();
